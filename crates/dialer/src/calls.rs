@@ -1,0 +1,180 @@
+//! Calls, legs and segments: what happened on the line. Knows no run, no campaign, no agent.
+
+use domain::journal::Segment;
+use domain::{CallId, EndFacts, EndedBy, LegId, Mono, PbxId, SegmentKind, Timestamp};
+use std::collections::BTreeMap;
+
+/// Where a leg is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LegState {
+    /// Its attempt is on its way to disk. Nothing was sent.
+    Journalling,
+    /// The originate was handed to the link.
+    Requested,
+    /// It was sent, or existed before a restart or a lost link; nobody knows what became of it.
+    Uncertain,
+    /// The channel exists.
+    Created,
+    /// Answered.
+    Up,
+}
+
+/// Whose leg it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The person we call.
+    Customer,
+}
+
+/// One channel.
+#[derive(Debug, Clone)]
+pub struct Leg {
+    /// Its id.
+    pub id: LegId,
+    /// The call it belongs to; a leg may live without one.
+    pub call: Option<CallId>,
+    /// Whose it is.
+    pub role: Role,
+    /// On which PBX.
+    pub pbx: PbxId,
+    /// Where it is.
+    pub state: LegState,
+    /// When the originate was handed over, on both clocks.
+    pub requested: Option<(Mono, Timestamp)>,
+    /// When the channel was confirmed.
+    pub created_at: Option<Timestamp>,
+    /// When it was answered.
+    pub answered_at: Option<Timestamp>,
+    /// RINGING was seen.
+    pub ringing: bool,
+    /// Early media was seen.
+    pub progress: bool,
+    /// We asked for the hang-up, and why.
+    pub hang_up: Option<EndedBy>,
+    /// The far end or the PBX asked for it.
+    pub far_end_asked: bool,
+    /// How often it was looked for in vain.
+    pub missed: u8,
+}
+
+/// Every leg that has not ended.
+#[derive(Debug, Default)]
+pub struct Calls {
+    legs: BTreeMap<LegId, Leg>,
+}
+
+impl Calls {
+    /// A new customer leg of `call`, before anything is sent.
+    pub fn open(&mut self, id: LegId, call: CallId, pbx: PbxId) -> &mut Leg {
+        let leg = Leg {
+            id,
+            call: Some(call),
+            role: Role::Customer,
+            pbx,
+            state: LegState::Journalling,
+            requested: None,
+            created_at: None,
+            answered_at: None,
+            ringing: false,
+            progress: false,
+            hang_up: None,
+            far_end_asked: false,
+            missed: 0,
+        };
+        self.legs.entry(id).or_insert(leg)
+    }
+
+    /// The leg, unless it has ended or never was.
+    pub fn leg(&self, id: LegId) -> Option<&Leg> {
+        self.legs.get(&id)
+    }
+
+    /// The same, to change it.
+    pub fn leg_mut(&mut self, id: LegId) -> Option<&mut Leg> {
+        self.legs.get_mut(&id)
+    }
+
+    /// Takes the leg out: it has ended.
+    pub fn remove(&mut self, id: LegId) -> Option<Leg> {
+        self.legs.remove(&id)
+    }
+
+    /// The legs on a PBX.
+    pub fn on_pbx(&self, pbx: PbxId) -> impl Iterator<Item = &Leg> {
+        self.legs.values().filter(move |leg| leg.pbx == pbx)
+    }
+
+    /// How many legs there are.
+    pub fn len(&self) -> usize {
+        self.legs.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.legs.is_empty()
+    }
+}
+
+impl Leg {
+    /// Whether anything but silence came back from the route.
+    pub fn alive(&self) -> bool {
+        self.ringing || self.progress || self.state == LegState::Up
+    }
+
+    /// The facts its outcome is decided by. Our own reason wins over what the far end did afterwards, except that an
+    /// answer that crossed our hang-up on the wire stays an answer.
+    pub fn end_facts(&self, cause: u16, tech_cause: Option<u16>) -> EndFacts {
+        let ended_by = match self.hang_up {
+            Some(why) => why,
+            None if self.far_end_asked || self.answered_at.is_none() => EndedBy::FarEnd,
+            None => EndedBy::Pbx,
+        };
+        self.facts_ended_by(ended_by, cause, tech_cause)
+    }
+
+    /// The same, with a known culprit.
+    pub fn facts_ended_by(&self, ended_by: EndedBy, cause: u16, tech_cause: Option<u16>) -> EndFacts {
+        EndFacts {
+            answered: self.answered_at.is_some(),
+            ringing: self.ringing,
+            progress: self.progress,
+            cause,
+            tech_cause,
+            ended_by,
+        }
+    }
+
+    /// What its time was made of: setup until the channel was confirmed, ringing until the answer, then talk.
+    pub fn segments(&self, ended_at: Timestamp) -> Vec<Segment> {
+        let Some((_, requested_at)) = self.requested else { return Vec::new() };
+        let created = self.created_at.or(self.answered_at).unwrap_or(ended_at);
+        let answered = self.answered_at.unwrap_or(ended_at);
+        let mut segments = Vec::with_capacity(3);
+        let mut push = |kind, from: Timestamp, to: Timestamp| segments.push(Segment { kind, from, to: to.max(from) });
+        push(SegmentKind::Setup, requested_at, created);
+        if self.created_at.is_some() {
+            push(SegmentKind::Ringing, created, answered);
+        }
+        if let Some(answered_at) = self.answered_at {
+            push(SegmentKind::Talk, answered_at, ended_at);
+        }
+        segments
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn talk_is_a_segment_and_never_negative() {
+        let mut calls = Calls::default();
+        let leg = calls.open(LegId(1), CallId(1), PbxId(1));
+        leg.requested = Some((Mono(0), Timestamp(1_000_000)));
+        leg.created_at = Some(Timestamp(1_002_000));
+        leg.answered_at = Some(Timestamp(3_000_000));
+        let ms: Vec<_> = leg.segments(Timestamp(8_500_000)).iter().map(|s| (s.kind, s.to.ms_since(s.from))).collect();
+        assert_eq!(ms, [(SegmentKind::Setup, 2), (SegmentKind::Ringing, 1_998), (SegmentKind::Talk, 5_500)]);
+        assert!(leg.segments(Timestamp(2_000_000)).iter().all(|s| s.to >= s.from));
+    }
+}

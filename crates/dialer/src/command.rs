@@ -1,0 +1,118 @@
+//! What the dialler asks its shell to do. Each is carried out once, in order.
+
+use crate::invariants::Invariant;
+use domain::journal::{AttemptEnd, NewAttempt, Note, RunChange, Withdrawal};
+use domain::{AttemptId, Contact, ContactId, EndPointId, EndedBy, LegId, ListId, PbxId, RunId, Timestamp, TrunkId};
+use std::sync::Arc;
+
+/// One output of [`crate::Dialer::step`].
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Read contacts; answered by [`crate::Event::ContactsLoaded`].
+    LoadContacts(LoadContacts),
+    /// Hand out `count` ids; answered by [`crate::Event::IdsGranted`].
+    WantIds {
+        /// Of what.
+        kind: IdKind,
+        /// How many.
+        count: u32,
+    },
+    /// Write the attempt; answered by [`crate::Event::Journalled`] once it is on disk, or by `JournalRefused`.
+    Journal(Box<NewAttempt>),
+    /// Place the call. Only ever after its attempt was journalled.
+    Originate(Originate),
+    /// Hang the leg up.
+    HangUp {
+        /// Which.
+        leg: LegId,
+        /// Where.
+        pbx: PbxId,
+        /// Why.
+        why: EndedBy,
+    },
+    /// Ask the PBX whether the leg exists; answered by `LegFound` or `LegMissing`.
+    LookUp {
+        /// Which.
+        leg: LegId,
+        /// Where.
+        pbx: PbxId,
+    },
+    /// Write a fact of the attempt's timeline.
+    Note(Note),
+    /// Write the end of an attempt and its retry.
+    Close(Box<AttemptEnd>),
+    /// Take an attempt back that was never sent.
+    Withdraw(Box<Withdrawal>),
+    /// Write a run's new state.
+    RunChanged(RunChange),
+    /// Hold dialling until a person lifts it.
+    HoldDialling {
+        /// Why, for people.
+        why: String,
+    },
+    /// A trunk's circuit opened or closed: worth a line in the log.
+    CircuitChanged {
+        /// Which trunk.
+        trunk: TrunkId,
+        /// `Some`: open, probed then. `None`: closed.
+        probe_at: Option<Timestamp>,
+    },
+    /// A rule of the house was about to be broken: the command was held back and the run stopped.
+    Violated {
+        /// Which rule.
+        invariant: Invariant,
+        /// The run that was stopped.
+        run: Option<RunId>,
+        /// What was seen.
+        detail: String,
+    },
+}
+
+/// Kinds of ids that the store hands out in blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IdKind {
+    /// Attempts.
+    Attempt,
+    /// Calls.
+    Call,
+    /// Legs.
+    Leg,
+}
+
+/// What to read for a run's hopper.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadContacts {
+    /// For which run.
+    pub run: RunId,
+    /// The list to read fresh contacts from, behind this contact; `None`: all lists are read.
+    pub list: Option<(ListId, ContactId)>,
+    /// Fresh contacts, at most.
+    pub fresh_limit: u32,
+    /// Retries, at most.
+    pub retry_limit: u32,
+    /// Retries due up to then.
+    pub due_before: Timestamp,
+}
+
+/// A call to place.
+#[derive(Debug, Clone)]
+pub struct Originate {
+    /// Its attempt.
+    pub attempt: AttemptId,
+    /// Its leg; the channel id is derived from it.
+    pub leg: LegId,
+    /// Its run.
+    pub run: RunId,
+    /// Where.
+    pub pbx: PbxId,
+    /// Through which trunk.
+    pub trunk: TrunkId,
+    /// To which end point.
+    pub end_point: EndPointId,
+    /// 0-based retry counter.
+    pub retry: u32,
+    /// Whom.
+    pub contact: Arc<Contact>,
+    /// The PBX's own ring time-out, a safety net behind our timer.
+    pub timeout_ms: u32,
+}

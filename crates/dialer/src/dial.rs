@@ -1,0 +1,335 @@
+//! Placing calls: whose turn it is, what the gate says, and from the journal to the PBX.
+
+use crate::calls::LegState;
+use crate::command::{Command, Originate};
+use crate::gate::{self, Refusal};
+use crate::hopper::Ready;
+use crate::pacing;
+use crate::step::{Attempt, Dialer};
+use crate::timers::Timer;
+use domain::journal::{Fact, NewAttempt, Withdrawal};
+use domain::{AttemptId, EndPointId, HourState, LegId, Now, RunId, RunState, Timestamp, TrunkId};
+
+/// Calls placed in one step, at most; the rest follows in the next.
+pub const PLACED_PER_STEP: u32 = 100;
+/// Contacts passed over in one search because their number is in a call, at most.
+pub const PASSED_OVER: u32 = 32;
+/// Seconds after which a contact is looked at again whose number was in a call.
+const PARKED_SECONDS: i64 = 1;
+/// Seconds after which a contact is looked at again that the database refused for now.
+const REFUSED_SECONDS: i64 = 5;
+/// The PBX's own ring time-out comes this much later than ours, milliseconds.
+const SAFETY_NET_MS: u32 = 10_000;
+
+impl Dialer {
+    /// Places what may be placed, lower priorities first, runs of one priority in turn, one call each.
+    pub(crate) fn place_calls(&mut self, now: Now, out: &mut Vec<Command>) {
+        self.may_place = false;
+        self.place_at = None;
+        let mut order: Vec<(i32, RunId)> =
+            self.runs.values().filter(|run| !run.state.is_final()).map(|run| (run.settings.priority, run.id)).collect();
+        self.turns.order(&mut order);
+        let mut budget = PLACED_PER_STEP;
+        for group in order.chunk_by(|a, b| a.0 == b.0) {
+            let mut open: Vec<RunId> = group.iter().map(|run| run.1).collect();
+            while !open.is_empty() && budget > 0 {
+                open.retain(|run| {
+                    if budget == 0 {
+                        return false;
+                    }
+                    let placed = self.place_one(now, *run, out);
+                    let refusal = placed.err();
+                    match refusal {
+                        None => {
+                            budget -= 1;
+                            self.turns.served(group[0].0, *run);
+                            self.touch(*run);
+                        }
+                        Some(Refusal::RateReached { at } | Refusal::CircuitOpen { until: Some(at) }) => {
+                            self.place_at = Some(self.place_at.map_or(at, |other| other.min(at)));
+                        }
+                        Some(_) => {}
+                    }
+                    if let Some(run) = self.runs.get_mut(run) {
+                        run.blocked = refusal;
+                    }
+                    refusal.is_none()
+                });
+            }
+        }
+        if budget == 0 {
+            self.place_at = Some(now.mono);
+        }
+    }
+
+    /// Places one call for the run, or says which rule of the gate stands against it.
+    fn place_one(&mut self, now: Now, id: RunId, out: &mut Vec<Command>) -> Result<(), Refusal> {
+        if self.held || self.storage_lost {
+            return Err(Refusal::Held);
+        }
+        let run = self.runs.get_mut(&id).ok_or(Refusal::RunNotActive)?;
+        if run.stopped || run.paused || run.state.is_final() {
+            return Err(Refusal::RunNotActive);
+        }
+        let hours = run.hours_at(now.wall);
+        if let HourState::Closed { opens_at } = hours {
+            return Err(Refusal::OutsideHours { opens_at });
+        }
+        if !run.hopper.has_ready(now.wall) {
+            return Err(Refusal::NothingReady);
+        }
+        let (trunk_id, end_point_id, probe) = self.route(now, id)?;
+        let ready = self.next_contact(now, id)?;
+        let Some((attempt, call, leg)) = self.take_ids() else {
+            self.runs.get_mut(&id).ok_or(Refusal::RunNotActive)?.hopper.put_back(ready);
+            return Err(Refusal::NoIds);
+        };
+        let trunk = self.resources.trunks.get_mut(&trunk_id).ok_or(Refusal::NoRoute)?;
+        let end_point = self.resources.end_points.get(&end_point_id).ok_or(Refusal::NoRoute)?;
+        let receipt = gate::receipt(ready.due_at, hours, trunk, end_point, probe);
+        let pbx = trunk.spec.pbx;
+        trunk.rate.take(now.mono);
+        if probe {
+            trunk.circuit.probing(attempt);
+        }
+        if let Some(pbx) = self.resources.pbxs.get_mut(&pbx) {
+            pbx.rate.take(now.mono);
+        }
+        self.resources.occupy(trunk_id, end_point_id);
+        self.calls.open(leg, call, pbx);
+        self.by_leg.insert(leg, attempt);
+        self.open_numbers.insert(ready.contact.key, attempt);
+        let run = self.runs.get_mut(&id).ok_or(Refusal::RunNotActive)?;
+        run.picked(ready.contact.id);
+        if ready.due_at.is_some() {
+            run.totals.open_retries = run.totals.open_retries.saturating_sub(1);
+        }
+        out.push(Command::Journal(Box::new(NewAttempt {
+            attempt,
+            call,
+            leg,
+            run: id,
+            campaign: run.campaign,
+            contact: ready.contact.id,
+            list: ready.contact.list,
+            number_ref: ready.contact.number_ref,
+            number_key: ready.contact.key,
+            retry: ready.retry,
+            trunk: trunk_id,
+            end_point: end_point_id,
+            pbx,
+            scheduled_at: now.wall,
+            receipt,
+        })));
+        let open = Attempt {
+            call,
+            leg,
+            run: id,
+            contact: ready.contact.id,
+            key: ready.contact.key,
+            details: Some(ready.contact),
+            retry: ready.retry,
+            due_at: ready.due_at,
+            trunk: trunk_id,
+            end_point: end_point_id,
+            pbx,
+            scheduled_at: now.wall,
+            ext_state: String::new(),
+        };
+        self.attempts.insert(attempt, open);
+        Ok(())
+    }
+
+    /// The run's emptiest trunk that the gate lets through, with an end point on the same PBX.
+    fn route(&self, now: Now, id: RunId) -> Result<(TrunkId, EndPointId, bool), Refusal> {
+        let settings = &self.runs.get(&id).ok_or(Refusal::RunNotActive)?.settings;
+        let mut best: Option<(u32, TrunkId, EndPointId, bool)> = None;
+        let mut refusal = Refusal::NoRoute;
+        for trunk in settings.trunks.iter().filter_map(|id| self.resources.trunks.get(id)) {
+            let mut end_points = settings
+                .end_points
+                .iter()
+                .filter_map(|id| self.resources.end_points.get(id))
+                .filter(|end_point| end_point.spec.pbx == trunk.spec.pbx)
+                .peekable();
+            if end_points.peek().is_none() {
+                continue;
+            }
+            match gate::route(now.mono, self.resources.pbxs.get(&trunk.spec.pbx), trunk) {
+                Err(reason) => refusal = nearer(refusal, reason),
+                Ok(probe) => match end_points.find(|end_point| pacing::capacity(end_point).free > 0) {
+                    None => refusal = nearer(refusal, Refusal::EndPointsFull),
+                    Some(end_point) => {
+                        let free = trunk.spec.capacity - trunk.in_use;
+                        if best.is_none_or(|(most, ..)| free > most) {
+                            best = Some((free, trunk.spec.id, end_point.spec.id, probe));
+                        }
+                    }
+                },
+            }
+        }
+        best.map(|(_, trunk, end_point, probe)| (trunk, end_point, probe)).ok_or(refusal)
+    }
+
+    /// The next contact of the run whose number is in no call; those passed over are looked at again in a second.
+    fn next_contact(&mut self, now: Now, id: RunId) -> Result<Ready, Refusal> {
+        let run = self.runs.get_mut(&id).ok_or(Refusal::RunNotActive)?;
+        for _ in 0..PASSED_OVER {
+            let ready = run.hopper.pop(now.wall).ok_or(Refusal::NumberInFlight)?;
+            if run.in_flight.contains(&ready.contact.id) {
+                continue;
+            }
+            if self.open_numbers.contains_key(&ready.contact.key) {
+                run.hopper.push_timed(now.wall.plus_seconds(PARKED_SECONDS), ready);
+                continue;
+            }
+            return Ok(ready);
+        }
+        Err(Refusal::NumberInFlight)
+    }
+
+    /// The attempt is on disk: send it, unless something forbade it meanwhile.
+    pub(crate) fn journalled(&mut self, now: Now, id: AttemptId, out: &mut Vec<Command>) {
+        let Some(attempt) = self.attempts.get(&id) else { return };
+        let leg_id = attempt.leg;
+        if let Some(why) = self.forbidden(now, attempt.run, attempt.pbx) {
+            return self.withdraw(now, leg_id, why, out);
+        }
+        let attempt = &self.attempts[&id];
+        let (Some(run), Some(contact)) = (self.runs.get(&attempt.run), attempt.details.clone()) else { return };
+        let answer_ms = run.settings.answer_timeout_ms;
+        out.push(Command::Originate(Originate {
+            attempt: id,
+            leg: leg_id,
+            run: attempt.run,
+            pbx: attempt.pbx,
+            trunk: attempt.trunk,
+            end_point: attempt.end_point,
+            retry: attempt.retry,
+            contact,
+            timeout_ms: answer_ms + SAFETY_NET_MS,
+        }));
+        self.note(id, leg_id, Fact::Requested, now.wall, out);
+        self.timers.set(now.mono.plus_ms(answer_ms.into()), leg_id, Timer::AnswerTimeout);
+        let progress_ms = self.resources.trunks.get(&attempt.trunk).map_or(answer_ms, |t| t.spec.progress_timeout_ms);
+        if progress_ms < answer_ms {
+            self.timers.set(now.mono.plus_ms(progress_ms.into()), leg_id, Timer::ProgressTimeout);
+        }
+        if let Some(leg) = self.calls.leg_mut(leg_id) {
+            leg.state = LegState::Requested;
+            leg.requested = Some((now.mono, now.wall));
+        }
+    }
+
+    /// Why a journalled attempt may not be sent any more.
+    fn forbidden(&mut self, now: Now, run: RunId, pbx: domain::PbxId) -> Option<&'static str> {
+        if self.held || self.storage_lost {
+            return Some("dialling was held before it was sent");
+        }
+        if !self.resources.pbxs.get(&pbx).is_some_and(|pbx| pbx.up) {
+            return Some("the PBX was lost before it was sent");
+        }
+        let run = self.runs.get_mut(&run)?;
+        if run.stopped || run.paused || run.state == RunState::Removed {
+            return Some("the run was paused or removed before it was sent");
+        }
+        match run.hours_at(now.wall) {
+            HourState::Open { .. } => None,
+            HourState::Closed { .. } => Some("the campaign's hours closed before it was sent"),
+        }
+    }
+
+    /// Takes an attempt back that was provably never sent; its contact goes back to where it was.
+    pub(crate) fn withdraw(&mut self, now: Now, leg: LegId, why: &str, out: &mut Vec<Command>) {
+        let Some((id, attempt)) = self.forget(leg) else { return };
+        if let Some(trunk) = self.resources.trunks.get_mut(&attempt.trunk) {
+            trunk.circuit.probe_lost(now.mono, id);
+        }
+        out.push(Command::Withdraw(Box::new(Withdrawal {
+            attempt: id,
+            run: attempt.run,
+            contact: attempt.contact,
+            retry: attempt.retry,
+            due_at: attempt.due_at,
+            why: why.to_owned(),
+            at: now.wall,
+        })));
+        self.give_back(attempt, None);
+    }
+
+    /// The database holds an attempt that excludes this one.
+    pub(crate) fn journal_refused(&mut self, now: Now, id: AttemptId, later: bool) {
+        let Some(leg) = self.leg_of(id) else { return };
+        let Some((_, attempt)) = self.forget(leg) else { return };
+        if let Some(trunk) = self.resources.trunks.get_mut(&attempt.trunk) {
+            trunk.circuit.probe_lost(now.mono, id);
+        }
+        if later {
+            self.give_back(attempt, Some(now.wall.plus_seconds(REFUSED_SECONDS)));
+        } else if let Some(run) = self.runs.get_mut(&attempt.run) {
+            run.totals.placed -= 1;
+        }
+    }
+
+    /// Puts the contact of a taken-back attempt into the hopper again, not before `at` when one is given.
+    fn give_back(&mut self, attempt: Attempt, at: Option<Timestamp>) {
+        let Some(run) = self.runs.get_mut(&attempt.run) else { return };
+        run.totals.placed -= 1;
+        if attempt.due_at.is_some() {
+            run.totals.open_retries += 1;
+        }
+        let Some(contact) = attempt.details else { return };
+        let ready = Ready { contact, retry: attempt.retry, due_at: attempt.due_at };
+        match at {
+            Some(at) => {
+                run.hopper.push_timed(at, ready);
+            }
+            None => run.hopper.put_back(ready),
+        }
+    }
+
+    /// Takes an attempt out of every book: resources, numbers, its run's contacts in flight.
+    pub(crate) fn forget(&mut self, leg: LegId) -> Option<(AttemptId, Attempt)> {
+        let id = self.by_leg.remove(&leg)?;
+        let attempt = self.attempts.remove(&id)?;
+        let leg = self.calls.remove(leg);
+        self.open_numbers.remove(&attempt.key);
+        self.resources.release(attempt.trunk, attempt.end_point);
+        if let Some(run) = self.runs.get_mut(&attempt.run) {
+            run.landed(attempt.contact);
+            if leg.is_some_and(|leg| leg.answered_at.is_some()) {
+                run.connected_now = run.connected_now.saturating_sub(1);
+            }
+        }
+        self.touch(attempt.run);
+        self.may_place = true;
+        Some((id, attempt))
+    }
+}
+
+/// Of two refusals the one that is closer to a call, so that people read what they can change.
+fn nearer(a: Refusal, b: Refusal) -> Refusal {
+    let rank = |refusal: &Refusal| match refusal {
+        Refusal::NoRoute => 0,
+        Refusal::PbxDown => 1,
+        Refusal::TrunksFull => 2,
+        Refusal::CircuitOpen { .. } => 3,
+        Refusal::EndPointsFull => 4,
+        Refusal::RateReached { .. } => 5,
+        _ => 6,
+    };
+    match (a, b) {
+        (Refusal::RateReached { at: x }, Refusal::RateReached { at: y }) => Refusal::RateReached { at: x.min(y) },
+        (Refusal::CircuitOpen { until: Some(x) }, Refusal::CircuitOpen { until: Some(y) }) => {
+            Refusal::CircuitOpen { until: Some(x.min(y)) }
+        }
+        (Refusal::CircuitOpen { until: None }, other @ Refusal::CircuitOpen { .. }) => other,
+        (a, b) => {
+            if rank(&b) > rank(&a) {
+                b
+            } else {
+                a
+            }
+        }
+    }
+}

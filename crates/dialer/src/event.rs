@@ -1,0 +1,285 @@
+//! What can happen to the dialler. Facts and requests, never states.
+
+use crate::command::IdKind;
+use domain::journal::OpenAttempt;
+use domain::{
+    AttemptId, CampaignId, Contact, EndPointId, Hours, LegId, ListId, Mono, PbxId, RescheduleRule, RunId, RunState,
+    Timestamp, TrunkId,
+};
+use std::sync::Arc;
+
+/// One input of [`crate::Dialer::step`].
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// Time passed: timers, due retries, window edges.
+    Tick,
+
+    /// A PBX was added or changed.
+    PbxConfigured(PbxSpec),
+    /// A trunk was added or changed; calls on it go on.
+    TrunkConfigured(TrunkSpec),
+    /// A trunk was deleted.
+    TrunkRemoved(TrunkId),
+    /// An end point was added or changed.
+    EndPointConfigured(EndPointSpec),
+    /// An end point was deleted.
+    EndPointRemoved(EndPointId),
+
+    /// A run begins, or goes on after a restart.
+    RunStarted(Box<RunSpec>),
+    /// The campaign was changed and the run takes it over. Lists are read again from their start.
+    RunReloaded(Box<RunSpec>),
+    /// No new calls.
+    RunPaused(RunId),
+    /// Back from pause.
+    RunUnpaused(RunId),
+    /// Ends the run; calls up go on, nothing is retried.
+    RunRemoved(RunId),
+    /// `added` contacts were appended to a list.
+    ContactsAdded {
+        /// The list.
+        list: ListId,
+        /// How many.
+        added: u64,
+    },
+    /// The answer to [`crate::Command::LoadContacts`].
+    ContactsLoaded(Loaded),
+
+    /// No originate until it is lifted.
+    DiallingHeld,
+    /// Dialling may go on.
+    DiallingLifted,
+    /// The database cannot be written: nothing new is begun, calls go on.
+    StorageLost,
+    /// The database can be written again.
+    StorageBack,
+
+    /// Ids to use, `from..to`.
+    IdsGranted {
+        /// Of what.
+        kind: IdKind,
+        /// The first.
+        from: i64,
+        /// One past the last.
+        to: i64,
+    },
+    /// The attempt is on disk.
+    Journalled(AttemptId),
+    /// The attempt was not written: the database holds one that excludes it.
+    JournalRefused {
+        /// Which.
+        attempt: AttemptId,
+        /// Whether trying again later makes sense (the number is busy elsewhere), or never (it was dialled already).
+        later: bool,
+    },
+
+    /// The link to a PBX is up; `legs` are those of ours that exist there. Ends its reconciliation.
+    PbxUp {
+        /// Which.
+        pbx: PbxId,
+        /// Our legs on it.
+        legs: Vec<FoundLeg>,
+    },
+    /// The link was lost. Its calls go on; what becomes of them is unknown until it is back.
+    PbxDown(PbxId),
+    /// The list of our legs on a PBX, asked for while the link was up.
+    PbxAudited {
+        /// Which.
+        pbx: PbxId,
+        /// Our legs on it.
+        legs: Vec<FoundLeg>,
+        /// When it was asked: legs requested later are not judged by it.
+        asked_at: Mono,
+    },
+
+    /// The PBX took the originate.
+    OriginateDone(LegId),
+    /// The PBX refused it; there is no channel.
+    OriginateRefused {
+        /// Which leg.
+        leg: LegId,
+        /// HTTP status.
+        status: u16,
+        /// The PBX's words.
+        message: String,
+    },
+    /// It was sent and nobody knows what became of it.
+    OriginateUnknown {
+        /// Which leg.
+        leg: LegId,
+        /// Why.
+        why: String,
+    },
+    /// It was provably never sent.
+    OriginateNotSent {
+        /// Which leg.
+        leg: LegId,
+        /// Why.
+        why: String,
+    },
+    /// The answer to [`crate::Command::LookUp`]: the channel exists.
+    LegFound(FoundLeg),
+    /// The answer to [`crate::Command::LookUp`]: there is no such channel.
+    LegMissing(LegId),
+
+    /// The channel exists.
+    LegCreated(LegId),
+    /// Early media.
+    LegProgress(LegId),
+    /// Ringing.
+    LegRinging(LegId),
+    /// Off-hook.
+    LegAnswered(LegId),
+    /// The far end or the PBX asked for the hang-up.
+    LegHangUpAsked(LegId),
+    /// The channel is gone.
+    LegEnded {
+        /// Which leg.
+        leg: LegId,
+        /// Q.850 cause, 0 when none.
+        cause: u16,
+        /// SIP code of the final response.
+        tech_cause: Option<u16>,
+    },
+    /// An extended status for the call, from the dialplan or the API; the last one wins.
+    StatusSet {
+        /// Which leg.
+        leg: LegId,
+        /// The status, at most 64 characters.
+        status: String,
+    },
+
+    /// An attempt that was open when the process ended; its PBX's reconciliation decides it.
+    AttemptRestored(Box<OpenAttempt>),
+}
+
+/// What the dialler needs to know of a PBX.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PbxSpec {
+    /// Its id.
+    pub id: PbxId,
+    /// Originates per second, at least 1.
+    pub originates_per_second: u32,
+}
+
+/// What the dialler needs to know of a trunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrunkSpec {
+    /// Its id.
+    pub id: TrunkId,
+    /// Its PBX.
+    pub pbx: PbxId,
+    /// Calls at once.
+    pub capacity: u32,
+    /// Calls started per second; 0 = as the PBX allows.
+    pub calls_per_second: u32,
+    /// Milliseconds without ringing or early media after which the route is dead.
+    pub progress_timeout_ms: u32,
+}
+
+/// What the dialler needs to know of an end point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndPointSpec {
+    /// Its id.
+    pub id: EndPointId,
+    /// Its PBX.
+    pub pbx: PbxId,
+    /// Calls at once.
+    pub max_channels: u32,
+}
+
+/// A run as the dialler gets it.
+#[derive(Debug, Clone)]
+pub struct RunSpec {
+    /// Its id.
+    pub run: RunId,
+    /// Of which campaign.
+    pub campaign: CampaignId,
+    /// The campaign's settings.
+    pub settings: RunSettings,
+    /// Its lists in dialling order.
+    pub lists: Vec<ListId>,
+    /// Contacts in those lists.
+    pub contacts: u64,
+    /// What it did before a restart; zeros for a new run.
+    pub totals: RunTotals,
+    /// Its state before a restart: `Paused` and the final ones are kept, the others follow from its work.
+    pub state: RunState,
+}
+
+/// The part of a campaign that the dialler decides by.
+#[derive(Debug, Clone)]
+pub struct RunSettings {
+    /// Lower is served first.
+    pub priority: i32,
+    /// Contacts read ahead.
+    pub batch_size: u32,
+    /// The active period.
+    pub hours: Hours,
+    /// Ringing time after which a call is given up.
+    pub answer_timeout_ms: u32,
+    /// Seconds after the answer at which a call is closed; 0 = never.
+    pub forced_closure_s: u32,
+    /// Out of numbers: wait for more.
+    pub idle_on_termination: bool,
+    /// Its trunks.
+    pub trunks: Vec<TrunkId>,
+    /// Its end points.
+    pub end_points: Vec<EndPointId>,
+    /// Its reschedule rules.
+    pub rules: Vec<RescheduleRule>,
+}
+
+/// What a run did so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RunTotals {
+    /// Attempts placed, those in progress included.
+    pub placed: u64,
+    /// Attempts that ended and need no retry.
+    pub terminated: u64,
+    /// Attempts that ended and were rescheduled.
+    pub rescheduled: u64,
+    /// Retries waiting.
+    pub open_retries: u64,
+    /// Attempts that were answered.
+    pub connected: u64,
+}
+
+/// Contacts read from the database.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// For which run.
+    pub run: RunId,
+    /// Which list was read, if one was.
+    pub list: Option<ListId>,
+    /// Contacts never dialled in this run, in list order.
+    pub fresh: Vec<Arc<Contact>>,
+    /// Nothing is left behind the last of `fresh`.
+    pub list_exhausted: bool,
+    /// Retries due soon.
+    pub retries: Vec<RetryEntry>,
+    /// When the first retry that was not returned is due.
+    pub next_due: Option<Timestamp>,
+}
+
+/// A contact waiting for its retry.
+#[derive(Debug, Clone)]
+pub struct RetryEntry {
+    /// Who.
+    pub contact: Arc<Contact>,
+    /// The counter of the coming attempt, from 1.
+    pub retry: u32,
+    /// Not before.
+    pub due_at: Timestamp,
+}
+
+/// A leg of ours that exists on a PBX.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FoundLeg {
+    /// Which.
+    pub leg: LegId,
+    /// Whether it is answered.
+    pub up: bool,
+    /// Whether it rings.
+    pub ringing: bool,
+}

@@ -1,0 +1,117 @@
+//! The gate: the one function that every path to a telephone goes through.
+//!
+//! It says yes with a receipt, or names the first rule that said no. Rules are asked in a published order.
+
+use crate::circuit::Verdict;
+use crate::resources::{EndPoint, Pbx, Trunk};
+use domain::journal::{Picked, Receipt};
+use domain::{HourState, Mono, Timestamp};
+
+/// The rules in the order in which they are asked.
+pub const RULES: [&str; 9] = [
+    "dialling_not_held",
+    "run_active",
+    "inside_hours",
+    "number_not_in_flight",
+    "gap_kept",
+    "pbx_up",
+    "trunk_free",
+    "circuit_closed",
+    "rate_kept",
+];
+
+/// Why nothing is dialled for a run now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Dialling is held.
+    Held,
+    /// The run is paused, stopped or over.
+    RunNotActive,
+    /// The campaign's hours are closed.
+    OutsideHours {
+        /// Until then.
+        opens_at: Option<Timestamp>,
+    },
+    /// Every ready contact's number is in a call already.
+    NumberInFlight,
+    /// Nothing is ready: contacts wait for their time or are being read.
+    NothingReady,
+    /// The campaign's trunks and end points have no PBX in common.
+    NoRoute,
+    /// No PBX of the campaign is up.
+    PbxDown,
+    /// Every trunk is full.
+    TrunksFull,
+    /// Every end point is full.
+    EndPointsFull,
+    /// Every free trunk rests after refusals.
+    CircuitOpen {
+        /// Until then; `None`: a probe is out.
+        until: Option<Mono>,
+    },
+    /// The rate allows the next call then.
+    RateReached {
+        /// When.
+        at: Mono,
+    },
+    /// No ids to give to an attempt: the store is late.
+    NoIds,
+}
+
+impl Refusal {
+    /// For people.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Held => "dialling is held",
+            Self::RunNotActive => "the run is not active",
+            Self::OutsideHours { .. } => "outside the campaign's hours",
+            Self::NumberInFlight => "the next numbers are in a call already",
+            Self::NothingReady => "no contact is ready: retries wait for their time or contacts are being read",
+            Self::NoRoute => "trunks and end points have no PBX in common",
+            Self::PbxDown => "the PBX is not connected",
+            Self::TrunksFull => "every trunk is full",
+            Self::EndPointsFull => "every end point is full",
+            Self::CircuitOpen { .. } => "the trunk rests after refusals by the carrier",
+            Self::RateReached { .. } => "calls per second reached",
+            Self::NoIds => "waiting for the database",
+        }
+    }
+}
+
+/// The part of the gate that asks about one way out: PBX, trunk, circuit and rates. `Ok(true)`: the call is a probe.
+pub fn route(now: Mono, pbx: Option<&Pbx>, trunk: &Trunk) -> Result<bool, Refusal> {
+    let Some(pbx) = pbx.filter(|pbx| pbx.up) else { return Err(Refusal::PbxDown) };
+    if trunk.removed || trunk.in_use >= trunk.spec.capacity {
+        return Err(Refusal::TrunksFull);
+    }
+    let probe = match trunk.circuit.verdict(now) {
+        Verdict::Dial => false,
+        Verdict::Probe => true,
+        Verdict::Wait { until } => return Err(Refusal::CircuitOpen { until }),
+    };
+    let at = trunk.rate.allowed_at().max(pbx.rate.allowed_at());
+    if at > now { Err(Refusal::RateReached { at }) } else { Ok(probe) }
+}
+
+/// The receipt of a yes.
+pub fn receipt(
+    due_at: Option<Timestamp>,
+    hours: HourState,
+    trunk: &Trunk,
+    end_point: &EndPoint,
+    probe: bool,
+) -> Receipt {
+    Receipt {
+        picked: due_at.map_or(Picked::FreshInOrder, |due_at| Picked::RetryDue { due_at }),
+        rules: RULES.iter().map(|rule| (*rule).to_owned()).collect(),
+        hours_until: match hours {
+            HourState::Open { until } => until,
+            HourState::Closed { .. } => None,
+        },
+        trunk_in_use: trunk.in_use,
+        trunk_capacity: trunk.spec.capacity,
+        end_point_in_use: end_point.in_use,
+        end_point_capacity: end_point.spec.max_channels,
+        probe,
+    }
+}

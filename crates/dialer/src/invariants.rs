@@ -1,0 +1,232 @@
+//! The rules of the house, checked from outside after every step.
+//!
+//! The ledger keeps books of its own from the commands alone and shares no state with the code that decides. A command
+//! that would break a rule is taken out before the shell sees it; the run is stopped; conversations go on.
+//! `docs/GLOSSARY.md` lists the names.
+
+use crate::command::Command;
+use domain::{AttemptId, ContactId, NumberKey, RunId, Timestamp};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The rules, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Invariant {
+    /// At most one open attempt per number.
+    SingleFlight,
+    /// At most one open attempt per contact of a run.
+    OneAttemptPerContact,
+    /// Nothing is sent before its attempt is on disk, and nothing twice.
+    JournalledBeforeSent,
+    /// No originate while dialling is held.
+    HoldKept,
+    /// No originate outside the campaign's hours.
+    WindowKept,
+    /// No retry before its time.
+    GapKept,
+    /// Every attempt gets exactly one end.
+    OneOutcome,
+    /// Attempts, legs and the use of trunks, end points and runs are the same number.
+    OccupancyAddsUp,
+    /// No trunk beyond its capacity.
+    TrunkCapacityKept,
+    /// placed = terminated + rescheduled + in flight, for every run.
+    AccountsAddUp,
+}
+
+impl Invariant {
+    /// Every rule.
+    pub const ALL: [Self; 10] = [
+        Self::SingleFlight,
+        Self::OneAttemptPerContact,
+        Self::JournalledBeforeSent,
+        Self::HoldKept,
+        Self::WindowKept,
+        Self::GapKept,
+        Self::OneOutcome,
+        Self::OccupancyAddsUp,
+        Self::TrunkCapacityKept,
+        Self::AccountsAddUp,
+    ];
+
+    /// Its name in logs, tests and the glossary.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SingleFlight => "single_flight",
+            Self::OneAttemptPerContact => "one_attempt_per_contact",
+            Self::JournalledBeforeSent => "journalled_before_sent",
+            Self::HoldKept => "hold_kept",
+            Self::WindowKept => "window_kept",
+            Self::GapKept => "gap_kept",
+            Self::OneOutcome => "one_outcome",
+            Self::OccupancyAddsUp => "occupancy_adds_up",
+            Self::TrunkCapacityKept => "trunk_capacity_kept",
+            Self::AccountsAddUp => "accounts_add_up",
+        }
+    }
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Journalling,
+    Journalled,
+    Sent,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    stage: Stage,
+    key: NumberKey,
+    run: RunId,
+    contact: ContactId,
+}
+
+/// What the decider claims about itself, compared with the books.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// Open attempts.
+    pub attempts: usize,
+    /// Legs.
+    pub legs: usize,
+    /// Sum of the trunks' use.
+    pub trunks_in_use: usize,
+    /// Sum of the end points' use.
+    pub end_points_in_use: usize,
+    /// Sum of the runs' contacts in flight.
+    pub in_flight: usize,
+}
+
+/// The circumstances under which commands were decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances {
+    /// Dialling is held.
+    pub held: bool,
+    /// The wall clock.
+    pub wall: Timestamp,
+}
+
+/// The checker's own books.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    open: BTreeMap<AttemptId, Entry>,
+    by_key: BTreeMap<NumberKey, AttemptId>,
+    by_contact: BTreeMap<(RunId, ContactId), AttemptId>,
+}
+
+/// A broken rule.
+pub type Violation = (Invariant, Option<RunId>, String);
+
+impl Ledger {
+    /// An attempt that was open before a restart.
+    pub fn restored(&mut self, attempt: AttemptId, key: NumberKey, run: RunId, contact: ContactId) {
+        self.insert(attempt, Entry { stage: Stage::Sent, key, run, contact });
+    }
+
+    /// The attempt is on disk.
+    pub fn journalled(&mut self, attempt: AttemptId) {
+        if let Some(entry) = self.open.get_mut(&attempt) {
+            entry.stage = Stage::Journalled;
+        }
+    }
+
+    /// The attempt was not written.
+    pub fn journal_refused(&mut self, attempt: AttemptId) {
+        self.forget(attempt);
+    }
+
+    /// Checks one command and books it. `hours_open` tells whether the run's hours are open.
+    pub fn check(
+        &mut self,
+        command: &Command,
+        now: Circumstances,
+        hours_open: impl Fn(RunId) -> bool,
+    ) -> Result<(), Violation> {
+        match command {
+            Command::Journal(new) => {
+                let broken = |invariant, detail: String| Err((invariant, Some(new.run), detail));
+                if let Some(other) = self.by_key.get(&new.number_key) {
+                    return broken(Invariant::SingleFlight, format!("attempt {} while {other} is open", new.attempt));
+                }
+                if let Some(other) = self.by_contact.get(&(new.run, new.contact)) {
+                    let detail = format!("contact {} has attempt {other} open", new.contact);
+                    return broken(Invariant::OneAttemptPerContact, detail);
+                }
+                if let domain::journal::Picked::RetryDue { due_at } = new.receipt.picked
+                    && due_at > now.wall
+                {
+                    return broken(Invariant::GapKept, format!("contact {} is due at {due_at}", new.contact));
+                }
+                if new.receipt.trunk_in_use >= new.receipt.trunk_capacity {
+                    let detail = format!("trunk {} is full at {}", new.trunk, new.receipt.trunk_capacity);
+                    return broken(Invariant::TrunkCapacityKept, detail);
+                }
+                let entry =
+                    Entry { stage: Stage::Journalling, key: new.number_key, run: new.run, contact: new.contact };
+                self.insert(new.attempt, entry);
+            }
+            Command::Originate(call) => {
+                let broken = |invariant, detail: String| Err((invariant, Some(call.run), detail));
+                match self.open.get_mut(&call.attempt) {
+                    Some(entry) if entry.stage == Stage::Journalled => {
+                        if now.held {
+                            return broken(Invariant::HoldKept, format!("attempt {}", call.attempt));
+                        }
+                        if !hours_open(call.run) {
+                            return broken(Invariant::WindowKept, format!("attempt {}", call.attempt));
+                        }
+                        entry.stage = Stage::Sent;
+                    }
+                    other => {
+                        let stage = other.map(|entry| entry.stage);
+                        let detail = format!("attempt {} is {stage:?}", call.attempt);
+                        return broken(Invariant::JournalledBeforeSent, detail);
+                    }
+                }
+            }
+            Command::Close(end) => {
+                if self.forget(end.attempt).is_none() {
+                    let detail = format!("attempt {} is not open", end.attempt);
+                    return Err((Invariant::OneOutcome, Some(end.run), detail));
+                }
+            }
+            Command::Withdraw(withdrawal) => {
+                if self.forget(withdrawal.attempt).is_none() {
+                    let detail = format!("attempt {} is not open", withdrawal.attempt);
+                    return Err((Invariant::OneOutcome, Some(withdrawal.run), detail));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Compares the decider's numbers with the books.
+    pub fn compare(&self, claims: &Claims) -> Result<(), Violation> {
+        let open = self.open.len();
+        let expected =
+            Claims { attempts: open, legs: open, trunks_in_use: open, end_points_in_use: open, in_flight: open };
+        if *claims != expected {
+            return Err((Invariant::OccupancyAddsUp, None, format!("{open} attempts are open, claimed {claims:?}")));
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, attempt: AttemptId, entry: Entry) {
+        self.open.insert(attempt, entry);
+        self.by_key.insert(entry.key, attempt);
+        self.by_contact.insert((entry.run, entry.contact), attempt);
+    }
+
+    fn forget(&mut self, attempt: AttemptId) -> Option<Entry> {
+        let entry = self.open.remove(&attempt)?;
+        self.by_key.remove(&entry.key);
+        self.by_contact.remove(&(entry.run, entry.contact));
+        Some(entry)
+    }
+}

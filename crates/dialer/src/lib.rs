@@ -1,0 +1,30 @@
+//! Decides whom to dial, when, through what, and what follows from how it went.
+//!
+//! Sans-IO: [`Dialer::step`] takes the time and one event and appends commands. No clock, no I/O, no async, no entropy:
+//! production, simulation, forecast and tests run the same code.
+//!
+//! The shell promises: commands are carried out in order; everything that goes to the database goes through one queue,
+//! so that a [`Command::LoadContacts`] sees every write that was asked for before it.
+
+pub mod calls;
+pub mod circuit;
+pub mod command;
+pub mod dial;
+pub mod event;
+pub mod figures;
+pub mod gate;
+pub mod hopper;
+pub mod invariants;
+pub mod pacing;
+pub mod rate;
+pub mod resources;
+pub mod runs;
+mod settle;
+pub mod step;
+pub mod timers;
+
+pub use command::{Command, IdKind, LoadContacts, Originate};
+pub use event::{EndPointSpec, PbxSpec, TrunkSpec};
+pub use event::{Event, FoundLeg, Loaded, RetryEntry, RunSettings, RunSpec, RunTotals};
+pub use invariants::Invariant;
+pub use step::Dialer;

@@ -1,0 +1,96 @@
+//! Calls started per second: evenly spaced, and never more than the number in any second.
+
+use domain::Mono;
+use std::collections::VecDeque;
+
+const SECOND_US: u64 = 1_000_000;
+/// How far a start may come early to make up for a late timer, in microseconds.
+const CATCH_UP_US: u64 = 20_000;
+
+/// The rate of one trunk or PBX. `per_second` 0 = unlimited.
+#[derive(Debug)]
+pub struct Rate {
+    per_second: u32,
+    /// The slot of the next start.
+    next_at: Mono,
+    /// The last `per_second` starts, oldest first.
+    starts: VecDeque<Mono>,
+}
+
+impl Rate {
+    /// At most `per_second` starts in any second; 0 = unlimited.
+    pub fn new(per_second: u32) -> Self {
+        Self { per_second, next_at: Mono(0), starts: VecDeque::new() }
+    }
+
+    /// Changes the rate; starts already made still count.
+    pub fn set(&mut self, per_second: u32) {
+        if per_second != self.per_second {
+            self.per_second = per_second;
+            self.next_at = Mono(0);
+            while self.starts.len() > per_second as usize {
+                self.starts.pop_front();
+            }
+        }
+    }
+
+    /// When the next start is allowed; not later than now when it is allowed now.
+    pub fn allowed_at(&self) -> Mono {
+        if self.per_second == 0 {
+            return Mono(0);
+        }
+        let window = match self.starts.front() {
+            Some(first) if self.starts.len() >= self.per_second as usize => Mono(first.0 + SECOND_US),
+            _ => Mono(0),
+        };
+        window.max(self.next_at)
+    }
+
+    /// Takes a slot.
+    pub fn take(&mut self, now: Mono) {
+        if self.per_second == 0 {
+            return;
+        }
+        let interval = SECOND_US / u64::from(self.per_second);
+        self.next_at = Mono(self.next_at.0.max(now.0.saturating_sub(CATCH_UP_US)) + interval);
+        self.starts.push_back(now);
+        if self.starts.len() > self.per_second as usize {
+            self.starts.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Starts made in `seconds`, asking every `step` microseconds.
+    fn starts(per_second: u32, seconds: u64, step: u64) -> Vec<u64> {
+        let mut rate = Rate::new(per_second);
+        let mut starts = Vec::new();
+        for now in (0..seconds * SECOND_US).step_by(step as usize) {
+            while rate.allowed_at() <= Mono(now) {
+                rate.take(Mono(now));
+                starts.push(now);
+            }
+        }
+        starts
+    }
+
+    #[test]
+    fn no_second_holds_more_starts_than_the_rate() {
+        for (per_second, step) in [(1, 1_000), (3, 7_000), (10, 130_000), (300, 1_000)] {
+            let made = starts(per_second, 10, step);
+            for (i, start) in made.iter().enumerate() {
+                let within = made[i..].iter().take_while(|other| **other < start + SECOND_US).count();
+                assert!(within <= per_second as usize, "{within} starts in a second at {per_second}/s");
+            }
+        }
+    }
+
+    #[test]
+    fn the_rate_is_used_up() {
+        assert_eq!(starts(10, 10, 1_000).len(), 100);
+        assert!(starts(300, 10, 1_000).len() >= 2_950);
+    }
+}

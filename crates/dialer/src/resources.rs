@@ -1,0 +1,105 @@
+//! PBXs, trunks and end points, and how much of each is in use. Shared by all runs.
+
+use crate::circuit::CircuitBreaker;
+use crate::event::{EndPointSpec, PbxSpec, TrunkSpec};
+use crate::rate::Rate;
+use domain::{EndPointId, PbxId, TrunkId};
+use std::collections::BTreeMap;
+
+/// A PBX.
+#[derive(Debug)]
+pub struct Pbx {
+    /// Connected and reconciled.
+    pub up: bool,
+    /// Its cap on originates.
+    pub rate: Rate,
+}
+
+/// A trunk.
+#[derive(Debug)]
+pub struct Trunk {
+    /// As configured.
+    pub spec: TrunkSpec,
+    /// Attempts that occupy it.
+    pub in_use: u32,
+    /// Its calls per second.
+    pub rate: Rate,
+    /// Its circuit breaker.
+    pub circuit: CircuitBreaker,
+    /// Deleted: takes no new call.
+    pub removed: bool,
+}
+
+/// An end point.
+#[derive(Debug)]
+pub struct EndPoint {
+    /// As configured.
+    pub spec: EndPointSpec,
+    /// Attempts that occupy it.
+    pub in_use: u32,
+    /// Deleted: takes no new call.
+    pub removed: bool,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub struct Resources {
+    /// By id.
+    pub pbxs: BTreeMap<PbxId, Pbx>,
+    /// By id.
+    pub trunks: BTreeMap<TrunkId, Trunk>,
+    /// By id.
+    pub end_points: BTreeMap<EndPointId, EndPoint>,
+}
+
+impl Resources {
+    /// Adds or changes a PBX.
+    pub fn configure_pbx(&mut self, spec: PbxSpec) {
+        let per_second = spec.originates_per_second.max(1);
+        self.pbxs
+            .entry(spec.id)
+            .and_modify(|pbx| pbx.rate.set(per_second))
+            .or_insert_with(|| Pbx { up: false, rate: Rate::new(per_second) });
+    }
+
+    /// Adds or changes a trunk; calls on it go on.
+    pub fn configure_trunk(&mut self, spec: TrunkSpec) {
+        let trunk = self.trunks.entry(spec.id).or_insert_with(|| Trunk {
+            spec,
+            in_use: 0,
+            rate: Rate::new(spec.calls_per_second),
+            circuit: CircuitBreaker::default(),
+            removed: false,
+        });
+        trunk.rate.set(spec.calls_per_second);
+        trunk.spec = spec;
+        trunk.removed = false;
+    }
+
+    /// Adds or changes an end point; calls to it go on.
+    pub fn configure_end_point(&mut self, spec: EndPointSpec) {
+        let end_point = self.end_points.entry(spec.id).or_insert_with(|| EndPoint { spec, in_use: 0, removed: false });
+        end_point.spec = spec;
+        end_point.removed = false;
+    }
+
+    /// Counts an attempt in.
+    pub fn occupy(&mut self, trunk: TrunkId, end_point: EndPointId) {
+        if let Some(trunk) = self.trunks.get_mut(&trunk) {
+            trunk.in_use += 1;
+        }
+        if let Some(end_point) = self.end_points.get_mut(&end_point) {
+            end_point.in_use += 1;
+        }
+    }
+
+    /// Counts an attempt out.
+    pub fn release(&mut self, trunk: TrunkId, end_point: EndPointId) {
+        if let Some(trunk) = self.trunks.get_mut(&trunk) {
+            trunk.in_use = trunk.in_use.saturating_sub(1);
+        }
+        if let Some(end_point) = self.end_points.get_mut(&end_point) {
+            end_point.in_use = end_point.in_use.saturating_sub(1);
+        }
+    }
+}

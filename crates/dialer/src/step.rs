@@ -1,0 +1,409 @@
+//! The one function: time and an event in, commands out.
+
+use crate::calls::{Calls, LegState};
+use crate::command::{Command, IdKind};
+use crate::event::{Event, RunSpec};
+use crate::invariants::{Circumstances, Claims, Invariant, Ledger, Violation};
+use crate::pacing::Turns;
+use crate::resources::Resources;
+use crate::runs::Run;
+use crate::timers::{Timer, Timers};
+use domain::journal::{Fact, Note, OpenAttempt, RunChange};
+use domain::{
+    AttemptId, CallId, Contact, ContactId, EndPointId, HourState, LegId, Mono, Now, NumberKey, PbxId, RunId, RunState,
+    Timestamp, TrunkId,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A step of the wall clock against the other one that holds dialling, microseconds.
+pub const CLOCK_STEP_US: i64 = 2_000_000;
+/// Ids asked for at once, and how few may be left before more are asked for.
+const ID_BLOCK: u32 = 2_000;
+const ID_LOW: i64 = 1_000;
+
+/// The dialler of one site.
+#[derive(Debug, Default)]
+pub struct Dialer {
+    pub(crate) resources: Resources,
+    pub(crate) runs: BTreeMap<RunId, Run>,
+    pub(crate) calls: Calls,
+    pub(crate) attempts: BTreeMap<AttemptId, Attempt>,
+    pub(crate) by_leg: BTreeMap<LegId, AttemptId>,
+    pub(crate) open_numbers: BTreeMap<NumberKey, AttemptId>,
+    pub(crate) timers: Timers,
+    pub(crate) turns: Turns,
+    pub(crate) ids: BTreeMap<IdKind, IdPool>,
+    /// An operator or Carillon itself stopped dialling.
+    pub(crate) held: bool,
+    /// The database cannot be written.
+    pub(crate) storage_lost: bool,
+    /// Something changed that may let calls be placed.
+    pub(crate) may_place: bool,
+    /// When placing is worth another try although nothing happens.
+    pub(crate) place_at: Option<Mono>,
+    dirty: BTreeSet<RunId>,
+    last: Option<Now>,
+    ledger: Ledger,
+    reported: BTreeSet<(&'static str, Option<RunId>)>,
+}
+
+/// An attempt that has not ended.
+#[derive(Debug, Clone)]
+pub(crate) struct Attempt {
+    pub(crate) call: CallId,
+    pub(crate) leg: LegId,
+    pub(crate) run: RunId,
+    pub(crate) contact: ContactId,
+    /// Who; `None` for one that was adopted after a restart.
+    pub(crate) details: Option<Arc<Contact>>,
+    pub(crate) key: NumberKey,
+    pub(crate) retry: u32,
+    pub(crate) due_at: Option<Timestamp>,
+    pub(crate) trunk: TrunkId,
+    pub(crate) end_point: EndPointId,
+    pub(crate) pbx: PbxId,
+    pub(crate) scheduled_at: Timestamp,
+    pub(crate) ext_state: String,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct IdPool {
+    next: i64,
+    end: i64,
+    asked: bool,
+}
+
+impl IdPool {
+    fn left(&self) -> i64 {
+        self.end - self.next
+    }
+}
+
+impl Dialer {
+    /// An empty dialler. The shell configures it, restores open attempts, then tells it which PBXs are up.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Applies one event and appends what is to be done to `out`, in order.
+    pub fn step(&mut self, now: Now, event: Event, out: &mut Vec<Command>) {
+        let first = out.len();
+        self.notice_clock(now, out);
+        let tick = matches!(event, Event::Tick);
+        self.apply(now, event, out);
+        self.fire_timers(now, out);
+        if tick || self.place_at.is_some_and(|at| at <= now.mono) {
+            self.may_place = true;
+        }
+        if tick {
+            self.dirty.extend(self.runs.keys());
+        }
+        self.ask_for_ids(out);
+        self.refresh_runs(now, out);
+        if self.may_place {
+            self.place_calls(now, out);
+            self.refresh_runs(now, out);
+        }
+        self.check(now, first, out);
+    }
+
+    /// When [`Event::Tick`] should come at the latest, on the clock that never steps.
+    pub fn next_wake(&self, now: Now) -> Option<Mono> {
+        let by_wall = self.runs.values().filter_map(|run| run.next_change(now.wall)).min();
+        let by_wall = by_wall.map(|at| now.mono.plus_ms(u64::try_from((at.0 - now.wall.0 + 999) / 1_000).unwrap_or(0)));
+        [self.timers.next(), self.place_at, by_wall].into_iter().flatten().min()
+    }
+
+    /// Whether calls may be placed at all.
+    pub fn is_held(&self) -> bool {
+        self.held
+    }
+
+    /// The leg of an open attempt.
+    pub fn leg_of(&self, attempt: AttemptId) -> Option<LegId> {
+        self.attempts.get(&attempt).map(|attempt| attempt.leg)
+    }
+
+    fn apply(&mut self, now: Now, event: Event, out: &mut Vec<Command>) {
+        match event {
+            Event::Tick => {}
+            Event::PbxConfigured(spec) => self.resources.configure_pbx(spec),
+            Event::TrunkConfigured(spec) => self.resources.configure_trunk(spec),
+            Event::EndPointConfigured(spec) => self.resources.configure_end_point(spec),
+            Event::TrunkRemoved(id) => {
+                if let Some(trunk) = self.resources.trunks.get_mut(&id) {
+                    trunk.removed = true;
+                }
+            }
+            Event::EndPointRemoved(id) => {
+                if let Some(end_point) = self.resources.end_points.get_mut(&id) {
+                    end_point.removed = true;
+                }
+            }
+            Event::RunStarted(spec) => self.start_run(*spec),
+            Event::RunReloaded(spec) => {
+                self.touch(spec.run);
+                if let Some(run) = self.runs.get_mut(&spec.run) {
+                    run.reload(*spec);
+                }
+            }
+            Event::RunPaused(run) => self.with_run(run, |run| run.paused = true),
+            Event::RunUnpaused(run) => self.with_run(run, |run| run.paused = false),
+            Event::RunRemoved(run) => self.remove_run(now, run, out),
+            Event::ContactsAdded { list, added } => {
+                for run in self.runs.values_mut().filter(|run| !run.state.is_final()) {
+                    run.contacts_added(list, added);
+                    self.dirty.insert(run.id);
+                }
+            }
+            Event::ContactsLoaded(loaded) => self.with_run(loaded.run, |run| run.loaded(loaded)),
+            Event::DiallingHeld => self.held = true,
+            Event::DiallingLifted => self.held = false,
+            Event::StorageLost => self.storage_lost = true,
+            Event::StorageBack => self.storage_lost = false,
+            Event::IdsGranted { kind, from, to } => {
+                self.ids.insert(kind, IdPool { next: from, end: to, asked: false });
+            }
+            Event::Journalled(attempt) => {
+                self.ledger.journalled(attempt);
+                self.journalled(now, attempt, out);
+                return;
+            }
+            Event::JournalRefused { attempt, later } => {
+                self.ledger.journal_refused(attempt);
+                self.journal_refused(now, attempt, later);
+            }
+            Event::PbxUp { pbx, legs } => self.pbx_up(now, pbx, &legs, out),
+            Event::PbxDown(pbx) => self.pbx_down(now, pbx, out),
+            Event::PbxAudited { pbx, legs, asked_at } => self.audited(now, pbx, &legs, asked_at, out),
+            Event::AttemptRestored(open) => self.restore(now, *open),
+            Event::OriginateDone(leg) | Event::LegCreated(leg) => return self.leg_created(now, leg, out),
+            Event::OriginateRefused { leg, status, message } => self.originate_refused(now, leg, status, message, out),
+            Event::OriginateUnknown { leg, why } => self.originate_unknown(now, leg, why, out),
+            Event::OriginateNotSent { leg, why } => self.withdraw(now, leg, &why, out),
+            Event::LegFound(found) => self.leg_found(now, found, out),
+            Event::LegMissing(leg) => self.leg_missing(now, leg, out),
+            Event::LegProgress(leg) => return self.leg_alive(now, leg, Fact::Progress, out),
+            Event::LegRinging(leg) => return self.leg_alive(now, leg, Fact::Ringing, out),
+            Event::LegAnswered(leg) => return self.leg_answered(now, leg, now.wall, out),
+            Event::LegHangUpAsked(leg) => return self.hang_up_asked(now, leg, out),
+            Event::LegEnded { leg, cause, tech_cause } => self.leg_ended(now, leg, cause, tech_cause, out),
+            Event::StatusSet { leg, status } => return self.status_set(now, leg, status, out),
+        }
+        // Facts that only describe a call (they returned above) free nothing; everything else may.
+        self.may_place = true;
+    }
+
+    fn with_run(&mut self, id: RunId, change: impl FnOnce(&mut Run)) {
+        if let Some(run) = self.runs.get_mut(&id) {
+            change(run);
+            self.dirty.insert(id);
+        }
+    }
+
+    pub(crate) fn touch(&mut self, run: RunId) {
+        self.dirty.insert(run);
+    }
+
+    fn start_run(&mut self, spec: RunSpec) {
+        let id = spec.run;
+        self.runs.entry(id).or_insert_with(|| Run::new(spec));
+        self.dirty.insert(id);
+    }
+
+    fn remove_run(&mut self, now: Now, id: RunId, out: &mut Vec<Command>) {
+        let Some(run) = self.runs.get_mut(&id).filter(|run| !run.state.is_final()) else { return };
+        run.state = RunState::Removed;
+        let change = RunChange { run: id, state: run.state, why: "removed by an operator".to_owned(), at: now.wall };
+        out.push(Command::RunChanged(change));
+        self.dirty.insert(id);
+    }
+
+    /// An attempt that was open when the process ended: occupied and uncertain until its PBX was compared.
+    fn restore(&mut self, now: Now, open: OpenAttempt) {
+        let leg = self.calls.open(open.leg, open.call, open.pbx);
+        leg.state = LegState::Uncertain;
+        leg.requested = Some((now.mono, open.scheduled_at));
+        leg.answered_at = open.connected_at;
+        self.resources.occupy(open.trunk, open.end_point);
+        self.by_leg.insert(open.leg, open.attempt);
+        self.open_numbers.insert(open.number_key, open.attempt);
+        if let Some(run) = self.runs.get_mut(&open.run) {
+            run.in_flight.insert(open.contact);
+            run.connected_now += u32::from(open.connected_at.is_some());
+        }
+        self.ledger.restored(open.attempt, open.number_key, open.run, open.contact);
+        let attempt = Attempt {
+            call: open.call,
+            leg: open.leg,
+            run: open.run,
+            contact: open.contact,
+            details: None,
+            key: open.number_key,
+            retry: open.retry,
+            due_at: None,
+            trunk: open.trunk,
+            end_point: open.end_point,
+            pbx: open.pbx,
+            scheduled_at: open.scheduled_at,
+            ext_state: open.ext_state,
+        };
+        self.attempts.insert(open.attempt, attempt);
+    }
+
+    /// A wall clock that moved against the steady one makes every window and due time doubtful.
+    fn notice_clock(&mut self, now: Now, out: &mut Vec<Command>) {
+        if let Some(last) = self.last.replace(now) {
+            let steady = i64::try_from(now.mono.since(last.mono)).unwrap_or(i64::MAX);
+            let step = now.wall.0.saturating_sub(last.wall.0).saturating_sub(steady);
+            if step.abs() > CLOCK_STEP_US && !self.held {
+                self.held = true;
+                let seconds = step as f64 / 1e6;
+                out.push(Command::HoldDialling {
+                    why: format!("the clock moved by {seconds:.1} s: check it, then lift"),
+                });
+            }
+        }
+    }
+
+    fn fire_timers(&mut self, now: Now, out: &mut Vec<Command>) {
+        while let Some((leg, timer)) = self.timers.pop_due(now.mono) {
+            match timer {
+                Timer::AnswerTimeout => self.answer_timeout(now, leg, out),
+                Timer::ProgressTimeout => self.progress_timeout(now, leg, out),
+                Timer::ForcedClosure => self.forced_closure(now, leg, out),
+                Timer::LookUp => self.look_up(now, leg, out),
+            }
+        }
+    }
+
+    fn ask_for_ids(&mut self, out: &mut Vec<Command>) {
+        for kind in [IdKind::Attempt, IdKind::Call, IdKind::Leg] {
+            let pool = self.ids.entry(kind).or_default();
+            if pool.left() < ID_LOW && !pool.asked && !self.runs.is_empty() {
+                pool.asked = true;
+                out.push(Command::WantIds { kind, count: ID_BLOCK });
+            }
+        }
+    }
+
+    /// The next ids of an attempt, its call and its leg; `None` while the store is late.
+    pub(crate) fn take_ids(&mut self) -> Option<(AttemptId, CallId, LegId)> {
+        if self.ids.len() < 3 || self.ids.values().any(|pool| pool.left() <= 0) {
+            return None;
+        }
+        let mut take = |kind| {
+            let pool = self.ids.get_mut(&kind).expect("the three pools were counted above");
+            pool.next += 1;
+            pool.next - 1
+        };
+        Some((AttemptId(take(IdKind::Attempt)), CallId(take(IdKind::Call)), LegId(take(IdKind::Leg))))
+    }
+
+    /// Tells changed states and asks for contacts, for the runs that something happened to.
+    fn refresh_runs(&mut self, now: Now, out: &mut Vec<Command>) {
+        while let Some(id) = self.dirty.pop_first() {
+            let Some(run) = self.runs.get_mut(&id) else { continue };
+            if run.state.is_final() {
+                if run.in_flight.is_empty() {
+                    self.runs.remove(&id);
+                }
+                continue;
+            }
+            if let Some(load) = run.wants_load(now.wall) {
+                out.push(Command::LoadContacts(load));
+            }
+            let state = run.current_state(now.wall);
+            if state != run.state {
+                run.state = state;
+                let why = reason(state).to_owned();
+                out.push(Command::RunChanged(RunChange { run: id, state, why, at: now.wall }));
+                if state.is_final() {
+                    self.runs.remove(&id);
+                }
+            }
+        }
+    }
+
+    /// Takes out what would break a rule of the house, and compares the totals with the checker's books.
+    fn check(&mut self, now: Now, first: usize, out: &mut Vec<Command>) {
+        if out.len() == first {
+            return;
+        }
+        let circumstances = Circumstances { held: self.held, wall: now.wall };
+        let mut violations: Vec<Violation> = Vec::new();
+        let mut index = first;
+        while index < out.len() {
+            let runs = &self.runs;
+            let open =
+                |run: RunId| runs.get(&run).is_some_and(|run| matches!(run.hours_last(), Some(HourState::Open { .. })));
+            match self.ledger.check(&out[index], circumstances, open) {
+                Ok(()) => {
+                    if let Some(violation) = self.check_accounts(&out[index]) {
+                        violations.push(violation);
+                    }
+                    index += 1;
+                }
+                Err(violation) => {
+                    violations.push(violation);
+                    out.remove(index);
+                }
+            }
+        }
+        if let Err(violation) = self.ledger.compare(&self.claims()) {
+            violations.push(violation);
+        }
+        for (invariant, run, detail) in violations {
+            if let Some(run) = run.and_then(|run| self.runs.get_mut(&run)) {
+                run.stopped = true;
+            }
+            if self.reported.insert((invariant.name(), run)) {
+                out.push(Command::Violated { invariant, run, detail });
+            }
+        }
+    }
+
+    fn check_accounts(&self, command: &Command) -> Option<Violation> {
+        let (Command::Close(_) | Command::Journal(_) | Command::Withdraw(_)) = command else { return None };
+        let id = match command {
+            Command::Close(end) => end.run,
+            Command::Journal(new) => new.run,
+            Command::Withdraw(withdrawal) => withdrawal.run,
+            _ => return None,
+        };
+        let run = self.runs.get(&id)?;
+        let totals = run.totals;
+        let accounted = totals.terminated + totals.rescheduled + run.in_flight.len() as u64;
+        (totals.placed != accounted).then(|| {
+            let detail = format!("placed {}, accounted for {accounted}", totals.placed);
+            (Invariant::AccountsAddUp, Some(id), detail)
+        })
+    }
+
+    fn claims(&self) -> Claims {
+        Claims {
+            attempts: self.attempts.len(),
+            legs: self.calls.len(),
+            trunks_in_use: self.resources.trunks.values().map(|trunk| trunk.in_use as usize).sum(),
+            end_points_in_use: self.resources.end_points.values().map(|end_point| end_point.in_use as usize).sum(),
+            in_flight: self.runs.values().map(|run| run.in_flight.len()).sum(),
+        }
+    }
+
+    pub(crate) fn note(&self, attempt: AttemptId, leg: LegId, fact: Fact, at: Timestamp, out: &mut Vec<Command>) {
+        out.push(Command::Note(Note { attempt, leg, fact, at }));
+    }
+}
+
+fn reason(state: RunState) -> &'static str {
+    match state {
+        RunState::Runnable => "reading its first contacts",
+        RunState::Running => "has contacts to call",
+        RunState::WrongTime => "outside the campaign's hours",
+        RunState::Idle => "out of contacts, waiting for more",
+        RunState::Paused => "paused by an operator",
+        RunState::Completed => "every contact is finished",
+        RunState::Removed => "removed by an operator",
+    }
+}

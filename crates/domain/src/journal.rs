@@ -1,0 +1,271 @@
+//! What is written about an attempt before, while and after it happens.
+//!
+//! The core decides these records, the store writes them. No number, name or attribute value is in them.
+
+use crate::ids::{
+    AttemptId, CallId, CampaignId, ContactId, EndPointId, LegId, ListId, NumberRef, PbxId, RuleId, RunId, TrunkId,
+};
+use crate::number::NumberKey;
+use crate::outcome::{CallState, EndedBy, Fault};
+use crate::run::{RunState, SegmentKind};
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Why this contact was taken now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Picked {
+    /// The next one in list order.
+    FreshInOrder,
+    /// Its retry was due.
+    RetryDue {
+        /// Since when.
+        due_at: Timestamp,
+    },
+}
+
+/// The gate's receipt: the inputs on which every rule said yes, at the instant of the decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Why this contact.
+    pub picked: Picked,
+    /// The rules that were asked, in order; all said yes.
+    pub rules: Vec<String>,
+    /// When the campaign's hours close; `None`: they do not.
+    pub hours_until: Option<Timestamp>,
+    /// Calls up on the trunk before this one.
+    pub trunk_in_use: u32,
+    /// Its capacity.
+    pub trunk_capacity: u32,
+    /// Calls up towards the end point before this one.
+    pub end_point_in_use: u32,
+    /// Its capacity.
+    pub end_point_capacity: u32,
+    /// Whether this call probes a trunk whose circuit is open.
+    pub probe: bool,
+}
+
+/// An attempt, as it is journalled before anything is sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewAttempt {
+    /// Its id.
+    pub attempt: AttemptId,
+    /// The call it makes.
+    pub call: CallId,
+    /// The call's first leg; the channel id is derived from it.
+    pub leg: LegId,
+    /// For which run.
+    pub run: RunId,
+    /// Of which campaign.
+    pub campaign: CampaignId,
+    /// To whom.
+    pub contact: ContactId,
+    /// From which list.
+    pub list: ListId,
+    /// Stands for the number.
+    pub number_ref: NumberRef,
+    /// For single flight.
+    pub number_key: NumberKey,
+    /// 0-based retry counter of this contact in this run.
+    pub retry: u32,
+    /// Through which trunk.
+    pub trunk: TrunkId,
+    /// To which end point.
+    pub end_point: EndPointId,
+    /// On which PBX.
+    pub pbx: PbxId,
+    /// When it was decided.
+    pub scheduled_at: Timestamp,
+    /// Why it was allowed.
+    pub receipt: Receipt,
+}
+
+/// Something that happened to an attempt's leg while it was open: an event of its timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Which attempt.
+    pub attempt: AttemptId,
+    /// Which leg.
+    pub leg: LegId,
+    /// What.
+    pub fact: Fact,
+    /// When we saw it.
+    pub at: Timestamp,
+}
+
+/// The facts of a leg, in the order in which they usually come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// `leg.requested`: the originate was handed to the PBX link.
+    Requested,
+    /// `leg.created`: the PBX made the channel.
+    Created,
+    /// `leg.progress`: early media.
+    Progress,
+    /// `leg.ringing`.
+    Ringing,
+    /// `leg.answered`.
+    Answered,
+    /// `leg.refused`: the PBX refused the request.
+    Refused {
+        /// The HTTP status of the refusal.
+        status: u16,
+        /// The PBX's words.
+        message: String,
+    },
+    /// `leg.uncertain`: nobody knows whether the request arrived.
+    Uncertain {
+        /// Why.
+        why: String,
+    },
+    /// `leg.adopted`: found on the PBX after a restart or a lost link.
+    Adopted,
+    /// `leg.hang_up_requested`: by us or by the far end.
+    HangUpRequested {
+        /// Who asked.
+        by: EndedBy,
+    },
+    /// `attempt.status_set`: an extended status from the dialplan or the API.
+    StatusSet {
+        /// The status.
+        status: String,
+    },
+}
+
+impl Fact {
+    /// The event's kind, dotted past tense.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Requested => "leg.requested",
+            Self::Created => "leg.created",
+            Self::Progress => "leg.progress_seen",
+            Self::Ringing => "leg.ringing_seen",
+            Self::Answered => "leg.answered",
+            Self::Refused { .. } => "leg.refused",
+            Self::Uncertain { .. } => "leg.became_uncertain",
+            Self::Adopted => "leg.adopted",
+            Self::HangUpRequested { .. } => "leg.hang_up_requested",
+            Self::StatusSet { .. } => "attempt.status_set",
+        }
+    }
+}
+
+/// A stretch of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// What it was.
+    pub kind: SegmentKind,
+    /// From.
+    pub from: Timestamp,
+    /// To, never before `from`.
+    pub to: Timestamp,
+}
+
+/// The end of an attempt and what follows from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptEnd {
+    /// Which attempt.
+    pub attempt: AttemptId,
+    /// Its call.
+    pub call: CallId,
+    /// Its leg.
+    pub leg: LegId,
+    /// Its run.
+    pub run: RunId,
+    /// Its contact.
+    pub contact: ContactId,
+    /// The outcome.
+    pub state: CallState,
+    /// Whose fault.
+    pub fault: Fault,
+    /// Extended status, empty when none came.
+    pub ext_state: String,
+    /// Q.850 cause, 0 when unknown.
+    pub cause: u16,
+    /// SIP code of the final response, when there was one.
+    pub tech_cause: Option<u16>,
+    /// Who ended it.
+    pub ended_by: EndedBy,
+    /// When.
+    pub ended_at: Timestamp,
+    /// When the far end answered.
+    pub connected_at: Option<Timestamp>,
+    /// What its time was made of.
+    pub segments: Vec<Segment>,
+    /// The retry that a rule asked for; `None`: the contact is finished in this run.
+    pub retry: Option<RetryAt>,
+}
+
+/// When a contact is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryAt {
+    /// The rule that asked.
+    pub rule: RuleId,
+    /// Seconds from the end of the call.
+    pub delay_s: u32,
+    /// Not before.
+    pub at: Timestamp,
+}
+
+/// An attempt that was journalled and provably never sent: it is taken back, the contact loses nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// Which attempt.
+    pub attempt: AttemptId,
+    /// Its run.
+    pub run: RunId,
+    /// Its contact.
+    pub contact: ContactId,
+    /// The retry counter it had.
+    pub retry: u32,
+    /// Since when a retry was due; `None` for a fresh contact.
+    pub due_at: Option<Timestamp>,
+    /// Why it was not sent.
+    pub why: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A change of a run's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunChange {
+    /// Which run.
+    pub run: RunId,
+    /// Its new state.
+    pub state: RunState,
+    /// Why, for people.
+    pub why: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// An attempt that was open when the process ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenAttempt {
+    /// Its id.
+    pub attempt: AttemptId,
+    /// Its call.
+    pub call: CallId,
+    /// Its leg.
+    pub leg: LegId,
+    /// Its run.
+    pub run: RunId,
+    /// Its contact.
+    pub contact: ContactId,
+    /// For single flight.
+    pub number_key: NumberKey,
+    /// 0-based retry counter.
+    pub retry: u32,
+    /// Its trunk.
+    pub trunk: TrunkId,
+    /// Its end point.
+    pub end_point: EndPointId,
+    /// Its PBX.
+    pub pbx: PbxId,
+    /// When it was decided.
+    pub scheduled_at: Timestamp,
+    /// When it was answered, if that was written.
+    pub connected_at: Option<Timestamp>,
+    /// Extended status so far.
+    pub ext_state: String,
+}

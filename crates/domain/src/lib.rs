@@ -1,0 +1,32 @@
+//! The words of the trade as types: ids, numbers, hours, outcomes, rules and configuration records.
+//!
+//! Pure: no clock, no I/O, no async. Everything that enters the product is parsed here once and trusted inside.
+
+pub mod attributes;
+pub mod campaign;
+pub mod contact;
+pub mod error;
+pub mod hours;
+pub mod ids;
+pub mod journal;
+pub mod number;
+pub mod outcome;
+pub mod pbx;
+pub mod reschedule;
+pub mod run;
+pub mod template;
+pub mod time;
+
+pub use attributes::Attributes;
+pub use campaign::{Campaign, CampaignStatus, Direction, WorkSource};
+pub use contact::Contact;
+pub use error::Invalid;
+pub use hours::{HourState, Hours};
+pub use ids::*;
+pub use number::{Dialable, NumberKey};
+pub use outcome::{CallState, EndFacts, EndedBy, Outcome};
+pub use pbx::{EndPoint, EndPointKind, Pbx, Trunk};
+pub use reschedule::{Mode, RescheduleRule};
+pub use run::{RunState, SegmentKind};
+pub use template::Template;
+pub use time::{Mono, Now, Timestamp};

@@ -1,0 +1,250 @@
+//! What the system saw of an attempt, and how the facts of a call become an outcome.
+
+use crate::error::Invalid;
+use serde::{Deserialize, Serialize};
+
+/// States of a call, with WombatDialer's names on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum CallState {
+    /// Decided and journalled, or on its way to the journal.
+    Scheduled,
+    /// Sent to the PBX.
+    Requested,
+    /// The PBX confirmed the channel.
+    Dialling,
+    /// The far end answered.
+    Connected,
+    /// Completed normally.
+    Terminated,
+    /// A technical error on our side of the trunk.
+    RsError,
+    /// Nobody can say how it ended: it counts as an attempt and keeps the longest gap.
+    RsLost,
+    /// The network refused: congestion, circuits busy, rejected, or no sign of life on the route.
+    RsRejected,
+    /// Callee busy.
+    RsBusy,
+    /// The number is invalid.
+    RsNumber,
+    /// Rang and was not answered in time.
+    RsNoanswer,
+    /// Closed by us for exceeding the campaign's forced closure.
+    RsTimeout,
+    /// On a black list: never attempted.
+    RsBlacklist,
+}
+
+impl CallState {
+    /// Every state, in order of life.
+    pub const ALL: [Self; 13] = [
+        Self::Scheduled,
+        Self::Requested,
+        Self::Dialling,
+        Self::Connected,
+        Self::Terminated,
+        Self::RsError,
+        Self::RsLost,
+        Self::RsRejected,
+        Self::RsBusy,
+        Self::RsNumber,
+        Self::RsNoanswer,
+        Self::RsTimeout,
+        Self::RsBlacklist,
+    ];
+
+    /// WombatDialer's code, e.g. `RS_NOANSWER`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Scheduled => "SCHEDULED",
+            Self::Requested => "REQUESTED",
+            Self::Dialling => "DIALLING",
+            Self::Connected => "CONNECTED",
+            Self::Terminated => "TERMINATED",
+            Self::RsError => "RS_ERROR",
+            Self::RsLost => "RS_LOST",
+            Self::RsRejected => "RS_REJECTED",
+            Self::RsBusy => "RS_BUSY",
+            Self::RsNumber => "RS_NUMBER",
+            Self::RsNoanswer => "RS_NOANSWER",
+            Self::RsTimeout => "RS_TIMEOUT",
+            Self::RsBlacklist => "RS_BLACKLIST",
+        }
+    }
+
+    /// Reads a code; the spellings `BUSY` and `RS_NO_ANSWER` are understood too.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let plain = |code: &str| code.trim_start_matches("RS_").replace('_', "");
+        let wanted = plain(&text.trim().to_ascii_uppercase());
+        Self::ALL
+            .into_iter()
+            .find(|state| plain(state.code()) == wanted)
+            .ok_or_else(|| Invalid::new("status", format!("{text:?} is no call state; one of TERMINATED, RS_BUSY, RS_NOANSWER, RS_REJECTED, RS_NUMBER, RS_ERROR, RS_LOST, RS_TIMEOUT, RS_BLACKLIST")))
+    }
+
+    /// Whether the attempt is over.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Scheduled | Self::Requested | Self::Dialling | Self::Connected)
+    }
+}
+
+/// Who ended the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedBy {
+    /// Our answer timeout.
+    AnswerTimeout,
+    /// Our timer for a route that shows no sign of life (only 100 Trying, or nothing).
+    ProgressTimeout,
+    /// Our forced closure.
+    ForcedClosure,
+    /// An operator, through Carillon.
+    Operator,
+    /// The callee or the carrier.
+    FarEnd,
+    /// The PBX: the dialplan ended.
+    Pbx,
+    /// The PBX refused the request; no channel was made.
+    Refused,
+    /// Not known: the link or a process was down when it ended.
+    Unknown,
+}
+
+/// The facts an outcome is decided by. Never Originate's own reason alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndFacts {
+    /// The far end went off-hook.
+    pub answered: bool,
+    /// RINGING was seen.
+    pub ringing: bool,
+    /// PROGRESS (early media) was seen.
+    pub progress: bool,
+    /// Q.850 cause of the channel; 0 when none was given.
+    pub cause: u16,
+    /// The SIP code of the final response, when the technology gave one.
+    pub tech_cause: Option<u16>,
+    /// Who ended it.
+    pub ended_by: EndedBy,
+}
+
+/// The result of [`classify`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// The final state.
+    pub state: CallState,
+    /// Whose fault a failure is.
+    pub fault: Fault,
+}
+
+/// Whose fault it is that no conversation happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// Nobody's: there was an answer.
+    None,
+    /// The callee's: busy, away, declined.
+    Callee,
+    /// The number's.
+    Number,
+    /// The carrier's.
+    Carrier,
+    /// Ours or our PBX's.
+    Ours,
+    /// Unclear.
+    Unclear,
+}
+
+/// Outcome = f(cause, SIP code, progress seen, who ended it).
+///
+/// Measured on Asterisk 22: our own time-out and a carrier's 480 are both 19/480, a dead address is 18/408 after 32 s,
+/// 404, 403 and 603 all say NOANSWER in their dial status, and a far end that hangs up without a Reason header leaves
+/// cause 0. So the SIP code is read first, the Q.850 cause where there is none, and nothing but 100 Trying is never
+/// "no answer".
+pub fn classify(facts: &EndFacts) -> Outcome {
+    let outcome = |state, fault| Outcome { state, fault };
+    match facts.ended_by {
+        EndedBy::Unknown => return outcome(CallState::RsLost, Fault::Unclear),
+        EndedBy::Refused => return outcome(CallState::RsError, Fault::Ours),
+        EndedBy::ForcedClosure if facts.answered => return outcome(CallState::RsTimeout, Fault::None),
+        _ if facts.answered => return outcome(CallState::Terminated, Fault::None),
+        EndedBy::AnswerTimeout if facts.ringing || facts.progress => {
+            return outcome(CallState::RsNoanswer, Fault::Callee);
+        }
+        EndedBy::AnswerTimeout | EndedBy::ProgressTimeout => return outcome(CallState::RsRejected, Fault::Carrier),
+        _ => {}
+    }
+    let alive = facts.ringing || facts.progress;
+    match (facts.tech_cause, facts.cause) {
+        (Some(486 | 600), _) | (None, 17) => outcome(CallState::RsBusy, Fault::Callee),
+        (Some(480 | 487), _) | (None, 18 | 19) => outcome(CallState::RsNoanswer, Fault::Callee),
+        (Some(408), _) if alive => outcome(CallState::RsNoanswer, Fault::Callee),
+        (Some(404 | 410 | 414 | 416 | 484 | 485 | 604), _) | (None, 1 | 2 | 3 | 22 | 28) => {
+            outcome(CallState::RsNumber, Fault::Number)
+        }
+        (Some(603), _) => outcome(CallState::RsRejected, Fault::Callee),
+        _ => outcome(CallState::RsRejected, Fault::Carrier),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn far(ringing: bool, progress: bool, cause: u16, tech: Option<u16>) -> EndFacts {
+        EndFacts { answered: false, ringing, progress, cause, tech_cause: tech, ended_by: EndedBy::FarEnd }
+    }
+
+    #[test]
+    fn the_measured_table_holds() {
+        use CallState::*;
+        let table = [
+            ("busy", far(false, false, 17, Some(486)), RsBusy),
+            ("busy after ringing", far(true, false, 17, Some(486)), RsBusy),
+            ("carrier's 480", far(true, false, 19, Some(480)), RsNoanswer),
+            ("congestion", far(false, false, 34, Some(503)), RsRejected),
+            ("unallocated", far(false, false, 1, Some(404)), RsNumber),
+            ("SIT then 404", far(false, true, 1, Some(404)), RsNumber),
+            ("SIT then 503", far(false, true, 34, Some(503)), RsRejected),
+            ("forbidden", far(false, false, 21, Some(403)), RsRejected),
+            ("declined", far(false, false, 21, Some(603)), RsRejected),
+            ("dead address, timer B", far(false, false, 18, Some(408)), RsRejected),
+            ("address incomplete", far(false, false, 28, Some(484)), RsNumber),
+            ("no SIP code, busy", far(true, false, 17, None), RsBusy),
+            ("no SIP code, no cause", far(false, false, 0, None), RsRejected),
+        ];
+        for (name, facts, state) in table {
+            assert_eq!(classify(&facts).state, state, "{name}");
+        }
+    }
+
+    #[test]
+    fn our_own_timers_speak_for_themselves() {
+        let rang = EndFacts { ended_by: EndedBy::AnswerTimeout, ..far(true, false, 19, Some(480)) };
+        assert_eq!(classify(&rang).state, CallState::RsNoanswer);
+        let in_band = EndFacts { ended_by: EndedBy::AnswerTimeout, ..far(false, true, 19, Some(480)) };
+        assert_eq!(classify(&in_band).state, CallState::RsNoanswer);
+        let silent = EndFacts { ended_by: EndedBy::ProgressTimeout, ..far(false, false, 19, Some(480)) };
+        assert_eq!(classify(&silent), Outcome { state: CallState::RsRejected, fault: Fault::Carrier });
+    }
+
+    #[test]
+    fn an_answer_is_terminated_whatever_the_cause() {
+        for cause in [0, 16, 31, 44] {
+            let facts = EndFacts { answered: true, ..far(true, false, cause, None) };
+            assert_eq!(classify(&facts).state, CallState::Terminated);
+        }
+        let forced = EndFacts { answered: true, ended_by: EndedBy::ForcedClosure, ..far(true, false, 16, None) };
+        assert_eq!(classify(&forced).state, CallState::RsTimeout);
+    }
+
+    #[test]
+    fn codes_are_read_in_every_spelling() {
+        for state in CallState::ALL {
+            assert_eq!(CallState::parse(state.code()), Ok(state));
+            assert_eq!(serde_json::to_value(state).unwrap(), state.code());
+        }
+        assert_eq!(CallState::parse("RS_NO_ANSWER"), Ok(CallState::RsNoanswer));
+        assert_eq!(CallState::parse("busy"), Ok(CallState::RsBusy));
+        assert!(CallState::parse("RS_SOMETHING").is_err());
+    }
+}

@@ -1,0 +1,163 @@
+//! Where calls are placed: PBXs, trunks and end points.
+
+use crate::error::{Invalid, check_range, check_text};
+use crate::ids::{EndPointId, PbxId, TrunkId};
+use serde::{Deserialize, Serialize};
+
+/// Default cap on originates per second of one Asterisk; measured knee is 350, p99 below 15 ms at 100.
+pub const DEFAULT_ORIGINATES_PER_SECOND: u32 = 100;
+/// Default seconds without RINGING or PROGRESS after which a route counts as dead.
+pub const DEFAULT_PROGRESS_TIMEOUT_MS: u32 = 10_000;
+
+/// An Asterisk server reached over ARI. The password is kept apart, encrypted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pbx {
+    /// 0 until it is saved.
+    pub id: PbxId,
+    /// Unique, 1..=60 characters.
+    pub name: String,
+    /// Host name or address of its HTTP server.
+    pub host: String,
+    /// Port of its HTTP server (Asterisk's default is 8088).
+    pub port: u16,
+    /// The ARI user.
+    pub username: String,
+    /// The ARI application name: one per installation and PBX; a second controller with the same name takes it over.
+    pub application: String,
+    /// Originates sent per second, at most, `1..=1000`.
+    pub originates_per_second: u32,
+}
+
+impl Pbx {
+    /// Refuses values out of range, by field.
+    pub fn check(&self) -> Result<(), Invalid> {
+        check_text("name", &self.name, 60)?;
+        check_text("host", &self.host, 253)?;
+        if !self.host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:_[]".contains(&b)) {
+            return Err(Invalid::new("host", format!("{:?} is no host name or address", self.host)));
+        }
+        check_range("port", self.port, 1, u16::MAX)?;
+        check_text("username", &self.username, 60)?;
+        check_text("application", &self.application, 60)?;
+        if !self.application.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)) {
+            return Err(Invalid::new("application", "may hold letters, digits, - and _ only"));
+        }
+        check_range("originates_per_second", self.originates_per_second, 1, 1_000)
+    }
+}
+
+/// A way out of a PBX.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trunk {
+    /// 0 until it is saved.
+    pub id: TrunkId,
+    /// The PBX it belongs to.
+    pub pbx: PbxId,
+    /// Unique, 1..=60 characters.
+    pub name: String,
+    /// Asterisk's dial string with `${num}` where the number goes, e.g. `PJSIP/${num}@carrier`.
+    pub dial_string: String,
+    /// Calls at once, `1..=10000`.
+    pub capacity: u32,
+    /// Calls started per second, `1..=1000`; 0 = as fast as the PBX allows.
+    pub calls_per_second: u32,
+    /// Milliseconds without RINGING or PROGRESS after which the route counts as dead, `1000..=60000`.
+    pub progress_timeout_ms: u32,
+}
+
+impl Trunk {
+    /// Refuses values out of range, by field.
+    pub fn check(&self) -> Result<(), Invalid> {
+        check_text("name", &self.name, 60)?;
+        check_text("dial_string", &self.dial_string, 200)?;
+        if !self.dial_string.contains("${num}") {
+            return Err(Invalid::new("dial_string", "has no ${num}: the number would never be dialled"));
+        }
+        if self.dial_string.replace("${num}", "").contains("${") {
+            return Err(Invalid::new("dial_string", "may hold no place-holder but ${num}"));
+        }
+        let Some((technology, _)) = self.dial_string.split_once('/') else {
+            return Err(Invalid::new("dial_string", "must be technology/resource, e.g. PJSIP/${num}@carrier"));
+        };
+        if technology.is_empty() || !technology.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return Err(Invalid::new("dial_string", "must start with a channel technology, e.g. PJSIP/"));
+        }
+        if technology.eq_ignore_ascii_case("local") && !self.dial_string.ends_with("/n") {
+            return Err(Invalid::new(
+                "dial_string",
+                "a Local channel must end in /n: Asterisk optimises it away otherwise and the call is lost",
+            ));
+        }
+        check_range("capacity", self.capacity, 1, 10_000)?;
+        check_range("calls_per_second", self.calls_per_second, 0, 1_000)?;
+        check_range("progress_timeout_ms", self.progress_timeout_ms, 1_000, 60_000)
+    }
+}
+
+/// What an end point is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum EndPointKind {
+    /// A dialplan extension: a message, an IVR, one telephone.
+    Phone,
+}
+
+/// Where an answered call goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndPoint {
+    /// 0 until it is saved.
+    pub id: EndPointId,
+    /// The PBX it belongs to: it serves only trunks of the same PBX.
+    pub pbx: PbxId,
+    /// Unique, 1..=60 characters.
+    pub name: String,
+    /// What it is.
+    pub kind: EndPointKind,
+    /// Dialplan context.
+    pub context: String,
+    /// Dialplan extension; the call enters at priority 1.
+    pub extension: String,
+    /// Calls at once over all campaigns, `1..=10000`.
+    pub max_channels: u32,
+}
+
+impl EndPoint {
+    /// Refuses values out of range, by field.
+    pub fn check(&self) -> Result<(), Invalid> {
+        check_text("name", &self.name, 60)?;
+        for (field, value) in [("context", &self.context), ("extension", &self.extension)] {
+            check_text(field, value, 79)?;
+            if !value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.*#+".contains(&b)) {
+                return Err(Invalid::new(field, format!("{value:?} holds a character that no dialplan name has")));
+            }
+        }
+        check_range("max_channels", self.max_channels, 1, 10_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trunk(dial_string: &str) -> Trunk {
+        Trunk {
+            id: TrunkId(0),
+            pbx: PbxId(1),
+            name: "out".into(),
+            dial_string: dial_string.into(),
+            capacity: 10,
+            calls_per_second: 0,
+            progress_timeout_ms: DEFAULT_PROGRESS_TIMEOUT_MS,
+        }
+    }
+
+    #[test]
+    fn dial_strings_that_would_lose_calls_are_refused() {
+        for good in ["PJSIP/${num}@carrier", "DAHDI/g0/0${num}", "Local/9${num}@from-internal/n"] {
+            trunk(good).check().unwrap();
+        }
+        for bad in ["", "PJSIP/carrier", "${num}", "Local/${num}@x", "PJSIP/${num}@${EVIL}", "PJSIP/${num}\r\nX: y"] {
+            assert_eq!(trunk(bad).check().unwrap_err().field, "dial_string", "{bad:?}");
+        }
+    }
+}
