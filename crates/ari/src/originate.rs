@@ -1,0 +1,186 @@
+//! Making a channel: what is asked of Asterisk, and what must never reach it.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::request::{Method, NotSent, Request};
+
+/// Longest variable name.
+const VARIABLE_NAME_MAX: usize = 64;
+
+/// Where Asterisk keeps a channel's account code. Our own constant: no name that comes from outside may be a function.
+const ACCOUNT_FUNCTION: &str = "CHANNEL(accountcode)";
+
+/// One outgoing call, into the dialplan when it is answered.
+///
+/// Variables arrive in the dialplan as given: quotes, commas, `${..}`, line ends and backslashes are data and are not
+/// evaluated (seen on Asterisk 22.10). What a dialplan does with them afterwards is its own affair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Originate {
+    /// Our id for the channel, unique on the PBX: a second use is refused with 409.
+    pub channel_id: String,
+    /// For example `PJSIP/15550001111@trunk`.
+    pub endpoint: String,
+    /// Dialplan context the answered call enters.
+    pub context: String,
+    /// Its extension. Asterisk does not check that it exists: an answered call without one is dropped at once.
+    pub extension: String,
+    /// Its priority, usually 1.
+    pub priority: u32,
+    /// `number` or `"name" <number>`.
+    pub caller_id: Option<String>,
+    /// Asterisk gives up ringing after this; `None` = never. A safety net: it runs up to 5 % slow with early media,
+    /// so the caller's own timer should be shorter.
+    pub ring_seconds_max: Option<u32>,
+    /// Channel variables by name; names match `[A-Za-z_][A-Za-z0-9_]*`, up to 64 characters.
+    pub variables: BTreeMap<String, String>,
+    /// Account code of the channel, for the CDR.
+    pub account_code: Option<String>,
+    /// Codec names, best first; empty = what the end point allows.
+    pub formats: Vec<String>,
+}
+
+impl Originate {
+    /// Refuses what Asterisk would take and evaluate: control characters outside variable values (a line end in a
+    /// caller id is a second SIP header), names that are functions (`SHELL(..)`), NUL anywhere.
+    pub fn check(&self) -> Result<(), NotSent> {
+        for (field, text) in [
+            ("channel id", &self.channel_id),
+            ("endpoint", &self.endpoint),
+            ("context", &self.context),
+            ("extension", &self.extension),
+        ] {
+            if text.is_empty() {
+                return Err(NotSent::Invalid(format!("the {field} is empty")));
+            }
+            no_controls(field, text)?;
+        }
+        if self.priority == 0 {
+            return Err(NotSent::Invalid("the priority is 0, the first is 1".to_owned()));
+        }
+        if let Some(caller_id) = &self.caller_id {
+            no_controls("caller id", caller_id)?;
+        }
+        if let Some(account_code) = &self.account_code {
+            no_controls("account code", account_code)?;
+        }
+        for format in &self.formats {
+            if format.is_empty() || !format.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+                return Err(NotSent::Invalid("a format is not a codec name".to_owned()));
+            }
+        }
+        for (name, value) in &self.variables {
+            check_variable(name, value)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn request(&self) -> Request {
+        let mut body = json!({
+            "channelId": self.channel_id,
+            "endpoint": self.endpoint,
+            "context": self.context,
+            "extension": self.extension,
+            "priority": self.priority,
+            "timeout": self.ring_seconds_max.map_or(-1, i64::from),
+        });
+        let fields = body.as_object_mut().expect("made as an object above");
+        if let Some(caller_id) = &self.caller_id {
+            fields.insert("callerId".to_owned(), Value::from(caller_id.as_str()));
+        }
+        // The originate has no field of its own for the account: it is set like a variable.
+        let account = self.account_code.iter().map(|code| (ACCOUNT_FUNCTION, code.as_str()));
+        let plain = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let variables: BTreeMap<&str, &str> = plain.chain(account).collect();
+        if !variables.is_empty() {
+            fields.insert("variables".to_owned(), json!(variables));
+        }
+        if !self.formats.is_empty() {
+            fields.insert("formats".to_owned(), Value::from(self.formats.join(",")));
+        }
+        Request::with_body(Method::Post, "channels", body)
+    }
+}
+
+/// A plain variable name and a value without NUL (which Asterisk's JSON reader does not take).
+pub(crate) fn check_variable(name: &str, value: &str) -> Result<(), NotSent> {
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && !name.starts_with(|first: char| first.is_ascii_digit())
+        && !name.is_empty()
+        && name.len() <= VARIABLE_NAME_MAX;
+    if !plain {
+        return Err(NotSent::Invalid(format!(
+            "variable name {:?} is not a letter or underscore followed by letters, digits or underscores",
+            name.chars().take(VARIABLE_NAME_MAX).collect::<String>()
+        )));
+    }
+    if value.contains('\0') {
+        return Err(NotSent::Invalid(format!("the value of variable {name} holds a NUL character")));
+    }
+    Ok(())
+}
+
+fn no_controls(field: &str, text: &str) -> Result<(), NotSent> {
+    if text.chars().any(char::is_control) {
+        return Err(NotSent::Invalid(format!("the {field} holds a control character")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call() -> Originate {
+        Originate {
+            channel_id: "c-1".into(),
+            endpoint: "PJSIP/1555100000@carrier".into(),
+            context: "demo".into(),
+            extension: "message".into(),
+            priority: 1,
+            caller_id: None,
+            ring_seconds_max: None,
+            variables: BTreeMap::new(),
+            account_code: None,
+            formats: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_would_be_evaluated_is_refused_by_name_only() {
+        assert_eq!(call().check(), Ok(()));
+        let refused = |change: fn(&mut Originate)| {
+            let mut call = call();
+            change(&mut call);
+            call.check().unwrap_err().to_string()
+        };
+        assert!(refused(|c| c.caller_id = Some("x\r\nX-Second: 1".into())).contains("caller id"));
+        assert!(refused(|c| c.endpoint = "PJSIP/1\n2".into()).contains("endpoint"));
+        assert!(refused(|c| c.channel_id.clear()).contains("channel id"));
+        assert!(refused(|c| c.formats = vec!["alaw,opus".into()]).contains("format"));
+        assert!(refused(|c| c.priority = 0).contains("priority"));
+        for name in ["SHELL(id)", "", "1A", "A B", "É", "A,B", "A=B"] {
+            assert!(check_variable(name, "").is_err(), "{name}");
+        }
+        let message = check_variable("V", "secret\0value").unwrap_err().to_string();
+        assert!(message.contains('V') && !message.contains("secret"), "{message}");
+    }
+
+    #[test]
+    fn odd_values_are_data() {
+        let odd = "a,b \"q\" ${EXTEN} $[1+1] ;x\\n\r\n2nd: y & = | ü";
+        let call = Originate { variables: [("ODD".into(), odd.into())].into(), ..call() };
+        assert_eq!(call.check(), Ok(()));
+        assert_eq!(call.request().body.unwrap()["variables"]["ODD"], odd);
+    }
+
+    #[test]
+    fn fields_that_are_not_given_are_not_sent() {
+        let body = call().request().body.unwrap();
+        assert_eq!(body["timeout"], -1);
+        for field in ["callerId", "variables", "formats", "app"] {
+            assert!(body.get(field).is_none(), "{field}");
+        }
+    }
+}
