@@ -1,0 +1,87 @@
+//! Channel ids and leg ids: `c-<installation>-<epoch>-<leg>`.
+
+use dialer::FoundLeg;
+use domain::LegId;
+use std::collections::BTreeMap;
+use store::Epoch;
+
+/// Knows which channels are ours, and what those of earlier starts are called.
+#[derive(Debug)]
+pub struct Channels {
+    epoch: Epoch,
+    prefix: String,
+    /// Legs that were found under the name of an earlier epoch.
+    adopted: BTreeMap<LegId, String>,
+}
+
+impl Channels {
+    /// The names of this start.
+    pub fn new(epoch: Epoch) -> Self {
+        let prefix = format!("c-{}-", epoch.installation);
+        Self { epoch, prefix, adopted: BTreeMap::new() }
+    }
+
+    /// The start whose names are given to new legs.
+    pub fn epoch(&self) -> &Epoch {
+        &self.epoch
+    }
+
+    /// The channel id of a leg.
+    pub fn name(&self, leg: LegId) -> String {
+        self.adopted.get(&leg).cloned().unwrap_or_else(|| self.epoch.channel(leg))
+    }
+
+    /// The leg of a channel id; `None`: the channel is not ours.
+    pub fn leg(&self, channel: &str) -> Option<LegId> {
+        leg_of(&self.prefix, channel)
+    }
+
+    /// Remembers what a leg is called on the PBX.
+    pub fn adopt(&mut self, channel: &str) {
+        if let Some(leg) = self.leg(channel)
+            && channel != self.epoch.channel(leg)
+        {
+            self.adopted.insert(leg, channel.to_owned());
+        }
+    }
+
+    /// The leg has ended.
+    pub fn forget(&mut self, leg: LegId) {
+        self.adopted.remove(&leg);
+    }
+
+    /// The prefix by which a PBX link tells our channels from others'.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+}
+
+/// The leg of a channel id with our prefix.
+pub fn leg_of(prefix: &str, channel: &str) -> Option<LegId> {
+    let (_epoch, leg) = channel.strip_prefix(prefix)?.split_once('-')?;
+    leg.parse().ok().map(LegId)
+}
+
+/// A channel as the PBX lists it, as a leg of ours.
+pub fn found(prefix: &str, channel: &ari::Channel) -> Option<FoundLeg> {
+    let leg = leg_of(prefix, &channel.id)?;
+    let up = channel.state == ari::ChannelState::Up;
+    Some(FoundLeg { leg, up, ringing: channel.state == ari::ChannelState::Ringing })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_of_others_are_not_ours() {
+        let mut channels = Channels::new(Epoch { installation: "abc123".into(), epoch: 7 });
+        assert_eq!(channels.name(LegId(42)), "c-abc123-7-42");
+        assert_eq!(channels.leg("c-abc123-7-42"), Some(LegId(42)));
+        for foreign in ["c-other1-7-42", "c-abc123-7-", "c-abc123-7", "1700000000.12", "c-abc123-7-4x"] {
+            assert_eq!(channels.leg(foreign), None, "{foreign}");
+        }
+        channels.adopt("c-abc123-6-41");
+        assert_eq!(channels.name(LegId(41)), "c-abc123-6-41");
+    }
+}

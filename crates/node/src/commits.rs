@@ -1,0 +1,133 @@
+//! The way to disk: batches of writes, one transaction and one fsync each, in order, never two at a time.
+
+use dialer::{Command, Event};
+use domain::AttemptId;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use store::{Scope, Store, Write, Written};
+use tokio::sync::oneshot;
+
+/// Pause before a failed commit is tried again.
+const RETRY_EVERY: Duration = Duration::from_millis(500);
+
+/// Writes that wait, with who wants to know when they are on disk.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// In order.
+    pub writes: Vec<Write>,
+    /// Told when the batch is on disk.
+    pub waiting: Vec<oneshot::Sender<()>>,
+}
+
+/// What came of a batch.
+#[derive(Debug)]
+pub enum Committed {
+    /// It is on disk: the answers, as events.
+    Done {
+        /// In order.
+        events: Vec<Event>,
+        /// How long it took.
+        took: Duration,
+    },
+    /// It could not be written: it is given back whole.
+    Failed {
+        /// The same batch.
+        batch: Batch,
+        /// Why.
+        why: String,
+    },
+}
+
+/// A command of the dialler as a write, or the command back when it is none.
+pub fn as_write(command: Command, pbx_at: Option<&str>) -> Result<Write, Command> {
+    let pbx_at = || pbx_at.map(str::to_owned);
+    match command {
+        Command::Journal(new) => Ok(Write::Attempt(*new)),
+        Command::Note(note) => Ok(Write::Note { note, pbx_at: pbx_at() }),
+        Command::Close(end) => Ok(Write::Close { end: *end, pbx_at: pbx_at() }),
+        Command::Withdraw(withdrawal) => Ok(Write::Withdraw(*withdrawal)),
+        Command::RunChanged(change) => Ok(Write::Run(change)),
+        Command::WantIds { kind, count } => Ok(Write::Ids { kind: id_kind(kind), count }),
+        Command::LoadContacts(load) => Ok(Write::Load(store::LoadContacts {
+            run: load.run,
+            list: load.list,
+            fresh_limit: load.fresh_limit,
+            retry_limit: load.retry_limit,
+            due_before: load.due_before,
+        })),
+        other => Err(other),
+    }
+}
+
+/// Commits a batch. On failure waits a little, so that the caller may simply try again.
+pub async fn commit(store: Store, batch: Batch) -> Committed {
+    let asked: Vec<Asked> = batch.writes.iter().map(Asked::of).collect();
+    let began = Instant::now();
+    // The store takes the batch by value; a copy is kept only to be able to try again.
+    match store.commit(&Scope::installation(), batch.writes.clone()).await {
+        Ok(written) => {
+            let took = began.elapsed();
+            for waiting in batch.waiting {
+                // Whoever gave up waiting does not mind.
+                let _ = waiting.send(());
+            }
+            let events =
+                asked.into_iter().zip(written).filter_map(|(asked, written)| asked.answered(written)).collect();
+            Committed::Done { events, took }
+        }
+        Err(error) => {
+            tokio::time::sleep(RETRY_EVERY).await;
+            Committed::Failed { batch, why: error.to_string() }
+        }
+    }
+}
+
+/// What a write wants to hear.
+enum Asked {
+    Nothing,
+    Attempt(AttemptId),
+    Ids(dialer::IdKind),
+    Load { run: domain::RunId, list: Option<domain::ListId> },
+}
+
+impl Asked {
+    fn of(write: &Write) -> Self {
+        match write {
+            Write::Attempt(new) => Self::Attempt(new.attempt),
+            Write::Ids { kind, .. } => Self::Ids(match kind {
+                store::IdKind::Attempt => dialer::IdKind::Attempt,
+                store::IdKind::Call => dialer::IdKind::Call,
+                store::IdKind::Leg => dialer::IdKind::Leg,
+            }),
+            Write::Load(load) => Self::Load { run: load.run, list: load.list.map(|(list, _)| list) },
+            _ => Self::Nothing,
+        }
+    }
+
+    fn answered(self, written: Written) -> Option<Event> {
+        match (self, written) {
+            (Self::Attempt(attempt), Written::Done) => Some(Event::Journalled(attempt)),
+            (Self::Attempt(attempt), Written::Refused(why)) => {
+                Some(Event::JournalRefused { attempt, later: why.contains("is in a call") })
+            }
+            (Self::Ids(kind), Written::Ids { from, to }) => Some(Event::IdsGranted { kind, from, to }),
+            (Self::Load { run, list }, Written::Loaded { fresh, list_exhausted, retries, next_due }) => {
+                let retries = retries.into_iter().map(retry_entry).collect();
+                Some(Event::ContactsLoaded(dialer::Loaded { run, list, fresh, list_exhausted, retries, next_due }))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn retry_entry(entry: store::RetryEntry) -> dialer::RetryEntry {
+    dialer::RetryEntry { contact: Arc::clone(&entry.contact), retry: entry.retry, due_at: entry.due_at }
+}
+
+fn id_kind(kind: dialer::IdKind) -> store::IdKind {
+    match kind {
+        dialer::IdKind::Attempt => store::IdKind::Attempt,
+        dialer::IdKind::Call => store::IdKind::Call,
+        dialer::IdKind::Leg => store::IdKind::Leg,
+    }
+}

@@ -1,0 +1,97 @@
+//! PBXs, trunks and end points as the database has them, and runs as the dialler wants them.
+
+use dialer::{EndPointSpec, PbxSpec, RunSettings, RunSpec, TrunkSpec};
+use domain::{Campaign, EndPoint, EndPointId, Pbx, PbxId, RunState, Trunk, TrunkId};
+use std::collections::BTreeMap;
+use store::{RunRestore, Scope, Store};
+
+/// Everything that is not a run.
+#[derive(Debug, Clone, Default)]
+pub struct Configuration {
+    /// With the passwords to log in.
+    pub pbxs: BTreeMap<PbxId, (Pbx, ari::Secret)>,
+    /// By id.
+    pub trunks: BTreeMap<TrunkId, Trunk>,
+    /// By id.
+    pub end_points: BTreeMap<EndPointId, EndPoint>,
+}
+
+impl Configuration {
+    /// Reads it. A few queries per PBX, none per call.
+    pub async fn read(store: &Store) -> store::Result<Self> {
+        let scope = Scope::installation();
+        let mut pbxs = BTreeMap::new();
+        for pbx in store.pbxs(&scope).await? {
+            let password = store.pbx_password(&scope, pbx.id).await?;
+            pbxs.insert(pbx.id, (pbx, ari::Secret::new(password)));
+        }
+        let trunks = store.trunks(&scope).await?.into_iter().map(|trunk| (trunk.id, trunk)).collect();
+        let end_points = store.end_points(&scope).await?.into_iter().map(|ep| (ep.id, ep)).collect();
+        Ok(Self { pbxs, trunks, end_points })
+    }
+
+    /// What the dialler needs to know of a PBX.
+    pub fn pbx_spec(pbx: &Pbx) -> PbxSpec {
+        PbxSpec { id: pbx.id, originates_per_second: pbx.originates_per_second }
+    }
+
+    /// What the dialler needs to know of a trunk.
+    pub fn trunk_spec(trunk: &Trunk) -> TrunkSpec {
+        TrunkSpec {
+            id: trunk.id,
+            pbx: trunk.pbx,
+            capacity: trunk.capacity,
+            calls_per_second: trunk.calls_per_second,
+            progress_timeout_ms: trunk.progress_timeout_ms,
+        }
+    }
+
+    /// What the dialler needs to know of an end point.
+    pub fn end_point_spec(end_point: &EndPoint) -> EndPointSpec {
+        EndPointSpec { id: end_point.id, pbx: end_point.pbx, max_channels: end_point.max_channels }
+    }
+}
+
+/// The part of a campaign that the dialler decides by. Its hours were checked when it was saved.
+pub fn run_settings(campaign: &Campaign) -> Result<RunSettings, domain::Invalid> {
+    Ok(RunSettings {
+        priority: campaign.priority,
+        batch_size: campaign.batch_size,
+        hours: campaign.hours()?,
+        answer_timeout_ms: campaign.answer_timeout_ms,
+        forced_closure_s: campaign.forced_closure_s,
+        idle_on_termination: campaign.idle_on_termination,
+        trunks: campaign.trunks.clone(),
+        end_points: campaign.end_points.clone(),
+        rules: campaign.rules.clone(),
+    })
+}
+
+/// A run for the dialler. `open` is the number of its attempts that have not ended.
+pub async fn run_spec(store: &Store, restore: &RunRestore, open: u64) -> store::Result<RunSpec> {
+    let scope = Scope::installation();
+    let mut contacts = 0;
+    for list in &restore.lists {
+        contacts += u64::try_from(store.list(&scope, list.list).await?.contacts).unwrap_or(0);
+    }
+    let totals = restore.record.totals;
+    let count = |value: i64| u64::try_from(value).unwrap_or(0);
+    Ok(RunSpec {
+        run: restore.record.id,
+        campaign: restore.record.campaign,
+        settings: run_settings(&restore.settings)?,
+        lists: restore.lists.iter().map(|list| list.list).collect(),
+        contacts,
+        totals: dialer::RunTotals {
+            placed: count(totals.placed),
+            terminated: count(totals.terminated),
+            rescheduled: count(totals.placed).saturating_sub(count(totals.terminated) + open),
+            open_retries: count(totals.open_retries),
+            connected: count(totals.connected),
+        },
+        state: match restore.record.state {
+            state @ (RunState::Paused | RunState::Removed | RunState::Completed) => state,
+            _ => RunState::Runnable,
+        },
+    })
+}

@@ -1,0 +1,171 @@
+//! What the rest of the product may ask of the running dialler.
+
+use crate::configuration::{Configuration, run_spec};
+use crate::inputs::{Ask, Input, RunEvent};
+use crate::link::MAX_STATUS_CHARS;
+use crate::live::Live;
+use crate::start::now;
+use domain::{AttemptId, CampaignId, Invalid, ListId, RunId};
+use std::time::Duration;
+use store::{Hold, RunRecord, Scope, Store};
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{info, warn};
+
+/// Why a request to the dialler was refused.
+#[derive(Debug, Error)]
+pub enum NodeError {
+    /// No such thing, or not in the caller's scope.
+    #[error("{what} {id} does not exist")]
+    NotFound {
+        /// `run`, `attempt`, ...
+        what: &'static str,
+        /// As the caller gave it.
+        id: String,
+    },
+    /// It exists, but its state does not allow this.
+    #[error("{0}")]
+    Conflict(String),
+    /// A value is wrong.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The database refused.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The dialler is stopping or did not answer within its deadline.
+    #[error("the dialler does not answer: {0}")]
+    Unavailable(&'static str),
+}
+
+/// Whether the dialler can do its work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// It can.
+    pub ready: bool,
+    /// What is wrong, one sentence each; may be non-empty while ready (one PBX of two is down).
+    pub reasons: Vec<String>,
+}
+
+/// How long a request may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// A cheap clone of the way into the dialler's task. Every request has a deadline of 10 s.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    store: Store,
+    shell: mpsc::Sender<Input>,
+    health: watch::Receiver<Health>,
+}
+
+impl Handle {
+    pub(crate) fn new(store: Store, shell: mpsc::Sender<Input>, health: watch::Receiver<Health>) -> Self {
+        Self { store, shell, health }
+    }
+
+    /// Starts a run of the campaign. `actor` is the token's name.
+    pub async fn start_run(&self, scope: &Scope, campaign: CampaignId, actor: &str) -> Result<RunRecord, NodeError> {
+        let record = self.store.start_run(scope, campaign, actor, now()).await?;
+        let restore = self.store.run_restore(scope, record.id).await?;
+        let spec = run_spec(&self.store, &restore, 0).await?;
+        self.ask(|done| Ask::StartRun(Box::new(spec), Box::new(restore.settings), done)).await?;
+        Ok(self.store.run(scope, record.id).await?)
+    }
+
+    /// No new calls; calls up go on.
+    pub async fn pause_run(&self, scope: &Scope, run: RunId, actor: &str) -> Result<RunRecord, NodeError> {
+        self.change_run(scope, run, actor, RunEvent::Pause).await
+    }
+
+    /// Back from pause.
+    pub async fn unpause_run(&self, scope: &Scope, run: RunId, actor: &str) -> Result<RunRecord, NodeError> {
+        self.change_run(scope, run, actor, RunEvent::Unpause).await
+    }
+
+    /// Ends the run for good; calls up go on to their end.
+    pub async fn remove_run(&self, scope: &Scope, run: RunId, actor: &str) -> Result<RunRecord, NodeError> {
+        self.change_run(scope, run, actor, RunEvent::Remove).await
+    }
+
+    /// Takes over what was changed in the campaign (rules, trunks, hours, lists) into its live run.
+    pub async fn reload_run(&self, scope: &Scope, run: RunId, actor: &str) -> Result<RunRecord, NodeError> {
+        let record = self.open_run(scope, run).await?;
+        let restore = self.store.reload_run(scope, run, actor).await?;
+        let spec = run_spec(&self.store, &restore, 0).await?;
+        info!(run.id = run.0, actor, "run reloaded");
+        self.ask(|done| Ask::ReloadRun(Box::new(spec), Box::new(restore.settings), done)).await?;
+        Ok(record)
+    }
+
+    /// `added` contacts were appended to a list: runs that read it look again.
+    pub async fn contacts_added(&self, list: ListId, added: u64) {
+        if added > 0 && self.shell.send(Input::Ask(Ask::ContactsAdded(list, added))).await.is_err() {
+            warn!(list.id = list.0, "the dialler has stopped: the contacts are found at its next start");
+        }
+    }
+
+    /// PBXs, trunks or end points were changed: they are read again.
+    pub async fn configuration_changed(&self) -> Result<(), NodeError> {
+        let configuration = Configuration::read(&self.store).await?;
+        self.ask(|done| Ask::Configure(Box::new(configuration), done)).await
+    }
+
+    /// No originate after this returns, until it is lifted; survives restarts.
+    pub async fn hold(&self, scope: &Scope, actor: &str, why: &str) -> Result<Hold, NodeError> {
+        // First stop, then write: a slow disk must not let one more call out.
+        let hold = Hold { since: now(), by: actor.to_owned(), why: why.to_owned() };
+        self.ask(|done| Ask::Hold(hold.clone(), done)).await?;
+        Ok(self.store.set_hold(scope, actor, why, hold.since).await?)
+    }
+
+    /// Lifts the hold.
+    pub async fn lift(&self, scope: &Scope, actor: &str) -> Result<(), NodeError> {
+        self.store.lift_hold(scope, actor, now()).await?;
+        self.ask(Ask::Lift).await
+    }
+
+    /// The live figures.
+    pub async fn live(&self) -> Result<Live, NodeError> {
+        self.ask(Ask::Live).await
+    }
+
+    /// Sets the extended status of a call in progress; the last one wins.
+    pub async fn set_status(&self, attempt: AttemptId, status: &str) -> Result<(), NodeError> {
+        let status = status.trim();
+        if status.chars().count() > MAX_STATUS_CHARS || status.chars().any(char::is_control) {
+            let problem = format!("must be at most {MAX_STATUS_CHARS} characters without control characters");
+            return Err(Invalid::new("status", problem).into());
+        }
+        self.ask(|done| Ask::SetStatus(attempt, status.to_owned(), done)).await?
+    }
+
+    /// Whether it can do its work.
+    pub fn health(&self) -> Health {
+        self.health.borrow().clone()
+    }
+
+    async fn change_run(&self, scope: &Scope, run: RunId, actor: &str, what: RunEvent) -> Result<RunRecord, NodeError> {
+        let record = self.open_run(scope, run).await?;
+        info!(run.id = run.0, actor, what = ?what, "run changed by an operator");
+        self.ask(|done| Ask::Run(what, record.id, done)).await?;
+        Ok(self.store.run(scope, run).await?)
+    }
+
+    async fn open_run(&self, scope: &Scope, run: RunId) -> Result<RunRecord, NodeError> {
+        let record = self.store.run(scope, run).await?;
+        if record.state.is_final() {
+            return Err(NodeError::Conflict(format!("run {run} is over ({})", record.state.code())));
+        }
+        Ok(record)
+    }
+
+    async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, NodeError> {
+        let (done, answer) = oneshot::channel();
+        let asked = async {
+            self.shell.send(Input::Ask(ask(done))).await.map_err(|_| NodeError::Unavailable("it has stopped"))?;
+            answer.await.map_err(|_| NodeError::Unavailable("it has stopped"))
+        };
+        tokio::time::timeout(DEADLINE, asked)
+            .await
+            .map_err(|_| NodeError::Unavailable("its deadline of 10 s passed"))?
+    }
+}

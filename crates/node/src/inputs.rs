@@ -1,0 +1,102 @@
+//! What comes to the shell: from PBX links, from its own requests, from the handle.
+
+use crate::configuration::Configuration;
+use crate::handle::NodeError;
+use crate::live::Live;
+use dialer::{Event, FoundLeg, RunSpec};
+use domain::{AttemptId, Campaign, ListId, Mono, PbxId, RunId};
+use store::Hold;
+use tokio::sync::oneshot;
+
+/// Inputs that may wait for the shell. Links stop reading when it is full, and say so to their PBX by their silence.
+pub const INPUTS_MAX: usize = 65_536;
+
+/// What comes to the shell.
+#[derive(Debug)]
+pub enum Input {
+    /// From a PBX link.
+    Pbx(PbxId, FromPbx),
+    /// The answer to an originate, a hang-up or a look-up.
+    Answer(Event),
+    /// A request from the handle.
+    Ask(Ask),
+}
+
+/// What a PBX link says.
+#[derive(Debug)]
+pub enum FromPbx {
+    /// Connected; comparing channels.
+    Reconciling {
+        /// Asterisk's version.
+        version: String,
+    },
+    /// Compared: it may be dialled on.
+    Up {
+        /// Asterisk's version.
+        version: String,
+        /// Our legs there.
+        legs: Vec<FoundLeg>,
+        /// Their channel ids.
+        names: Vec<String>,
+    },
+    /// Not connected.
+    Down {
+        /// Why, for people.
+        why: String,
+    },
+    /// The channels are going to be listed: when is it?
+    AuditBegins {
+        /// Told the instant.
+        asked: oneshot::Sender<Mono>,
+    },
+    /// The channels, as listed.
+    Audited {
+        /// Our legs there.
+        legs: Vec<FoundLeg>,
+        /// When it was asked.
+        asked_at: Mono,
+    },
+    /// Something happened to a leg.
+    Fact {
+        /// What.
+        fact: Event,
+        /// Asterisk's own time of it.
+        pbx_at: Option<String>,
+    },
+}
+
+/// A request from the handle.
+#[derive(Debug)]
+pub enum Ask {
+    /// A run begins. Answered when its state is on disk.
+    StartRun(Box<RunSpec>, Box<Campaign>, oneshot::Sender<()>),
+    /// A run takes over its changed campaign.
+    ReloadRun(Box<RunSpec>, Box<Campaign>, oneshot::Sender<()>),
+    /// Pause, unpause, remove: answered when the new state is on disk.
+    Run(RunEvent, RunId, oneshot::Sender<()>),
+    /// Contacts were added.
+    ContactsAdded(ListId, u64),
+    /// New configuration.
+    Configure(Box<Configuration>, oneshot::Sender<()>),
+    /// Hold dialling. Answered when no originate is on its way any more.
+    Hold(Hold, oneshot::Sender<()>),
+    /// Lift the hold.
+    Lift(oneshot::Sender<()>),
+    /// The live figures.
+    Live(oneshot::Sender<Live>),
+    /// An extended status; answered with whether there is such a call.
+    SetStatus(AttemptId, String, oneshot::Sender<Result<(), NodeError>>),
+    /// Stop: nothing new, everything decided is written.
+    Stop(oneshot::Sender<()>),
+}
+
+/// What a person does to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunEvent {
+    /// No new calls.
+    Pause,
+    /// Go on.
+    Unpause,
+    /// End it.
+    Remove,
+}

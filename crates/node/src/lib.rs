@@ -1,0 +1,23 @@
+//! The shell around the dialler: events in, commands out.
+//!
+//! One task owns the dialler ([`shell`]); one task per PBX reads its link ([`link`]); commits run one at a time
+//! ([`commits`]). The rest of the product talks to it through the [`Handle`].
+
+pub mod channels;
+pub mod clock;
+pub mod commits;
+pub mod configuration;
+mod disk;
+pub mod handle;
+pub mod inputs;
+pub mod link;
+pub mod live;
+mod live_view;
+pub mod placing;
+mod requests;
+pub mod shell;
+pub mod start;
+
+pub use handle::{Handle, Health, NodeError};
+pub use live::Live;
+pub use start::{Settings, Stopper, start};

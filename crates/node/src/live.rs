@@ -1,0 +1,233 @@
+//! The live figures: what the dialler is doing now, as plain data for the API, the terminal and the screens.
+//!
+//! Definitions are WombatDialer's (run details and live page), named in words.
+
+use domain::{
+    AttemptId, CallState, CampaignId, ContactId, EndPointId, ListId, PbxId, RunId, RunState, Timestamp, TrunkId,
+};
+use serde::{Deserialize, Serialize};
+
+/// Everything at one instant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Live {
+    /// The instant.
+    pub at: Timestamp,
+    /// Whether calls may be placed at all.
+    pub dialling: Dialling,
+    /// Why not, when they may not.
+    pub hold: Option<LiveHold>,
+    /// Every PBX.
+    pub pbxs: Vec<LivePbx>,
+    /// Every trunk.
+    pub trunks: Vec<LiveTrunk>,
+    /// Every end point.
+    pub end_points: Vec<LiveEndPoint>,
+    /// Runs that are not over, by priority.
+    pub runs: Vec<LiveRun>,
+    /// Calls in progress, oldest first, at most 1000.
+    pub calls: Vec<LiveCall>,
+    /// Sums over the runs above.
+    pub totals: LiveTotals,
+}
+
+/// Whether calls may be placed at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dialling {
+    /// They may.
+    Dialling,
+    /// Held: by an operator or by Carillon itself.
+    Held,
+}
+
+/// Why dialling is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveHold {
+    /// Since when.
+    pub since: Timestamp,
+    /// The token's name, or `carillon`.
+    pub by: String,
+    /// The reason that was given.
+    pub why: String,
+}
+
+/// State of the link to a PBX.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PbxState {
+    /// Connected and reconciled.
+    Up,
+    /// Connected; its channels are being compared with ours. Nothing is dialled there yet.
+    Reconciling,
+    /// Not connected.
+    Down,
+}
+
+/// A PBX.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LivePbx {
+    /// Its id.
+    pub id: PbxId,
+    /// Its name.
+    pub name: String,
+    /// State of the link.
+    pub state: PbxState,
+    /// Why it is not up; empty when it is.
+    pub why: String,
+    /// Asterisk's version, once connected.
+    pub version: Option<String>,
+    /// Our calls on it.
+    pub in_use: u32,
+}
+
+/// State of a trunk's circuit breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Circuit {
+    /// Dialling.
+    Closed,
+    /// The carrier refused call after call: waiting.
+    Open,
+    /// One call is out to see whether the carrier is back.
+    Probing,
+}
+
+/// A trunk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LiveTrunk {
+    /// Its id.
+    pub id: TrunkId,
+    /// Its name.
+    pub name: String,
+    /// Its PBX.
+    pub pbx: PbxId,
+    /// Calls at once.
+    pub capacity: u32,
+    /// Calls up.
+    pub in_use: u32,
+    /// Calls started per second, at most; 0 = the PBX's limit.
+    pub calls_per_second: u32,
+    /// Its circuit breaker.
+    pub circuit: Circuit,
+    /// When an open circuit is probed.
+    pub probe_at: Option<Timestamp>,
+}
+
+/// An end point.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LiveEndPoint {
+    /// Its id.
+    pub id: EndPointId,
+    /// Its name.
+    pub name: String,
+    /// Calls at once.
+    pub capacity: u32,
+    /// Calls up or on their way.
+    pub in_use: u32,
+}
+
+/// A run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LiveRun {
+    /// Its id.
+    pub id: RunId,
+    /// Its campaign.
+    pub campaign: CampaignId,
+    /// The campaign's name.
+    pub campaign_name: String,
+    /// Its state.
+    pub state: RunState,
+    /// What it waits for when it is not dialling; empty when it dials.
+    pub why: String,
+    /// Lower is served first.
+    pub priority: i32,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// Attempts placed.
+    pub placed: u64,
+    /// Attempts that need no retry: successful, or past their last reschedule.
+    pub terminated: u64,
+    /// `terminated / placed`, `0..=1`.
+    pub termination_rate: f64,
+    /// `1 - termination_rate`.
+    pub reschedule_rate: f64,
+    /// Contacts in memory, ready to dial.
+    pub hopper: u64,
+    /// Retries waiting for their time.
+    pub open_retries: u64,
+    /// `hopper + open_retries`: WombatDialer's "items in call cache".
+    pub cache: u64,
+    /// Attempts in progress.
+    pub in_flight: u64,
+    /// Of these, answered.
+    pub connected_now: u64,
+    /// Contacts not yet finished: fresh, waiting for a retry and in flight.
+    pub remaining_estimate: u64,
+    /// Seconds since the start.
+    pub running_s: u64,
+    /// Seconds to the end at the present pace; unknown until contacts were finished.
+    pub eta_s: Option<u64>,
+    /// Attempts per hour since the start.
+    pub attempts_per_hour: f64,
+    /// Contacts finished per hour since the start.
+    pub completions_per_hour: f64,
+    /// When the next retry is due, if retries wait.
+    pub next_due: Option<Timestamp>,
+    /// Its lists in dialling order.
+    pub lists: Vec<LiveList>,
+}
+
+/// A list of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveList {
+    /// Its id.
+    pub id: ListId,
+    /// The last contact read into the hopper; 0 = none yet.
+    pub high_water: ContactId,
+    /// Whether it was read to its end.
+    pub exhausted: bool,
+}
+
+/// A call in progress.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LiveCall {
+    /// Its attempt: WombatDialer's id.
+    pub attempt: AttemptId,
+    /// Its run.
+    pub run: RunId,
+    /// Its contact.
+    pub contact: ContactId,
+    /// The number; empty for a call that was adopted after a restart.
+    pub number: String,
+    /// 0-based retry counter.
+    pub retry: u32,
+    /// Its trunk.
+    pub trunk: TrunkId,
+    /// Its end point.
+    pub end_point: EndPointId,
+    /// Its PBX.
+    pub pbx: PbxId,
+    /// Where it is.
+    pub state: CallState,
+    /// Asterisk's channel id.
+    pub channel: String,
+    /// When it was decided.
+    pub scheduled_at: Timestamp,
+    /// When it was answered.
+    pub connected_at: Option<Timestamp>,
+}
+
+/// Sums over the open runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct LiveTotals {
+    /// Calls in progress.
+    pub open_calls: u64,
+    /// Attempts placed since the runs began.
+    pub placed: u64,
+    /// Attempts that need no retry.
+    pub terminated: u64,
+    /// `terminated / placed`, `0..=1`.
+    pub termination_rate: f64,
+    /// Contacts in the hoppers.
+    pub backlog: u64,
+}

@@ -1,0 +1,179 @@
+//! The live figures, put together from the dialler's books and the names of things.
+
+use crate::link::MAX_STATUS_CHARS;
+use crate::live::{
+    Circuit, Dialling, Live, LiveCall, LiveEndPoint, LiveHold, LiveList, LivePbx, LiveRun, LiveTotals, LiveTrunk,
+    PbxState,
+};
+use crate::shell::{RunView, Shell};
+use dialer::Dialer;
+use dialer::figures::RunFigures;
+use domain::{Now, RunState, Timestamp};
+
+/// Calls shown at once.
+pub const MAX_CALLS: usize = 1_000;
+
+const _: () = assert!(MAX_STATUS_CHARS <= 64, "the database keeps 64 characters of a status");
+
+impl Shell {
+    /// Everything at this instant.
+    pub(crate) fn live(&self) -> Live {
+        let now = self.clock.now();
+        let mut runs: Vec<LiveRun> = self
+            .dialer
+            .run_figures()
+            .filter(|run| !run.state.is_final())
+            .filter_map(|run| Some(live_run(now.wall, run.clone(), self.runs.get(&run.run)?)))
+            .collect();
+        runs.sort_by_key(|run| (run.priority, run.id));
+        let totals = totals(&runs, self.dialer.open_calls());
+        Live {
+            at: now.wall,
+            dialling: if self.dialer.is_held() { Dialling::Held } else { Dialling::Dialling },
+            hold: self.hold.as_ref().map(|hold| LiveHold {
+                since: hold.since,
+                by: hold.by.clone(),
+                why: hold.why.clone(),
+            }),
+            pbxs: self.pbxs(),
+            trunks: self.trunks(now),
+            end_points: self.end_points(),
+            runs,
+            calls: self.calls(),
+            totals,
+        }
+    }
+
+    fn pbxs(&self) -> Vec<LivePbx> {
+        let mut pbxs: Vec<LivePbx> = Vec::new();
+        for (pbx, _) in self.configuration.pbxs.values() {
+            let link = self.links.get(&pbx.id);
+            pbxs.push(LivePbx {
+                id: pbx.id,
+                name: pbx.name.clone(),
+                state: link.map_or(PbxState::Down, |link| link.state),
+                why: link.map_or_else(|| "its settings cannot work".to_owned(), |link| link.why.clone()),
+                version: link.and_then(|link| link.version.clone()),
+                in_use: 0,
+            });
+        }
+        for call in self.dialer.call_figures() {
+            if let Some(pbx) = pbxs.iter_mut().find(|pbx| pbx.id == call.pbx) {
+                pbx.in_use += 1;
+            }
+        }
+        pbxs
+    }
+
+    fn trunks(&self, now: Now) -> Vec<LiveTrunk> {
+        let trunks = self.dialer.trunk_figures().filter_map(|figures| {
+            let trunk = self.configuration.trunks.get(&figures.trunk)?;
+            let (circuit, probe_at) = match figures.circuit {
+                None => (Circuit::Closed, None),
+                Some(None) => (Circuit::Probing, None),
+                Some(Some(until)) => (Circuit::Open, Some(Dialer::wall_of(now, until))),
+            };
+            Some(LiveTrunk {
+                id: trunk.id,
+                name: trunk.name.clone(),
+                pbx: trunk.pbx,
+                capacity: trunk.capacity,
+                in_use: figures.in_use,
+                calls_per_second: trunk.calls_per_second,
+                circuit,
+                probe_at,
+            })
+        });
+        trunks.collect()
+    }
+
+    fn end_points(&self) -> Vec<LiveEndPoint> {
+        let end_points = self.dialer.end_point_use().filter_map(|(id, in_use)| {
+            let end_point = self.configuration.end_points.get(&id)?;
+            Some(LiveEndPoint { id, name: end_point.name.clone(), capacity: end_point.max_channels, in_use })
+        });
+        end_points.collect()
+    }
+
+    fn calls(&self) -> Vec<LiveCall> {
+        let calls = self.dialer.call_figures().take(MAX_CALLS).map(|call| LiveCall {
+            attempt: call.attempt,
+            run: call.run,
+            contact: call.contact,
+            number: call.details.map(|contact| contact.number.dialled.clone()).unwrap_or_default(),
+            retry: call.retry,
+            trunk: call.trunk,
+            end_point: call.end_point,
+            pbx: call.pbx,
+            state: call.state,
+            channel: self.channels.name(call.leg),
+            scheduled_at: call.scheduled_at,
+            connected_at: call.connected_at,
+        });
+        calls.collect()
+    }
+}
+
+fn live_run(now: Timestamp, run: RunFigures, view: &RunView) -> LiveRun {
+    let running_s = u64::try_from(now.ms_since(view.started_at) / 1_000).unwrap_or(0);
+    let per_hour = |count: u64| if running_s == 0 { 0.0 } else { count as f64 * 3_600.0 / running_s as f64 };
+    let termination_rate = share(run.terminated, run.placed);
+    // The pace of this process: what a run did before a restart says nothing about how long it stood still.
+    let seen_s = now.ms_since(view.seen_at) as f64 / 1_000.0;
+    let finished_here = run.terminated.saturating_sub(view.terminated_before);
+    let eta = (finished_here > 0 && run.state == RunState::Running)
+        .then(|| (run.remaining as f64 * seen_s / finished_here as f64).round() as u64);
+    let why = match (run.stopped, run.state, run.blocked) {
+        (true, ..) => "stopped: a rule of the house was about to be broken, see the log".to_owned(),
+        (_, RunState::Running | RunState::WrongTime, Some(refusal)) => refusal.text().to_owned(),
+        (_, RunState::Paused, _) => "paused by an operator".to_owned(),
+        (_, RunState::Idle, _) => "out of contacts, waiting for more".to_owned(),
+        (_, RunState::Runnable, _) => "reading its first contacts".to_owned(),
+        _ => String::new(),
+    };
+    LiveRun {
+        id: run.run,
+        campaign: run.campaign,
+        campaign_name: view.campaign.name.clone(),
+        state: run.state,
+        why,
+        priority: run.priority,
+        started_at: view.started_at,
+        placed: run.placed,
+        terminated: run.terminated,
+        termination_rate,
+        reschedule_rate: if run.placed == 0 { 0.0 } else { 1.0 - termination_rate },
+        hopper: run.hopper,
+        open_retries: run.open_retries,
+        cache: run.hopper + run.open_retries,
+        in_flight: run.in_flight,
+        connected_now: run.connected_now,
+        remaining_estimate: run.remaining,
+        running_s,
+        eta_s: eta,
+        attempts_per_hour: per_hour(run.placed),
+        completions_per_hour: per_hour(run.terminated),
+        next_due: run.next_due,
+        lists: run
+            .lists
+            .iter()
+            .map(|list| LiveList { id: list.list, high_water: list.high_water, exhausted: list.exhausted })
+            .collect(),
+    }
+}
+
+fn totals(runs: &[LiveRun], open_calls: usize) -> LiveTotals {
+    let sum = |part: fn(&LiveRun) -> u64| runs.iter().map(part).sum::<u64>();
+    let (placed, terminated) = (sum(|run| run.placed), sum(|run| run.terminated));
+    LiveTotals {
+        open_calls: open_calls as u64,
+        placed,
+        terminated,
+        termination_rate: share(terminated, placed),
+        backlog: sum(|run| run.hopper),
+    }
+}
+
+fn share(part: u64, of: u64) -> f64 {
+    if of == 0 { 0.0 } else { part as f64 / of as f64 }
+}

@@ -1,0 +1,168 @@
+//! What the shell asks of the PBXs: connections, originates, hang-ups, look-ups. Every answer comes back as an input.
+
+use crate::configuration::Configuration;
+use crate::inputs::Input;
+use crate::link::Link;
+use crate::live::PbxState;
+use crate::placing;
+use crate::shell::{PbxLink, Shell};
+use ari::{HangUpReason, Outcome};
+use dialer::Event;
+use domain::{EndedBy, LegId, PbxId};
+use tracing::error;
+
+impl Shell {
+    /// Takes over PBXs, trunks and end points; a PBX whose login changed is connected anew.
+    pub(crate) fn configure(&mut self, new: Configuration) {
+        let old = std::mem::replace(&mut self.configuration, new);
+        for (id, (pbx, _)) in &old.pbxs {
+            let same_login = self.configuration.pbxs.get(id).is_some_and(|(now, secret)| {
+                (&now.host, now.port, &now.username, &now.application)
+                    == (&pbx.host, pbx.port, &pbx.username, &pbx.application)
+                    && *secret == old.pbxs[id].1
+            });
+            if !same_login && let Some(link) = self.links.remove(id) {
+                link.client.shutdown();
+                self.step(Event::PbxDown(*id), None);
+            }
+        }
+        let pbxs: Vec<_> = self.configuration.pbxs.values().cloned().collect();
+        for (pbx, secret) in pbxs {
+            self.step(Event::PbxConfigured(Configuration::pbx_spec(&pbx)), None);
+            if !self.links.contains_key(&pbx.id) {
+                self.connect(&pbx, secret);
+            }
+        }
+        let trunks: Vec<_> = self.configuration.trunks.values().map(Configuration::trunk_spec).collect();
+        for spec in trunks {
+            self.step(Event::TrunkConfigured(spec), None);
+        }
+        let end_points: Vec<_> = self.configuration.end_points.values().map(Configuration::end_point_spec).collect();
+        for spec in end_points {
+            self.step(Event::EndPointConfigured(spec), None);
+        }
+        for id in
+            old.trunks.keys().filter(|id| !self.configuration.trunks.contains_key(id)).copied().collect::<Vec<_>>()
+        {
+            self.step(Event::TrunkRemoved(id), None);
+        }
+        let gone = old.end_points.keys().filter(|id| !self.configuration.end_points.contains_key(id));
+        for id in gone.copied().collect::<Vec<_>>() {
+            self.step(Event::EndPointRemoved(id), None);
+        }
+        self.tell_health();
+    }
+
+    fn connect(&mut self, pbx: &domain::Pbx, secret: ari::Secret) {
+        let settings =
+            ari::Settings::new(pbx.host.clone(), pbx.port, pbx.username.clone(), secret, pbx.application.clone());
+        let (client, incoming) = match ari::connect(settings) {
+            Ok(link) => link,
+            Err(why) => {
+                error!(pbx.id = pbx.id.0, %why, "pbx settings cannot work");
+                return;
+            }
+        };
+        let link = Link {
+            pbx: pbx.id,
+            client: client.clone(),
+            incoming,
+            shell: self.sender.clone(),
+            prefix: self.channels.prefix().to_owned(),
+        };
+        tokio::spawn(link.run());
+        let why = "connecting".to_owned();
+        self.links.insert(pbx.id, PbxLink { client, state: PbxState::Down, why, version: None });
+    }
+
+    pub(crate) fn originate(&mut self, call: dialer::Originate) {
+        let leg = call.leg;
+        let view = self.runs.get(&call.run);
+        let built = view
+            .and_then(|view| placing::originate(&call, self.channels.name(leg), &view.campaign, &self.configuration));
+        let client = self.links.get(&call.pbx).map(|link| link.client.clone());
+        let (Some(originate), Some(client)) = (built, client) else {
+            let why = "its trunk, end point or PBX was deleted".to_owned();
+            self.answer_later(Event::OriginateNotSent { leg, why });
+            return;
+        };
+        self.originating.insert(leg);
+        metrics::counter!("carillon_originates_total").increment(1);
+        let sender = self.sender.clone();
+        tokio::spawn(async move {
+            let event = match client.originate(&originate).await {
+                Outcome::Done(_) => Event::OriginateDone(leg),
+                Outcome::Refused { status: 409, .. } => {
+                    // A 409 is no proof that the id exists: ask.
+                    match client.channel(&originate.channel_id).await {
+                        Outcome::Done(None) => {
+                            let message = "Asterisk refused the end point".to_owned();
+                            Event::OriginateRefused { leg, status: 500, message }
+                        }
+                        _ => Event::OriginateUnknown { leg, why: "the PBX has this channel already".to_owned() },
+                    }
+                }
+                Outcome::Refused { status, message } => Event::OriginateRefused { leg, status, message },
+                Outcome::Unknown(why) => Event::OriginateUnknown { leg, why: why.to_string() },
+                Outcome::NotSent(ari::NotSent::Invalid(message)) => {
+                    Event::OriginateRefused { leg, status: 400, message }
+                }
+                Outcome::NotSent(why) => Event::OriginateNotSent { leg, why: why.to_string() },
+            };
+            let _ = sender.send(Input::Answer(event)).await;
+        });
+    }
+
+    pub(crate) fn hang_up(&mut self, leg: LegId, pbx: PbxId, why: EndedBy) {
+        let Some(link) = self.links.get(&pbx) else { return };
+        let (client, channel) = (link.client.clone(), self.channels.name(leg));
+        let reason = if why == EndedBy::AnswerTimeout { HangUpReason::NoAnswer } else { HangUpReason::Normal };
+        // Whatever comes of it: the leg's end is an event, and the dialler looks the leg up when that does not come.
+        tokio::spawn(async move { client.hang_up(&channel, reason).await.done() });
+    }
+
+    pub(crate) fn look_up(&mut self, leg: LegId, pbx: PbxId) {
+        let Some(link) = self.links.get(&pbx) else { return };
+        let (client, channel, sender) = (link.client.clone(), self.channels.name(leg), self.sender.clone());
+        let prefix = self.channels.prefix().to_owned();
+        tokio::spawn(async move {
+            let event = match client.channel(&channel).await {
+                Outcome::Done(None) => Event::LegMissing(leg),
+                Outcome::Done(Some(channel)) => match crate::channels::found(&prefix, &channel) {
+                    Some(found) => Event::LegFound(found),
+                    None => return,
+                },
+                // The reconciliation after the reconnect decides it.
+                _ => return,
+            };
+            let _ = sender.send(Input::Answer(event)).await;
+        });
+    }
+
+    /// An answer of our own making goes through the inbox, so that the dialler is never entered twice.
+    fn answer_later(&self, event: Event) {
+        let sender = self.sender.clone();
+        tokio::spawn(async move { sender.send(Input::Answer(event)).await });
+    }
+
+    pub(crate) fn originate_answered(&mut self, event: &Event) {
+        let (Event::OriginateDone(leg)
+        | Event::OriginateRefused { leg, .. }
+        | Event::OriginateUnknown { leg, .. }
+        | Event::OriginateNotSent { leg, .. }) = event
+        else {
+            return;
+        };
+        self.originating.remove(leg);
+        self.answer_holds();
+    }
+
+    /// A hold is in force when no originate is on its way any more.
+    pub(crate) fn answer_holds(&mut self) {
+        if self.originating.is_empty() {
+            for waiting in self.hold_waiting.drain(..) {
+                let _ = waiting.send(());
+            }
+        }
+    }
+}

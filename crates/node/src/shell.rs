@@ -1,0 +1,315 @@
+//! The task that owns the dialler: inputs in order, commands out in order.
+
+use crate::channels::Channels;
+use crate::clock::Clock;
+use crate::commits::{Batch, Committed, as_write};
+use crate::configuration::Configuration;
+use crate::handle::{Health, NodeError};
+use crate::inputs::{Ask, FromPbx, Input, RunEvent};
+use crate::live::PbxState;
+use ari::Client;
+use dialer::{Command, Dialer, Event, RunSpec};
+use domain::{Campaign, LegId, PbxId, RunId, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use store::{Hold, Store, Write};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tracing::{error, info, warn};
+
+/// Inputs taken at once before timers and commits are looked at again.
+const INPUTS_AT_ONCE: usize = 512;
+/// Writes that may wait for the disk before nothing new is begun.
+const WRITES_MAX: usize = 20_000;
+
+/// A PBX as the shell knows it.
+pub struct PbxLink {
+    /// Requests to it.
+    pub client: Client,
+    /// State of the link.
+    pub state: PbxState,
+    /// Why it is not up.
+    pub why: String,
+    /// Asterisk's version.
+    pub version: Option<String>,
+}
+
+/// What the shell keeps about a run, for originates and figures.
+pub struct RunView {
+    /// The campaign as started or last reloaded.
+    pub campaign: Campaign,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// What it had finished before this process began.
+    pub terminated_before: u64,
+    /// When this process took it over.
+    pub seen_at: Timestamp,
+}
+
+/// The shell.
+pub struct Shell {
+    pub(crate) dialer: Dialer,
+    pub(crate) clock: Clock,
+    pub(crate) store: Store,
+    pub(crate) channels: Channels,
+    pub(crate) configuration: Configuration,
+    pub(crate) links: BTreeMap<PbxId, PbxLink>,
+    pub(crate) runs: BTreeMap<RunId, RunView>,
+    pub(crate) hold: Option<Hold>,
+    pub(crate) storage_lost: Option<String>,
+    pub(crate) pending: Batch,
+    pub(crate) committing: Option<JoinHandle<Committed>>,
+    /// Legs whose originate was handed to a link and not answered yet.
+    pub(crate) originating: BTreeSet<LegId>,
+    pub(crate) hold_waiting: Vec<oneshot::Sender<()>>,
+    inbox: mpsc::Receiver<Input>,
+    /// For the tasks that answer.
+    pub(crate) sender: mpsc::Sender<Input>,
+    pub(crate) health: watch::Sender<Health>,
+    out: Vec<Command>,
+    stopping: Option<oneshot::Sender<()>>,
+}
+
+impl Shell {
+    /// A shell around an empty dialler.
+    pub fn new(
+        store: Store,
+        channels: Channels,
+        inbox: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
+        health: watch::Sender<Health>,
+    ) -> Self {
+        Self {
+            dialer: Dialer::new(),
+            clock: Clock::start(),
+            store,
+            channels,
+            configuration: Configuration::default(),
+            links: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            hold: None,
+            storage_lost: None,
+            pending: Batch::default(),
+            committing: None,
+            originating: BTreeSet::new(),
+            hold_waiting: Vec::new(),
+            inbox: inbox.1,
+            sender: inbox.0,
+            health,
+            out: Vec::new(),
+            stopping: None,
+        }
+    }
+
+    /// Runs until it is told to stop and everything is written.
+    pub async fn run(mut self) {
+        loop {
+            self.start_commit();
+            if self.stopping.is_some() && self.committing.is_none() && self.pending.writes.is_empty() {
+                break;
+            }
+            let now = self.clock.now();
+            let wake = self.dialer.next_wake(now).map(|at| self.clock.instant(at));
+            tokio::select! {
+                biased;
+                done = async { self.committing.as_mut().expect("guarded by the condition").await },
+                    if self.committing.is_some() => self.committed(done),
+                input = self.inbox.recv() => {
+                    let Some(input) = input else { break };
+                    self.take(input);
+                    for _ in 1..INPUTS_AT_ONCE {
+                        let Ok(input) = self.inbox.try_recv() else { break };
+                        self.take(input);
+                    }
+                }
+                () = sleep_until(wake) => self.step(Event::Tick, None),
+            }
+        }
+        for link in self.links.values() {
+            link.client.shutdown();
+        }
+        if let Some(stopped) = self.stopping {
+            let _ = stopped.send(());
+        }
+    }
+
+    /// One step of the dialler, its commands carried out.
+    pub(crate) fn step(&mut self, event: Event, pbx_at: Option<&str>) {
+        let mut out = std::mem::take(&mut self.out);
+        self.dialer.step(self.clock.now(), event, &mut out);
+        for command in out.drain(..) {
+            match as_write(command, pbx_at) {
+                Ok(write) => {
+                    if let Write::Close { end, .. } = &write {
+                        self.channels.forget(end.leg);
+                        metrics::counter!("carillon_attempts_total", "outcome" => end.state.code()).increment(1);
+                    }
+                    self.pending.writes.push(write);
+                }
+                Err(command) => self.carry_out(command),
+            }
+        }
+        self.out = out;
+        if self.pending.writes.len() > WRITES_MAX && self.storage_lost.is_none() {
+            self.storage_is_lost("the database is too slow: writes pile up".to_owned());
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Pbx(pbx, what) => self.from_pbx(pbx, what),
+            Input::Answer(event) => {
+                self.originate_answered(&event);
+                self.step(event, None);
+            }
+            Input::Ask(ask) => self.asked(ask),
+        }
+    }
+
+    fn from_pbx(&mut self, id: PbxId, what: FromPbx) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        match what {
+            FromPbx::Reconciling { version } => {
+                link.state = PbxState::Reconciling;
+                link.why = "comparing its channels with ours".to_owned();
+                link.version = Some(version);
+            }
+            FromPbx::Up { version, legs, names } => {
+                info!(pbx.id = id.0, version, channels = legs.len(), "pbx is up");
+                link.state = PbxState::Up;
+                link.why.clear();
+                link.version = Some(version);
+                for name in &names {
+                    self.channels.adopt(name);
+                }
+                self.step(Event::PbxUp { pbx: id, legs }, None);
+            }
+            FromPbx::Down { why } => {
+                warn!(pbx.id = id.0, why, "pbx is not connected");
+                let was = std::mem::replace(&mut link.state, PbxState::Down);
+                link.why = why;
+                if was == PbxState::Up {
+                    self.step(Event::PbxDown(id), None);
+                }
+            }
+            FromPbx::AuditBegins { asked } => {
+                let _ = asked.send(self.clock.now().mono);
+                return;
+            }
+            FromPbx::Audited { legs, asked_at } => {
+                self.step(Event::PbxAudited { pbx: id, legs, asked_at }, None);
+                return;
+            }
+            FromPbx::Fact { fact, pbx_at } => {
+                self.step(fact, pbx_at.as_deref());
+                return;
+            }
+        }
+        self.tell_health();
+    }
+
+    fn asked(&mut self, ask: Ask) {
+        match ask {
+            Ask::StartRun(spec, campaign, done) => {
+                let now = self.clock.now().wall;
+                self.begin_run(*spec, *campaign, now);
+                self.pending.waiting.push(done);
+            }
+            Ask::ReloadRun(spec, campaign, done) => {
+                if let Some(view) = self.runs.get_mut(&spec.run) {
+                    view.campaign = *campaign;
+                }
+                self.step(Event::RunReloaded(spec), None);
+                self.pending.waiting.push(done);
+            }
+            Ask::Run(what, run, done) => {
+                let event = match what {
+                    RunEvent::Pause => Event::RunPaused(run),
+                    RunEvent::Unpause => Event::RunUnpaused(run),
+                    RunEvent::Remove => Event::RunRemoved(run),
+                };
+                self.step(event, None);
+                self.pending.waiting.push(done);
+            }
+            Ask::ContactsAdded(list, added) => self.step(Event::ContactsAdded { list, added }, None),
+            Ask::Configure(configuration, done) => {
+                self.configure(*configuration);
+                let _ = done.send(());
+            }
+            Ask::Hold(hold, done) => {
+                warn!(by = hold.by, why = hold.why, "dialling is held");
+                self.hold = Some(hold);
+                self.step(Event::DiallingHeld, None);
+                self.tell_health();
+                self.hold_waiting.push(done);
+                self.answer_holds();
+            }
+            Ask::Lift(done) => {
+                info!("dialling goes on");
+                self.hold = None;
+                self.step(Event::DiallingLifted, None);
+                self.tell_health();
+                let _ = done.send(());
+            }
+            Ask::Live(live) => {
+                let _ = live.send(self.live());
+            }
+            Ask::SetStatus(attempt, status, done) => {
+                let leg = self.dialer.leg_of(attempt);
+                if let Some(leg) = leg {
+                    self.step(Event::StatusSet { leg, status }, None);
+                }
+                let found = leg.map(|_| ()).ok_or_else(|| NodeError::Conflict(format!("attempt {attempt} is over")));
+                let _ = done.send(found);
+            }
+            Ask::Stop(done) => {
+                self.step(Event::DiallingHeld, None);
+                self.stopping = Some(done);
+            }
+        }
+    }
+
+    /// A run enters the dialler: started, or found after a restart.
+    pub(crate) fn begin_run(&mut self, spec: RunSpec, campaign: Campaign, started_at: Timestamp) {
+        let view =
+            RunView { campaign, started_at, terminated_before: spec.totals.terminated, seen_at: self.clock.now().wall };
+        self.runs.insert(spec.run, view);
+        self.step(Event::RunStarted(Box::new(spec)), None);
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Originate(call) => self.originate(call),
+            Command::HangUp { leg, pbx, why } => self.hang_up(leg, pbx, why),
+            Command::LookUp { leg, pbx } => self.look_up(leg, pbx),
+            Command::HoldDialling { why } => {
+                error!(why, "dialling is held until an operator lifts it");
+                let hold = Hold { since: self.clock.now().wall, by: "carillon".to_owned(), why };
+                self.hold = Some(hold.clone());
+                self.tell_health();
+                let store = self.store.clone();
+                tokio::spawn(async move {
+                    let scope = store::Scope::installation();
+                    if let Err(error) = store.set_hold(&scope, &hold.by, &hold.why, hold.since).await {
+                        error!(%error, "the hold could not be stored; it is in force");
+                    }
+                });
+            }
+            Command::CircuitChanged { trunk, probe_at: Some(at) } => {
+                warn!(trunk.id = trunk.0, probe_at = %at, "trunk rests: the carrier refuses call after call");
+            }
+            Command::CircuitChanged { trunk, probe_at: None } => info!(trunk.id = trunk.0, "trunk is back"),
+            Command::Violated { invariant, run, detail } => {
+                metrics::counter!("carillon_violations_total", "invariant" => invariant.name()).increment(1);
+                error!(%invariant, run.id = run.map(|run| run.0), detail, "a rule of the house was about to be broken; the run was stopped");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Waits for the deadline, for ever when there is none.
+async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

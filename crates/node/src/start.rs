@@ -1,0 +1,93 @@
+//! From a database to a dialling node, and back to rest.
+
+use crate::channels::Channels;
+use crate::clock::wall;
+use crate::configuration::{Configuration, run_spec};
+use crate::handle::{Handle, Health, NodeError};
+use crate::inputs::{Ask, INPUTS_MAX, Input};
+use crate::shell::Shell;
+use dialer::Event;
+use domain::journal::OpenAttempt;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use store::{Scope, Store};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{info, warn};
+
+/// How long a stop waits for decided writes to reach the disk.
+const STOP_DEADLINE: Duration = Duration::from_secs(4);
+
+/// What the node may be told at its start. Nothing yet: PBXs, trunks and campaigns live in the database.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {}
+
+/// Stops the node.
+#[derive(Debug)]
+pub struct Stopper {
+    shell: mpsc::Sender<Input>,
+}
+
+impl Stopper {
+    /// No new calls; what was decided is written; links are closed; conversations go on in Asterisk. At most 4 s.
+    pub async fn stop(self) {
+        let (done, stopped) = oneshot::channel();
+        if self.shell.send(Input::Ask(Ask::Stop(done))).await.is_ok()
+            && tokio::time::timeout(STOP_DEADLINE, stopped).await.is_err()
+        {
+            warn!("the database did not take the last writes in time; open attempts are reconciled at the next start");
+        }
+    }
+}
+
+/// Begins an epoch, restores what was open, connects the PBXs and dials on.
+///
+/// Attempts that were open when the last process ended keep their trunk, end point and number occupied until their PBX
+/// was compared with the database: nobody is called twice because we forgot.
+pub async fn start(store: Store, _settings: Settings) -> Result<(Handle, Stopper), NodeError> {
+    let scope = Scope::installation();
+    let epoch = store.begin_epoch().await?;
+    info!(epoch = epoch.epoch, installation = epoch.installation, "node starts");
+    let open = store.open_attempts(&scope).await?;
+    let configuration = Configuration::read(&store).await?;
+    let (sender, receiver) = mpsc::channel(INPUTS_MAX);
+    let (health, watched) = watch::channel(Health { ready: true, reasons: Vec::new() });
+    let mut shell = Shell::new(store.clone(), Channels::new(epoch), (sender.clone(), receiver), health);
+
+    shell.hold = store.hold(&scope).await?;
+    if shell.hold.is_some() {
+        warn!("dialling is held since before this start: lift it with `carillon resume-dialling`");
+        shell.step(Event::DiallingHeld, None);
+    }
+    restore_runs(&mut shell, &store, &open).await?;
+    shell.configure(configuration);
+    let restored = open.len();
+    for attempt in open {
+        shell.step(Event::AttemptRestored(Box::new(attempt)), None);
+    }
+    if restored > 0 {
+        info!(attempts = restored, "open attempts wait for their PBX to be compared");
+    }
+    tokio::spawn(shell.run());
+    let handle = Handle::new(store, sender.clone(), watched);
+    Ok((handle, Stopper { shell: sender }))
+}
+
+/// Runs that are not over, and runs that are but whose calls were still up.
+async fn restore_runs(shell: &mut Shell, store: &Store, open: &[OpenAttempt]) -> Result<(), NodeError> {
+    let mut open_by_run: BTreeMap<_, u64> = BTreeMap::new();
+    for attempt in open {
+        *open_by_run.entry(attempt.run).or_default() += 1;
+    }
+    let runs = store.open_runs(&Scope::installation()).await?;
+    for restore in runs {
+        let spec = run_spec(store, &restore, open_by_run.get(&restore.record.id).copied().unwrap_or(0)).await?;
+        info!(run.id = restore.record.id.0, placed = spec.totals.placed, "run goes on");
+        shell.begin_run(spec, restore.settings, restore.record.started_at);
+    }
+    Ok(())
+}
+
+/// The wall clock, for records that are made outside the shell.
+pub(crate) fn now() -> domain::Timestamp {
+    wall()
+}

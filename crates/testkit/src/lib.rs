@@ -1,0 +1,31 @@
+//! What tests, benches and the demo stand on: private Asterisk instances, SIPp, leased ports, child processes and
+//! a small blocking HTTP client.
+//!
+//! Nothing here needs root or a container, and nothing here is asynchronous, so that `xtask` builds in seconds.
+//! Whatever this crate starts dies with the process that started it, also when that process is killed.
+//!
+//! ```no_run
+//! let pair = testkit::Pair::start()?;
+//! println!("ARI on 127.0.0.1:{}, dial PJSIP/15554000001@carrier", pair.ports.ari);
+//! # anyhow::Ok(())
+//! ```
+
+pub mod ami;
+pub mod asterisk;
+mod console;
+mod fetch;
+pub mod http;
+mod instance;
+mod pair;
+pub mod ports;
+pub mod process;
+mod scratch;
+pub mod sipp;
+mod template;
+
+pub use instance::{Instance, Login};
+pub use pair::Pair;
+pub use ports::PortBlock;
+pub use process::Process;
+pub use scratch::Scratch;
+pub use template::Template;

@@ -1,0 +1,36 @@
+//! Our PBX and a carrier behind it.
+
+use std::thread;
+
+use anyhow::Result;
+
+use crate::{Instance, PortBlock, Template};
+
+/// Two Asterisks that know each other: what the PBX dials as `PJSIP/<number>@carrier` reaches the simulator.
+pub struct Pair {
+    /// Ours: ARI, manager interface, trunks, end points.
+    pub pbx: Instance,
+    /// The simulator; the dialled number decides.
+    pub carrier: Instance,
+    /// The ports of both, and some more.
+    pub ports: PortBlock,
+}
+
+impl Pair {
+    /// Starts both at once on leased ports. Takes about as long as one.
+    pub fn start() -> Result<Self> {
+        Self::start_on(PortBlock::lease()?)
+    }
+
+    /// As [`Pair::start`], on the given ports.
+    pub fn start_on(ports: PortBlock) -> Result<Self> {
+        // One finds (or fetches) Asterisk, before two threads ask for it.
+        crate::asterisk::find()?;
+        let (pbx, carrier) = thread::scope(|scope| {
+            let carrier = scope.spawn(|| Instance::start(Template::Carrier, &ports));
+            let pbx = Instance::start(Template::Pbx, &ports);
+            (pbx, carrier.join().expect("starting does not panic"))
+        });
+        Ok(Self { pbx: pbx?, carrier: carrier?, ports })
+    }
+}

@@ -1,0 +1,76 @@
+//! `cargo xtask`: what a developer types, from an empty checkout to a report.
+//!
+//! Progress goes to standard error, so that standard output carries only what was asked for (`bench --json`).
+
+mod arrows;
+mod bench;
+mod check;
+mod demo;
+mod demo_contacts;
+mod setup;
+mod step;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Builds, checks, measures and shows Carillon")]
+struct Cli {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Installs what is missing (with sudo when not root) and fetches Asterisk; the other commands call it
+    Setup,
+    /// Format, lints, arrows, tidiness, generated files, and the tests that need no Asterisk
+    Check,
+    /// Every test: unit, simulation, end to end
+    Test,
+    /// Runs a measurement and prints a table, or one line of JSON
+    Bench {
+        /// Which one: `dial` or `engine`
+        name: String,
+        /// One line of JSON on standard output instead of the table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Runs the simulation over many seeds
+    Sim {
+        /// How many seeds
+        #[arg(long, default_value_t = 100)]
+        seeds: u64,
+        /// Simulated hours per seed
+        #[arg(long, default_value_t = 1.0)]
+        hours: f64,
+    },
+    /// Sets everything up, dials an example campaign over real Asterisks, shows it live, prints the report
+    Demo {
+        /// Stop everything after the report instead of leaving the server up
+        #[arg(long)]
+        exit_when_done: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Task::Setup => setup::run(),
+        Task::Check => check::run(),
+        Task::Test => test::run(),
+        Task::Bench { name, json } => bench::run(&name, json),
+        Task::Sim { seeds, hours } => bench::sim(seeds, hours),
+        Task::Demo { exit_when_done } => demo::run(exit_when_done),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

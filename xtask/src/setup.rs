@@ -1,0 +1,62 @@
+//! Installs what is missing. Quick when nothing is: the other commands begin with it.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use testkit::{asterisk, process};
+
+use crate::step;
+
+/// A program or file that must be there, and the Debian package that brings it.
+const NEEDED: [(&str, &str); 6] = [
+    ("sipp", "sip-tester"),
+    ("apt-get", "apt"),
+    ("dpkg-deb", "dpkg"),
+    ("tar", "tar"),
+    ("xz", "xz-utils"),
+    ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
+];
+
+/// `cargo xtask setup`.
+pub(crate) fn run() -> Result<()> {
+    let missing = missing();
+    if !missing.is_empty() {
+        eprintln!("setup: installing {}", missing.join(" "));
+        install(&missing).with_context(|| format!("install {} yourself and try again", missing.join(" ")))?;
+    }
+    let (asterisk, had) = match asterisk::available()? {
+        Some(tree) => (tree, true),
+        None => (asterisk::find()?, false),
+    };
+    let what = match (had, missing.is_empty()) {
+        (true, true) => "everything is there".to_owned(),
+        (true, false) => format!("installed {}", missing.join(" ")),
+        (false, true) => "fetched Asterisk".to_owned(),
+        (false, false) => format!("installed {} and fetched Asterisk", missing.join(" ")),
+    };
+    eprintln!("setup: {what} ({}, in {})", asterisk.version, asterisk.root.display());
+    Ok(())
+}
+
+fn missing() -> Vec<&'static str> {
+    let there = |what: &str| {
+        if what.starts_with('/') { Path::new(what).exists() } else { process::find_program(what).is_some() }
+    };
+    NEEDED.iter().filter(|(what, _)| !there(what)).map(|(_, package)| *package).collect()
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    let root = Path::new("/proc/self");
+    let is_root = std::os::unix::fs::MetadataExt::uid(&root.metadata()?) == 0;
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new(if is_root { "apt-get" } else { "sudo" });
+        if !is_root {
+            command.arg("apt-get");
+        }
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        step::run(command)
+    };
+    apt(&["update", "-qq"])?;
+    apt(&[&["install", "-y", "-qq", "--no-install-recommends"], packages].concat())
+}

@@ -1,0 +1,30 @@
+//! Every test there is.
+
+use anyhow::Result;
+
+use crate::step::{self, Steps, cargo};
+use crate::{setup, workspace};
+
+/// `cargo xtask test`. The runner's own closing lines come last.
+pub(crate) fn run() -> Result<()> {
+    let mut steps = Steps::new();
+    steps.step("setup", setup::run)?;
+    let closing = if workspace::has_nextest() {
+        // nextest leaves out the examples in the documentation.
+        steps
+            .step("examples in the documentation", || step::run(cargo(&["test", "--workspace", "--doc", "--quiet"])))?;
+        let arguments = ["nextest", "run", "--workspace", "--no-fail-fast"];
+        steps.step("tests", || step::run_and_keep(cargo(&arguments), is_closing_line))?
+    } else {
+        let arguments = ["test", "--workspace", "--no-fail-fast"];
+        steps.step("tests", || step::run_and_keep(cargo(&arguments), is_closing_line))?
+    };
+    steps.summary("test");
+    closing.iter().for_each(|line| eprintln!("{line}"));
+    Ok(())
+}
+
+/// Whether a test runner sums up in this line: nextest's `Summary [...]`, cargo's `test result: ...`.
+pub(crate) fn is_closing_line(line: &str) -> bool {
+    line.trim_start().starts_with("Summary [") || line.starts_with("test result:")
+}
