@@ -1,14 +1,12 @@
-//! Placing calls: whose turn it is, what the gate says, and from the journal to the PBX.
+//! Placing calls: whose turn it is, what the gate says, and what becomes of a contact whose call was not made.
 
-use crate::calls::LegState;
-use crate::command::{Command, Originate};
+use crate::command::Command;
 use crate::gate::{self, Refusal};
 use crate::hopper::Ready;
 use crate::pacing;
 use crate::step::{Attempt, Dialer};
-use crate::timers::Timer;
-use domain::journal::{Fact, NewAttempt, Withdrawal};
-use domain::{AttemptId, EndPointId, HourState, LegId, Now, RunId, RunState, Timestamp, TrunkId};
+use domain::journal::{NewAttempt, Withdrawal};
+use domain::{AttemptId, Contact, EndPointId, HourState, LegId, Mono, Now, RunId, Timestamp, TrunkId};
 
 /// Calls placed in one step, at most; the rest follows in the next.
 pub const PLACED_PER_STEP: u32 = 100;
@@ -18,8 +16,6 @@ pub const PASSED_OVER: u32 = 32;
 const PARKED_SECONDS: i64 = 1;
 /// Seconds after which a contact is looked at again that the database refused for now.
 const REFUSED_SECONDS: i64 = 5;
-/// The PBX's own ring time-out comes this much later than ours, milliseconds.
-const SAFETY_NET_MS: u32 = 10_000;
 
 impl Dialer {
     /// Places what may be placed, lower priorities first, runs of one priority in turn, one call each.
@@ -39,16 +35,10 @@ impl Dialer {
                     }
                     let placed = self.place_one(now, *run, out);
                     let refusal = placed.err();
-                    match refusal {
-                        None => {
-                            budget -= 1;
-                            self.turns.served(group[0].0, *run);
-                            self.touch(*run);
-                        }
-                        Some(Refusal::RateReached { at } | Refusal::CircuitOpen { until: Some(at) }) => {
-                            self.place_at = Some(self.place_at.map_or(at, |other| other.min(at)));
-                        }
-                        Some(_) => {}
+                    if refusal.is_none() {
+                        budget -= 1;
+                        self.turns.served(group[0].0, *run);
+                        self.touch(*run);
                     }
                     if let Some(run) = self.runs.get_mut(run) {
                         run.blocked = refusal;
@@ -78,7 +68,9 @@ impl Dialer {
         if !run.hopper.has_ready(now.wall) {
             return Err(Refusal::NothingReady);
         }
-        let (trunk_id, end_point_id, probe) = self.route(now, id)?;
+        let (way, wake) = self.route(now, id);
+        self.wake_for_placing(wake);
+        let (trunk_id, end_point_id, probe) = way?;
         let ready = self.next_contact(now, id)?;
         let Some((attempt, call, leg)) = self.take_ids() else {
             self.runs.get_mut(&id).ok_or(Refusal::RunNotActive)?.hopper.put_back(ready);
@@ -95,7 +87,7 @@ impl Dialer {
         if let Some(pbx) = self.resources.pbxs.get_mut(&pbx) {
             pbx.rate.take(now.mono);
         }
-        self.resources.occupy(trunk_id, end_point_id);
+        self.resources.occupy(pbx, trunk_id, end_point_id);
         self.calls.open(leg, call, pbx);
         self.by_leg.insert(leg, attempt);
         self.open_numbers.insert(ready.contact.key, attempt);
@@ -140,11 +132,14 @@ impl Dialer {
         Ok(())
     }
 
-    /// The run's emptiest trunk that the gate lets through, with an end point on the same PBX.
-    fn route(&self, now: Now, id: RunId) -> Result<(TrunkId, EndPointId, bool), Refusal> {
-        let settings = &self.runs.get(&id).ok_or(Refusal::RunNotActive)?.settings;
+    /// The run's emptiest trunk that the gate lets through, with an end point on the same PBX; and when a way that is
+    /// closed now opens by itself.
+    fn route(&self, now: Now, id: RunId) -> (Result<(TrunkId, EndPointId, bool), Refusal>, Option<Mono>) {
+        let Some(run) = self.runs.get(&id) else { return (Err(Refusal::RunNotActive), None) };
+        let settings = &run.settings;
         let mut best: Option<(u32, TrunkId, EndPointId, bool)> = None;
         let mut refusal = Refusal::NoRoute;
+        let mut wake: Option<Mono> = None;
         for trunk in settings.trunks.iter().filter_map(|id| self.resources.trunks.get(id)) {
             let mut end_points = settings
                 .end_points
@@ -156,7 +151,12 @@ impl Dialer {
                 continue;
             }
             match gate::route(now.mono, self.resources.pbxs.get(&trunk.spec.pbx), trunk) {
-                Err(reason) => refusal = nearer(refusal, reason),
+                Err(reason) => {
+                    if let Refusal::RateReached { at } | Refusal::CircuitOpen { until: Some(at) } = reason {
+                        wake = Some(wake.map_or(at, |other| other.min(at)));
+                    }
+                    refusal = nearer(refusal, reason);
+                }
                 Ok(probe) => match end_points.find(|end_point| pacing::capacity(end_point).free > 0) {
                     None => refusal = nearer(refusal, Refusal::EndPointsFull),
                     Some(end_point) => {
@@ -168,7 +168,14 @@ impl Dialer {
                 },
             }
         }
-        best.map(|(_, trunk, end_point, probe)| (trunk, end_point, probe)).ok_or(refusal)
+        match best {
+            Some((_, trunk, end_point, probe)) => (Ok((trunk, end_point, probe)), None),
+            None => (Err(refusal), wake),
+        }
+    }
+
+    fn wake_for_placing(&mut self, at: Option<Mono>) {
+        self.place_at = [self.place_at, at].into_iter().flatten().min();
     }
 
     /// The next contact of the run whose number is in no call; those passed over are looked at again in a second.
@@ -185,62 +192,21 @@ impl Dialer {
             }
             return Ok(ready);
         }
+        // Behind those that were passed over others may be ready: the next step looks on.
+        self.wake_for_placing(Some(now.mono));
         Err(Refusal::NumberInFlight)
     }
 
-    /// The attempt is on disk: send it, unless something forbade it meanwhile.
-    pub(crate) fn journalled(&mut self, now: Now, id: AttemptId, out: &mut Vec<Command>) {
-        let Some(attempt) = self.attempts.get(&id) else { return };
-        let leg_id = attempt.leg;
-        if let Some(why) = self.forbidden(now, attempt.run, attempt.pbx) {
-            return self.withdraw(now, leg_id, why, out);
-        }
-        let attempt = &self.attempts[&id];
-        let (Some(run), Some(contact)) = (self.runs.get(&attempt.run), attempt.details.clone()) else { return };
-        let answer_ms = run.settings.answer_timeout_ms;
-        out.push(Command::Originate(Originate {
-            attempt: id,
-            leg: leg_id,
-            run: attempt.run,
-            pbx: attempt.pbx,
-            trunk: attempt.trunk,
-            end_point: attempt.end_point,
-            retry: attempt.retry,
-            contact,
-            timeout_ms: answer_ms + SAFETY_NET_MS,
-        }));
-        self.note(id, leg_id, Fact::Requested, now.wall, out);
-        self.timers.set(now.mono.plus_ms(answer_ms.into()), leg_id, Timer::AnswerTimeout);
-        let progress_ms = self.resources.trunks.get(&attempt.trunk).map_or(answer_ms, |t| t.spec.progress_timeout_ms);
-        if progress_ms < answer_ms {
-            self.timers.set(now.mono.plus_ms(progress_ms.into()), leg_id, Timer::ProgressTimeout);
-        }
-        if let Some(leg) = self.calls.leg_mut(leg_id) {
-            leg.state = LegState::Requested;
-            leg.requested = Some((now.mono, now.wall));
-        }
-    }
-
-    /// Why a journalled attempt may not be sent any more.
-    fn forbidden(&mut self, now: Now, run: RunId, pbx: domain::PbxId) -> Option<&'static str> {
-        if self.held || self.storage_lost {
-            return Some("dialling was held before it was sent");
-        }
-        if !self.resources.pbxs.get(&pbx).is_some_and(|pbx| pbx.up) {
-            return Some("the PBX was lost before it was sent");
-        }
-        let run = self.runs.get_mut(&run)?;
-        if run.stopped || run.paused || run.state == RunState::Removed {
-            return Some("the run was paused or removed before it was sent");
-        }
-        match run.hours_at(now.wall) {
-            HourState::Open { .. } => None,
-            HourState::Closed { .. } => Some("the campaign's hours closed before it was sent"),
-        }
-    }
-
-    /// Takes an attempt back that was provably never sent; its contact goes back to where it was.
-    pub(crate) fn withdraw(&mut self, now: Now, leg: LegId, why: &str, out: &mut Vec<Command>) {
+    /// Takes an attempt back that was provably never sent; its contact goes back to where it was, not to be tried
+    /// before `again_at` when one is given.
+    pub(crate) fn withdraw(
+        &mut self,
+        now: Now,
+        leg: LegId,
+        why: &str,
+        again_at: Option<Timestamp>,
+        out: &mut Vec<Command>,
+    ) {
         let Some((id, attempt)) = self.forget(leg) else { return };
         if let Some(trunk) = self.resources.trunks.get_mut(&attempt.trunk) {
             trunk.circuit.probe_lost(now.mono, id);
@@ -254,7 +220,12 @@ impl Dialer {
             why: why.to_owned(),
             at: now.wall,
         })));
-        self.give_back(attempt, None);
+        self.give_back(attempt, again_at);
+    }
+
+    /// The link could not send it: the contact rests a little, so that a dead way out is not asked without end.
+    pub(crate) fn not_sent(&mut self, now: Now, leg: LegId, why: &str, out: &mut Vec<Command>) {
+        self.withdraw(now, leg, why, Some(now.wall.plus_seconds(PARKED_SECONDS)), out);
     }
 
     /// The database holds an attempt that excludes this one.
@@ -278,7 +249,9 @@ impl Dialer {
         if attempt.due_at.is_some() {
             run.totals.open_retries += 1;
         }
-        let Some(contact) = attempt.details else { return };
+        // A fresh contact whose list was taken away meanwhile is not the run's any more.
+        let ours = |contact: &Contact| attempt.due_at.is_some() || run.lists.iter().any(|p| p.list == contact.list);
+        let Some(contact) = attempt.details.filter(|contact| ours(contact)) else { return };
         let ready = Ready { contact, retry: attempt.retry, due_at: attempt.due_at };
         match at {
             Some(at) => {
@@ -294,6 +267,7 @@ impl Dialer {
         let attempt = self.attempts.remove(&id)?;
         let leg = self.calls.remove(leg);
         self.open_numbers.remove(&attempt.key);
+        self.attempts_of_none.remove(&id);
         self.resources.release(attempt.trunk, attempt.end_point);
         if let Some(run) = self.runs.get_mut(&attempt.run) {
             run.landed(attempt.contact);

@@ -89,7 +89,11 @@ pub fn route(now: Mono, pbx: Option<&Pbx>, trunk: &Trunk) -> Result<bool, Refusa
         Verdict::Probe => true,
         Verdict::Wait { until } => return Err(Refusal::CircuitOpen { until }),
     };
-    let at = trunk.rate.allowed_at().max(pbx.rate.allowed_at());
+    let mut at = trunk.rate.allowed_at().max(pbx.rate.allowed_at());
+    if trunk.waiting > 0 {
+        // What is decided already goes out first.
+        at = at.max(trunk.rate.may_send_at()).max(pbx.rate.may_send_at());
+    }
     if at > now { Err(Refusal::RateReached { at }) } else { Ok(probe) }
 }
 

@@ -21,6 +21,8 @@ pub struct Hopper {
     fresh: VecDeque<Ready>,
     timed: BTreeMap<(Timestamp, ContactId), Ready>,
     members: BTreeSet<ContactId>,
+    /// How many of them are retries.
+    retries: usize,
 }
 
 impl Hopper {
@@ -37,20 +39,20 @@ impl Hopper {
     pub fn push_timed(&mut self, at: Timestamp, ready: Ready) -> bool {
         let new = self.members.insert(ready.contact.id);
         if new {
+            self.retries += usize::from(ready.due_at.is_some());
             self.timed.insert((at, ready.contact.id), ready);
         }
         new
     }
 
-    /// Puts a fresh contact back to the front.
+    /// Puts a contact back to where it was: a fresh one to the front, a retry to its time.
     pub fn put_back(&mut self, ready: Ready) {
-        if self.members.insert(ready.contact.id) {
-            match ready.due_at {
-                None => self.fresh.push_front(ready),
-                Some(due_at) => {
-                    self.timed.insert((due_at, ready.contact.id), ready);
-                }
+        match ready.due_at {
+            Some(due_at) => {
+                self.push_timed(due_at, ready);
             }
+            None if self.members.insert(ready.contact.id) => self.fresh.push_front(ready),
+            None => {}
         }
     }
 
@@ -61,6 +63,7 @@ impl Hopper {
             _ => self.fresh.pop_front()?,
         };
         self.members.remove(&ready.contact.id);
+        self.retries -= usize::from(ready.due_at.is_some());
         Some(ready)
     }
 
@@ -74,14 +77,14 @@ impl Hopper {
         self.timed.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// Fresh contacts in memory.
+    /// Fresh contacts in memory, parked ones included.
     pub fn fresh_len(&self) -> usize {
-        self.fresh.len()
+        self.members.len() - self.retries
     }
 
-    /// Contacts with a time in memory.
-    pub fn timed_len(&self) -> usize {
-        self.timed.len()
+    /// Retries in memory.
+    pub fn retries_len(&self) -> usize {
+        self.retries
     }
 
     /// All of them.
@@ -94,10 +97,10 @@ impl Hopper {
         self.members.is_empty()
     }
 
-    /// Forgets the fresh contacts that are not parked: the lists are read again.
+    /// Forgets the fresh contacts: the lists are read again.
     pub fn drop_fresh(&mut self) {
-        for ready in self.fresh.drain(..) {
-            self.members.remove(&ready.contact.id);
-        }
+        self.fresh.clear();
+        self.timed.retain(|_, ready| ready.due_at.is_some());
+        self.members = self.timed.keys().map(|(_, contact)| *contact).collect();
     }
 }

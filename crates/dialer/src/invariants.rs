@@ -5,7 +5,8 @@
 //! `docs/GLOSSARY.md` lists the names.
 
 use crate::command::Command;
-use domain::{AttemptId, ContactId, NumberKey, RunId, Timestamp};
+use domain::journal::OpenAttempt;
+use domain::{AttemptId, ContactId, EndPointId, NumberKey, RunId, Timestamp, TrunkId};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -30,13 +31,15 @@ pub enum Invariant {
     OccupancyAddsUp,
     /// No trunk beyond its capacity.
     TrunkCapacityKept,
+    /// No end point beyond its channels.
+    EndPointCapacityKept,
     /// placed = terminated + rescheduled + in flight, for every run.
     AccountsAddUp,
 }
 
 impl Invariant {
     /// Every rule.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::SingleFlight,
         Self::OneAttemptPerContact,
         Self::JournalledBeforeSent,
@@ -46,6 +49,7 @@ impl Invariant {
         Self::OneOutcome,
         Self::OccupancyAddsUp,
         Self::TrunkCapacityKept,
+        Self::EndPointCapacityKept,
         Self::AccountsAddUp,
     ];
 
@@ -61,6 +65,7 @@ impl Invariant {
             Self::OneOutcome => "one_outcome",
             Self::OccupancyAddsUp => "occupancy_adds_up",
             Self::TrunkCapacityKept => "trunk_capacity_kept",
+            Self::EndPointCapacityKept => "end_point_capacity_kept",
             Self::AccountsAddUp => "accounts_add_up",
         }
     }
@@ -85,6 +90,8 @@ struct Entry {
     key: NumberKey,
     run: RunId,
     contact: ContactId,
+    trunk: TrunkId,
+    end_point: EndPointId,
 }
 
 /// What the decider claims about itself, compared with the books.
@@ -117,6 +124,8 @@ pub struct Ledger {
     open: BTreeMap<AttemptId, Entry>,
     by_key: BTreeMap<NumberKey, AttemptId>,
     by_contact: BTreeMap<(RunId, ContactId), AttemptId>,
+    on_trunk: BTreeMap<TrunkId, u32>,
+    to_end_point: BTreeMap<EndPointId, u32>,
 }
 
 /// A broken rule.
@@ -124,13 +133,21 @@ pub type Violation = (Invariant, Option<RunId>, String);
 
 impl Ledger {
     /// An attempt that was open before a restart.
-    pub fn restored(&mut self, attempt: AttemptId, key: NumberKey, run: RunId, contact: ContactId) {
-        self.insert(attempt, Entry { stage: Stage::Sent, key, run, contact });
+    pub fn restored(&mut self, open: &OpenAttempt) {
+        let entry = Entry {
+            stage: Stage::Sent,
+            key: open.number_key,
+            run: open.run,
+            contact: open.contact,
+            trunk: open.trunk,
+            end_point: open.end_point,
+        };
+        self.insert(open.attempt, entry);
     }
 
     /// The attempt is on disk.
     pub fn journalled(&mut self, attempt: AttemptId) {
-        if let Some(entry) = self.open.get_mut(&attempt) {
+        if let Some(entry) = self.open.get_mut(&attempt).filter(|entry| entry.stage == Stage::Journalling) {
             entry.stage = Stage::Journalled;
         }
     }
@@ -162,12 +179,19 @@ impl Ledger {
                 {
                     return broken(Invariant::GapKept, format!("contact {} is due at {due_at}", new.contact));
                 }
-                if new.receipt.trunk_in_use >= new.receipt.trunk_capacity {
-                    let detail = format!("trunk {} is full at {}", new.trunk, new.receipt.trunk_capacity);
-                    return broken(Invariant::TrunkCapacityKept, detail);
+                let (trunk, end_point) = (new.trunk, new.end_point);
+                let on_trunk = self.on_trunk.get(&trunk).copied().unwrap_or(0);
+                if on_trunk >= new.receipt.trunk_capacity {
+                    return broken(Invariant::TrunkCapacityKept, format!("trunk {trunk} has {on_trunk} calls already"));
                 }
+                let to_end_point = self.to_end_point.get(&end_point).copied().unwrap_or(0);
+                if to_end_point >= new.receipt.end_point_capacity {
+                    let detail = format!("end point {end_point} has {to_end_point} calls already");
+                    return broken(Invariant::EndPointCapacityKept, detail);
+                }
+                let stage = Stage::Journalling;
                 let entry =
-                    Entry { stage: Stage::Journalling, key: new.number_key, run: new.run, contact: new.contact };
+                    Entry { stage, key: new.number_key, run: new.run, contact: new.contact, trunk, end_point };
                 self.insert(new.attempt, entry);
             }
             Command::Originate(call) => {
@@ -221,12 +245,20 @@ impl Ledger {
         self.open.insert(attempt, entry);
         self.by_key.insert(entry.key, attempt);
         self.by_contact.insert((entry.run, entry.contact), attempt);
+        *self.on_trunk.entry(entry.trunk).or_default() += 1;
+        *self.to_end_point.entry(entry.end_point).or_default() += 1;
     }
 
     fn forget(&mut self, attempt: AttemptId) -> Option<Entry> {
         let entry = self.open.remove(&attempt)?;
         self.by_key.remove(&entry.key);
         self.by_contact.remove(&(entry.run, entry.contact));
+        if let Some(calls) = self.on_trunk.get_mut(&entry.trunk) {
+            *calls = calls.saturating_sub(1);
+        }
+        if let Some(calls) = self.to_end_point.get_mut(&entry.end_point) {
+            *calls = calls.saturating_sub(1);
+        }
         Some(entry)
     }
 }

@@ -19,6 +19,7 @@ pub mod pacing;
 pub mod rate;
 pub mod resources;
 pub mod runs;
+mod sending;
 mod settle;
 pub mod step;
 pub mod timers;

@@ -1,4 +1,5 @@
-//! Calls started per second: evenly spaced, and never more than the number in any second.
+//! Calls started per second: decided evenly spaced and never more than the number in any second, and sent so that a slow
+//! disk between decision and sending does not bunch them.
 
 use domain::Mono;
 use std::collections::VecDeque;
@@ -15,12 +16,14 @@ pub struct Rate {
     next_at: Mono,
     /// The last `per_second` starts, oldest first.
     starts: VecDeque<Mono>,
+    /// The last `per_second` sendings, oldest first.
+    sent: VecDeque<Mono>,
 }
 
 impl Rate {
     /// At most `per_second` starts in any second; 0 = unlimited.
     pub fn new(per_second: u32) -> Self {
-        Self { per_second, next_at: Mono(0), starts: VecDeque::new() }
+        Self { per_second, next_at: Mono(0), starts: VecDeque::new(), sent: VecDeque::new() }
     }
 
     /// Changes the rate; starts already made still count.
@@ -28,8 +31,9 @@ impl Rate {
         if per_second != self.per_second {
             self.per_second = per_second;
             self.next_at = Mono(0);
-            while self.starts.len() > per_second as usize {
-                self.starts.pop_front();
+            for times in [&mut self.starts, &mut self.sent] {
+                let surplus = times.len().saturating_sub(per_second as usize);
+                times.drain(..surplus);
             }
         }
     }
@@ -53,10 +57,29 @@ impl Rate {
         }
         let interval = SECOND_US / u64::from(self.per_second);
         self.next_at = Mono(self.next_at.0.max(now.0.saturating_sub(CATCH_UP_US)) + interval);
-        self.starts.push_back(now);
-        if self.starts.len() > self.per_second as usize {
-            self.starts.pop_front();
+        push(&mut self.starts, now, self.per_second);
+    }
+
+    /// When a start that was decided may be sent. The disk's usual jitter is let through.
+    pub fn may_send_at(&self) -> Mono {
+        match self.sent.front() {
+            Some(first) if self.per_second > 0 && self.sent.len() >= self.per_second as usize => {
+                Mono(first.0 + SECOND_US - CATCH_UP_US)
+            }
+            _ => Mono(0),
         }
+    }
+
+    /// A start was sent.
+    pub fn sent(&mut self, now: Mono) {
+        push(&mut self.sent, now, self.per_second);
+    }
+}
+
+fn push(times: &mut VecDeque<Mono>, now: Mono, keep: u32) {
+    times.push_back(now);
+    if times.len() > keep as usize {
+        times.pop_front();
     }
 }
 

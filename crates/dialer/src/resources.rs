@@ -24,6 +24,8 @@ pub struct Trunk {
     pub in_use: u32,
     /// Its calls per second.
     pub rate: Rate,
+    /// Attempts on disk that wait for its rate or its PBX's.
+    pub waiting: u32,
     /// Its circuit breaker.
     pub circuit: CircuitBreaker,
     /// Deleted: takes no new call.
@@ -68,6 +70,7 @@ impl Resources {
             spec,
             in_use: 0,
             rate: Rate::new(spec.calls_per_second),
+            waiting: 0,
             circuit: CircuitBreaker::default(),
             removed: false,
         });
@@ -83,8 +86,16 @@ impl Resources {
         end_point.removed = false;
     }
 
-    /// Counts an attempt in.
-    pub fn occupy(&mut self, trunk: TrunkId, end_point: EndPointId) {
+    /// Counts an attempt in. A trunk or end point that is not configured (deleted before a restart) is counted too, as
+    /// one that takes no new call.
+    pub fn occupy(&mut self, pbx: PbxId, trunk: TrunkId, end_point: EndPointId) {
+        if !self.trunks.contains_key(&trunk) {
+            let gone = TrunkSpec { id: trunk, pbx, capacity: 0, calls_per_second: 0, progress_timeout_ms: 0 };
+            self.configure_trunk(gone);
+        }
+        if !self.end_points.contains_key(&end_point) {
+            self.configure_end_point(EndPointSpec { id: end_point, pbx, max_channels: 0 });
+        }
         if let Some(trunk) = self.trunks.get_mut(&trunk) {
             trunk.in_use += 1;
         }

@@ -158,8 +158,9 @@ impl Run {
         let room = batch.saturating_sub(self.hopper.fresh_len());
         let list = self.lists.iter().find(|p| !p.exhausted).filter(|_| room * 2 > batch || !self.load.once);
         let due_before = wall.plus_seconds(RETRY_HORIZON_S);
+        // Read again when half are gone: each read returns those in memory too.
         let retries =
-            self.next_due.is_some_and(|due| due <= due_before) && self.hopper.timed_len() < RETRY_BATCH as usize;
+            self.next_due.is_some_and(|due| due <= due_before) && self.hopper.retries_len() * 2 < RETRY_BATCH as usize;
         if list.is_none() && !retries && self.load.once {
             return None;
         }
@@ -199,6 +200,13 @@ impl Run {
         self.next_due = earlier(loaded.next_due, load.due);
     }
 
+    /// A contact whose attempt was open before a restart. The totals know it as placed, and not yet as answered.
+    pub fn adopt(&mut self, contact: ContactId, answered: bool) {
+        self.in_flight.insert(contact);
+        self.connected_now += u32::from(answered);
+        self.totals.connected += u64::from(answered);
+    }
+
     /// A contact was taken for an attempt.
     pub fn picked(&mut self, contact: ContactId) {
         self.in_flight.insert(contact);
@@ -236,6 +244,7 @@ impl Run {
         if self.state.is_final() {
             return self.state;
         }
+        let hours = self.hours_at(wall);
         if self.paused {
             return RunState::Paused;
         }
@@ -243,7 +252,7 @@ impl Run {
         if !work && self.in_flight.is_empty() {
             return if self.settings.idle_on_termination { RunState::Idle } else { RunState::Completed };
         }
-        match self.hours_at(wall) {
+        match hours {
             HourState::Closed { .. } if work => RunState::WrongTime,
             _ if !self.load.once => RunState::Runnable,
             _ => RunState::Running,

@@ -8,6 +8,7 @@ use crate::timers::Timer;
 use domain::journal::{AttemptEnd, Fact, RetryAt};
 use domain::outcome::{EndFacts, Fault, classify};
 use domain::{EndedBy, LegId, Mono, Now, PbxId, Timestamp, reschedule};
+use std::collections::BTreeMap;
 
 /// How long a hang-up may take before the leg is looked for, milliseconds.
 const HANG_UP_MS: u64 = 5_000;
@@ -15,6 +16,10 @@ const HANG_UP_MS: u64 = 5_000;
 const LOOK_UP_MS: u64 = 3_000;
 /// How often an unknown leg is looked for before it counts as lost.
 const LOOK_UPS: u8 = 3;
+/// How often a leg that was seen is looked for before it counts as gone.
+const LOOK_UPS_KNOWN: u8 = 2;
+/// Audits in a row that miss a leg before it counts as gone: the event of its end may be on its way.
+const AUDITS_MISSED: u8 = 2;
 /// An adopted call that was ringing gets at least this long, milliseconds.
 const ADOPTED_RING_MS: i64 = 1_000;
 /// SIP codes by which a carrier says "not now, not me".
@@ -25,8 +30,11 @@ const ID_IN_USE: u16 = 409;
 impl Dialer {
     pub(crate) fn leg_created(&mut self, now: Now, id: LegId, out: &mut Vec<Command>) {
         let Some(leg) = self.calls.leg_mut(id) else { return };
-        if !matches!(leg.state, LegState::Requested | LegState::Uncertain) {
-            return;
+        match leg.state {
+            LegState::Requested => {}
+            // While the link is down, a late reply says nothing about what became of the channel since.
+            LegState::Uncertain if self.resources.pbxs.get(&leg.pbx).is_some_and(|pbx| pbx.up) => {}
+            _ => return,
         }
         leg.state = LegState::Created;
         leg.created_at = Some(now.wall);
@@ -112,16 +120,31 @@ impl Dialer {
         let pbx = leg.pbx;
         self.note_leg(id, Fact::HangUpRequested { by: why }, now.wall, out);
         out.push(Command::HangUp { leg: id, pbx, why });
-        self.timers.set(now.mono.plus_ms(HANG_UP_MS), id, Timer::LookUp);
+        self.look_up_in(now, HANG_UP_MS, id);
     }
 
     /// A hang-up that was not confirmed, or a leg that nobody has seen: ask the PBX.
-    pub(crate) fn look_up(&mut self, _now: Now, id: LegId, out: &mut Vec<Command>) {
+    fn look_up(&mut self, now: Now, id: LegId, out: &mut Vec<Command>) {
         let Some(leg) = self.calls.leg(id) else { return };
         let up = self.resources.pbxs.get(&leg.pbx).is_some_and(|pbx| pbx.up);
         if up && (leg.hang_up.is_some() || leg.state == LegState::Uncertain) {
             out.push(Command::LookUp { leg: id, pbx: leg.pbx });
+            // The question may be lost as well.
+            self.look_up_in(now, LOOK_UP_MS, id);
         }
+    }
+
+    pub(crate) fn look_up_due(&mut self, now: Now, id: LegId, out: &mut Vec<Command>) {
+        if self.calls.leg(id).is_some_and(|leg| leg.look_up_at.is_some_and(|at| at <= now.mono)) {
+            self.look_up(now, id, out);
+        }
+    }
+
+    fn look_up_in(&mut self, now: Now, ms: u64, id: LegId) {
+        let Some(leg) = self.calls.leg_mut(id) else { return };
+        let at = now.mono.plus_ms(ms);
+        leg.look_up_at = Some(at);
+        self.timers.set(at, id, Timer::LookUp);
     }
 
     pub(crate) fn originate_refused(
@@ -148,7 +171,6 @@ impl Dialer {
         }
         leg.state = LegState::Uncertain;
         self.note_leg(id, Fact::Uncertain { why }, now.wall, out);
-        self.timers.set(now.mono.plus_ms(LOOK_UP_MS), id, Timer::LookUp);
         self.look_up(now, id, out);
     }
 
@@ -170,7 +192,7 @@ impl Dialer {
         }
         if let Some(why) = wanted {
             out.push(Command::HangUp { leg: found.leg, pbx, why });
-            self.timers.set(now.mono.plus_ms(HANG_UP_MS), found.leg, Timer::LookUp);
+            self.look_up_in(now, HANG_UP_MS, found.leg);
         }
     }
 
@@ -185,12 +207,20 @@ impl Dialer {
 
     pub(crate) fn leg_missing(&mut self, now: Now, id: LegId, out: &mut Vec<Command>) {
         let Some(leg) = self.calls.leg_mut(id) else { return };
+        let enough = match leg.state {
+            // The originate is on its way: its own answer comes, and what it makes is still to be found.
+            LegState::Journalling | LegState::Requested => return,
+            LegState::Uncertain => LOOK_UPS,
+            // It was there. The answer may be older than the channel, or its end may be on its way.
+            LegState::Created | LegState::Up => LOOK_UPS_KNOWN,
+        };
         leg.missed += 1;
-        if leg.state == LegState::Uncertain && leg.hang_up.is_none() && leg.missed < LOOK_UPS {
-            self.timers.set(now.mono.plus_ms(LOOK_UP_MS), id, Timer::LookUp);
-            return;
+        let (known, pbx) = (leg.state != LegState::Uncertain, leg.pbx);
+        if leg.missed >= enough {
+            self.gone(now, id, out);
+        } else if known {
+            out.push(Command::LookUp { leg: id, pbx });
         }
-        self.gone(now, id, out);
     }
 
     /// The leg is not there any more and nobody told how it ended.
@@ -206,23 +236,43 @@ impl Dialer {
         if let Some(pbx) = self.resources.pbxs.get_mut(&pbx) {
             pbx.up = true;
         }
-        self.compare(now, pbx, legs, now.mono, out);
+        self.compare(now, pbx, legs, now.mono, 1, out);
     }
 
     pub(crate) fn audited(&mut self, now: Now, pbx: PbxId, legs: &[FoundLeg], asked: Mono, out: &mut Vec<Command>) {
-        self.compare(now, pbx, legs, asked, out);
+        self.compare(now, pbx, legs, asked, AUDITS_MISSED, out);
     }
 
-    /// What we believe against what exists. Legs requested after the question are not judged.
-    fn compare(&mut self, now: Now, pbx: PbxId, legs: &[FoundLeg], asked: Mono, out: &mut Vec<Command>) {
+    /// What we believe against what exists. Legs requested after the question are not judged; one that is missing
+    /// `patience` times in a row is gone.
+    fn compare(
+        &mut self,
+        now: Now,
+        pbx: PbxId,
+        legs: &[FoundLeg],
+        asked: Mono,
+        patience: u8,
+        out: &mut Vec<Command>,
+    ) {
+        // An originate that was not answered yet may have overtaken nothing: the PBX makes the channel afterwards.
         let judged = |leg: &&Leg| {
-            leg.state != LegState::Journalling && leg.requested.is_none_or(|(requested, _)| requested <= asked)
+            !matches!(leg.state, LegState::Journalling | LegState::Requested)
+                && leg.requested.is_none_or(|(requested, _)| requested <= asked)
         };
         let ours: Vec<LegId> = self.calls.on_pbx(pbx).filter(judged).map(|leg| leg.id).collect();
+        let legs: BTreeMap<LegId, &FoundLeg> = legs.iter().map(|found| (found.leg, found)).collect();
         for id in ours {
-            match legs.iter().find(|found| found.leg == id) {
-                Some(found) => self.leg_found(now, *found, out),
-                None => self.gone(now, id, out),
+            match legs.get(&id) {
+                Some(found) => self.leg_found(now, **found, out),
+                None => {
+                    let missed = self.calls.leg_mut(id).map_or(0, |leg| {
+                        leg.missed += 1;
+                        leg.missed
+                    });
+                    if missed >= patience {
+                        self.gone(now, id, out);
+                    }
+                }
             }
         }
     }

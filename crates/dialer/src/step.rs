@@ -31,6 +31,8 @@ pub struct Dialer {
     pub(crate) attempts: BTreeMap<AttemptId, Attempt>,
     pub(crate) by_leg: BTreeMap<LegId, AttemptId>,
     pub(crate) open_numbers: BTreeMap<NumberKey, AttemptId>,
+    /// Restored attempts whose run is not here: it is over, or has not been started yet.
+    pub(crate) attempts_of_none: BTreeSet<AttemptId>,
     pub(crate) timers: Timers,
     pub(crate) turns: Turns,
     pub(crate) ids: BTreeMap<IdKind, IdPool>,
@@ -42,6 +44,9 @@ pub struct Dialer {
     pub(crate) may_place: bool,
     /// When placing is worth another try although nothing happens.
     pub(crate) place_at: Option<Mono>,
+    /// Attempts on disk that wait for the rate of their trunk or PBX, oldest first, and when the first may go out.
+    pub(crate) outbox: Vec<AttemptId>,
+    pub(crate) send_at: Option<Mono>,
     dirty: BTreeSet<RunId>,
     last: Option<Now>,
     ledger: Ledger,
@@ -78,6 +83,15 @@ impl IdPool {
     fn left(&self) -> i64 {
         self.end - self.next
     }
+
+    /// A block that follows the last one prolongs it; another one replaces it.
+    fn grant(&mut self, from: i64, to: i64) {
+        if from != self.end {
+            self.next = from;
+        }
+        self.end = to;
+        self.asked = false;
+    }
 }
 
 impl Dialer {
@@ -96,6 +110,9 @@ impl Dialer {
         if tick || self.place_at.is_some_and(|at| at <= now.mono) {
             self.may_place = true;
         }
+        if !self.outbox.is_empty() && (self.may_place || self.send_at.is_some_and(|at| at <= now.mono)) {
+            self.send_waiting(now, out);
+        }
         if tick {
             self.dirty.extend(self.runs.keys());
         }
@@ -112,7 +129,7 @@ impl Dialer {
     pub fn next_wake(&self, now: Now) -> Option<Mono> {
         let by_wall = self.runs.values().filter_map(|run| run.next_change(now.wall)).min();
         let by_wall = by_wall.map(|at| now.mono.plus_ms(u64::try_from((at.0 - now.wall.0 + 999) / 1_000).unwrap_or(0)));
-        [self.timers.next(), self.place_at, by_wall].into_iter().flatten().min()
+        [self.timers.next(), self.place_at, self.send_at, by_wall].into_iter().flatten().min()
     }
 
     /// Whether calls may be placed at all.
@@ -162,9 +179,7 @@ impl Dialer {
             Event::DiallingLifted => self.held = false,
             Event::StorageLost => self.storage_lost = true,
             Event::StorageBack => self.storage_lost = false,
-            Event::IdsGranted { kind, from, to } => {
-                self.ids.insert(kind, IdPool { next: from, end: to, asked: false });
-            }
+            Event::IdsGranted { kind, from, to } => self.ids.entry(kind).or_default().grant(from, to),
             Event::Journalled(attempt) => {
                 self.ledger.journalled(attempt);
                 self.journalled(now, attempt, out);
@@ -181,7 +196,7 @@ impl Dialer {
             Event::OriginateDone(leg) | Event::LegCreated(leg) => return self.leg_created(now, leg, out),
             Event::OriginateRefused { leg, status, message } => self.originate_refused(now, leg, status, message, out),
             Event::OriginateUnknown { leg, why } => self.originate_unknown(now, leg, why, out),
-            Event::OriginateNotSent { leg, why } => self.withdraw(now, leg, &why, out),
+            Event::OriginateNotSent { leg, why } => self.not_sent(now, leg, &why, out),
             Event::LegFound(found) => self.leg_found(now, found, out),
             Event::LegMissing(leg) => self.leg_missing(now, leg, out),
             Event::LegProgress(leg) => return self.leg_alive(now, leg, Fact::Progress, out),
@@ -208,7 +223,18 @@ impl Dialer {
 
     fn start_run(&mut self, spec: RunSpec) {
         let id = spec.run;
-        self.runs.entry(id).or_insert_with(|| Run::new(spec));
+        if self.runs.contains_key(&id) {
+            return;
+        }
+        let mut run = Run::new(spec);
+        // Attempts that were restored before their run.
+        for attempt in &self.attempts_of_none {
+            if let Some(attempt) = self.attempts.get(attempt).filter(|attempt| attempt.run == id) {
+                run.adopt(attempt.contact, self.calls.leg(attempt.leg).is_some_and(|leg| leg.answered_at.is_some()));
+            }
+        }
+        self.attempts_of_none.retain(|attempt| self.attempts.get(attempt).is_some_and(|attempt| attempt.run != id));
+        self.runs.insert(id, run);
         self.dirty.insert(id);
     }
 
@@ -226,14 +252,16 @@ impl Dialer {
         leg.state = LegState::Uncertain;
         leg.requested = Some((now.mono, open.scheduled_at));
         leg.answered_at = open.connected_at;
-        self.resources.occupy(open.trunk, open.end_point);
+        self.resources.occupy(open.pbx, open.trunk, open.end_point);
         self.by_leg.insert(open.leg, open.attempt);
         self.open_numbers.insert(open.number_key, open.attempt);
-        if let Some(run) = self.runs.get_mut(&open.run) {
-            run.in_flight.insert(open.contact);
-            run.connected_now += u32::from(open.connected_at.is_some());
+        match self.runs.get_mut(&open.run) {
+            Some(run) => run.adopt(open.contact, open.connected_at.is_some()),
+            None => {
+                self.attempts_of_none.insert(open.attempt);
+            }
         }
-        self.ledger.restored(open.attempt, open.number_key, open.run, open.contact);
+        self.ledger.restored(&open);
         let attempt = Attempt {
             call: open.call,
             leg: open.leg,
@@ -273,7 +301,7 @@ impl Dialer {
                 Timer::AnswerTimeout => self.answer_timeout(now, leg, out),
                 Timer::ProgressTimeout => self.progress_timeout(now, leg, out),
                 Timer::ForcedClosure => self.forced_closure(now, leg, out),
-                Timer::LookUp => self.look_up(now, leg, out),
+                Timer::LookUp => self.look_up_due(now, leg, out),
             }
         }
     }
@@ -387,7 +415,7 @@ impl Dialer {
             legs: self.calls.len(),
             trunks_in_use: self.resources.trunks.values().map(|trunk| trunk.in_use as usize).sum(),
             end_points_in_use: self.resources.end_points.values().map(|end_point| end_point.in_use as usize).sum(),
-            in_flight: self.runs.values().map(|run| run.in_flight.len()).sum(),
+            in_flight: self.runs.values().map(|run| run.in_flight.len()).sum::<usize>() + self.attempts_of_none.len(),
         }
     }
 

@@ -152,7 +152,8 @@ fn fact(leg: LegId, kind: EventKind) -> Option<Event> {
         EventKind::Dial { status: DialStatus::Ringing } => Some(Event::LegRinging(leg)),
         EventKind::Dial { status: DialStatus::Progress } => Some(Event::LegProgress(leg)),
         EventKind::Dial { status: DialStatus::Answer } => Some(Event::LegAnswered(leg)),
-        EventKind::HangupRequest { .. } => Some(Event::LegHangUpAsked(leg)),
+        // A soft request is the PBX's own: the dialplan's end, an operator at its console, or our hang-up.
+        EventKind::HangupRequest { soft: false, .. } => Some(Event::LegHangUpAsked(leg)),
         EventKind::Destroyed { cause, tech_cause, .. } => Some(Event::LegEnded {
             leg,
             cause: u16::try_from(cause).unwrap_or(0),

@@ -11,7 +11,7 @@ use dialer::figures::RunFigures;
 use domain::{Now, RunState, Timestamp};
 
 /// Calls shown at once.
-pub const MAX_CALLS: usize = 1_000;
+pub(crate) const MAX_CALLS: usize = 1_000;
 
 const _: () = assert!(MAX_STATUS_CHARS <= 64, "the database keeps 64 characters of a status");
 

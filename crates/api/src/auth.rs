@@ -1,0 +1,160 @@
+//! Who is asking, and whether they may.
+//!
+//! Every route takes exactly one of [`Read`], [`Operate`] and [`Admin`] as its first argument, so that nothing of the
+//! request is looked at before its token was; only `/healthz` and `/readyz` take none.
+
+use crate::App;
+use crate::error::ApiError;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use store::{Campaigns, Scope, TokenScope};
+
+/// Longest bearer token looked at, in bytes; ours are shorter.
+const MAX_TOKEN_BYTES: usize = 200;
+
+/// Whoever sent the request.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The token's name: the actor of everything it does.
+    pub name: String,
+    /// What the token may do.
+    pub scopes: Vec<TokenScope>,
+    /// What the token may see.
+    pub scope: Scope,
+}
+
+/// The scope's name on the wire.
+pub(crate) fn scope_name(scope: TokenScope) -> &'static str {
+    match scope {
+        TokenScope::Read => "read",
+        TokenScope::Operate => "operate",
+        TokenScope::Admin => "admin",
+    }
+}
+
+macro_rules! permission {
+    ($($(#[$meta:meta])* $name:ident)*) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Clone)]
+        pub struct $name(pub Caller);
+
+        impl FromRequestParts<App> for $name {
+            type Rejection = ApiError;
+
+            async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+                Ok(Self(require(parts, app, TokenScope::$name).await?))
+            }
+        }
+    )*};
+}
+
+permission! {
+    /// May look at everything but secrets.
+    Read
+    /// May also start, stop and feed runs.
+    Operate
+    /// May also change the configuration and make tokens.
+    Admin
+}
+
+async fn require(parts: &Parts, app: &App, needed: TokenScope) -> Result<Caller, ApiError> {
+    let plain = bearer(parts)?;
+    let token = app.store.authenticate(plain).await?.ok_or_else(|| unauthorized("this token is not known"))?;
+    if !token.allows(needed) {
+        let needed = scope_name(needed);
+        let message = format!("token {:?} lacks the scope {needed}", token.name);
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message)
+            .remedy(format!("use a token made with `carillon token create NAME --scope {needed}`")));
+    }
+    let scope = Scope { tenant: token.tenant, campaigns: Campaigns::All };
+    Ok(Caller { name: token.name, scopes: token.scopes, scope })
+}
+
+fn bearer(parts: &Parts) -> Result<&str, ApiError> {
+    let value = parts.headers.get(header::AUTHORIZATION).ok_or_else(|| unauthorized("there is no token"))?;
+    let text = value.to_str().map_err(|_| unauthorized("the token is not plain text"))?;
+    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+    let token = token.trim();
+    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() || token.len() > MAX_TOKEN_BYTES {
+        return Err(unauthorized("the Authorization header holds no bearer token"));
+    }
+    Ok(token)
+}
+
+fn unauthorized(why: &str) -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", why).remedy(
+        "send `Authorization: Bearer cct_...`; `carillon init` wrote the first token into the data folder's file `token`",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Server;
+    use crate::testing::document::Document;
+    use serde_json::Value;
+
+    /// Routes for supervisors, which have no token.
+    const OPEN: [&str; 2] = ["/healthz", "/readyz"];
+
+    /// `(method, path, scope)` of every operation, as the document declares it.
+    fn declared() -> Vec<(String, String, Option<TokenScope>)> {
+        let document = Document::new();
+        let scope_of = |operation: &Value| {
+            let requirements = operation["security"].as_array().cloned().unwrap_or_default();
+            let scopes: Vec<&Value> = requirements.iter().filter_map(|r| r["token"].as_array()).flatten().collect();
+            assert!(scopes.len() <= 1, "more than one permission: {operation}");
+            scopes.first().map(|scope| serde_json::from_value((*scope).clone()).unwrap())
+        };
+        let one = |(path, method, operation): (String, String, &Value)| {
+            (method.to_uppercase(), path.replace("{id}", "1"), scope_of(operation))
+        };
+        document.operations().into_iter().map(one).collect()
+    }
+
+    #[tokio::test]
+    async fn every_route_but_health_wants_the_one_permission_it_declares() {
+        let server = Server::start().await;
+        let read = server.token(&[TokenScope::Read]).await;
+        let operate = server.token(&[TokenScope::Operate]).await;
+        for (method, path, scope) in declared() {
+            let Some(scope) = scope else {
+                assert!(OPEN.contains(&path.as_str()), "{method} {path} declares no permission");
+                continue;
+            };
+            let stranger = server.call_as("", &method, &path, Value::Null).await;
+            assert_eq!(stranger.refused(401).0, "unauthorized", "{method} {path}");
+            let (weaker, enough) = match scope {
+                TokenScope::Read => (None, &read),
+                TokenScope::Operate => (Some(&read), &operate),
+                TokenScope::Admin => (Some(&operate), &server.admin),
+            };
+            if let Some(weaker) = weaker {
+                let answer = server.call_as(weaker, &method, &path, Value::Null).await;
+                let message = answer.json()["error"]["message"].to_string();
+                assert_eq!(answer.refused(403).0, "forbidden", "{method} {path}");
+                assert!(message.contains(scope_name(scope)), "{method} {path}: {message}");
+            }
+            // Not to be revoked before the loop is through: the admin's own token has id 1.
+            if !path.starts_with("/api/tokens/") {
+                let answer = server.call_as(enough, &method, &path, Value::Null).await;
+                assert!(![401, 403].contains(&answer.status.as_u16()), "{method} {path}: {}", answer.text());
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn whatever_is_no_token_of_ours_is_refused_alike() {
+        let server = Server::start().await;
+        let mut almost = server.admin.clone();
+        let last = if almost.pop() == Some('0') { '1' } else { '0' };
+        almost.push(last);
+        for token in ["x", "cct_", &almost, &"c".repeat(100_000), "' OR 1=1 --"] {
+            let answer = server.call_as(token, "GET", "/api/pbxs", Value::Null).await;
+            assert_eq!(answer.headers[header::WWW_AUTHENTICATE], "Bearer");
+            assert!(answer.json()["error"]["remedy"].is_string());
+            assert_eq!(answer.refused(401).0, "unauthorized");
+        }
+    }
+}

@@ -1,0 +1,492 @@
+//! `/api/campaigns`: what to dial and how.
+
+use crate::App;
+use crate::attributes::AttributeMap;
+use crate::auth::{Admin, Operate, Read};
+use crate::error::ApiError;
+use crate::extract::{Id, Json, Patch, Query};
+use crate::lists::HiddenQuery;
+use crate::page::Page;
+use crate::runs::Run;
+use crate::words;
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::{
+    CallState, CampaignId, CampaignStatus, Direction, EndPointId, ListId, Mode, RescheduleRule, RuleId, Template,
+    TrunkId, WorkSource,
+};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// A campaign.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Campaign {
+    /// Its id.
+    pub id: i64,
+    /// Unique.
+    pub name: String,
+    /// Which way its calls go.
+    #[schema(value_type = words::Direction)]
+    pub direction: Direction,
+    /// Where its work comes from.
+    #[schema(value_type = words::WorkSource)]
+    pub work: WorkSource,
+    /// Lower is served first.
+    pub priority: i32,
+    /// Whether it may be started.
+    #[schema(value_type = words::CampaignStatus)]
+    pub status: CampaignStatus,
+    /// Out of numbers: wait for more instead of completing.
+    pub idle_on_termination: bool,
+    /// Contacts read ahead.
+    pub batch_size: u32,
+    /// First second of the active period, `HHMMSS`.
+    pub time_start: String,
+    /// Last second of the active period, `HHMMSS`.
+    pub time_end: String,
+    /// Days of the active period, digits 1 (Sunday) to 7 (Saturday).
+    pub time_days: String,
+    /// IANA zone of the active period.
+    pub zone: String,
+    /// Ringing time after which a call is given up, milliseconds.
+    pub answer_timeout_ms: u32,
+    /// Seconds after the answer at which a call is closed; 0 = never.
+    pub forced_closure_s: u32,
+    /// Caller id of its calls; empty leaves the PBX's own.
+    pub dial_clid: String,
+    /// Account code of its calls.
+    pub dial_account: String,
+    /// Variables set on every call.
+    pub variables: AttributeMap,
+    /// Ids of its trunks.
+    pub trunks: Vec<i64>,
+    /// Ids of its end points.
+    pub end_points: Vec<i64>,
+    /// Ids of its lists, in the order in which they are dialled.
+    pub lists: Vec<i64>,
+    /// Its reschedule rules.
+    pub rules: Vec<Rule>,
+}
+
+impl From<domain::Campaign> for Campaign {
+    fn from(c: domain::Campaign) -> Self {
+        let id = c.id.0;
+        let CampaignInput {
+            name,
+            direction,
+            work,
+            priority,
+            status,
+            idle_on_termination,
+            batch_size,
+            time_start,
+            time_end,
+            time_days,
+            zone,
+            answer_timeout_ms,
+            forced_closure_s,
+            dial_clid,
+            dial_account,
+            variables,
+            trunks,
+            end_points,
+            lists,
+            rules,
+        } = c.into();
+        let zone = zone.unwrap_or_default();
+        Self {
+            id,
+            name,
+            direction,
+            work,
+            priority,
+            status,
+            idle_on_termination,
+            batch_size,
+            time_start,
+            time_end,
+            time_days,
+            zone,
+            answer_timeout_ms,
+            forced_closure_s,
+            dial_clid,
+            dial_account,
+            variables,
+            trunks,
+            end_points,
+            lists,
+            rules,
+        }
+    }
+}
+
+/// A campaign as it is created or replaced; fields that are not given take WombatDialer's defaults.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CampaignInput {
+    /// Unique, 1..=200 characters.
+    #[schema(example = "spring")]
+    pub name: String,
+    /// Which way its calls go.
+    #[serde(default)]
+    #[schema(value_type = words::Direction, required = false)]
+    pub direction: Direction,
+    /// Where its work comes from.
+    #[serde(default)]
+    #[schema(value_type = words::WorkSource, required = false)]
+    pub work: WorkSource,
+    /// Lower is served first, `0..=1000`.
+    #[serde(default = "defaults::priority")]
+    #[schema(default = 10)]
+    pub priority: i32,
+    /// Whether it may be started.
+    #[serde(default)]
+    #[schema(value_type = words::CampaignStatus, required = false)]
+    pub status: CampaignStatus,
+    /// Out of numbers: wait for more instead of completing.
+    #[serde(default)]
+    pub idle_on_termination: bool,
+    /// Contacts read ahead, `1..=10000`.
+    #[serde(default = "defaults::batch_size")]
+    #[schema(default = 100)]
+    pub batch_size: u32,
+    /// First second of the active period, `HHMMSS`.
+    #[serde(default = "defaults::time_start")]
+    #[schema(default = "000000")]
+    pub time_start: String,
+    /// Last second of the active period, `HHMMSS`; before `time_start` means overnight.
+    #[serde(default = "defaults::time_end")]
+    #[schema(default = "235959")]
+    pub time_end: String,
+    /// Days of the active period, digits 1 (Sunday) to 7 (Saturday).
+    #[serde(default = "defaults::time_days")]
+    #[schema(default = "1234567")]
+    pub time_days: String,
+    /// IANA zone of the active period; the installation's when not given.
+    #[serde(default)]
+    #[schema(example = "Europe/Madrid")]
+    pub zone: Option<String>,
+    /// Ringing time after which a call is given up, milliseconds, `1000..=300000`.
+    #[serde(default = "defaults::answer_timeout_ms")]
+    #[schema(default = 30_000)]
+    pub answer_timeout_ms: u32,
+    /// Seconds after the answer at which a call is closed, `0..=86400`; 0 = never.
+    #[serde(default)]
+    pub forced_closure_s: u32,
+    /// Caller id of its calls; `${num}`, `${list}`, `${campaign}`, `${retry}` and attribute names are replaced.
+    #[serde(default)]
+    #[schema(example = "Spring <0912345>")]
+    pub dial_clid: String,
+    /// Account code of its calls, with the same place-holders.
+    #[serde(default)]
+    pub dial_account: String,
+    /// Variables set on every call; a contact's attribute of the same name wins.
+    #[serde(default)]
+    pub variables: AttributeMap,
+    /// Ids of its trunks.
+    #[serde(default)]
+    pub trunks: Vec<i64>,
+    /// Ids of its end points.
+    #[serde(default)]
+    pub end_points: Vec<i64>,
+    /// Ids of its lists, in the order in which they are dialled.
+    #[serde(default)]
+    pub lists: Vec<i64>,
+    /// Its reschedule rules.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+}
+
+/// When a contact is tried again.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Its id; not given for a new rule.
+    #[serde(default)]
+    pub id: i64,
+    /// The final state it answers to.
+    #[serde(deserialize_with = "call_state")]
+    #[schema(value_type = words::CallState, example = "RS_BUSY")]
+    pub status: CallState,
+    /// The extended status it answers to; empty answers to calls without one.
+    #[serde(default)]
+    pub status_ext: String,
+    /// Applies while the 0-based retry counter is below this, `1..=100`: 2 means three attempts in all.
+    #[schema(example = 2)]
+    pub max_attempts: u32,
+    /// Seconds from the end of the call, `1..=2592000`.
+    #[schema(example = 300)]
+    pub retry_after_s: u32,
+    /// How the delay grows.
+    #[serde(default = "defaults::mode")]
+    #[schema(value_type = words::Mode, required = false)]
+    pub mode: Mode,
+}
+
+/// WombatDialer's defaults, as `domain::Campaign::named` has them; a test compares both.
+mod defaults {
+    pub(super) fn priority() -> i32 {
+        10
+    }
+    pub(super) fn batch_size() -> u32 {
+        100
+    }
+    pub(super) fn time_start() -> String {
+        "000000".into()
+    }
+    pub(super) fn time_end() -> String {
+        "235959".into()
+    }
+    pub(super) fn time_days() -> String {
+        "1234567".into()
+    }
+    pub(super) fn answer_timeout_ms() -> u32 {
+        30_000
+    }
+    pub(super) fn mode() -> domain::Mode {
+        domain::Mode::Fixed
+    }
+}
+
+/// Other spellings of a state, as WombatDialer's pages have them, are understood too.
+fn call_state<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CallState, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    CallState::parse(&text).map_err(|invalid| D::Error::custom(invalid.problem))
+}
+
+impl CampaignInput {
+    fn checked(self, id: i64, default_zone: &str) -> Result<domain::Campaign, ApiError> {
+        let rule = |rule: Rule| RescheduleRule {
+            id: RuleId(rule.id),
+            status: rule.status,
+            status_ext: rule.status_ext,
+            max_attempts: rule.max_attempts,
+            retry_after_s: rule.retry_after_s,
+            mode: rule.mode,
+        };
+        let campaign = domain::Campaign {
+            id: CampaignId(id),
+            name: self.name,
+            direction: self.direction,
+            work: self.work,
+            priority: self.priority,
+            status: self.status,
+            idle_on_termination: self.idle_on_termination,
+            batch_size: self.batch_size,
+            time_start: self.time_start,
+            time_end: self.time_end,
+            time_days: self.time_days,
+            zone: self.zone.unwrap_or_else(|| default_zone.to_owned()),
+            answer_timeout_ms: self.answer_timeout_ms,
+            forced_closure_s: self.forced_closure_s,
+            dial_clid: Template::parse("dial_clid", &self.dial_clid)?,
+            dial_account: Template::parse("dial_account", &self.dial_account)?,
+            variables: self.variables.checked()?,
+            trunks: self.trunks.into_iter().map(TrunkId).collect(),
+            end_points: self.end_points.into_iter().map(EndPointId).collect(),
+            lists: self.lists.into_iter().map(ListId).collect(),
+            rules: self.rules.into_iter().map(rule).collect(),
+        };
+        campaign.check()?;
+        Ok(campaign)
+    }
+}
+
+impl From<domain::Campaign> for CampaignInput {
+    fn from(c: domain::Campaign) -> Self {
+        let rule = |rule: RescheduleRule| Rule {
+            id: rule.id.0,
+            status: rule.status,
+            status_ext: rule.status_ext,
+            max_attempts: rule.max_attempts,
+            retry_after_s: rule.retry_after_s,
+            mode: rule.mode,
+        };
+        Self {
+            name: c.name,
+            direction: c.direction,
+            work: c.work,
+            priority: c.priority,
+            status: c.status,
+            idle_on_termination: c.idle_on_termination,
+            batch_size: c.batch_size,
+            time_start: c.time_start,
+            time_end: c.time_end,
+            time_days: c.time_days,
+            zone: Some(c.zone),
+            answer_timeout_ms: c.answer_timeout_ms,
+            forced_closure_s: c.forced_closure_s,
+            dial_clid: c.dial_clid.as_str().to_owned(),
+            dial_account: c.dial_account.as_str().to_owned(),
+            variables: AttributeMap::from(&c.variables),
+            trunks: c.trunks.into_iter().map(|id| id.0).collect(),
+            end_points: c.end_points.into_iter().map(|id| id.0).collect(),
+            lists: c.lists.into_iter().map(|id| id.0).collect(),
+            rules: c.rules.into_iter().map(rule).collect(),
+        }
+    }
+}
+
+/// Some fields of a [`CampaignInput`].
+type CampaignPatch = Patch<CampaignInput>;
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list_campaigns, create_campaign))
+        .routes(routes!(get_campaign, replace_campaign, patch_campaign, delete_campaign))
+        .routes(routes!(start_campaign))
+}
+
+/// Every campaign that is not hidden.
+#[utoipa::path(get, path = "/api/campaigns", tag = "campaigns", params(HiddenQuery), security(("token" = ["read"])),
+    responses((status = 200, description = "a page of campaigns", body = Page<Campaign>)))]
+async fn list_campaigns(
+    Read(caller): Read,
+    State(app): State<App>,
+    Query(query): Query<HiddenQuery>,
+) -> Result<axum::Json<Page<Campaign>>, ApiError> {
+    let (hidden_too, query) = query.split();
+    let mut all: Vec<Campaign> = app.store.campaigns(&caller.scope).await?.into_iter().map(Campaign::from).collect();
+    all.retain(|campaign| hidden_too || campaign.status != CampaignStatus::Hidden);
+    Ok(axum::Json(Page::cut(all, &query, |campaign| campaign.id, |campaign| &campaign.name)?))
+}
+
+/// Adds a campaign.
+#[utoipa::path(post, path = "/api/campaigns", tag = "campaigns", request_body = CampaignInput,
+    security(("token" = ["admin"])), responses((status = 201, description = "it exists now", body = Campaign)))]
+async fn create_campaign(
+    Admin(caller): Admin,
+    State(app): State<App>,
+    Json(input): Json<CampaignInput>,
+) -> Result<(StatusCode, axum::Json<Campaign>), ApiError> {
+    let campaign = app.store.create_campaign(&caller.scope, &input.checked(0, &app.zone)?).await?;
+    Ok((StatusCode::CREATED, axum::Json(campaign.into())))
+}
+
+/// One campaign.
+#[utoipa::path(get, path = "/api/campaigns/{id}", tag = "campaigns", params(("id" = i64, Path)),
+    security(("token" = ["read"])), responses((status = 200, description = "the campaign", body = Campaign)))]
+async fn get_campaign(
+    Read(caller): Read,
+    State(app): State<App>,
+    Id(id): Id,
+) -> Result<axum::Json<Campaign>, ApiError> {
+    Ok(axum::Json(app.store.campaign(&caller.scope, CampaignId(id)).await?.into()))
+}
+
+/// Replaces a campaign with its links and rules. A live run takes it over when it is reloaded.
+#[utoipa::path(put, path = "/api/campaigns/{id}", tag = "campaigns", params(("id" = i64, Path)),
+    request_body = CampaignInput, security(("token" = ["admin"])),
+    responses((status = 200, description = "the campaign as it is now", body = Campaign)))]
+async fn replace_campaign(
+    Admin(caller): Admin,
+    State(app): State<App>,
+    Id(id): Id,
+    Json(input): Json<CampaignInput>,
+) -> Result<axum::Json<Campaign>, ApiError> {
+    let campaign = input.checked(id, &app.zone)?;
+    Ok(axum::Json(app.store.update_campaign(&caller.scope, &campaign).await?.into()))
+}
+
+/// Changes the given fields of a campaign; a list of links or rules is replaced as a whole.
+#[utoipa::path(patch, path = "/api/campaigns/{id}", tag = "campaigns", params(("id" = i64, Path)),
+    request_body = CampaignPatch, security(("token" = ["admin"])),
+    responses((status = 200, description = "the campaign as it is now", body = Campaign)))]
+async fn patch_campaign(
+    Admin(caller): Admin,
+    State(app): State<App>,
+    Id(id): Id,
+    patch: CampaignPatch,
+) -> Result<axum::Json<Campaign>, ApiError> {
+    let existing = app.store.campaign(&caller.scope, CampaignId(id)).await?.into();
+    let campaign = patch.apply(&existing)?.checked(id, &app.zone)?;
+    Ok(axum::Json(app.store.update_campaign(&caller.scope, &campaign).await?.into()))
+}
+
+/// Deletes a campaign that never ran; one that did can be hidden.
+#[utoipa::path(delete, path = "/api/campaigns/{id}", tag = "campaigns", params(("id" = i64, Path)),
+    security(("token" = ["admin"])), responses((status = 204, description = "it is gone")))]
+async fn delete_campaign(Admin(caller): Admin, State(app): State<App>, Id(id): Id) -> Result<StatusCode, ApiError> {
+    app.store.delete_campaign(&caller.scope, CampaignId(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Starts a run of the campaign. One run at a time.
+#[utoipa::path(post, path = "/api/campaigns/{id}/start", tag = "campaigns", params(("id" = i64, Path)),
+    security(("token" = ["operate"])), responses((status = 201, description = "the run", body = Run)))]
+async fn start_campaign(
+    Operate(caller): Operate,
+    State(app): State<App>,
+    Id(id): Id,
+) -> Result<(StatusCode, axum::Json<Run>), ApiError> {
+    let run = app.node()?.start_run(&caller.scope, CampaignId(id), &caller.name).await?;
+    Ok((StatusCode::CREATED, axum::Json(run.into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Server;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn what_is_not_given_is_as_the_domain_has_it() {
+        let input: CampaignInput = serde_json::from_str(r#"{"name":"spring"}"#).unwrap();
+        assert_eq!(input.checked(0, "Europe/Rome").unwrap(), domain::Campaign::named("spring", "Europe/Rome"));
+    }
+
+    #[tokio::test]
+    async fn a_campaign_is_made_patched_and_replaced_with_its_rules_and_links() {
+        let server = Server::start().await;
+        let [_, trunk, end_point, list] = server.furnish().await;
+        let rules = json!([{"status": "BUSY", "max_attempts": 2, "retry_after_s": 300}]);
+        let campaign = json!({"name": "spring", "trunks": [trunk], "end_points": [end_point], "lists": [list],
+            "rules": rules, "variables": {"LANG": "it"}, "dial_clid": "Spring <${num}>"});
+        let made = server.post("/api/campaigns", campaign).await.expect(201);
+        assert_eq!((&made["zone"], &made["priority"]), (&json!("Europe/Rome"), &json!(10)));
+        assert_eq!((&made["rules"][0]["status"], &made["rules"][0]["mode"]), (&json!("RS_BUSY"), &json!("FIXED")));
+        let path = format!("/api/campaigns/{}", made["id"]);
+        assert_eq!(server.get(&path).await.expect(200), made);
+
+        let patched = server.call("PATCH", &path, json!({"priority": 1, "rules": made["rules"]})).await.expect(200);
+        assert_eq!((&patched["priority"], &patched["lists"]), (&json!(1), &made["lists"]));
+        assert_eq!(patched["rules"][0]["retry_after_s"], 300);
+        let replaced = server.call("PUT", &path, json!({"name": "summer"})).await.expect(200);
+        assert_eq!((&replaced["lists"], &replaced["rules"]), (&json!([]), &json!([])));
+        server.call("DELETE", &path, Value::Null).await.expect(204);
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_with_a_campaign_is_named() {
+        let server = Server::start().await;
+        let cases = [
+            (json!({"trunks": [77]}), "trunks", "trunk 77"),
+            (json!({"lists": [77]}), "lists", "list 77"),
+            (json!({"zone": "Mars/Olympus"}), "zone", "Mars/Olympus"),
+            (json!({"time_start": "9:30"}), "time_start", "9:30"),
+            (json!({"dial_clid": "${CALLERID(num)}"}), "dial_clid", "CALLERID"),
+            (json!({"variables": {"EXTEN": "1"}}), "attribute", "EXTEN"),
+            (json!({"rules": [{"status": "CONNECTED", "max_attempts": 1, "retry_after_s": 1}]}), "status", "CONNECTED"),
+            (json!({"rules": [{"status": "SAD", "max_attempts": 1, "retry_after_s": 1}]}), "rules[0].status", "SAD"),
+        ];
+        for (fields, field, names) in cases {
+            let mut campaign = json!({"name": "spring"});
+            campaign.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            let answer = server.post("/api/campaigns", campaign).await;
+            assert!(answer.text().contains(names), "{}", answer.text());
+            assert_eq!(answer.refused(422), ("invalid".into(), field.into()));
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_dialler_nothing_is_started_and_the_answer_says_when_to_come_back() {
+        let server = Server::start().await;
+        let made = server.post("/api/campaigns", json!({"name": "spring"})).await.expect(201);
+        let answer = server.post(&format!("/api/campaigns/{}/start", made["id"]), Value::Null).await;
+        assert_eq!(answer.headers["retry-after"], "5");
+        assert_eq!(answer.refused(503).0, "dialler_unavailable");
+    }
+}

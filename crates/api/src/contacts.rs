@@ -1,0 +1,232 @@
+//! `/api/lists/{id}/contacts`: the rows of a list.
+
+use crate::App;
+use crate::attributes::AttributeMap;
+use crate::auth::{Operate, Read};
+use crate::error::ApiError;
+use crate::extract::{Id, Json, Query};
+use crate::page::{Page, PageQuery, limit};
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::{ContactId, Dialable, Invalid, ListId};
+use serde::{Deserialize, Serialize};
+use store::NewContact;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Contacts of one request, at most; larger lists are imported.
+const MAX_CONTACTS: usize = 10_000;
+
+/// One row of a list.
+#[derive(Clone, Serialize, ToSchema)]
+pub struct Contact {
+    /// Its id.
+    pub id: i64,
+    /// Its list.
+    pub list: i64,
+    /// What is dialled.
+    #[schema(example = "+390669820001")]
+    pub number: String,
+    /// What the list said.
+    #[schema(example = "+39 06 6982-0001")]
+    pub as_given: String,
+    /// The number with its country, where that is known.
+    pub e164: Option<String>,
+    /// Stands for the number in events.
+    pub number_ref: i64,
+    /// Its attributes.
+    pub attributes: AttributeMap,
+}
+
+impl From<domain::Contact> for Contact {
+    fn from(contact: domain::Contact) -> Self {
+        Self {
+            id: contact.id.0,
+            list: contact.list.0,
+            number: contact.number.dialled,
+            as_given: contact.number.as_given,
+            e164: contact.number.e164,
+            number_ref: contact.number_ref.0,
+            attributes: AttributeMap::from(&contact.attributes),
+        }
+    }
+}
+
+/// Contacts to add.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContactsInput {
+    /// At most 10000; larger lists are imported.
+    pub contacts: Vec<ContactInput>,
+    /// Leave out numbers that the list already holds.
+    #[serde(default)]
+    pub dedupe: bool,
+}
+
+/// A contact to add.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContactInput {
+    /// The number: digits, *, # and +; spaces, dots, dashes and brackets are dropped.
+    #[schema(example = "+39 06 6982-0001")]
+    pub number: String,
+    /// Become channel variables of its calls.
+    #[serde(default)]
+    pub attributes: AttributeMap,
+}
+
+impl ContactInput {
+    fn checked(self, country: Option<&str>) -> Result<NewContact, Invalid> {
+        Ok(NewContact { number: Dialable::parse(&self.number, country)?, attributes: self.attributes.checked()? })
+    }
+}
+
+/// What became of the contacts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ContactsAdded {
+    /// How many are in the list now.
+    pub added: u32,
+    /// How many the list held already.
+    pub skipped_duplicates: u32,
+    /// The ids of the added ones, in order.
+    pub ids: Vec<i64>,
+    /// The ones that were not added.
+    pub refused: Vec<RefusedContact>,
+}
+
+/// A contact that was not added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RefusedContact {
+    /// 0-based place in the request.
+    pub index: usize,
+    /// The field that is wrong.
+    #[schema(example = "number")]
+    pub field: String,
+    /// What is wrong with it.
+    #[schema(example = "is empty")]
+    pub problem: String,
+}
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list_contacts, add_contacts))
+}
+
+/// The contacts of a list, in the order in which they are dialled.
+#[utoipa::path(get, path = "/api/lists/{id}/contacts", tag = "lists", params(("id" = i64, Path), PageQuery),
+    security(("token" = ["read"])), responses((status = 200, description = "a page of contacts", body = Page<Contact>)))]
+async fn list_contacts(
+    Read(caller): Read,
+    State(app): State<App>,
+    Id(id): Id,
+    Query(query): Query<PageQuery>,
+) -> Result<axum::Json<Page<Contact>>, ApiError> {
+    let limit = limit(query.limit)?;
+    app.store.list(&caller.scope, ListId(id)).await?;
+    let after = ContactId(query.after.unwrap_or(0));
+    let contacts = app.store.contacts(&caller.scope, ListId(id), after, limit).await?;
+    let contacts = contacts.into_iter().map(Contact::from).collect();
+    Ok(axum::Json(Page::read(contacts, limit, |contact: &Contact| contact.id)))
+}
+
+/// Adds contacts. Good ones are added and bad ones named; 400 only when all are bad.
+#[utoipa::path(post, path = "/api/lists/{id}/contacts", tag = "lists", params(("id" = i64, Path)),
+    request_body = ContactsInput, security(("token" = ["operate"])),
+    responses((status = 200, description = "what became of them", body = ContactsAdded)))]
+async fn add_contacts(
+    Operate(caller): Operate,
+    State(app): State<App>,
+    Id(id): Id,
+    Json(input): Json<ContactsInput>,
+) -> Result<(StatusCode, axum::Json<ContactsAdded>), ApiError> {
+    let asked = input.contacts.len();
+    if asked == 0 || asked > MAX_CONTACTS {
+        let problem = format!("{asked} contacts: 1..={MAX_CONTACTS} are taken at once, larger lists are imported");
+        return Err(Invalid::new("contacts", problem).into());
+    }
+    app.store.list(&caller.scope, ListId(id)).await?;
+    let (mut good, mut refused) = (Vec::with_capacity(asked), Vec::new());
+    for (index, contact) in input.contacts.into_iter().enumerate() {
+        match contact.checked(app.store.country()) {
+            Ok(contact) => good.push(contact),
+            Err(Invalid { field, problem }) => refused.push(RefusedContact { index, field, problem }),
+        }
+    }
+    if good.is_empty() {
+        let first = &refused[0];
+        let message = format!("all {asked} contacts are bad; the first: {}: {}", first.field, first.problem);
+        return Err(ApiError::bad_request("no_good_contact", message).field(format!("contacts[0].{}", first.field)));
+    }
+    let added = app.store.add_contacts(&caller.scope, ListId(id), good, input.dedupe).await?;
+    app.contacts_added(ListId(id), added.added.into()).await;
+    let ids = added.ids.into_iter().map(|id| id.0).collect();
+    let (added, skipped_duplicates) = (added.added, added.skipped_duplicates);
+    Ok((StatusCode::OK, axum::Json(ContactsAdded { added, skipped_duplicates, ids, refused })))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Server;
+    use serde_json::{Value, json};
+
+    #[tokio::test]
+    async fn good_contacts_are_added_and_bad_ones_named() {
+        let server = Server::start().await;
+        let [.., list] = server.furnish().await;
+        let path = format!("/api/lists/{list}/contacts");
+        let nasty = "${SHELL(id)}\r\nAction: Hangup, a=b";
+        let contacts = json!([
+            {"number": "06 6982-0001", "attributes": {"NAME": nasty, "CITY": "Rome"}},
+            {"number": "12\u{0}4"},
+            {"number": "100", "attributes": {"EXTEN": "1"}},
+            {"number": "101", "attributes": {"A": "x".repeat(2_000)}},
+            {"number": "102"},
+        ]);
+        let added = server.post(&path, json!({"contacts": contacts})).await.expect(200);
+        assert_eq!((&added["added"], added["ids"].as_array().unwrap().len()), (&json!(2), 2));
+        let refused: Vec<_> = added["refused"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|r| (r["index"].as_u64().unwrap(), r["field"].as_str().unwrap()))
+            .collect();
+        assert_eq!(refused, [(1, "number"), (2, "attribute"), (3, "A")]);
+
+        let page = server.get(&path).await.expect(200);
+        let first = &page["items"][0];
+        assert_eq!((&first["number"], &first["e164"]), (&json!("0669820001"), &json!("+390669820001")));
+        assert_eq!(first["attributes"], json!({"NAME": "${SHELL(id)} Action: Hangup, a=b", "CITY": "Rome"}));
+        assert_eq!(server.get(&format!("/api/lists/{list}")).await.expect(200)["contacts"], 2);
+    }
+
+    #[tokio::test]
+    async fn only_all_bad_contacts_are_an_error() {
+        let server = Server::start().await;
+        let [.., list] = server.furnish().await;
+        let path = format!("/api/lists/{list}/contacts");
+        let refused = server.post(&path, json!({"contacts": [{"number": "abc"}, {"number": ""}]})).await.refused(400);
+        assert_eq!(refused, ("no_good_contact".into(), "contacts[0].number".into()));
+        assert_eq!(server.post(&path, json!({"contacts": []})).await.refused(422).1, "contacts");
+        assert_eq!(server.get(&path).await.expect(200)["items"], json!([]));
+        let nowhere = server.post("/api/lists/77/contacts", json!({"contacts": [{"number": "100"}]})).await;
+        assert_eq!(nowhere.refused(404).0, "not_found");
+    }
+
+    #[tokio::test]
+    async fn duplicates_are_left_out_on_request_and_pages_follow_each_other() {
+        let server = Server::start().await;
+        let [.., list] = server.furnish().await;
+        let path = format!("/api/lists/{list}/contacts");
+        let contacts: Vec<Value> = (100..105).map(|n| json!({"number": n.to_string()})).collect();
+        server.post(&path, json!({"contacts": contacts})).await.expect(200);
+        let again = server.post(&path, json!({"contacts": contacts, "dedupe": true})).await.expect(200);
+        assert_eq!((&again["added"], &again["skipped_duplicates"]), (&json!(0), &json!(5)));
+        let (mut seen, mut after) = (Vec::new(), json!(0));
+        while !after.is_null() {
+            let page = server.get(&format!("{path}?limit=2&after={after}")).await.expect(200);
+            seen.extend(page["items"].as_array().unwrap().iter().map(|c| c["number"].as_str().unwrap().to_owned()));
+            after = page["next"].clone();
+        }
+        assert_eq!(seen, ["100", "101", "102", "103", "104"]);
+    }
+}

@@ -1,0 +1,136 @@
+//! `/api/dialling`: one switch that stops every new call.
+
+use crate::App;
+use crate::auth::{Operate, Read};
+use crate::error::ApiError;
+use crate::extract::Json;
+use crate::words;
+use axum::extract::State;
+use domain::{Invalid, Timestamp};
+use node::live::Dialling;
+use serde::{Deserialize, Serialize};
+use store::Hold;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Longest reason, in characters.
+const MAX_WHY_CHARS: usize = 200;
+
+/// Whether calls may be placed.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DiallingState {
+    /// Whether they may.
+    #[schema(value_type = words::Dialling)]
+    pub dialling: Dialling,
+    /// Who stopped it, when and why.
+    pub hold: Option<HoldState>,
+}
+
+/// Who stopped dialling, when and why.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct HoldState {
+    /// Since when.
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Timestamp,
+    /// The token's name, or `carillon`.
+    pub by: String,
+    /// The reason that was given.
+    pub why: String,
+}
+
+impl From<Option<Hold>> for DiallingState {
+    fn from(hold: Option<Hold>) -> Self {
+        let hold = hold.map(|hold| HoldState { since: hold.since, by: hold.by, why: hold.why });
+        let dialling = if hold.is_some() { Dialling::Held } else { Dialling::Dialling };
+        Self { dialling, hold }
+    }
+}
+
+/// Why dialling is to stop.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldInput {
+    /// For the people who find it stopped; at most 200 characters.
+    #[serde(default)]
+    #[schema(example = "the carrier calls back angry people")]
+    pub why: String,
+}
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(get_dialling)).routes(routes!(hold_dialling)).routes(routes!(lift_dialling))
+}
+
+/// Whether calls may be placed.
+#[utoipa::path(get, path = "/api/dialling", tag = "dialling", security(("token" = ["read"])),
+    responses((status = 200, description = "whether they may", body = DiallingState)))]
+async fn get_dialling(Read(caller): Read, State(app): State<App>) -> Result<axum::Json<DiallingState>, ApiError> {
+    Ok(axum::Json(app.store.hold(&caller.scope).await?.into()))
+}
+
+/// Stops dialling: no call is placed after the answer to this. Conversations go on. It survives restarts.
+#[utoipa::path(post, path = "/api/dialling/hold", tag = "dialling", request_body = HoldInput,
+    security(("token" = ["operate"])),
+    responses((status = 200, description = "nothing is dialled from now on", body = DiallingState)))]
+async fn hold_dialling(
+    Operate(caller): Operate,
+    State(app): State<App>,
+    Json(input): Json<HoldInput>,
+) -> Result<axum::Json<DiallingState>, ApiError> {
+    let why = input.why.trim();
+    if why.chars().count() > MAX_WHY_CHARS || why.chars().any(char::is_control) {
+        let problem = format!("must be at most {MAX_WHY_CHARS} characters on one line");
+        return Err(Invalid::new("why", problem).into());
+    }
+    let hold = app.node()?.hold(&caller.scope, &caller.name, why).await?;
+    Ok(axum::Json(Some(hold).into()))
+}
+
+/// Lifts the hold: dialling goes on.
+#[utoipa::path(post, path = "/api/dialling/lift", tag = "dialling", security(("token" = ["operate"])),
+    responses((status = 200, description = "calls may be placed again", body = DiallingState)))]
+async fn lift_dialling(
+    Operate(caller): Operate,
+    State(app): State<App>,
+) -> Result<axum::Json<DiallingState>, ApiError> {
+    app.node()?.lift(&caller.scope, &caller.name).await?;
+    Ok(axum::Json(app.store.hold(&caller.scope).await?.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Server;
+    use serde_json::{Value, json};
+
+    #[tokio::test]
+    async fn dialling_is_stopped_and_lifted_and_says_by_whom_and_why() {
+        let server = Server::with_dialler().await;
+        assert_eq!(server.get("/api/dialling").await.expect(200), json!({"dialling": "dialling", "hold": null}));
+        let held = server.post("/api/dialling/hold", json!({"why": "complaints"})).await.expect(200);
+        assert_eq!([&held["dialling"], &held["hold"]["by"], &held["hold"]["why"]], ["held", "admin", "complaints"]);
+        let live = server.get("/api/live").await.expect(200);
+        assert_eq!([&live["dialling"], &live["hold"]["why"]], ["held", "complaints"]);
+        let again = server.post("/api/dialling/hold", json!({})).await.expect(200);
+        assert_eq!(again, held, "the first hold stays");
+        let lifted = server.post("/api/dialling/lift", Value::Null).await.expect(200);
+        assert_eq!(lifted, json!({"dialling": "dialling", "hold": null}));
+    }
+
+    #[tokio::test]
+    async fn a_reason_is_one_short_line() {
+        let server = Server::with_dialler().await;
+        for why in ["two\nlines", &"x".repeat(201)] {
+            assert_eq!(server.post("/api/dialling/hold", json!({"why": why})).await.refused(422).1, "why");
+        }
+        assert_eq!(server.get("/api/dialling").await.expect(200)["dialling"], "dialling");
+    }
+
+    #[tokio::test]
+    async fn a_dialler_that_stopped_is_not_said_to_be_held() {
+        let mut server = Server::with_dialler().await;
+        server.stop_dialler().await;
+        let answer = server.post("/api/dialling/hold", json!({"why": "x"})).await;
+        assert!(answer.headers.contains_key("retry-after"));
+        assert_eq!(answer.refused(503).0, "dialler_unavailable");
+    }
+}

@@ -1,0 +1,152 @@
+//! Carillon's own HTTP API, under `/api`.
+//!
+//! Conventions, kept by every noun:
+//!
+//! - `Authorization: Bearer cct_...` on every route but `/healthz` and `/readyz`; scopes read < operate < admin.
+//! - Ids are numbers. Lists are pages: `?after=<id>&limit=<1..=1000>` in, `{"items": [...], "next": <id or null>}` out;
+//!   nouns with names take `?name=` for the one of exactly this name.
+//! - Whatever is refused is `{"error": {"code", "message", "field"?, "remedy"?}}`: 400 not readable, 401 no token,
+//!   403 scope missing, 404, 405, 409 state does not allow it, 413, 415, 422 a value is wrong (`field` says which),
+//!   503 dialler or database not available (with `Retry-After`).
+//! - Instants are RFC 3339 in UTC; units are the last part of a name (`_ms`, `_s`).
+//! - 201 with the thing when something was made, 200 with it when it was changed, 204 when it was deleted.
+//!
+//! The OpenAPI document is made from the same routes; `docs/openapi.json` is its copy, compared by a test.
+
+pub mod attempts;
+pub mod attributes;
+pub mod auth;
+pub mod campaigns;
+pub mod contacts;
+pub mod dialling;
+mod document;
+pub mod end_points;
+pub mod error;
+mod export;
+mod extract;
+pub mod health;
+pub mod imports;
+pub mod lists;
+pub mod live;
+pub mod metrics;
+pub mod page;
+pub mod pbxs;
+pub mod reports;
+pub mod runs;
+pub mod tokens;
+pub mod trunks;
+pub mod words;
+
+#[cfg(test)]
+mod testing;
+
+pub use document::{openapi, openapi_json};
+pub use error::{ApiError, ErrorBody, ErrorDetail};
+pub use imports::resume_imports;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderValue, Request, StatusCode, header};
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use domain::ListId;
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::any::Any;
+use store::Store;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+
+/// All that the handlers need. A clone is cheap.
+#[derive(Clone)]
+pub struct App {
+    /// The database.
+    pub store: Store,
+    /// The way to the running dialler; `None` while there is none: what needs it answers 503.
+    pub node: Option<node::Handle>,
+    /// IANA zone of campaigns that name none.
+    pub zone: String,
+    /// Renders what the process counted.
+    pub metrics: PrometheusHandle,
+    /// The imports in progress.
+    pub imports: imports::Imports,
+}
+
+impl App {
+    /// The dialler, or 503.
+    fn node(&self) -> Result<&node::Handle, ApiError> {
+        self.node.as_ref().ok_or_else(|| ApiError::unavailable("dialler_unavailable", "the dialler is not running"))
+    }
+
+    /// Tells the dialler. What was saved is saved: a dialler that does not answer reads it when it starts.
+    async fn configuration_changed(&self) {
+        if let Some(node) = &self.node
+            && let Err(error) = node.configuration_changed().await
+        {
+            tracing::warn!(cause = %error, "the dialler did not take over a changed configuration");
+        }
+    }
+
+    /// Tells the dialler.
+    async fn contacts_added(&self, list: ListId, added: u64) {
+        if let Some(node) = &self.node {
+            node.contacts_added(list, added).await;
+        }
+    }
+}
+
+/// Every route with its document.
+fn routes() -> OpenApiRouter<App> {
+    document::router()
+        .merge(health::routes())
+        .merge(metrics::routes())
+        .merge(pbxs::routes())
+        .merge(trunks::routes())
+        .merge(end_points::routes())
+        .merge(lists::routes())
+        .merge(contacts::routes())
+        .merge(imports::routes())
+        .merge(campaigns::routes())
+        .merge(runs::routes())
+        .merge(live::routes())
+        .merge(attempts::routes())
+        .merge(reports::routes())
+        .merge(dialling::routes())
+        .merge(tokens::routes())
+        .merge(document::routes())
+}
+
+/// The service.
+pub fn router(app: App) -> Router {
+    let (router, _) = routes().split_for_parts();
+    router
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(no_such_route)
+        .route_layer(middleware::from_fn(metrics::measure))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(DefaultBodyLimit::max(extract::MAX_JSON_BYTES))
+        .layer(middleware::map_response(never_cached))
+        .with_state(app)
+}
+
+async fn no_such_route(request: Request<axum::body::Body>) -> ApiError {
+    let path: String = request.uri().path().chars().take(200).collect();
+    ApiError::new(StatusCode::NOT_FOUND, "no_such_route", format!("there is no {path}"))
+        .remedy("GET /api/openapi.json lists what there is")
+}
+
+async fn method_not_allowed(request: Request<axum::body::Body>) -> ApiError {
+    let path: String = request.uri().path().chars().take(200).collect();
+    let message = format!("{path} does not take {}", request.method());
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+}
+
+fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    ApiError::internal(format_args!("a handler panicked: {}", text.unwrap_or("no message"))).into_response()
+}
+
+/// Live figures and people's numbers belong in no cache.
+async fn never_cached(mut response: Response) -> Response {
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,237 @@
+//! `/api/pbxs`: the Asterisk servers.
+
+use crate::App;
+use crate::auth::{Admin, Read};
+use crate::error::ApiError;
+use crate::extract::{Id, Json, Query};
+use crate::page::{NamedQuery, Page};
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::pbx::DEFAULT_ORIGINATES_PER_SECOND;
+use domain::{Invalid, PbxId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Longest ARI password, in bytes.
+const MAX_PASSWORD_BYTES: usize = 256;
+
+/// An Asterisk server reached over ARI. Its password is never shown.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Pbx {
+    /// Its id.
+    pub id: i64,
+    /// Unique.
+    #[schema(example = "office")]
+    pub name: String,
+    /// Host name or address of its HTTP server.
+    #[schema(example = "127.0.0.1")]
+    pub host: String,
+    /// Port of its HTTP server.
+    #[schema(example = 8088)]
+    pub port: u16,
+    /// The ARI user.
+    #[schema(example = "carillon")]
+    pub username: String,
+    /// The ARI application name.
+    #[schema(example = "carillon")]
+    pub application: String,
+    /// Originates sent per second, at most.
+    pub originates_per_second: u32,
+}
+
+impl From<domain::Pbx> for Pbx {
+    fn from(pbx: domain::Pbx) -> Self {
+        let domain::Pbx { id, name, host, port, username, application, originates_per_second } = pbx;
+        Self { id: id.0, name, host, port, username, application, originates_per_second }
+    }
+}
+
+/// An Asterisk server as it is created or replaced.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PbxInput {
+    /// Unique, 1..=60 characters.
+    #[schema(example = "office")]
+    pub name: String,
+    /// Host name or address of its HTTP server.
+    #[schema(example = "127.0.0.1")]
+    pub host: String,
+    /// Port of its HTTP server.
+    #[serde(default = "default_port")]
+    #[schema(default = 8088)]
+    pub port: u16,
+    /// The ARI user.
+    #[schema(example = "carillon")]
+    pub username: String,
+    /// The ARI user's password. Write-only, encrypted at rest. Without it a replaced PBX keeps the one it has.
+    #[serde(default)]
+    #[schema(write_only)]
+    pub password: Option<String>,
+    /// The ARI application name: one per installation and PBX, letters, digits, - and _.
+    #[serde(default = "default_application")]
+    #[schema(default = "carillon")]
+    pub application: String,
+    /// Originates sent per second, `1..=1000`.
+    #[serde(default = "default_rate")]
+    #[schema(default = 100)]
+    pub originates_per_second: u32,
+}
+
+fn default_port() -> u16 {
+    8_088
+}
+fn default_application() -> String {
+    "carillon".into()
+}
+fn default_rate() -> u32 {
+    DEFAULT_ORIGINATES_PER_SECOND
+}
+
+impl PbxInput {
+    fn checked(self, id: i64) -> Result<(domain::Pbx, Option<String>), ApiError> {
+        let Self { name, host, port, username, password, application, originates_per_second } = self;
+        let pbx = domain::Pbx { id: PbxId(id), name, host, port, username, application, originates_per_second };
+        pbx.check()?;
+        if let Some(password) = &password {
+            let plain = !password.is_empty() && !password.chars().any(char::is_control);
+            if !plain || password.len() > MAX_PASSWORD_BYTES {
+                let problem = format!("must be 1..={MAX_PASSWORD_BYTES} bytes without control characters");
+                return Err(Invalid::new("password", problem).into());
+            }
+        }
+        Ok((pbx, password))
+    }
+}
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list_pbxs, create_pbx)).routes(routes!(get_pbx, replace_pbx, delete_pbx))
+}
+
+/// Every PBX.
+#[utoipa::path(get, path = "/api/pbxs", tag = "configuration", params(NamedQuery), security(("token" = ["read"])),
+    responses((status = 200, description = "a page of PBXs", body = Page<Pbx>)))]
+async fn list_pbxs(
+    Read(caller): Read,
+    State(app): State<App>,
+    Query(query): Query<NamedQuery>,
+) -> Result<axum::Json<Page<Pbx>>, ApiError> {
+    let all = app.store.pbxs(&caller.scope).await?.into_iter().map(Pbx::from).collect();
+    Ok(axum::Json(Page::cut(all, &query, |pbx| pbx.id, |pbx| &pbx.name)?))
+}
+
+/// Adds a PBX; the dialler connects to it at once.
+#[utoipa::path(post, path = "/api/pbxs", tag = "configuration", request_body = PbxInput,
+    security(("token" = ["admin"])), responses((status = 201, description = "it exists now", body = Pbx)))]
+async fn create_pbx(
+    Admin(caller): Admin,
+    State(app): State<App>,
+    Json(input): Json<PbxInput>,
+) -> Result<(StatusCode, axum::Json<Pbx>), ApiError> {
+    let (pbx, password) = input.checked(0)?;
+    let password = password.ok_or_else(|| Invalid::new("password", "is missing: the ARI user's password"))?;
+    let pbx = app.store.create_pbx(&caller.scope, &pbx, &password).await?;
+    app.configuration_changed().await;
+    Ok((StatusCode::CREATED, axum::Json(pbx.into())))
+}
+
+/// One PBX.
+#[utoipa::path(get, path = "/api/pbxs/{id}", tag = "configuration", params(("id" = i64, Path)),
+    security(("token" = ["read"])), responses((status = 200, description = "the PBX", body = Pbx)))]
+async fn get_pbx(Read(caller): Read, State(app): State<App>, Id(id): Id) -> Result<axum::Json<Pbx>, ApiError> {
+    Ok(axum::Json(app.store.pbx(&caller.scope, PbxId(id)).await?.into()))
+}
+
+/// Replaces a PBX; fields that are not given take their defaults, the password stays.
+#[utoipa::path(put, path = "/api/pbxs/{id}", tag = "configuration", params(("id" = i64, Path)),
+    request_body = PbxInput, security(("token" = ["admin"])),
+    responses((status = 200, description = "the PBX as it is now", body = Pbx)))]
+async fn replace_pbx(
+    Admin(caller): Admin,
+    State(app): State<App>,
+    Id(id): Id,
+    Json(input): Json<PbxInput>,
+) -> Result<axum::Json<Pbx>, ApiError> {
+    let (pbx, password) = input.checked(id)?;
+    let pbx = app.store.update_pbx(&caller.scope, &pbx, password.as_deref()).await?;
+    app.configuration_changed().await;
+    Ok(axum::Json(pbx.into()))
+}
+
+/// Deletes a PBX that no trunk and no end point uses.
+#[utoipa::path(delete, path = "/api/pbxs/{id}", tag = "configuration", params(("id" = i64, Path)),
+    security(("token" = ["admin"])), responses((status = 204, description = "it is gone")))]
+async fn delete_pbx(Admin(caller): Admin, State(app): State<App>, Id(id): Id) -> Result<StatusCode, ApiError> {
+    app.store.delete_pbx(&caller.scope, PbxId(id)).await?;
+    app.configuration_changed().await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Server;
+    use serde_json::{Value, json};
+
+    fn office() -> Value {
+        json!({"name": "office", "host": "127.0.0.1", "username": "carillon", "password": "s3cret"})
+    }
+
+    #[tokio::test]
+    async fn a_pbx_is_made_changed_listed_and_deleted() {
+        let server = Server::start().await;
+        let made = server.post("/api/pbxs", office()).await.expect(201);
+        assert_eq!((&made["port"], &made["application"]), (&json!(8088), &json!("carillon")));
+        let path = format!("/api/pbxs/{}", made["id"]);
+        let changed = json!({"name": "office", "host": "pbx.example", "port": 18088, "username": "other"});
+        let changed = server.call("PUT", &path, changed).await.expect(200);
+        assert_eq!(server.get(&path).await.expect(200), changed);
+        let page = server.get("/api/pbxs?name=office").await.expect(200);
+        assert_eq!(page, json!({"items": [changed], "next": null}));
+        server.call("DELETE", &path, Value::Null).await.expect(204);
+        server.get(&path).await.refused(404);
+    }
+
+    #[tokio::test]
+    async fn the_password_is_kept_and_never_shown() {
+        let server = Server::start().await;
+        let made = server.post("/api/pbxs", office()).await;
+        let id = made.json()["id"].clone();
+        let path = format!("/api/pbxs/{id}");
+        for answer in [made, server.get(&path).await, server.get("/api/pbxs").await] {
+            assert!(!answer.text().contains("s3cret") && !answer.text().contains("password"), "{}", answer.text());
+        }
+        let renamed = json!({"name": "main office", "host": "127.0.0.1", "username": "carillon"});
+        server.call("PUT", &path, renamed).await.expect(200);
+        let scope = store::Scope::installation();
+        let kept = server.app.store.pbx_password(&scope, domain::PbxId(id.as_i64().unwrap())).await.unwrap();
+        assert_eq!(kept, "s3cret");
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_with_a_pbx_is_named() {
+        let server = Server::start().await;
+        server.post("/api/pbxs", office()).await.expect(201);
+        assert_eq!(server.post("/api/pbxs", office()).await.refused(409), ("name_taken".into(), "name".into()));
+        let cases = [
+            ("host", json!("a b\r\nX: y")),
+            ("port", json!(0)),
+            ("password", json!("a\nb")),
+            ("password", json!(null)),
+        ];
+        for (field, value) in cases {
+            let mut pbx = office();
+            pbx["name"] = json!("second");
+            pbx[field] = value;
+            assert_eq!(server.post("/api/pbxs", pbx).await.refused(422), ("invalid".into(), field.into()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pbx_with_trunks_cannot_be_deleted() {
+        let server = Server::start().await;
+        let [pbx, ..] = server.furnish().await;
+        let refused = server.call("DELETE", &format!("/api/pbxs/{pbx}"), Value::Null).await.refused(409);
+        assert_eq!(refused.0, "in_use");
+    }
+}

@@ -1,0 +1,216 @@
+//! `/api/runs`: executions of campaigns.
+
+use crate::App;
+use crate::auth::{Operate, Read};
+use crate::error::ApiError;
+use crate::extract::{Id, Query};
+use crate::page::{Page, limit};
+use crate::words;
+use axum::extract::State;
+use domain::{CampaignId, RunId, RunState, Timestamp};
+use serde::{Deserialize, Serialize};
+use store::{RunFilter, RunRecord};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// One execution of a campaign.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Run {
+    /// Its id.
+    pub id: i64,
+    /// The campaign it executes.
+    pub campaign: i64,
+    /// The campaign's name.
+    pub campaign_name: String,
+    /// Its state.
+    #[schema(value_type = words::RunState)]
+    pub state: RunState,
+    /// Why it is in that state.
+    pub why: String,
+    /// Who started it.
+    pub actor: String,
+    /// When it was started.
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Timestamp,
+    /// When it was completed or removed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended_at: Option<Timestamp>,
+    /// Its figures.
+    pub totals: RunTotals,
+}
+
+/// Figures of a run.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RunTotals {
+    /// Attempts made.
+    pub placed: i64,
+    /// Contacts that are finished.
+    pub terminated: i64,
+    /// Contacts that wait for a retry.
+    pub open_retries: i64,
+    /// Attempts that were answered.
+    pub connected: i64,
+}
+
+impl From<RunRecord> for Run {
+    fn from(run: RunRecord) -> Self {
+        let RunRecord { id, campaign, campaign_name, state, why, actor, started_at, ended_at, totals } = run;
+        let store::RunTotals { placed, terminated, open_retries, connected } = totals;
+        let totals = RunTotals { placed, terminated, open_retries, connected };
+        Self { id: id.0, campaign: campaign.0, campaign_name, state, why, actor, started_at, ended_at, totals }
+    }
+}
+
+/// Which runs.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+struct RunQuery {
+    /// Of this campaign.
+    campaign: Option<i64>,
+    /// `true`: not over; `false`: over.
+    open: Option<bool>,
+    /// Started then or later.
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<Timestamp>,
+    /// Started before.
+    #[param(value_type = Option<String>, format = DateTime)]
+    to: Option<Timestamp>,
+    /// Only runs that come after this one, that is, with an id less than this.
+    after: Option<i64>,
+    /// Items per page, `1..=1000`; 100 when not given.
+    limit: Option<u32>,
+}
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list_runs))
+        .routes(routes!(get_run))
+        .routes(routes!(pause_run))
+        .routes(routes!(unpause_run))
+        .routes(routes!(remove_run))
+        .routes(routes!(reload_run))
+}
+
+/// Runs, newest first.
+#[utoipa::path(get, path = "/api/runs", tag = "campaigns", params(RunQuery), security(("token" = ["read"])),
+    responses((status = 200, description = "a page of runs, newest first", body = Page<Run>)))]
+async fn list_runs(
+    Read(caller): Read,
+    State(app): State<App>,
+    Query(query): Query<RunQuery>,
+) -> Result<axum::Json<Page<Run>>, ApiError> {
+    let limit = limit(query.limit)?;
+    let filter = RunFilter {
+        campaign: query.campaign.map(CampaignId),
+        open: query.open,
+        from: query.from,
+        to: query.to,
+        before: query.after.filter(|id| *id > 0).map(RunId),
+        limit,
+    };
+    let runs = app.store.runs(&caller.scope, &filter).await?.into_iter().map(Run::from).collect();
+    Ok(axum::Json(Page::read(runs, limit, |run: &Run| run.id)))
+}
+
+/// One run.
+#[utoipa::path(get, path = "/api/runs/{id}", tag = "campaigns", params(("id" = i64, Path)),
+    security(("token" = ["read"])), responses((status = 200, description = "the run", body = Run)))]
+async fn get_run(Read(caller): Read, State(app): State<App>, Id(id): Id) -> Result<axum::Json<Run>, ApiError> {
+    Ok(axum::Json(app.store.run(&caller.scope, RunId(id)).await?.into()))
+}
+
+/// Pauses a run: no new calls, calls up go on.
+#[utoipa::path(post, path = "/api/runs/{id}/pause", tag = "campaigns", params(("id" = i64, Path)),
+    security(("token" = ["operate"])), responses((status = 200, description = "the run as it is now", body = Run)))]
+async fn pause_run(Operate(caller): Operate, State(app): State<App>, Id(id): Id) -> Result<axum::Json<Run>, ApiError> {
+    Ok(axum::Json(app.node()?.pause_run(&caller.scope, RunId(id), &caller.name).await?.into()))
+}
+
+/// Goes on with a paused run.
+#[utoipa::path(post, path = "/api/runs/{id}/unpause", tag = "campaigns", params(("id" = i64, Path)),
+    security(("token" = ["operate"])), responses((status = 200, description = "the run as it is now", body = Run)))]
+async fn unpause_run(
+    Operate(caller): Operate,
+    State(app): State<App>,
+    Id(id): Id,
+) -> Result<axum::Json<Run>, ApiError> {
+    Ok(axum::Json(app.node()?.unpause_run(&caller.scope, RunId(id), &caller.name).await?.into()))
+}
+
+/// Ends a run for good; calls up go on to their end.
+#[utoipa::path(post, path = "/api/runs/{id}/remove", tag = "campaigns", params(("id" = i64, Path)),
+    security(("token" = ["operate"])), responses((status = 200, description = "the run as it is now", body = Run)))]
+async fn remove_run(Operate(caller): Operate, State(app): State<App>, Id(id): Id) -> Result<axum::Json<Run>, ApiError> {
+    Ok(axum::Json(app.node()?.remove_run(&caller.scope, RunId(id), &caller.name).await?.into()))
+}
+
+/// Takes over what was changed in the campaign into its live run.
+#[utoipa::path(post, path = "/api/runs/{id}/reload", tag = "campaigns", params(("id" = i64, Path)),
+    security(("token" = ["operate"])), responses((status = 200, description = "the run as it is now", body = Run)))]
+async fn reload_run(Operate(caller): Operate, State(app): State<App>, Id(id): Id) -> Result<axum::Json<Run>, ApiError> {
+    Ok(axum::Json(app.node()?.reload_run(&caller.scope, RunId(id), &caller.name).await?.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Server;
+    use serde_json::{Value, json};
+
+    /// A campaign that can be started, and its path.
+    async fn campaign(server: &Server) -> String {
+        let [_, trunk, end_point, list] = server.furnish().await;
+        let campaign = json!({"name": "spring", "trunks": [trunk], "end_points": [end_point], "lists": [list],
+            "idle_on_termination": true});
+        format!("/api/campaigns/{}", server.post("/api/campaigns", campaign).await.expect(201)["id"])
+    }
+
+    #[tokio::test]
+    async fn a_run_is_started_paused_and_removed() {
+        let server = Server::with_dialler().await;
+        let campaign = campaign(&server).await;
+        let run = server.post(&format!("{campaign}/start"), Value::Null).await.expect(201);
+        assert_eq!([&run["actor"], &run["campaign_name"]], ["admin", "spring"]);
+        assert_eq!(server.post(&format!("{campaign}/start"), Value::Null).await.refused(409).0, "conflict");
+        assert_eq!(server.call("DELETE", &campaign, Value::Null).await.refused(409).0, "in_use");
+
+        let path = format!("/api/runs/{}", run["id"]);
+        assert_eq!(server.post(&format!("{path}/pause"), Value::Null).await.expect(200)["state"], "PAUSED");
+        let unpaused = server.post(&format!("{path}/unpause"), Value::Null).await.expect(200);
+        assert_ne!(unpaused["state"], "PAUSED");
+        server.post(&format!("{path}/reload"), Value::Null).await.expect(200);
+        assert_eq!(server.post(&format!("{path}/remove"), Value::Null).await.expect(200)["state"], "REMOVED");
+        server.post(&format!("{path}/pause"), Value::Null).await.refused(409);
+        assert_eq!(server.get("/api/runs?open=true").await.expect(200)["items"], json!([]));
+        assert_eq!(server.get("/api/runs?open=false").await.expect(200)["items"][0]["id"], run["id"]);
+    }
+
+    #[tokio::test]
+    async fn a_campaign_that_lacks_something_is_not_started() {
+        let server = Server::with_dialler().await;
+        let made = server.post("/api/campaigns", json!({"name": "bare"})).await.expect(201);
+        let answer = server.post(&format!("/api/campaigns/{}/start", made["id"]), Value::Null).await;
+        assert!(answer.text().contains("has no trunk"), "{}", answer.text());
+        assert!([409, 422].contains(&answer.status.as_u16()), "{}", answer.status);
+        assert_eq!(server.post("/api/campaigns/77/start", Value::Null).await.refused(404).0, "not_found");
+        assert_eq!(server.post("/api/runs/77/pause", Value::Null).await.refused(404).0, "not_found");
+    }
+
+    #[tokio::test]
+    async fn runs_come_newest_first_and_in_pages() {
+        let server = Server::with_dialler().await;
+        let campaign = campaign(&server).await;
+        for _ in 0..3 {
+            let run = server.post(&format!("{campaign}/start"), Value::Null).await.expect(201);
+            server.post(&format!("/api/runs/{}/remove", run["id"]), Value::Null).await.expect(200);
+        }
+        let ids = |page: &Value| {
+            page["items"].as_array().unwrap().iter().map(|run| run["id"].as_i64().unwrap()).collect::<Vec<_>>()
+        };
+        let first = server.get("/api/runs?limit=2").await.expect(200);
+        assert_eq!((ids(&first), &first["next"]), (vec![3, 2], &json!(2)));
+        let second = server.get("/api/runs?limit=2&after=2").await.expect(200);
+        assert_eq!((ids(&second), &second["next"]), (vec![1], &Value::Null));
+    }
+}

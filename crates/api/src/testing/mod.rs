@@ -1,0 +1,192 @@
+//! The router with a real database in a scratch folder. Every JSON answer is compared with the OpenAPI document.
+
+pub(crate) mod document;
+mod journal;
+
+use crate::App;
+use crate::imports::Imports;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use document::Document;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use serde_json::{Value, json};
+use store::{Scope, Settings, Store, TokenScope};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+/// Largest answer of a test, in bytes.
+const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// The API without a dialler behind it.
+pub(crate) struct Server {
+    pub(crate) app: App,
+    /// A token with every scope.
+    pub(crate) admin: String,
+    router: Router,
+    document: Document,
+    stopper: Option<node::Stopper>,
+    _folder: TempDir,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Bytes,
+}
+
+impl Answer {
+    /// The body; `null` when it is no JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or(Value::Null)
+    }
+
+    /// The body as text.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.bytes.to_vec()).unwrap()
+    }
+
+    /// `code` of the envelope.
+    pub(crate) fn code(&self) -> String {
+        self.json()["error"]["code"].as_str().unwrap_or_else(|| panic!("no envelope: {}", self.text())).to_owned()
+    }
+
+    /// `field` of the envelope, empty when there is none.
+    pub(crate) fn field(&self) -> String {
+        self.json()["error"]["field"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The body, after comparing the status.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text());
+        self.json()
+    }
+
+    /// `code` and `field` of the envelope, after comparing the status.
+    #[track_caller]
+    pub(crate) fn refused(self, status: u16) -> (String, String) {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text());
+        (self.code(), self.field())
+    }
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        let settings = Settings {
+            path: folder.path().join("carillon.db"),
+            key_file: folder.path().join("key"),
+            country: Some("IT".into()),
+        };
+        let store = Store::open(&settings).await.unwrap();
+        let all = vec![TokenScope::Read, TokenScope::Operate, TokenScope::Admin];
+        let (_, admin) = store.create_token(&Scope::installation(), "admin", all).await.unwrap();
+        let app = App {
+            store,
+            node: None,
+            zone: "Europe/Rome".into(),
+            metrics: PrometheusBuilder::new().build_recorder().handle(),
+            imports: Imports::default(),
+        };
+        Self {
+            router: crate::router(app.clone()),
+            app,
+            admin,
+            document: Document::new(),
+            stopper: None,
+            _folder: folder,
+        }
+    }
+
+    /// The same with the dialler running. No PBX answers it.
+    pub(crate) async fn with_dialler() -> Self {
+        let mut server = Self::start().await;
+        let (handle, stopper) = node::start(server.app.store.clone(), node::Settings::default()).await.unwrap();
+        server.app.node = Some(handle);
+        server.router = crate::router(server.app.clone());
+        server.stopper = Some(stopper);
+        server
+    }
+
+    /// Stops the dialler and waits for it; the API goes on without it.
+    pub(crate) async fn stop_dialler(&mut self) {
+        self.stopper.take().expect("the dialler runs").stop().await;
+    }
+
+    /// A token with these scopes.
+    pub(crate) async fn token(&self, scopes: &[TokenScope]) -> String {
+        let name = format!("{scopes:?}");
+        self.app.store.create_token(&Scope::installation(), &name, scopes.to_vec()).await.unwrap().1
+    }
+
+    /// Sends a request as it is.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, MAX_ANSWER_BYTES).await.unwrap();
+        let answer = Answer { status: parts.status, headers: parts.headers, bytes };
+        let kind = answer.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        if kind == "application/json" {
+            let checked = self.document.check_answer(method.as_str(), &path, answer.status.as_u16(), &answer.json());
+            checked.unwrap_or_else(|problem| panic!("{method} {path} {}: {problem}\n{}", answer.status, answer.text()));
+        }
+        answer
+    }
+
+    /// Sends JSON (`null`: no body) with a token (empty: none).
+    pub(crate) async fn call_as(&self, token: &str, method: &str, path: &str, body: Value) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if !token.is_empty() {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let body = match body {
+            Value::Null => Body::empty(),
+            body => {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+                Body::from(body.to_string())
+            }
+        };
+        self.send(request.body(body).unwrap()).await
+    }
+
+    /// Sends JSON with every scope.
+    pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> Answer {
+        self.call_as(&self.admin, method, path, body).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.call("GET", path, Value::Null).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.call("POST", path, body).await
+    }
+
+    /// Sends a file with every scope.
+    pub(crate) async fn upload(&self, path: &str, file: impl Into<Body>) -> Answer {
+        let request = Request::builder()
+            .method("POST")
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.admin))
+            .header(header::CONTENT_TYPE, "application/octet-stream");
+        self.send(request.body(file.into()).unwrap()).await
+    }
+
+    /// A PBX, a trunk, an end point and a list; their ids in this order.
+    pub(crate) async fn furnish(&self) -> [i64; 4] {
+        let id = |value: Value| value["id"].as_i64().unwrap();
+        let pbx = json!({"name": "office", "host": "127.0.0.1", "username": "carillon", "password": "s3cret"});
+        let pbx = id(self.post("/api/pbxs", pbx).await.expect(201));
+        let trunk = json!({"pbx": pbx, "name": "carrier", "dial_string": "PJSIP/${num}@carrier", "capacity": 30});
+        let trunk = id(self.post("/api/trunks", trunk).await.expect(201));
+        let end_point =
+            json!({"pbx": pbx, "name": "message", "context": "carillon", "extension": "100", "max_channels": 30});
+        let end_point = id(self.post("/api/end-points", end_point).await.expect(201));
+        let list = id(self.post("/api/lists", json!({"name": "people"})).await.expect(201));
+        [pbx, trunk, end_point, list]
+    }
+}

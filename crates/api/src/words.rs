@@ -1,0 +1,84 @@
+//! The domain's enumerations as the OpenAPI document shows them.
+//!
+//! `domain` is pure and knows no OpenAPI, so its words are listed here once more; a test compares both lists.
+
+use utoipa::ToSchema;
+
+macro_rules! words {
+    ($($(#[$meta:meta])* ($rename:tt) $name:ident { $($variant:ident),* $(,)? })*) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema, serde::Deserialize, serde::Serialize)]
+        #[serde(rename_all = $rename)]
+        #[allow(missing_docs, reason = "the domain's enum of the same name documents its variants")]
+        pub enum $name { $($variant),* }
+    )*};
+}
+
+words! {
+    /// State of a call: `TERMINATED` and `RS_...` are final.
+    ("SCREAMING_SNAKE_CASE") CallState {
+        Scheduled, Requested, Dialling, Connected, Terminated, RsError, RsLost, RsRejected, RsBusy, RsNumber,
+        RsNoanswer, RsTimeout, RsBlacklist,
+    }
+    /// State of a run: `COMPLETED` and `REMOVED` are final.
+    ("SCREAMING_SNAKE_CASE") RunState { Runnable, Running, WrongTime, Idle, Paused, Completed, Removed }
+    /// Whether a campaign may be started.
+    ("SCREAMING_SNAKE_CASE") CampaignStatus { Runnable, Closed, Hidden }
+    /// How a retry delay grows: the same every time, or times the attempt number.
+    ("SCREAMING_SNAKE_CASE") Mode { Fixed, Mult }
+    /// What an end point is. A `PHONE` is a dialplan extension.
+    ("SCREAMING_SNAKE_CASE") EndPointKind { Phone }
+    /// Which way a campaign's calls go.
+    ("snake_case") Direction { Outbound }
+    /// Where a campaign's work comes from.
+    ("snake_case") WorkSource { List }
+    /// Who ended a call.
+    ("snake_case") EndedBy {
+        AnswerTimeout, ProgressTimeout, ForcedClosure, Operator, FarEnd, Pbx, Refused, Unknown,
+    }
+    /// Whose fault it is that no conversation happened.
+    ("snake_case") Fault { None, Callee, Number, Carrier, Ours, Unclear }
+    /// Whether calls may be placed at all.
+    ("snake_case") Dialling { Dialling, Held }
+    /// State of the link to a PBX.
+    ("snake_case") PbxState { Up, Reconciling, Down }
+    /// State of a trunk's circuit breaker.
+    ("snake_case") Circuit { Closed, Open, Probing }
+    /// What a token may do; each includes the ones before it.
+    ("snake_case") TokenScope { Read, Operate, Admin }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Serialize;
+    use serde::de::DeserializeOwned;
+    use utoipa::PartialSchema;
+
+    /// Every word of the schema is a word of `T`, and `count` says that no word of `T` is missing.
+    fn same<S: PartialSchema, T: Serialize + DeserializeOwned>(count: usize) {
+        let schema = serde_json::to_value(S::schema()).unwrap();
+        let words = schema["enum"].as_array().unwrap();
+        assert_eq!(words.len(), count, "{schema}");
+        for word in words {
+            let theirs: T = serde_json::from_value(word.clone()).unwrap();
+            assert_eq!(&serde_json::to_value(theirs).unwrap(), word);
+        }
+    }
+
+    #[test]
+    fn the_document_uses_the_domains_words() {
+        same::<CallState, domain::CallState>(domain::CallState::ALL.len());
+        same::<RunState, domain::RunState>(7);
+        same::<CampaignStatus, domain::CampaignStatus>(3);
+        same::<Mode, domain::Mode>(2);
+        same::<EndPointKind, domain::EndPointKind>(1);
+        same::<Direction, domain::Direction>(1);
+        same::<WorkSource, domain::WorkSource>(1);
+        same::<EndedBy, domain::EndedBy>(8);
+        same::<Fault, domain::outcome::Fault>(6);
+        same::<Dialling, node::live::Dialling>(2);
+        same::<PbxState, node::live::PbxState>(3);
+        same::<Circuit, node::live::Circuit>(3);
+    }
+}

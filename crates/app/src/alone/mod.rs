@@ -1,0 +1,10 @@
+//! The verbs that work without a running server.
+
+pub(crate) mod config;
+pub(crate) mod db;
+pub(crate) mod init;
+mod listen;
+mod logs;
+mod open;
+pub(crate) mod openapi;
+pub(crate) mod serve;

@@ -1,0 +1,37 @@
+//! Opens the database that the configuration names, and says what to do when that fails.
+
+use crate::config::Config;
+use crate::failure::Failure;
+use store::{Error, Store};
+
+/// Opens the database; it is made when it does not exist.
+pub(super) async fn store(config: &Config) -> Result<Store, Failure> {
+    let settings = store::Settings {
+        path: config.database.clone(),
+        key_file: config.key_file.clone(),
+        country: config.country.clone(),
+    };
+    Store::open(&settings).await.map_err(|error| failure(&error))
+}
+
+/// As [`store`], but refuses to make a database.
+pub(super) async fn existing(config: &Config) -> Result<Store, Failure> {
+    if !config.database.exists() {
+        return Err(Failure::refused(format!("there is no database {}", config.database.display()))
+            .remedy("make it with: carillon init, or name its folder with --data FOLDER"));
+    }
+    store(config).await
+}
+
+/// A refusal of the database with its remedy.
+pub(super) fn failure(error: &Error) -> Failure {
+    let remedy = match error {
+        Error::Locked { .. } => "stop the other carillon that serves this data folder first",
+        Error::Key { .. } => "restore the key file from its copy, or set key_file to where it is",
+        Error::DiskFull => "make room on the disk of the data folder",
+        Error::Io { .. } | Error::Unusable { .. } => "check the data folder and who may write to it",
+        Error::Newer { .. } => "start the version that wrote it",
+        _ => "is the file a database of Carillon? --data names its folder",
+    };
+    Failure::refused(error).remedy(remedy)
+}

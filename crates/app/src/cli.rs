@@ -1,0 +1,98 @@
+//! The grammar of the command line: singular noun, then verb.
+
+use crate::alone::{config, db};
+use crate::client::Target;
+use crate::config::Source;
+use crate::verbs::{attempt, campaign, dialling, end_point, list, live, pbx, report, run, token, trunk};
+use clap::{Parser, Subcommand};
+
+/// Carillon, an outbound dialler and contact centre on Asterisk
+///
+/// `init`, `serve`, `config`, `openapi` and `db` work alone; everything else asks a running server.
+/// Things may be named by id or by name. Exit codes: 0 done, 1 refused, 2 wrong usage or configuration,
+/// 3 the server cannot be reached.
+#[derive(Debug, Parser)]
+#[command(name = "carillon", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// Print JSON instead of tables
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make the data folder, the database, the key and the first token
+    Init,
+    /// Run the server
+    Serve,
+    /// The server's settings
+    #[command(subcommand)]
+    Config(config::Verb),
+    /// Print the OpenAPI document of the API
+    Openapi,
+    /// The database, without a server
+    #[command(subcommand)]
+    Db(db::Verb),
+    /// Asterisk servers
+    #[command(subcommand)]
+    Pbx(pbx::Verb),
+    /// Ways out of a PBX
+    #[command(subcommand)]
+    Trunk(trunk::Verb),
+    /// Where answered calls go
+    #[command(subcommand, alias = "end-point")]
+    Endpoint(end_point::Verb),
+    /// Lists of contacts
+    #[command(subcommand)]
+    List(list::Verb),
+    /// What to dial and how
+    #[command(subcommand)]
+    Campaign(campaign::Verb),
+    /// Executions of campaigns
+    #[command(subcommand)]
+    Run(run::Verb),
+    /// What the dialler is doing now
+    Live(live::Options),
+    /// Single tries at single numbers
+    #[command(subcommand)]
+    Attempt(attempt::Verb),
+    /// What became of runs
+    Report(report::Options),
+    /// Place no further call until dialling is resumed; calls in progress go on
+    StopDialling(dialling::StopOptions),
+    /// Lift the hold that stop-dialling set
+    ResumeDialling,
+    /// Whether calls may be placed
+    #[command(subcommand)]
+    Dialling(dialling::Verb),
+    /// Access to the API
+    #[command(subcommand)]
+    Token(token::Verb),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_explains_itself() {
+        fn walk(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "{} has no description", command.get_name());
+            command.get_subcommands().for_each(walk);
+        }
+        walk(&Cli::command());
+    }
+}

@@ -1,0 +1,228 @@
+//! The one table of settings. The file, the environment, `config check` and `config example` are all read from it.
+
+use super::{Log, LogFormat, Network};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// One setting.
+pub(super) struct Key {
+    /// As in the file; a dot separates section and name.
+    pub(super) name: &'static str,
+    /// Comment lines of the example.
+    about: &'static [&'static str],
+    /// What follows `=` in the example: the default, or a value that makes sense.
+    example: &'static str,
+    /// The default depends on something else, so the example shows the line commented out.
+    derived: bool,
+    /// Reads a value into the draft; the error says what would be right.
+    pub(super) set: fn(&mut Draft, &Text<'_>) -> Result<(), String>,
+}
+
+/// A value of the file or the environment.
+pub(super) struct Text<'a> {
+    /// Its text; a list of the file is joined with commas.
+    pub(super) text: &'a str,
+    /// What a relative path is relative to: the file's folder; empty for the environment.
+    pub(super) folder: &'a Path,
+}
+
+impl Text<'_> {
+    fn path(&self) -> Result<PathBuf, String> {
+        if self.text.is_empty() { Err("must name a path".into()) } else { Ok(self.folder.join(self.text)) }
+    }
+}
+
+/// Settings as they were given.
+#[derive(Default)]
+pub(super) struct Draft {
+    pub(super) listen: Option<SocketAddr>,
+    pub(super) certificate: Option<PathBuf>,
+    pub(super) key: Option<PathBuf>,
+    pub(super) trusted_proxies: Vec<Network>,
+    pub(super) data: Option<PathBuf>,
+    pub(super) database: Option<PathBuf>,
+    pub(super) key_file: Option<PathBuf>,
+    pub(super) log: Log,
+    pub(super) zone: Option<String>,
+    pub(super) country: Option<String>,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: "info".into() }
+    }
+}
+
+/// Every setting, in the order of the example.
+pub(super) const KEYS: &[Key] = &[
+    Key {
+        name: "listen",
+        about: &["Address and port of the API. Anything but loopback needs [tls] or trusted_proxies."],
+        example: "\"127.0.0.1:8080\"",
+        derived: false,
+        set: |draft, value| {
+            let address = value.text.parse().map_err(|_| {
+                format!("{:?} is no address with a port, e.g. \"127.0.0.1:8080\" or \"[::1]:8080\"", value.text)
+            })?;
+            draft.listen = Some(address);
+            Ok(())
+        },
+    },
+    Key {
+        name: "trusted_proxies",
+        about: &[
+            "Reverse proxies that speak TLS for Carillon and may connect in plain HTTP: addresses or networks,",
+            "e.g. [\"10.0.0.5\", \"10.1.0.0/16\"]. Plain HTTP from anybody else is refused.",
+        ],
+        example: "[]",
+        derived: false,
+        set: |draft, value| {
+            let proxies = value.text.split(',').map(str::trim).filter(|text| !text.is_empty());
+            draft.trusted_proxies = proxies.map(str::parse).collect::<Result<_, _>>()?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "data",
+        about: &[
+            "Folder for everything Carillon keeps. Relative paths in this file start at the file's folder.",
+            "Without a file it is ./carillon-data of the working directory.",
+        ],
+        example: "\"carillon-data\"",
+        derived: false,
+        set: |draft, value| {
+            draft.data = Some(value.path()?);
+            Ok(())
+        },
+    },
+    Key {
+        name: "database",
+        about: &["The database, an SQLite file; by default carillon.db in the data folder."],
+        example: "\"carillon-data/carillon.db\"",
+        derived: true,
+        set: |draft, value| {
+            draft.database = Some(value.path()?);
+            Ok(())
+        },
+    },
+    Key {
+        name: "key_file",
+        about: &[
+            "The key that encrypts stored passwords; by default the file key in the data folder.",
+            "Keep a copy apart from the database: without it the passwords must be entered again.",
+        ],
+        example: "\"carillon-data/key\"",
+        derived: true,
+        set: |draft, value| {
+            draft.key_file = Some(value.path()?);
+            Ok(())
+        },
+    },
+    Key {
+        name: "zone",
+        about: &["IANA time zone of new campaigns; by default the host's."],
+        example: "\"Europe/Madrid\"",
+        derived: true,
+        set: |draft, value| {
+            if !domain::time::is_zone(value.text) {
+                return Err(format!("{:?} is no IANA time zone, e.g. \"Europe/Madrid\"", value.text));
+            }
+            draft.zone = Some(value.text.to_owned());
+            Ok(())
+        },
+    },
+    Key {
+        name: "country",
+        about: &["Country of numbers that are written without + and country code; by default none."],
+        example: "\"ES\"",
+        derived: true,
+        set: |draft, value| {
+            if value.text.len() != 2 || !value.text.bytes().all(|b| b.is_ascii_uppercase()) {
+                return Err(format!("{:?} is no ISO 3166 country code of two capitals, e.g. \"ES\"", value.text));
+            }
+            draft.country = Some(value.text.to_owned());
+            Ok(())
+        },
+    },
+    Key {
+        name: "log.format",
+        about: &["\"text\" for people, \"json\" for machines; logs go to stderr."],
+        example: "\"text\"",
+        derived: false,
+        set: |draft, value| {
+            draft.log.format = match value.text {
+                "text" => LogFormat::Text,
+                "json" => LogFormat::Json,
+                other => return Err(format!("{other:?} is neither \"text\" nor \"json\"")),
+            };
+            Ok(())
+        },
+    },
+    Key {
+        name: "log.level",
+        about: &["error, warn, info, debug or trace; or by part, e.g. \"info,ari=debug\"."],
+        example: "\"info\"",
+        derived: false,
+        set: |draft, value| {
+            check_level(value.text)?;
+            draft.log.level = value.text.to_owned();
+            Ok(())
+        },
+    },
+    Key {
+        name: "tls.certificate",
+        about: &["Certificate with its chain and its private key, PEM files."],
+        example: "\"/etc/carillon/server.pem\"",
+        derived: true,
+        set: |draft, value| {
+            draft.certificate = Some(value.path()?);
+            Ok(())
+        },
+    },
+    Key {
+        name: "tls.key",
+        about: &[],
+        example: "\"/etc/carillon/server.key\"",
+        derived: true,
+        set: |draft, value| {
+            draft.key = Some(value.path()?);
+            Ok(())
+        },
+    },
+];
+
+/// Refuses what would silently log nothing, such as `inof`.
+fn check_level(text: &str) -> Result<(), String> {
+    const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+    for part in text.split(',') {
+        let level = part.rsplit('=').next().unwrap_or_default().trim();
+        if !LEVELS.contains(&level.to_lowercase().as_str()) {
+            let near = crate::nearest::hint(level, LEVELS);
+            return Err(format!("{level:?} is no log level: {}{near}", LEVELS.join(", ")));
+        }
+    }
+    tracing_subscriber::EnvFilter::try_new(text).map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// A `carillon.toml` with every setting explained, at its default.
+pub(crate) fn example() -> String {
+    let mut text = String::from(
+        "# Settings of a Carillon server. Every one may also come from the environment, which wins:\n\
+         # CARILLON_LISTEN, CARILLON_LOG_LEVEL and so on. PBXs, trunks and campaigns live in the database.\n",
+    );
+    let mut section = "";
+    for key in KEYS {
+        let (of, name) = key.name.split_once('.').unwrap_or(("", key.name));
+        if of != section {
+            section = of;
+            text.push_str(&format!("\n[{section}]"));
+        }
+        text.push('\n');
+        for line in key.about {
+            text.push_str(&format!("# {line}\n"));
+        }
+        let comment = if key.derived { "# " } else { "" };
+        text.push_str(&format!("{comment}{name} = {}\n", key.example));
+    }
+    text
+}

@@ -1,0 +1,299 @@
+//! Reads the settings: defaults, then the file, then the environment.
+
+use super::keys::{Draft, KEYS, Key, Text};
+use super::{Config, Tls};
+use crate::failure::Failure;
+use crate::nearest;
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use toml::{Table, Value};
+
+/// The file that is read when none is named and it exists.
+const DEFAULT_FILE: &str = "carillon.toml";
+/// A larger file is not a configuration, bytes.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+/// Variables of the command line (and of the test kit), which are no settings of the server.
+const OTHER_VARIABLES: &[&str] = &[
+    "CARILLON_CONFIG",
+    "CARILLON_SERVER",
+    "CARILLON_TOKEN",
+    "CARILLON_TOKEN_FILE",
+    "CARILLON_CA_FILE",
+    "CARILLON_PBX_PASSWORD",
+    "CARILLON_KEEP",
+    "CARILLON_CACHE",
+];
+
+/// Where the command line says that settings are.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Source {
+    /// Configuration file [default: ./carillon.toml if there is one]
+    #[arg(long, global = true, env = "CARILLON_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Data folder; wins over the configuration file
+    #[arg(long, global = true, env = "CARILLON_DATA", value_name = "FOLDER")]
+    data: Option<PathBuf>,
+}
+
+impl Source {
+    /// The settings of file, environment and command line.
+    pub(crate) fn load(&self) -> Result<(Config, Origin), Failure> {
+        // A name or value that is no UTF-8 is none of ours.
+        let environment = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        let environment = environment.filter_map(|(name, value)| Some((name, value.into_string().ok()?)));
+        let data = self.data.iter().map(|data| ("CARILLON_DATA".to_owned(), data.to_string_lossy().into_owned()));
+        load(self.config.as_deref(), environment.chain(data))
+    }
+}
+
+/// Where the settings came from.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The file that was read.
+    pub(crate) file: Option<PathBuf>,
+    /// Key and origin of everything that is not a default: the file's path or the variable's name.
+    pub(crate) given: BTreeMap<&'static str, String>,
+    /// One sentence each; nothing was refused because of them.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Reads `file` (or `./carillon.toml` if there is one) and the variables in `environment`.
+///
+/// Refusals name the key and the file or the variable, in one line.
+fn load(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<(Config, Origin), Failure> {
+    let mut draft = Draft::default();
+    let mut origin = Origin::default();
+    let found = file.or_else(|| Some(Path::new(DEFAULT_FILE)).filter(|path| path.exists()));
+    if let Some(path) = found {
+        read_file(path, &mut draft, &mut origin)?;
+    }
+    read_environment(environment, &mut draft, &mut origin)?;
+    Ok((finish(draft, &origin)?, origin))
+}
+
+fn read_file(path: &Path, draft: &mut Draft, origin: &mut Origin) -> Result<(), Failure> {
+    let shown = path.display();
+    let too_large = std::fs::metadata(path).is_ok_and(|meta| meta.len() > MAX_FILE_BYTES);
+    if too_large {
+        return Err(Failure::config(format!("{shown}: larger than {MAX_FILE_BYTES} bytes"))
+            .remedy("is this the right file? carillon config example shows how one looks"));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::config(format!("{shown}: {error}")).remedy("write one with: carillon config example > carillon.toml")
+    })?;
+    let table: Table = text.parse().map_err(|error: toml::de::Error| {
+        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
+        Failure::config(format!("{shown}: line {line}: {}", error.message()))
+            .remedy("carillon config example shows how a file looks")
+    })?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    for (name, value) in flatten(table) {
+        let key = find(&name).ok_or_else(|| {
+            let near = nearest::hint(&name, KEYS.iter().map(|key| key.name));
+            Failure::config(format!("{shown}: unknown key {name:?}{near}"))
+                .remedy("carillon config example lists every key")
+        })?;
+        let wrong = |problem: String| {
+            Failure::config(format!("{shown}: {name}: {problem}"))
+                .remedy("carillon config example shows every key with a right value")
+        };
+        let text = plain(&value).map_err(wrong)?;
+        (key.set)(draft, &Text { text: &text, folder }).map_err(wrong)?;
+        origin.given.insert(key.name, shown.to_string());
+    }
+    origin.file = Some(path.to_owned());
+    Ok(())
+}
+
+fn read_environment(
+    environment: impl IntoIterator<Item = (String, String)>,
+    draft: &mut Draft,
+    origin: &mut Origin,
+) -> Result<(), Failure> {
+    let known: Vec<(String, &Key)> = KEYS.iter().map(|key| (variable(key.name), key)).collect();
+    for (name, value) in environment {
+        if !name.starts_with("CARILLON_") || OTHER_VARIABLES.contains(&name.as_str()) {
+            continue;
+        }
+        let Some((_, key)) = known.iter().find(|(variable, _)| *variable == name) else {
+            let near = nearest::hint(&name, known.iter().map(|(variable, _)| variable.as_str()));
+            origin.warnings.push(format!("{name} is no setting and is ignored{near}"));
+            continue;
+        };
+        (key.set)(draft, &Text { text: value.trim(), folder: Path::new("") }).map_err(|problem| {
+            Failure::config(format!("{name} (environment): {problem}")).remedy(format!("correct or unset {name}"))
+        })?;
+        origin.given.insert(key.name, name);
+    }
+    Ok(())
+}
+
+fn finish(draft: Draft, origin: &Origin) -> Result<Config, Failure> {
+    let tls = match (draft.certificate, draft.key) {
+        (Some(certificate), Some(key)) => Some(Tls { certificate, key }),
+        (None, None) => None,
+        (certificate, _) => {
+            let (given, missing) = match certificate {
+                Some(_) => ("tls.certificate", "tls.key"),
+                None => ("tls.key", "tls.certificate"),
+            };
+            let from = origin.given.get(given).map_or("", String::as_str);
+            let message = format!("{from}: {given} is set, {missing} is not");
+            return Err(Failure::config(message).remedy("set both, or none for plain HTTP on loopback"));
+        }
+    };
+    let data = draft.data.unwrap_or_else(|| PathBuf::from("carillon-data"));
+    Ok(Config {
+        listen: draft.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
+        tls,
+        trusted_proxies: draft.trusted_proxies,
+        database: draft.database.unwrap_or_else(|| data.join("carillon.db")),
+        key_file: draft.key_file.unwrap_or_else(|| data.join("key")),
+        data,
+        log: draft.log,
+        zone: draft.zone.unwrap_or_else(host_zone),
+        country: draft.country,
+    })
+}
+
+/// The host's zone, or UTC when the host does not tell one by name.
+fn host_zone() -> String {
+    let zone = jiff::tz::TimeZone::system();
+    zone.iana_name().filter(|name| domain::time::is_zone(name)).unwrap_or("UTC").to_owned()
+}
+
+fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// `log.level` is `CARILLON_LOG_LEVEL`.
+fn variable(key: &str) -> String {
+    format!("CARILLON_{}", key.replace('.', "_").to_uppercase())
+}
+
+/// `[log] level = "info"` becomes `log.level`. Sections nest one deep; a deeper one is an unknown key.
+fn flatten(table: Table) -> Vec<(String, Value)> {
+    let mut flat = Vec::new();
+    for (name, value) in table {
+        match value {
+            Value::Table(section) if !KEYS.iter().any(|key| key.name == name) => {
+                if section.is_empty() && !KEYS.iter().any(|key| key.name.starts_with(&format!("{name}."))) {
+                    flat.push((name, Value::Table(section)));
+                    continue;
+                }
+                flat.extend(section.into_iter().map(|(inner, value)| (format!("{name}.{inner}"), value)));
+            }
+            value => flat.push((name, value)),
+        }
+    }
+    flat
+}
+
+/// The text of a string or of a list of strings.
+fn plain(value: &Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Array(items) => {
+            let texts = items.iter().map(|item| item.as_str().ok_or("must be a list of texts in quotes".to_owned()));
+            Ok(texts.collect::<Result<Vec<_>, _>>()?.join(","))
+        }
+        other => Err(format!("is a {}, must be a text in quotes", other.type_str())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example;
+    use super::*;
+
+    fn read(text: &str) -> Result<(Config, Origin), Failure> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("carillon.toml");
+        std::fs::write(&path, text).unwrap();
+        load(Some(&path), [])
+    }
+
+    fn refusal(text: &str) -> String {
+        let failure = read(text).unwrap_err();
+        assert_eq!(failure.exit, 2, "{text}");
+        assert!(failure.message.contains("carillon.toml: "), "{}", failure.message);
+        failure.message.split_once("carillon.toml: ").unwrap().1.to_owned()
+    }
+
+    #[test]
+    fn the_example_parses_to_the_defaults() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("carillon.toml");
+        std::fs::write(&path, example()).unwrap();
+        let (config, _) = load(Some(&path), []).unwrap();
+        // A relative path of the file starts at the file's folder, a default one at the working directory.
+        let expected =
+            finish(Draft { data: Some(folder.path().join("carillon-data")), ..Draft::default() }, &Origin::default());
+        assert_eq!(config, expected.unwrap());
+    }
+
+    #[test]
+    fn every_line_of_the_example_is_accepted_when_uncommented() {
+        let uncommented: Vec<String> = example()
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(setting) if setting.contains(" = ") => setting.to_owned(),
+                _ => line.to_owned(),
+            })
+            .collect();
+        let (config, origin) = read(&uncommented.join("\n")).unwrap();
+        assert_eq!(origin.given.len(), KEYS.len());
+        assert_eq!(config.zone, "Europe/Madrid");
+        assert_eq!(config.tls.unwrap().key, Path::new("/etc/carillon/server.key"));
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_with_the_nearest_known_one() {
+        assert_eq!(refusal("lisen = \"127.0.0.1:1\""), "unknown key \"lisen\" (did you mean \"listen\"?)");
+        assert_eq!(refusal("[log]\nlevle = \"info\""), "unknown key \"log.levle\" (did you mean \"log.level\"?)");
+        assert_eq!(refusal("[pbx]"), "unknown key \"pbx\"");
+        assert_eq!(refusal("[a.b]\nc = 1"), "unknown key \"a.b\"");
+    }
+
+    #[test]
+    fn wrong_values_are_refused_by_key() {
+        for (text, starts) in [
+            ("listen = \"8080\"", "listen: \"8080\" is no address"),
+            ("listen = 8080", "listen: is a integer"),
+            ("zone = \"Mars/Olympus\"", "zone: "),
+            ("country = \"Spain\"", "country: "),
+            ("trusted_proxies = [\"proxy\"]", "trusted_proxies: \"proxy\" is no address"),
+            ("trusted_proxies = [1]", "trusted_proxies: must be a list"),
+            ("[log]\nlevel = \"inof\"", "log.level: \"inof\" is no log level"),
+            ("[log]\nformat = \"xml\"", "log.format: "),
+            ("[tls]\nkey = \"k.pem\"", "tls.key is set, tls.certificate is not"),
+            ("listen = \"", "line 1: "),
+            ("\n\nlisten", "line 3: "),
+        ] {
+            let message = refusal(text);
+            assert!(message.starts_with(starts), "{text} gives {message}");
+        }
+    }
+
+    #[test]
+    fn the_environment_wins_and_its_slips_are_named() {
+        let variables = [("CARILLON_LISTEN", "127.0.0.1:9"), ("CARILLON_LOG_LEVE", "debug"), ("CARILLON_TOKEN", "x")];
+        let (config, origin) = load(None, variables.map(|(name, value)| (name.into(), value.into()))).unwrap();
+        assert_eq!(config.listen.port(), 9);
+        assert_eq!(origin.given["listen"], "CARILLON_LISTEN");
+        let warning = "CARILLON_LOG_LEVE is no setting and is ignored (did you mean \"CARILLON_LOG_LEVEL\"?)";
+        assert_eq!(origin.warnings, [warning]);
+        let failure = load(None, [("CARILLON_ZONE".to_owned(), "nowhere".to_owned())]).unwrap_err();
+        assert!(failure.message.starts_with("CARILLON_ZONE (environment): "), "{failure}");
+        assert_eq!(failure.exit, 2);
+    }
+
+    #[test]
+    fn a_file_that_is_named_must_exist() {
+        assert_eq!(load(Some(Path::new("/nonexistent/c.toml")), []).unwrap_err().exit, 2);
+    }
+}

@@ -1,0 +1,80 @@
+//! What the server is told before it starts: `carillon.toml`, `CARILLON_*`, defaults. PBXs, trunks and campaigns are
+//! not here; they live in the database.
+
+mod keys;
+mod load;
+mod network;
+
+pub(crate) use keys::example;
+pub(crate) use load::{Origin, Source};
+pub(crate) use network::Network;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// All settings, with defaults filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Config {
+    /// Address and port of the API.
+    pub(crate) listen: SocketAddr,
+    /// Certificate chain and key, PEM files. Both or none.
+    pub(crate) tls: Option<Tls>,
+    /// From where plain HTTP is accepted when `listen` is not loopback.
+    pub(crate) trusted_proxies: Vec<Network>,
+    /// Folder for the database, the key, imports.
+    pub(crate) data: PathBuf,
+    /// The SQLite file.
+    pub(crate) database: PathBuf,
+    /// The file with the key that encrypts stored passwords.
+    pub(crate) key_file: PathBuf,
+    /// How logs are written.
+    pub(crate) log: Log,
+    /// IANA zone of new campaigns and of times that are shown.
+    pub(crate) zone: String,
+    /// ISO code of the country that numbers without `+` belong to.
+    pub(crate) country: Option<String>,
+}
+
+/// PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tls {
+    /// The certificate and its chain.
+    pub(crate) certificate: PathBuf,
+    /// The private key.
+    pub(crate) key: PathBuf,
+}
+
+/// How logs are written; always to stderr.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Log {
+    /// For people or for machines.
+    pub(crate) format: LogFormat,
+    /// A level, or directives such as `info,ari=debug`.
+    pub(crate) level: String,
+}
+
+/// For people or for machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// One line of text each.
+    Text,
+    /// One JSON object each.
+    Json,
+}
+
+impl Config {
+    /// Where init writes the first token, and where client verbs look for one.
+    pub(crate) fn token_file(&self) -> PathBuf {
+        self.data.join("token")
+    }
+
+    /// The address at which this machine reaches the server.
+    pub(crate) fn local_url(&self) -> String {
+        let mut address = self.listen;
+        if address.ip().is_unspecified() {
+            address.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{address}")
+    }
+}

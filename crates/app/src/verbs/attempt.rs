@@ -1,0 +1,192 @@
+//! `carillon attempt`: single tries at single numbers, and why each went as it did.
+
+use super::{Column, rows_table};
+use crate::client::{Noun, Session};
+use crate::failure::Failure;
+use crate::output::{cell, facts, local, note, say, show as words, table};
+use clap::{Args, Subcommand};
+use domain::CallState;
+use serde_json::Value;
+
+/// What to do with attempts.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Attempts, oldest first
+    List(Filter),
+    /// One attempt: its facts and its timeline
+    Show {
+        /// Its id
+        attempt: i64,
+    },
+    /// Set the extended status of a call in progress
+    Status {
+        /// Its id
+        attempt: i64,
+        /// The status
+        status: String,
+    },
+}
+
+/// Which attempts.
+#[derive(Debug, Args)]
+pub(crate) struct Filter {
+    /// Of this run: its id, or a campaign whose newest run is meant
+    #[arg(long)]
+    run: Option<String>,
+    /// Of this campaign, name or id
+    #[arg(long)]
+    campaign: Option<String>,
+    /// To contacts of this list, name or id
+    #[arg(long)]
+    list: Option<String>,
+    /// To this contact
+    #[arg(long)]
+    contact: Option<i64>,
+    /// In this state, e.g. RS_BUSY
+    #[arg(long, value_parser = state)]
+    state: Option<CallState>,
+    /// Only ids greater than this
+    #[arg(long, default_value_t = 0)]
+    after: i64,
+    /// At most so many
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+}
+
+fn state(text: &str) -> Result<CallState, String> {
+    CallState::parse(text).map_err(|invalid| invalid.problem)
+}
+
+/// Does it.
+pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
+    match verb {
+        Verb::List(filter) => list(filter, session).await,
+        Verb::Show { attempt } => show(attempt, session).await,
+        Verb::Status { attempt, status } => {
+            let body = serde_json::json!({ "status": status });
+            let answer = session.client.post(&format!("api/attempts/{attempt}/status"), Some(&body)).await?;
+            session.done(&answer, format!("attempt {attempt} has the extended status {status}"));
+            Ok(())
+        }
+    }
+}
+
+const COLUMNS: [Column; 10] = [
+    ("attempt", "id"),
+    ("contact", "contact"),
+    ("number", "number"),
+    ("retry", "retry"),
+    ("state", "state"),
+    ("extended", "ext_state"),
+    ("cause", "cause"),
+    ("sip", "tech_cause"),
+    ("talk, ms", "talk_ms"),
+    ("trunk", "trunk_name"),
+];
+
+async fn list(filter: Filter, session: &Session) -> Result<(), Failure> {
+    let client = &session.client;
+    let mut query = vec![("limit", filter.limit.to_string()), ("after", filter.after.to_string())];
+    if let Some(run) = &filter.run {
+        query.push(("run", client.run(run).await?.to_string()));
+    }
+    if let Some(campaign) = &filter.campaign {
+        query.push(("campaign", client.id(Noun::Campaign, campaign).await?.to_string()));
+    }
+    if let Some(list) = &filter.list {
+        query.push(("list", client.id(Noun::List, list).await?.to_string()));
+    }
+    query.extend(filter.contact.map(|contact| ("contact", contact.to_string())));
+    query.extend(filter.state.map(|state| ("state", state.code().to_owned())));
+    let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let answer = client.find("api/attempts", &query).await?;
+    session.print(&answer, |page| match page["items"].as_array().filter(|rows| !rows.is_empty()) {
+        Some(rows) => rows_table(rows, &COLUMNS).to_string(),
+        None => "no attempt".to_owned(),
+    });
+    if let Some(next) = answer.value["next"].as_i64().filter(|_| !session.json) {
+        note(format!("more with: --after {next}"));
+    }
+    Ok(())
+}
+
+async fn show(attempt: i64, session: &Session) -> Result<(), Failure> {
+    let path = format!("api/attempts/{attempt}");
+    let answer = session.client.get(&path).await?;
+    if session.json {
+        say(answer.text.trim_end());
+        return Ok(());
+    }
+    let row = &answer.value;
+    let named = |name: &str, id: &str| format!("{} ({})", cell(row, name), cell(row, id));
+    say(facts([
+        ("attempt", cell(row, "id")),
+        ("state", cell(row, "state")),
+        ("extended status", cell(row, "ext_state")),
+        ("fault", cell(row, "fault")),
+        ("ended by", cell(row, "ended_by")),
+        ("cause (Q.850)", cell(row, "cause")),
+        ("SIP code", cell(row, "tech_cause")),
+        ("number", cell(row, "number")),
+        ("contact", cell(row, "contact")),
+        ("list", named("list_name", "list")),
+        ("campaign", named("campaign_name", "campaign")),
+        ("run", cell(row, "run")),
+        ("retry", cell(row, "retry")),
+        ("trunk", named("trunk_name", "trunk")),
+        ("end point", named("end_point_name", "end_point")),
+        ("pbx", named("pbx_name", "pbx")),
+        ("channel", cell(row, "channel")),
+        ("scheduled", local(row, "scheduled_at")),
+        ("requested", local(row, "requested_at")),
+        ("connected", local(row, "connected_at")),
+        ("ended", local(row, "ended_at")),
+        ("wait pre, ms", cell(row, "wait_pre_ms")),
+        ("wait after, ms", cell(row, "wait_after_ms")),
+        ("talk, ms", cell(row, "talk_ms")),
+        ("next retry", local(row, "retry_at")),
+    ]));
+    let timeline = session.client.get(&format!("{path}/timeline")).await?;
+    say(timeline_table(&timeline.value));
+    Ok(())
+}
+
+/// When, what, by whom, and the facts of each event.
+fn timeline_table(timeline: &Value) -> comfy_table::Table {
+    let events = timeline.as_array().or_else(|| timeline["items"].as_array());
+    let mut table = table(&["at", "event", "actor", "facts"]);
+    for event in events.into_iter().flatten() {
+        let at = cell(event, "at").parse::<jiff::Timestamp>().map_or(cell(event, "at"), |at| {
+            at.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S.%3f").to_string()
+        });
+        table.add_row([at, cell(event, "kind"), cell(event, "actor"), fact_words(&event["data"])]);
+    }
+    table
+}
+
+/// `trunk_in_use=3 rules=hours, capacity`: the object flattened, nulls left out.
+fn fact_words(data: &Value) -> String {
+    let Some(object) = data.as_object() else { return words(data) };
+    let mut parts = Vec::new();
+    for (name, value) in object {
+        match value {
+            Value::Null => {}
+            Value::Object(_) => parts.push(format!("{name}: {}", fact_words(value))),
+            Value::String(text) if text.is_empty() => {}
+            value => parts.push(format!("{name}={}", words(value))),
+        }
+    }
+    parts.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn facts_of_an_event_are_one_line() {
+        let data = json!({"cause": 17, "receipt": {"rules": ["hours", "capacity"], "hours_until": null}, "why": ""});
+        assert_eq!(fact_words(&data), "cause=17 receipt: rules=hours, capacity");
+    }
+}

@@ -1,0 +1,310 @@
+//! `carillon campaign`: what to dial and how.
+
+use super::{Column, add, list_all, object, pair, pairs, patch, remove, rows_table, rule};
+use crate::client::{Noun, Session};
+use crate::failure::Failure;
+use crate::output::{cell, facts, say};
+use crate::span;
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::Value;
+
+/// What to do with campaigns.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Make a campaign
+    Create {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        settings: Box<Settings>,
+    },
+    /// Every campaign
+    List {
+        /// Hidden ones too
+        #[arg(long)]
+        all: bool,
+    },
+    /// One campaign and its rules
+    Show {
+        /// Name or id
+        campaign: String,
+    },
+    /// Change a campaign; what is not given stays. A live run takes it over with: run reload
+    Set {
+        /// Name or id
+        campaign: String,
+        /// A new name
+        #[arg(long)]
+        name: Option<String>,
+        #[command(flatten)]
+        settings: Box<Settings>,
+    },
+    /// Remove a campaign that never ran; hide one that did
+    Remove {
+        /// Name or id
+        campaign: String,
+    },
+    /// Start a run
+    Start {
+        /// Name or id
+        campaign: String,
+    },
+    /// When contacts are tried again
+    #[command(subcommand)]
+    Rule(rule::Verb),
+}
+
+/// All that a campaign can be told.
+#[derive(Debug, Args)]
+pub(crate) struct Settings {
+    /// A trunk, name or id; repeat it for more. Replaces those it has
+    #[arg(long = "trunk", value_name = "TRUNK")]
+    trunks: Vec<String>,
+    /// An end point, name or id; repeat it for more. Replaces those it has
+    #[arg(long = "endpoint", alias = "end-point", value_name = "ENDPOINT")]
+    end_points: Vec<String>,
+    /// A list, name or id; repeat it for more, in dialling order. Replaces those it has
+    #[arg(long = "list", value_name = "LIST")]
+    lists: Vec<String>,
+    /// Lower is served first [default: 10]
+    #[arg(long, value_name = "N")]
+    priority: Option<i32>,
+    /// Whether it may be started [default: runnable]
+    #[arg(long, value_enum)]
+    status: Option<Status>,
+    /// Out of numbers: wait for more instead of completing
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    idle: Option<bool>,
+    /// Contacts read ahead [default: 100]
+    #[arg(long, value_name = "N")]
+    batch_size: Option<u32>,
+    /// Active period, e.g. 09:00-18:00 or 22:00:00-05:59:59; its last second is included [default: all day]
+    #[arg(long, value_name = "FROM-TO", value_parser = hours)]
+    hours: Option<(String, String)>,
+    /// Days of the active period: mon,tue,... or mon-fri, or digits 1 (Sunday) to 7 [default: all]
+    #[arg(long, value_parser = days)]
+    days: Option<String>,
+    /// IANA zone of the active period [default: the server's]
+    #[arg(long)]
+    zone: Option<String>,
+    /// How long it rings, e.g. 30s [default: 30s]
+    #[arg(long, value_name = "SPAN", value_parser = span::milliseconds)]
+    answer_timeout: Option<u32>,
+    /// Close answered calls after this long, e.g. 10m; 0 = never [default: 0]
+    #[arg(long, value_name = "SPAN", value_parser = span::seconds)]
+    forced_closure: Option<u32>,
+    /// Caller id; may hold ${num}, ${list} and attribute names
+    #[arg(long, value_name = "TEMPLATE")]
+    clid: Option<String>,
+    /// Account code, with the same place-holders
+    #[arg(long, value_name = "TEMPLATE")]
+    account: Option<String>,
+    /// A variable of every call; repeat it for more. Replaces those it has
+    #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = pair)]
+    variables: Vec<(String, String)>,
+}
+
+/// Whether it may be started.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Status {
+    /// It may
+    Runnable,
+    /// Visible, not startable
+    Closed,
+    /// Not shown unless asked for, not startable
+    Hidden,
+}
+
+impl Settings {
+    /// The body of a create or a change, with names resolved to ids.
+    async fn body(self, name: Option<String>, session: &Session) -> Result<Value, Failure> {
+        let client = &session.client;
+        let trunks = client.ids(Noun::Trunk, &self.trunks).await?;
+        let end_points = client.ids(Noun::EndPoint, &self.end_points).await?;
+        let lists = client.ids(Noun::List, &self.lists).await?;
+        let ids = |ids: Vec<i64>| if ids.is_empty() { None } else { Some(Value::from(ids)) };
+        let status = self.status.map(|status| match status {
+            Status::Runnable => "RUNNABLE",
+            Status::Closed => "CLOSED",
+            Status::Hidden => "HIDDEN",
+        });
+        let (start, end) = self.hours.unzip();
+        Ok(object([
+            ("name", name.map(Value::from)),
+            ("trunks", ids(trunks)),
+            ("end_points", ids(end_points)),
+            ("lists", ids(lists)),
+            ("priority", self.priority.map(Value::from)),
+            ("status", status.map(Value::from)),
+            ("idle_on_termination", self.idle.map(Value::from)),
+            ("batch_size", self.batch_size.map(Value::from)),
+            ("time_start", start.map(Value::from)),
+            ("time_end", end.map(Value::from)),
+            ("time_days", self.days.map(Value::from)),
+            ("zone", self.zone.map(Value::from)),
+            ("answer_timeout_ms", self.answer_timeout.map(Value::from)),
+            ("forced_closure_s", self.forced_closure.map(Value::from)),
+            ("dial_clid", self.clid.map(Value::from)),
+            ("dial_account", self.account.map(Value::from)),
+            ("variables", if self.variables.is_empty() { None } else { Some(pairs(&self.variables)) }),
+        ]))
+    }
+}
+
+const COLUMNS: [Column; 6] = [
+    ("id", "id"),
+    ("name", "name"),
+    ("status", "status"),
+    ("priority", "priority"),
+    ("lists", "lists"),
+    ("trunks", "trunks"),
+];
+
+/// Does it.
+pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
+    match verb {
+        Verb::Create { name, settings } => {
+            let body = settings.body(Some(name), session).await?;
+            add(session, Noun::Campaign, &body).await
+        }
+        Verb::List { all } => list_all(session, Noun::Campaign, all, &COLUMNS).await,
+        Verb::Show { campaign } => show(session, &campaign).await,
+        Verb::Set { campaign, name, settings } => {
+            let body = settings.body(name, session).await?;
+            patch(session, Noun::Campaign, &campaign, body).await
+        }
+        Verb::Remove { campaign } => remove(session, Noun::Campaign, &campaign).await,
+        Verb::Start { campaign } => {
+            let path = session.client.path(Noun::Campaign, &campaign).await?;
+            let answer = session.client.post(&format!("{path}/start"), None).await?;
+            session.print(&answer, |run| {
+                let id = cell(run, "id");
+                format!("run {id} of {} started\n  watch it with: carillon run watch {id}", cell(run, "campaign_name"))
+            });
+            Ok(())
+        }
+        Verb::Rule(verb) => rule::run(verb, session).await,
+    }
+}
+
+async fn show(session: &Session, name: &str) -> Result<(), Failure> {
+    let answer = session.client.get(&session.client.path(Noun::Campaign, name).await?).await?;
+    let none = Vec::new();
+    let (trunks, end_points, lists) = if session.json {
+        (none.clone(), none.clone(), none)
+    } else {
+        (
+            session.client.all(Noun::Trunk.path(), &[]).await?,
+            session.client.all(Noun::EndPoint.path(), &[]).await?,
+            session.client.all(Noun::List.path(), &[("hidden", "true")]).await?,
+        )
+    };
+    session.print(&answer, |campaign| {
+        let hours = format!(
+            "{}-{}, days {}, {}",
+            clock(&cell(campaign, "time_start")),
+            clock(&cell(campaign, "time_end")),
+            cell(campaign, "time_days"),
+            cell(campaign, "zone")
+        );
+        facts([
+            ("id", cell(campaign, "id")),
+            ("name", cell(campaign, "name")),
+            ("status", cell(campaign, "status")),
+            ("priority", cell(campaign, "priority")),
+            ("trunks", names(&campaign["trunks"], &trunks)),
+            ("end points", names(&campaign["end_points"], &end_points)),
+            ("lists", names(&campaign["lists"], &lists)),
+            ("active", hours),
+            ("answer timeout, ms", cell(campaign, "answer_timeout_ms")),
+            ("forced closure, s", cell(campaign, "forced_closure_s")),
+            ("idle on termination", cell(campaign, "idle_on_termination")),
+            ("batch size", cell(campaign, "batch_size")),
+            ("caller id", cell(campaign, "dial_clid")),
+            ("account", cell(campaign, "dial_account")),
+            ("variables", campaign["variables"].to_string()),
+        ])
+    });
+    if let Some(rules) = answer.value["rules"].as_array().filter(|rules| !session.json && !rules.is_empty()) {
+        say(rows_table(rules, &rule::COLUMNS));
+    }
+    Ok(())
+}
+
+/// `carrier, backup` of the ids of these rows.
+fn names(ids: &Value, rows: &[Value]) -> String {
+    let name = |id: &Value| rows.iter().find(|row| row["id"] == *id).map_or(id.to_string(), |row| cell(row, "name"));
+    ids.as_array().into_iter().flatten().map(name).collect::<Vec<_>>().join(", ")
+}
+
+/// `09:00:00` of `090000`.
+fn clock(text: &str) -> String {
+    match (text.get(..2), text.get(2..4), text.get(4..)) {
+        (Some(h), Some(m), Some(s)) => format!("{h}:{m}:{s}"),
+        _ => text.to_owned(),
+    }
+}
+
+/// `("090000", "175959")` of `09:00-17:59:59`. A minute alone is its first second as a start and as an end, so that
+/// `09:00-18:00` ends at 18:00:00.
+fn hours(text: &str) -> Result<(String, String), String> {
+    let wrong = || format!("{text:?} is no active period, e.g. 09:00-18:00");
+    let (from, to) = text.split_once('-').ok_or_else(wrong)?;
+    let packed = |text: &str| {
+        let digits: String = text.trim().chars().filter(|c| *c != ':').collect();
+        let digits = if digits.len() == 4 { format!("{digits}00") } else { digits };
+        if digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_digit()) { Ok(digits) } else { Err(wrong()) }
+    };
+    Ok((packed(from)?, packed(to)?))
+}
+
+/// Digits of `mon-fri`, `sat,sun` or `23456`; 1 is Sunday.
+fn days(text: &str) -> Result<String, String> {
+    const NAMES: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+    let wrong = |part: &str| format!("{part:?} is no day: mon, tue, wed, thu, fri, sat, sun, or mon-fri");
+    if !text.is_empty() && text.bytes().all(|b| (b'1'..=b'7').contains(&b)) {
+        return Ok(text.to_owned());
+    }
+    let day = |name: &str| {
+        let name = name.trim().to_lowercase();
+        NAMES.iter().position(|known| name.len() >= 3 && name.starts_with(known)).ok_or_else(|| wrong(&name))
+    };
+    let mut on = [false; 7];
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (day(first)?, day(last)?);
+        let mut at = first;
+        on[at] = true;
+        while at != last {
+            at = (at + 1) % 7;
+            on[at] = true;
+        }
+    }
+    Ok((1..=7).filter(|digit| on[digit - 1]).map(|digit| digit.to_string()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_are_read_as_people_write_them() {
+        let packed = |a: &str, b: &str| Ok((a.to_owned(), b.to_owned()));
+        assert_eq!(hours("09:00-18:00"), packed("090000", "180000"));
+        assert_eq!(hours("220000-055959"), packed("220000", "055959"));
+        for text in ["9-18", "09:00", "nine-five", "09:00-18:00-20:00"] {
+            assert!(hours(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn days_are_read_by_name_range_or_digit() {
+        assert_eq!(days("mon-fri").as_deref(), Ok("23456"));
+        assert_eq!(days("sat,sunday").as_deref(), Ok("17"));
+        assert_eq!(days("fri-mon").as_deref(), Ok("1267"));
+        assert_eq!(days("1234567").as_deref(), Ok("1234567"));
+        for text in ["", "mo", "8", "mon-", "someday"] {
+            assert!(days(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! `carillon list`: lists of contacts.
+
+use super::{Column, add, import, list_all, object, pair, pairs, remove, replace, rows_table, words};
+use crate::client::{Noun, Session};
+use crate::failure::Failure;
+use crate::output::{cell, facts, local, say};
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+/// What to do with lists.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Make an empty list
+    Create {
+        /// Its name
+        name: String,
+    },
+    /// Every list
+    List {
+        /// Hidden ones too
+        #[arg(long)]
+        all: bool,
+    },
+    /// One list and its first contacts
+    Show {
+        /// Name or id
+        list: String,
+        /// Contacts shown, at most
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=1000))]
+        limit: u32,
+        /// Only contacts with an id greater than this
+        #[arg(long, default_value_t = 0)]
+        after: i64,
+    },
+    /// Change a list
+    Set {
+        /// Name or id
+        list: String,
+        /// A new name
+        #[arg(long)]
+        name: Option<String>,
+        /// Leave it out of lists of lists, or show it again
+        #[arg(long)]
+        hidden: Option<bool>,
+    },
+    /// Remove a list that was never dialled
+    Remove {
+        /// Name or id
+        list: String,
+    },
+    /// Add one number; a run that reads the list dials it
+    Add {
+        /// Name or id
+        list: String,
+        /// The number
+        number: String,
+        /// Attributes, which become channel variables
+        #[arg(value_name = "ATTR=VALUE", value_parser = pair)]
+        attributes: Vec<(String, String)>,
+        /// Leave it out when the list holds the number already
+        #[arg(long)]
+        dedupe: bool,
+    },
+    /// Import a file: CSV with labels in its first row, or lines of `number,ATTR:value,...`
+    Import(Box<import::Options>),
+}
+
+const COLUMNS: [Column; 4] = [("id", "id"), ("name", "name"), ("contacts", "contacts"), ("hidden", "hidden")];
+
+/// Does it.
+pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
+    match verb {
+        Verb::Create { name } => add(session, Noun::List, &json!({ "name": name })).await,
+        Verb::List { all } => list_all(session, Noun::List, all, &COLUMNS).await,
+        Verb::Show { list, limit, after } => show(session, &list, limit, after).await,
+        Verb::Set { list, name, hidden } => {
+            let body = object([("name", name.map(Value::from)), ("hidden", hidden.map(Value::from))]);
+            replace(session, Noun::List, &list, &["name", "hidden"], body).await
+        }
+        Verb::Remove { list } => remove(session, Noun::List, &list).await,
+        Verb::Add { list, number, attributes, dedupe } => add_one(session, &list, &number, &attributes, dedupe).await,
+        Verb::Import(options) => import::run(*options, session).await,
+    }
+}
+
+async fn show(session: &Session, name: &str, limit: u32, after: i64) -> Result<(), Failure> {
+    let path = session.client.path(Noun::List, name).await?;
+    let answer = session.client.get(&path).await?;
+    session.print(&answer, |list| {
+        facts([
+            ("id", cell(list, "id")),
+            ("name", cell(list, "name")),
+            ("contacts", cell(list, "contacts")),
+            ("hidden", cell(list, "hidden")),
+            ("created", local(list, "created_at")),
+        ])
+    });
+    if session.json || limit == 0 {
+        return Ok(());
+    }
+    let page = [("limit", limit.to_string()), ("after", after.to_string())];
+    let page = page.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let contacts = session.client.find(&format!("{path}/contacts"), &page).await?;
+    let Some(rows) = contacts.value["items"].as_array().filter(|rows| !rows.is_empty()) else { return Ok(()) };
+    let shown: Vec<Value> = rows
+        .iter()
+        .map(|row| json!({"id": row["id"], "number": row["number"], "attributes": words(&row["attributes"])}))
+        .collect();
+    say(rows_table(&shown, &[("contact", "id"), ("number", "number"), ("attributes", "attributes")]));
+    if let Some(next) = contacts.value["next"].as_i64() {
+        say(format!("more with: carillon list show {name} --after {next} --limit {limit}"));
+    }
+    Ok(())
+}
+
+async fn add_one(
+    session: &Session,
+    list: &str,
+    number: &str,
+    attributes: &[(String, String)],
+    dedupe: bool,
+) -> Result<(), Failure> {
+    let path = session.client.path(Noun::List, list).await?;
+    let body = json!({ "contacts": [{ "number": number, "attributes": pairs(attributes) }], "dedupe": dedupe });
+    let answer = session.client.post(&format!("{path}/contacts"), Some(&body)).await?;
+    // The route answers for many rows, so a refused one is not a refused request.
+    if let Some(refused) = answer.value["refused"].as_array().and_then(|rows| rows.first()) {
+        return Err(Failure::refused(format!("{}: {}", cell(refused, "field"), cell(refused, "problem")))
+            .remedy("nothing was added; correct it and try again"));
+    }
+    session.print(&answer, |added| match added["added"].as_i64() {
+        Some(0) => "the list holds this number already".to_owned(),
+        _ => format!("contact {} added", added["ids"].get(0).map(crate::output::show).unwrap_or_default()),
+    });
+    Ok(())
+}

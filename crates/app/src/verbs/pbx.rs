@@ -1,0 +1,180 @@
+//! `carillon pbx`: Asterisk servers.
+
+use super::{add, list_all, object, remove, replace};
+use crate::client::{Noun, Session};
+use crate::failure::Failure;
+use crate::output::{cell, facts};
+use clap::{Args, Subcommand};
+use serde_json::Value;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// The variable that may hold the password.
+const PASSWORD_VARIABLE: &str = "CARILLON_PBX_PASSWORD";
+/// A longer text is no password, bytes.
+const MAX_PASSWORD_BYTES: u64 = 4 * 1024;
+/// What the API takes of a PBX.
+const FIELDS: &[&str] = &["name", "host", "port", "username", "password", "application", "originates_per_second"];
+
+/// What to do with PBXs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Add an Asterisk; the server connects to it at once
+    Add {
+        /// Its name
+        name: String,
+        /// Host name or address of its HTTP server
+        #[arg(long)]
+        host: String,
+        /// The ARI user
+        #[arg(long)]
+        user: String,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Every PBX
+    List,
+    /// One PBX, and whether it is connected
+    Show {
+        /// Name or id
+        pbx: String,
+    },
+    /// Change a PBX; what is not given stays
+    Set {
+        /// Name or id
+        pbx: String,
+        /// A new name
+        #[arg(long)]
+        name: Option<String>,
+        /// Host name or address of its HTTP server
+        #[arg(long)]
+        host: Option<String>,
+        /// The ARI user
+        #[arg(long)]
+        user: Option<String>,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Remove a PBX that no trunk and no end point uses
+    Remove {
+        /// Name or id
+        pbx: String,
+    },
+}
+
+/// What has a default, and the password.
+#[derive(Debug, Args)]
+pub(crate) struct Settings {
+    /// Port of its HTTP server [default: 8088]
+    #[arg(long)]
+    port: Option<u16>,
+    /// ARI application name; one per Carillon that uses this PBX [default: carillon]
+    #[arg(long)]
+    application: Option<String>,
+    /// Calls started per second, at most [default: 100]
+    #[arg(long, value_name = "N")]
+    originates_per_second: Option<u32>,
+    /// File with the ARI user's password; the variable CARILLON_PBX_PASSWORD works too
+    #[arg(long, value_name = "FILE", conflicts_with = "password_stdin")]
+    password_file: Option<PathBuf>,
+    /// Read the password from standard input
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+impl Settings {
+    fn body(self, name: Option<String>, host: Option<String>, user: Option<String>) -> Result<Value, Failure> {
+        let password = self.password()?;
+        Ok(object([
+            ("name", name.map(Value::from)),
+            ("host", host.map(Value::from)),
+            ("port", self.port.map(Value::from)),
+            ("username", user.map(Value::from)),
+            ("password", password.map(Value::from)),
+            ("application", self.application.map(Value::from)),
+            ("originates_per_second", self.originates_per_second.map(Value::from)),
+        ]))
+    }
+
+    /// From the file, standard input or the variable, in this order, less the line break at its end.
+    fn password(&self) -> Result<Option<String>, Failure> {
+        let read = |source: &mut dyn Read, from: &Path| {
+            let mut text = String::new();
+            let read = source.take(MAX_PASSWORD_BYTES).read_to_string(&mut text);
+            read.map_err(|error| Failure::file("read the password from", from, error))?;
+            Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+        };
+        if let Some(path) = &self.password_file {
+            let mut file = File::open(path).map_err(|error| Failure::file("read the password from", path, error))?;
+            return read(&mut file, path);
+        }
+        if self.password_stdin {
+            return read(&mut std::io::stdin(), Path::new("standard input"));
+        }
+        Ok(std::env::var(PASSWORD_VARIABLE).ok())
+    }
+}
+
+/// Does it.
+pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
+    match verb {
+        Verb::Add { name, host, user, settings } => {
+            let body = settings.body(Some(name), Some(host), Some(user))?;
+            if body["password"].is_null() {
+                return Err(Failure::refused("there is no password").remedy(format!(
+                    "give --password-file FILE, --password-stdin or the variable {PASSWORD_VARIABLE}"
+                )));
+            }
+            add(session, Noun::Pbx, &body).await
+        }
+        Verb::List => {
+            let columns = [
+                ("id", "id"),
+                ("name", "name"),
+                ("host", "host"),
+                ("port", "port"),
+                ("user", "username"),
+                ("application", "application"),
+                ("calls/s", "originates_per_second"),
+            ];
+            list_all(session, Noun::Pbx, false, &columns).await
+        }
+        Verb::Show { pbx } => show(session, &pbx).await,
+        Verb::Set { pbx, name, host, user, settings } => {
+            let body = settings.body(name, host, user)?;
+            replace(session, Noun::Pbx, &pbx, FIELDS, body).await
+        }
+        Verb::Remove { pbx } => remove(session, Noun::Pbx, &pbx).await,
+    }
+}
+
+async fn show(session: &Session, name: &str) -> Result<(), Failure> {
+    let answer = session.client.get(&session.client.path(Noun::Pbx, name).await?).await?;
+    // The live figures are an extra: without them the rest is still worth showing.
+    let live = if session.json { None } else { session.client.get("api/live").await.ok() };
+    session.print(&answer, |pbx| {
+        let link =
+            live.as_ref().and_then(|live| live.value["pbxs"].as_array()?.iter().find(|row| row["id"] == pbx["id"]));
+        facts([
+            ("id", cell(pbx, "id")),
+            ("name", cell(pbx, "name")),
+            ("address", format!("{}:{}", cell(pbx, "host"), cell(pbx, "port"))),
+            ("user", cell(pbx, "username")),
+            ("application", cell(pbx, "application")),
+            ("calls per second", cell(pbx, "originates_per_second")),
+            ("link", link.map_or("unknown".into(), link_words)),
+        ])
+    });
+    Ok(())
+}
+
+/// `up, Asterisk 22.5.2, 3 calls` or `down: 401 Unauthorized`.
+pub(super) fn link_words(live: &Value) -> String {
+    let state = cell(live, "state");
+    match (state.as_str(), live["why"].as_str().unwrap_or_default()) {
+        ("up", _) => format!("up, Asterisk {}, {} calls", cell(live, "version"), cell(live, "in_use")),
+        (state, "") => state.to_owned(),
+        (state, _) => format!("{state}: {}", cell(live, "why")),
+    }
+}

@@ -1,0 +1,109 @@
+//! From the journal to the PBX: an attempt that is on disk is sent, unless something forbade it meanwhile.
+
+use crate::calls::LegState;
+use crate::command::{Command, Originate};
+use crate::step::Dialer;
+use crate::timers::Timer;
+use domain::journal::Fact;
+use domain::{AttemptId, HourState, Mono, Now, PbxId, RunId, RunState, TrunkId};
+
+/// The PBX's own ring time-out comes this much later than ours, milliseconds.
+const SAFETY_NET_MS: u32 = 10_000;
+
+impl Dialer {
+    /// The attempt is on disk: it goes out, or waits for its rate when a slow disk let many through at once.
+    pub(crate) fn journalled(&mut self, now: Now, id: AttemptId, out: &mut Vec<Command>) {
+        let Some(attempt) = self.attempts.get(&id) else { return };
+        if self.calls.leg(attempt.leg).is_none_or(|leg| leg.state != LegState::Journalling) {
+            return;
+        }
+        let (leg, run, trunk, pbx) = (attempt.leg, attempt.run, attempt.trunk, attempt.pbx);
+        if let Some(why) = self.forbidden(now, run, pbx) {
+            return self.withdraw(now, leg, why, None, out);
+        }
+        let at = self.may_send_at(trunk, pbx);
+        if at > now.mono {
+            self.outbox.push(id);
+            self.send_at = Some(self.send_at.map_or(at, |other| other.min(at)));
+            self.count_waiting(trunk, 1);
+            return;
+        }
+        self.send(now, id, out);
+    }
+
+    /// Looks again at what waits for its rate.
+    pub(crate) fn send_waiting(&mut self, now: Now, out: &mut Vec<Command>) {
+        self.send_at = None;
+        for id in std::mem::take(&mut self.outbox) {
+            if let Some(attempt) = self.attempts.get(&id) {
+                let trunk = attempt.trunk;
+                self.count_waiting(trunk, -1);
+                self.journalled(now, id, out);
+            }
+        }
+    }
+
+    fn count_waiting(&mut self, trunk: TrunkId, change: i32) {
+        if let Some(trunk) = self.resources.trunks.get_mut(&trunk) {
+            trunk.waiting = trunk.waiting.saturating_add_signed(change);
+        }
+    }
+
+    fn may_send_at(&self, trunk: TrunkId, pbx: PbxId) -> Mono {
+        let trunk = self.resources.trunks.get(&trunk).map_or(Mono(0), |trunk| trunk.rate.may_send_at());
+        trunk.max(self.resources.pbxs.get(&pbx).map_or(Mono(0), |pbx| pbx.rate.may_send_at()))
+    }
+
+    fn send(&mut self, now: Now, id: AttemptId, out: &mut Vec<Command>) {
+        let Some(attempt) = self.attempts.get(&id) else { return };
+        let leg_id = attempt.leg;
+        let (Some(run), Some(contact)) = (self.runs.get(&attempt.run), attempt.details.clone()) else { return };
+        let answer_ms = run.settings.answer_timeout_ms;
+        let mut progress_ms = answer_ms;
+        if let Some(trunk) = self.resources.trunks.get_mut(&attempt.trunk) {
+            progress_ms = trunk.spec.progress_timeout_ms;
+            trunk.rate.sent(now.mono);
+        }
+        if let Some(pbx) = self.resources.pbxs.get_mut(&attempt.pbx) {
+            pbx.rate.sent(now.mono);
+        }
+        out.push(Command::Originate(Originate {
+            attempt: id,
+            leg: leg_id,
+            run: attempt.run,
+            pbx: attempt.pbx,
+            trunk: attempt.trunk,
+            end_point: attempt.end_point,
+            retry: attempt.retry,
+            contact,
+            timeout_ms: answer_ms + SAFETY_NET_MS,
+        }));
+        self.note(id, leg_id, Fact::Requested, now.wall, out);
+        self.timers.set(now.mono.plus_ms(answer_ms.into()), leg_id, Timer::AnswerTimeout);
+        if progress_ms < answer_ms {
+            self.timers.set(now.mono.plus_ms(progress_ms.into()), leg_id, Timer::ProgressTimeout);
+        }
+        if let Some(leg) = self.calls.leg_mut(leg_id) {
+            leg.state = LegState::Requested;
+            leg.requested = Some((now.mono, now.wall));
+        }
+    }
+
+    /// Why a journalled attempt may not be sent any more.
+    fn forbidden(&mut self, now: Now, run: RunId, pbx: PbxId) -> Option<&'static str> {
+        if self.held || self.storage_lost {
+            return Some("dialling was held before it was sent");
+        }
+        if !self.resources.pbxs.get(&pbx).is_some_and(|pbx| pbx.up) {
+            return Some("the PBX was lost before it was sent");
+        }
+        let Some(run) = self.runs.get_mut(&run) else { return Some("the run was over before it was sent") };
+        if run.stopped || run.paused || run.state == RunState::Removed {
+            return Some("the run was paused or removed before it was sent");
+        }
+        match run.hours_at(now.wall) {
+            HourState::Open { .. } => None,
+            HourState::Closed { .. } => Some("the campaign's hours closed before it was sent"),
+        }
+    }
+}

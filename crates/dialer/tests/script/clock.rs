@@ -1,0 +1,33 @@
+//! A wall clock that steps.
+
+use crate::script::*;
+use dialer::Event;
+use Seen::*;
+
+#[test]
+fn a_clock_that_steps_holds_dialling_until_a_person_lifts_it() {
+    for step_ms in [3_600_000, -3_600_000, 2_500, -2_500] {
+        let mut script = Script::dialling(1);
+        script.wall_skew_ms = step_ms;
+        script.check(&[(10, Event::Journalled(A1))], &[(10, Hold), (10, Withdraw(1))]);
+        assert!(script.dialer.is_held());
+        script.check(&[(20, Event::Tick)], &[]);
+        script.check(&[(30, Event::DiallingLifted)], &[(30, Journal(1, 0))]);
+    }
+}
+
+#[test]
+fn a_clock_that_is_corrected_a_little_holds_nothing() {
+    let mut script = Script::dialling(1);
+    script.wall_skew_ms = 1_500;
+    script.check(&[(10, Event::Journalled(A1))], &[(10, Originate(L1))]);
+}
+
+#[test]
+fn timers_do_not_follow_the_wall_clock() {
+    let mut script = Script::ringing();
+    script.feed(vec![Event::DiallingHeld]);
+    script.wall_skew_ms = 86_400_000;
+    script.check(&[(29_000, Event::Tick)], &[]);
+    script.check(&[(30_000, Event::Tick)], &[(30_000, HangUp(L1, domain::EndedBy::AnswerTimeout))]);
+}

@@ -1,0 +1,252 @@
+//! Every rule of the house, broken deliberately: the checker sees it.
+
+use crate::script::{A1, NOON, PBX, Script, contact, end_point, fresh, ids, open_attempt, run_spec, trunk};
+use dialer::invariants::{Circumstances, Claims, Ledger};
+use dialer::{Command, Dialer, Event, IdKind, Invariant, Originate, PbxSpec, RunTotals};
+use domain::journal::{AttemptEnd, NewAttempt, Picked, Receipt, Withdrawal};
+use domain::outcome::Fault;
+use domain::{
+    AttemptId, CallId, CallState, CampaignId, ContactId, EndPointId, EndedBy, LegId, ListId, Mono, Now, NumberKey,
+    NumberRef, PbxId, RunId, TrunkId,
+};
+
+const CALM: Circumstances = Circumstances { held: false, wall: NOON };
+
+fn new_attempt(n: i64, contact: i64, key: i64) -> NewAttempt {
+    NewAttempt {
+        attempt: AttemptId(n),
+        call: CallId(n),
+        leg: LegId(n),
+        run: RunId(1),
+        campaign: CampaignId(1),
+        contact: ContactId(contact),
+        list: ListId(1),
+        number_ref: NumberRef(contact),
+        number_key: NumberKey(key),
+        retry: 0,
+        trunk: TrunkId(1),
+        end_point: EndPointId(1),
+        pbx: PbxId(1),
+        scheduled_at: NOON,
+        receipt: Receipt {
+            picked: Picked::FreshInOrder,
+            rules: vec![],
+            hours_until: None,
+            trunk_in_use: 0,
+            trunk_capacity: 2,
+            end_point_in_use: 0,
+            end_point_capacity: 2,
+            probe: false,
+        },
+    }
+}
+
+fn journal(new: NewAttempt) -> Command {
+    Command::Journal(Box::new(new))
+}
+
+fn originate(n: i64) -> Command {
+    Command::Originate(Originate {
+        attempt: AttemptId(n),
+        leg: LegId(n),
+        run: RunId(1),
+        pbx: PBX,
+        trunk: TrunkId(1),
+        end_point: EndPointId(1),
+        retry: 0,
+        contact: contact(n),
+        timeout_ms: 40_000,
+    })
+}
+
+fn close(n: i64) -> Command {
+    Command::Close(Box::new(AttemptEnd {
+        attempt: AttemptId(n),
+        call: CallId(n),
+        leg: LegId(n),
+        run: RunId(1),
+        contact: ContactId(n),
+        state: CallState::Terminated,
+        fault: Fault::None,
+        ext_state: String::new(),
+        cause: 16,
+        tech_cause: None,
+        ended_by: EndedBy::FarEnd,
+        ended_at: NOON,
+        connected_at: None,
+        segments: vec![],
+        retry: None,
+    }))
+}
+
+/// The rule that the last command breaks; all before it are in order.
+fn broken_by(commands: &[Command], now: Circumstances, open: bool) -> Option<Invariant> {
+    let mut ledger = Ledger::default();
+    let (last, before) = commands.split_last().unwrap();
+    for command in before {
+        ledger.check(command, CALM, |_| true).unwrap();
+        if let Command::Journal(new) = command {
+            ledger.journalled(new.attempt);
+        }
+    }
+    ledger.check(last, now, |_| open).err().map(|(invariant, ..)| invariant)
+}
+
+/// How each rule is broken. A new rule does not compile until it is broken here.
+fn break_it(invariant: Invariant) -> Option<Invariant> {
+    match invariant {
+        Invariant::SingleFlight => {
+            broken_by(&[journal(new_attempt(1, 1, 5)), journal(new_attempt(2, 2, 5))], CALM, true)
+        }
+        Invariant::OneAttemptPerContact => {
+            broken_by(&[journal(new_attempt(1, 1, 5)), journal(new_attempt(2, 1, 6))], CALM, true)
+        }
+        Invariant::JournalledBeforeSent => {
+            let twice = [journal(new_attempt(1, 1, 5)), originate(1), originate(1)];
+            assert_eq!(broken_by(&twice, CALM, true), Some(invariant));
+            broken_by(&[originate(1)], CALM, true)
+        }
+        Invariant::HoldKept => {
+            let held = Circumstances { held: true, wall: NOON };
+            broken_by(&[journal(new_attempt(1, 1, 5)), originate(1)], held, true)
+        }
+        Invariant::WindowKept => broken_by(&[journal(new_attempt(1, 1, 5)), originate(1)], CALM, false),
+        Invariant::GapKept => {
+            let mut early = new_attempt(1, 1, 5);
+            early.receipt.picked = Picked::RetryDue { due_at: NOON.plus_ms(1) };
+            broken_by(&[journal(early)], CALM, true)
+        }
+        Invariant::OneOutcome => {
+            let withdrawal = Withdrawal {
+                attempt: A1,
+                run: RunId(1),
+                contact: ContactId(1),
+                retry: 0,
+                due_at: None,
+                why: "not sent".to_owned(),
+                at: NOON,
+            };
+            let withdrawn = [journal(new_attempt(1, 1, 5)), close(1), Command::Withdraw(Box::new(withdrawal))];
+            assert_eq!(broken_by(&withdrawn, CALM, true), Some(invariant));
+            broken_by(&[journal(new_attempt(1, 1, 5)), close(1), close(1)], CALM, true)
+        }
+        Invariant::OccupancyAddsUp => {
+            let mut ledger = Ledger::default();
+            ledger.check(&journal(new_attempt(1, 1, 5)), CALM, |_| true).unwrap();
+            let right =
+                Claims { attempts: 1, legs: 1, trunks_in_use: 1, end_points_in_use: 1, in_flight: 1 };
+            ledger.compare(&right).unwrap();
+            ledger.compare(&Claims { trunks_in_use: 2, ..right }).err().map(|(invariant, ..)| invariant)
+        }
+        Invariant::TrunkCapacityKept => {
+            let commands: Vec<_> = (1..=3)
+                .map(|n| {
+                    let mut new = new_attempt(n, n, n);
+                    new.end_point = EndPointId(n);
+                    journal(new)
+                })
+                .collect();
+            broken_by(&commands, CALM, true)
+        }
+        Invariant::EndPointCapacityKept => {
+            let commands: Vec<_> = (1..=3)
+                .map(|n| {
+                    let mut new = new_attempt(n, n, n);
+                    new.trunk = TrunkId(n);
+                    journal(new)
+                })
+                .collect();
+            broken_by(&commands, CALM, true)
+        }
+        // The sums of a run are compared by the dialler itself: totals from a database that do not add up show it.
+        Invariant::AccountsAddUp => {
+            let mut spec = run_spec(1, 1);
+            spec.totals = RunTotals { placed: 3, terminated: 1, ..RunTotals::default() };
+            let mut script = Script::new();
+            script.play(&[(0, Event::RunStarted(Box::new(spec))), (1, fresh(RunId(1), [1]))]);
+            script.commands.iter().find_map(|command| match command {
+                Command::Violated { invariant, .. } => Some(*invariant),
+                _ => None,
+            })
+        }
+    }
+}
+
+#[test]
+fn a_broken_invariant_is_seen_whichever_it_is() {
+    for invariant in Invariant::ALL {
+        assert_eq!(break_it(invariant), Some(invariant), "{invariant}");
+    }
+}
+
+#[test]
+fn commands_in_order_break_nothing() {
+    let mut ledger = Ledger::default();
+    for command in [journal(new_attempt(1, 1, 5)), journal(new_attempt(2, 2, 6))] {
+        ledger.check(&command, CALM, |_| true).unwrap();
+    }
+    ledger.journalled(AttemptId(1));
+    ledger.journal_refused(AttemptId(2));
+    for command in [originate(1), close(1), journal(new_attempt(3, 1, 5))] {
+        ledger.check(&command, CALM, |_| true).unwrap();
+    }
+}
+
+#[test]
+fn a_violation_stops_new_calls_of_that_run_and_no_other() {
+    let mut broken = run_spec(1, 30);
+    broken.totals = RunTotals { placed: 3, terminated: 1, ..RunTotals::default() };
+    let mut script = Script::new();
+    script.feed(vec![Event::TrunkConfigured(trunk(1, 1)), Event::EndPointConfigured(end_point(1, 1))]);
+    script.feed(vec![Event::RunStarted(Box::new(broken)), Event::RunStarted(Box::new(run_spec(2, 30)))]);
+    script.feed(vec![fresh(RunId(1), 1..=5), Event::Journalled(A1), Event::LegAnswered(LegId(1))]);
+    assert!(script.dialer.run_figures().next().unwrap().stopped);
+    // The conversation goes on, and what it leaves free is the other run's.
+    script.play(&[(1_000, fresh(RunId(2), 11..=15)), (9_000, crate::script::ended(LegId(1), 16, 0))]);
+    let journals: Vec<_> = script
+        .commands
+        .iter()
+        .filter_map(|command| if let Command::Journal(new) = command { Some(new.run) } else { None })
+        .collect();
+    assert_eq!(journals, [RunId(2)]);
+    assert!(!script.commands.iter().any(|command| matches!(command, Command::HangUp { .. })));
+}
+
+#[test]
+fn a_capacity_claim_of_the_decider_is_not_believed() {
+    // Two attempts restored on a trunk of two are two calls, whatever the receipt of the third says.
+    let mut ledger = Ledger::default();
+    for n in [1, 2] {
+        let open = open_attempt(n);
+        ledger.restored(&open);
+    }
+    let third = journal(new_attempt(3, 3, 3));
+    let broken = ledger.check(&third, CALM, |_| true).unwrap_err();
+    assert_eq!(broken.0, Invariant::TrunkCapacityKept);
+}
+
+#[test]
+fn the_same_violation_is_told_once() {
+    let mut dialer = Dialer::new();
+    let now = Now { mono: Mono(1), wall: NOON };
+    let mut spec = run_spec(1, 1);
+    spec.totals = RunTotals { placed: 3, terminated: 1, ..RunTotals::default() };
+    let mut out = Vec::new();
+    for event in [
+        Event::PbxConfigured(PbxSpec { id: PBX, originates_per_second: 100 }),
+        Event::TrunkConfigured(trunk(1, 10)),
+        Event::EndPointConfigured(end_point(1, 10)),
+        ids(IdKind::Attempt),
+        ids(IdKind::Call),
+        ids(IdKind::Leg),
+        Event::PbxUp { pbx: PBX, legs: vec![] },
+        Event::RunStarted(Box::new(spec)),
+        fresh(RunId(1), [1]),
+        Event::Journalled(A1),
+        crate::script::busy(LegId(1)),
+    ] {
+        dialer.step(now, event, &mut out);
+    }
+    let violated = out.iter().filter(|command| matches!(command, Command::Violated { .. })).count();
+    assert_eq!(violated, 1);
+}

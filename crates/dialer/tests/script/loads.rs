@@ -1,0 +1,173 @@
+//! Loads that race with picks, closes, reloads and imports.
+
+use crate::script::*;
+use dialer::{Command, Event, Loaded, LoadContacts};
+use domain::{CallState, ContactId, ListId, Mode};
+use Seen::*;
+
+fn loads(script: &Script) -> Vec<LoadContacts> {
+    let load = |command: &Command| if let Command::LoadContacts(load) = command { Some(load.clone()) } else { None };
+    script.commands.iter().filter_map(load).collect()
+}
+
+/// A run that reads two contacts at a time, with a load out; contact 1 is being dialled.
+fn small_batches() -> Script {
+    let mut spec = run_spec(1, 6);
+    spec.settings.batch_size = 2;
+    let mut script = Script::new();
+    script.feed(vec![Event::EndPointConfigured(end_point(1, 1)), Event::RunStarted(Box::new(spec))]);
+    script.play(&[(0, some(1..=2))]);
+    script
+}
+
+fn some(contacts: impl IntoIterator<Item = i64>) -> Event {
+    Event::ContactsLoaded(Loaded {
+        run: RUN,
+        list: Some(LIST),
+        fresh: contacts.into_iter().map(contact).collect(),
+        list_exhausted: false,
+        retries: vec![],
+        next_due: None,
+    })
+}
+
+#[test]
+fn a_list_is_read_on_behind_the_last_contact() {
+    let mut script = small_batches();
+    script.play(&[(1, Event::Journalled(A1)), (2, busy(L1))]);
+    assert_eq!(loads(&script)[0].list, Some((LIST, ContactId(2))));
+    assert_eq!(loads(&script)[0].fresh_limit, 2);
+}
+
+#[test]
+fn a_contact_closed_while_a_load_is_out_is_not_dialled_again() {
+    let mut script = Script::new();
+    script.feed(vec![Event::RunStarted(Box::new(run_spec(1, 1))), some([1])]);
+    // The next load is out when contact 1 is dialled, fails and is finished; the answer shows it as it was.
+    script.feed(vec![Event::Journalled(A1), busy(L1)]);
+    let seen = script.play(&[(10, fresh(RUN, [1])), (60_000, Event::Tick)]);
+    assert!(!seen.iter().any(|(_, seen)| matches!(seen, Journal(..))), "{seen:?}");
+}
+
+#[test]
+fn a_contact_in_flight_that_a_load_returns_is_not_dialled_again() {
+    let mut script = Script::new();
+    script.feed(vec![Event::RunStarted(Box::new(run_spec(1, 1))), some([1])]);
+    script.feed(vec![Event::Journalled(A1), Event::LegRinging(L1), fresh(RUN, [1])]);
+    let seen = script.play(&[(5_000, busy(L1)), (60_000, Event::Tick)]);
+    assert!(!seen.iter().any(|(_, seen)| matches!(seen, Journal(..))), "{seen:?}");
+}
+
+#[test]
+fn a_retry_scheduled_while_a_load_is_out_is_not_forgotten() {
+    let mut spec = run_spec(1, 1);
+    spec.settings.rules = vec![rule(CallState::RsBusy, 1, 60, Mode::Fixed)];
+    let mut script = Script::new();
+    script.feed(vec![Event::RunStarted(Box::new(spec)), some([1])]);
+    script.feed(vec![Event::Journalled(A1), busy(L1)]);
+    // The load that was out knows of no retry.
+    script.play(&[(10, fresh(RUN, [])), (49_999, Event::Tick)]);
+    assert_eq!(loads(&script).len(), 0);
+    script.play(&[(50_000, Event::Tick)]);
+    assert_eq!(loads(&script).len(), 1);
+}
+
+#[test]
+fn contacts_added_while_a_load_is_out_are_read_by_the_next() {
+    let mut script = Script::new();
+    script.feed(vec![Event::RunStarted(Box::new(run_spec(1, 0)))]);
+    script.play(&[(1, Event::ContactsAdded { list: LIST, added: 1 }), (2, fresh(RUN, []))]);
+    assert_eq!(loads(&script)[0].list, Some((LIST, ContactId(0))));
+    let seen = script.play(&[(3, fresh(RUN, [1]))]);
+    assert!(seen.contains(&(3, Journal(1, 0))), "{seen:?}");
+}
+
+#[test]
+fn a_load_that_was_out_during_a_reload_brings_no_fresh_contacts() {
+    let mut script = Script::new();
+    script.feed(vec![Event::RunStarted(Box::new(run_spec(1, 1)))]);
+    let mut spec = run_spec(1, 1);
+    spec.lists = vec![ListId(2)];
+    let seen = script.play(&[(1, Event::RunReloaded(Box::new(spec))), (2, fresh(RUN, [1]))]);
+    assert!(!seen.iter().any(|(_, seen)| matches!(seen, Journal(..))), "{seen:?}");
+    assert_eq!(loads(&script).last().unwrap().list, Some((ListId(2), ContactId(0))));
+}
+
+#[test]
+fn a_contact_given_back_after_its_list_was_taken_away_is_not_dialled() {
+    let mut script = Script::dialling(1);
+    let mut spec = run_spec(1, 0);
+    spec.lists = vec![];
+    let reload = Event::RunReloaded(Box::new(spec));
+    let seen = script.play(&[
+        (1, Event::DiallingHeld),
+        (2, reload),
+        (3, Event::Journalled(A1)),
+        (4, Event::DiallingLifted),
+        (9_000, Event::Tick),
+    ]);
+    assert!(seen.contains(&(3, Withdraw(1))), "{seen:?}");
+    assert!(!seen.iter().any(|(_, seen)| matches!(seen, Journal(..))), "{seen:?}");
+}
+
+#[test]
+fn contacts_whose_number_is_in_a_call_count_against_the_batch() {
+    let mut spec = run_spec(1, 1_000);
+    spec.settings.batch_size = 10;
+    let mut script = Script::new();
+    script.feed(vec![Event::RunStarted(Box::new(spec))]);
+    let same = |range: std::ops::RangeInclusive<i64>| {
+        let fresh = range.map(|id| contact_with_key(id, 5)).collect();
+        let load = Loaded { run: RUN, list: Some(LIST), fresh, list_exhausted: false, retries: vec![], next_due: None };
+        Event::ContactsLoaded(load)
+    };
+    // One list, one number: what cannot be dialled is not read without end.
+    let mut read = 10;
+    script.play(&[(0, same(1..=10))]);
+    for n in 1..60 {
+        let asked: u32 = loads(&script).iter().map(|load| load.fresh_limit).sum();
+        let next = read + i64::from(asked);
+        script.play(&[(n * 100, if asked > 0 { same(read + 1..=next) } else { Event::Tick })]);
+        read = next;
+    }
+    let hopper = script.dialer.run_figures().next().unwrap().hopper;
+    assert!(hopper <= 20, "{hopper} contacts in memory");
+}
+
+#[test]
+fn en_10_the_second_list_follows_the_first() {
+    let mut spec = run_spec(1, 2);
+    spec.lists = vec![ListId(1), ListId(2)];
+    let mut script = Script::new();
+    script.feed(vec![Event::RunStarted(Box::new(spec))]);
+    script.play(&[(0, fresh(RUN, [1]))]);
+    assert_eq!(loads(&script)[0].list, Some((ListId(2), ContactId(0))));
+}
+
+#[test]
+fn many_due_retries_are_not_read_again_for_every_call() {
+    let mut spec = run_spec(1, 0);
+    spec.totals.open_retries = 5_000;
+    spec.totals.placed = 5_000;
+    spec.totals.rescheduled = 5_000;
+    let mut script = Script::new();
+    script.feed(vec![Event::TrunkConfigured(trunk(1, 1)), Event::RunStarted(Box::new(spec))]);
+    let retries = (1..=1_000)
+        .map(|id| dialer::RetryEntry { contact: contact(id), retry: 1, due_at: NOON.plus_ms(-1_000) })
+        .collect();
+    let answer = Loaded {
+        run: RUN,
+        list: None,
+        fresh: vec![],
+        list_exhausted: true,
+        retries,
+        next_due: Some(NOON.plus_ms(-500)),
+    };
+    script.feed(vec![Event::ContactsLoaded(answer)]);
+    let mut asked = 0;
+    for n in 1..=100_i64 {
+        script.play(&[(10, Event::Journalled(domain::AttemptId(n))), (10, busy(domain::LegId(n)))]);
+        asked += loads(&script).len();
+    }
+    assert_eq!(asked, 0);
+}

@@ -1,0 +1,19 @@
+//! The dialler by script: events in, commands out, one file per subject.
+//!
+//! [`script`] checks steps one by one; [`desk`] plays a small database and a small PBX, for what takes many calls.
+
+mod capacity;
+mod circuit;
+mod clock;
+mod desk;
+mod hours;
+mod invariants;
+mod life;
+mod links;
+mod loads;
+mod priority;
+mod protocol;
+mod restart;
+mod retries;
+mod script;
+mod timers;

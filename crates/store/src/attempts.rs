@@ -1,0 +1,261 @@
+//! Attempts as they are read: by people, by exports, and by a restart.
+
+use crate::db::Store;
+use crate::error::{Error, Result};
+use crate::runs::page;
+use crate::scope::Scope;
+use crate::sql::Columns;
+use domain::journal::OpenAttempt;
+use domain::outcome::Fault;
+use domain::{
+    AttemptId, CallId, CampaignId, ContactId, EndPointId, EndedBy, LegId, ListId, NumberKey, PbxId, RuleId, RunId,
+    Timestamp, TrunkId,
+};
+use serde::Serialize;
+use sqlx::sqlite::SqliteRow;
+use std::fmt;
+
+/// Which attempts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AttemptFilter {
+    /// Of this run.
+    pub run: Option<RunId>,
+    /// Of this campaign.
+    pub campaign: Option<CampaignId>,
+    /// To this contact.
+    pub contact: Option<ContactId>,
+    /// To contacts of this list.
+    pub list: Option<ListId>,
+    /// In this state, a code such as `RS_BUSY`.
+    pub state: Option<String>,
+    /// Through this trunk.
+    pub trunk: Option<TrunkId>,
+    /// Decided then or later.
+    pub from: Option<Timestamp>,
+    /// Decided before.
+    pub to: Option<Timestamp>,
+    /// `true`: not over; `false`: over.
+    pub open: Option<bool>,
+    /// Those that were taken back too, which no figure counts.
+    pub withdrawn: bool,
+    /// With a larger id: the cursor.
+    pub after: Option<AttemptId>,
+    /// At most; 0 or more than 1000 means 1000.
+    pub limit: u32,
+}
+
+/// An attempt with the names of what it used. Its `Debug` shows no number.
+#[derive(Clone, PartialEq, Serialize)]
+pub struct AttemptRecord {
+    /// Its id.
+    pub id: AttemptId,
+    /// Its call.
+    pub call: CallId,
+    /// The call's first leg.
+    pub leg: LegId,
+    /// Asterisk's id of that leg's channel.
+    pub channel: String,
+    /// Of which run.
+    pub run: RunId,
+    /// Of which campaign.
+    pub campaign: CampaignId,
+    /// The campaign's name now.
+    pub campaign_name: String,
+    /// To which contact.
+    pub contact: ContactId,
+    /// What was dialled; `None` when the contact was erased.
+    pub number: Option<String>,
+    /// From which list.
+    pub list: ListId,
+    /// The list's name now.
+    pub list_name: Option<String>,
+    /// 0-based retry counter.
+    pub retry: u32,
+    /// Through which trunk.
+    pub trunk: TrunkId,
+    /// The trunk's name now; `None` when it was deleted.
+    pub trunk_name: Option<String>,
+    /// To which end point.
+    pub end_point: EndPointId,
+    /// The end point's name now; `None` when it was deleted.
+    pub end_point_name: Option<String>,
+    /// On which PBX.
+    pub pbx: PbxId,
+    /// The PBX's name now; `None` when it was deleted.
+    pub pbx_name: Option<String>,
+    /// WombatDialer's code, e.g. `RS_BUSY`; `WITHDRAWN` for one that was taken back.
+    pub state: String,
+    /// Whose fault a failure was.
+    pub fault: Option<Fault>,
+    /// Extended status; empty when none came.
+    pub ext_state: String,
+    /// Q.850 cause; 0 when unknown.
+    pub cause: Option<u16>,
+    /// SIP code of the final response.
+    pub tech_cause: Option<u16>,
+    /// Who ended it.
+    pub ended_by: Option<EndedBy>,
+    /// When it was decided.
+    pub scheduled_at: Timestamp,
+    /// When it was handed to the PBX link.
+    pub requested_at: Option<Timestamp>,
+    /// When the far end answered.
+    pub connected_at: Option<Timestamp>,
+    /// When it was over; `None`: it is open.
+    pub ended_at: Option<Timestamp>,
+    /// Milliseconds from request to channel.
+    pub wait_pre_ms: Option<i64>,
+    /// Milliseconds from channel to answer or end.
+    pub wait_after_ms: Option<i64>,
+    /// Milliseconds from answer to end.
+    pub talk_ms: Option<i64>,
+    /// The rule that asked for a retry.
+    pub retry_rule: Option<RuleId>,
+    /// When the contact is tried again; `None`: it was finished with this attempt.
+    pub retry_at: Option<Timestamp>,
+    /// Why it was taken back.
+    pub why: String,
+}
+
+impl fmt::Debug for AttemptRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AttemptRecord({} of run {}, contact {}, {})", self.id, self.run, self.contact, self.state)
+    }
+}
+
+macro_rules! attempts {
+    ($first:literal) => {
+        attempts!(@ $first, " AND a.id > $12 AND ($2 IS NULL OR $2 LIKE '%,' || a.campaign_id || ',%') \
+            AND ($5 IS NULL OR a.campaign_id = $5) AND ($6 IS NULL OR a.list_id = $6) \
+            AND ($7 IS NULL OR a.state = $7) AND ($8 IS NULL OR a.trunk_id = $8) \
+            AND ($9 IS NULL OR a.scheduled_at >= $9) AND ($10 IS NULL OR a.scheduled_at < $10) \
+            AND ($11 IS NULL OR (a.ended_at IS NULL) = ($11 <> 0)) AND ($13 <> 0 OR a.state <> 'WITHDRAWN') \
+            ORDER BY a.id LIMIT $14")
+    };
+    (@ $first:literal, $rest:literal) => {
+        concat!(
+            "SELECT a.id, a.call_id, a.leg_id, leg.channel, a.run_id, a.campaign_id, campaign.name AS campaign_name, ",
+            "a.contact_id, contact.number, a.list_id, list.name AS list_name, a.retry, a.trunk_id, ",
+            "trunk.name AS trunk_name, a.end_point_id, end_point.name AS end_point_name, a.pbx_id, ",
+            "pbx.name AS pbx_name, a.state, a.fault, a.ext_state, a.cause, a.tech_cause, a.ended_by, a.scheduled_at, ",
+            "a.requested_at, a.connected_at, a.ended_at, a.wait_pre_ms, a.wait_after_ms, a.talk_ms, a.retry_rule_id, ",
+            "a.retry_at, a.why FROM attempt a JOIN leg ON leg.id = a.leg_id ",
+            "JOIN campaign ON campaign.id = a.campaign_id LEFT JOIN contact ON contact.id = a.contact_id ",
+            "LEFT JOIN list ON list.id = a.list_id LEFT JOIN trunk ON trunk.id = a.trunk_id ",
+            "LEFT JOIN end_point ON end_point.id = a.end_point_id LEFT JOIN pbx ON pbx.id = a.pbx_id ",
+            "WHERE a.tenant_id = $1",
+            $first,
+            $rest
+        )
+    };
+}
+
+statements! {
+    // Three texts, so that the two narrow ones use their index.
+    OF_RUN = attempts!(" AND a.run_id = $3 AND ($4 IS NULL OR a.contact_id = $4)");
+    OF_CONTACT = attempts!(" AND a.contact_id = $4 AND $3 IS NULL");
+    OF_ALL = attempts!(" AND $3 IS NULL AND $4 IS NULL");
+    GET = attempts!(@ " AND a.id = $2", "");
+    OPEN = "SELECT id, call_id, leg_id, run_id, contact_id, number_key, retry, trunk_id, end_point_id, pbx_id, \
+        scheduled_at, connected_at, ext_state FROM attempt \
+        WHERE tenant_id = $1 AND ended_at IS NULL AND ($2 IS NULL OR $2 LIKE '%,' || campaign_id || ',%') ORDER BY id";
+}
+
+impl Store {
+    /// A page of attempts by id.
+    pub async fn attempts(&self, scope: &Scope, filter: &AttemptFilter) -> Result<Vec<AttemptRecord>> {
+        let statement = match (filter.run, filter.contact) {
+            (Some(_), _) => OF_RUN,
+            (None, Some(_)) => OF_CONTACT,
+            (None, None) => OF_ALL,
+        };
+        let rows = sqlx::query(statement)
+            .bind(scope.tenant.0)
+            .bind(scope.campaign_list())
+            .bind(filter.run.map(|id| id.0))
+            .bind(filter.contact.map(|id| id.0))
+            .bind(filter.campaign.map(|id| id.0))
+            .bind(filter.list.map(|id| id.0))
+            .bind(&filter.state)
+            .bind(filter.trunk.map(|id| id.0))
+            .bind(filter.from.map(|at| at.0))
+            .bind(filter.to.map(|at| at.0))
+            .bind(filter.open.map(i64::from))
+            .bind(filter.after.map_or(0, |id| id.0))
+            .bind(i64::from(filter.withdrawn || filter.state.as_deref() == Some("WITHDRAWN")))
+            .bind(i64::from(page(filter.limit)))
+            .fetch_all(self.readers())
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// One attempt, also one that was taken back.
+    pub async fn attempt(&self, scope: &Scope, id: AttemptId) -> Result<AttemptRecord> {
+        let row = sqlx::query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
+        let record = row.as_ref().map(read).transpose()?.filter(|record| scope.allows(record.campaign));
+        record.ok_or_else(|| Error::not_found("attempt", id))
+    }
+
+    /// Every attempt that is not over: at a start, those that were open when the last process ended.
+    pub async fn open_attempts(&self, scope: &Scope) -> Result<Vec<OpenAttempt>> {
+        let rows = sqlx::query(OPEN).bind(scope.tenant.0).bind(scope.campaign_list()).fetch_all(self.readers()).await?;
+        rows.iter().map(read_open).collect()
+    }
+}
+
+fn read(row: &SqliteRow) -> Result<AttemptRecord> {
+    Ok(AttemptRecord {
+        id: AttemptId(row.int("id")?),
+        call: CallId(row.int("call_id")?),
+        leg: LegId(row.int("leg_id")?),
+        channel: row.text("channel")?,
+        run: RunId(row.int("run_id")?),
+        campaign: CampaignId(row.int("campaign_id")?),
+        campaign_name: row.text("campaign_name")?,
+        contact: ContactId(row.int("contact_id")?),
+        number: row.opt_text("number")?,
+        list: ListId(row.int("list_id")?),
+        list_name: row.opt_text("list_name")?,
+        retry: row.number("retry")?,
+        trunk: TrunkId(row.int("trunk_id")?),
+        trunk_name: row.opt_text("trunk_name")?,
+        end_point: EndPointId(row.int("end_point_id")?),
+        end_point_name: row.opt_text("end_point_name")?,
+        pbx: PbxId(row.int("pbx_id")?),
+        pbx_name: row.opt_text("pbx_name")?,
+        state: row.text("state")?,
+        fault: row.opt_code("fault")?,
+        ext_state: row.text("ext_state")?,
+        cause: row.opt_number("cause")?,
+        tech_cause: row.opt_number("tech_cause")?,
+        ended_by: row.opt_code("ended_by")?,
+        scheduled_at: row.at("scheduled_at")?,
+        requested_at: row.opt_at("requested_at")?,
+        connected_at: row.opt_at("connected_at")?,
+        ended_at: row.opt_at("ended_at")?,
+        wait_pre_ms: row.opt_int("wait_pre_ms")?,
+        wait_after_ms: row.opt_int("wait_after_ms")?,
+        talk_ms: row.opt_int("talk_ms")?,
+        retry_rule: row.opt_int("retry_rule_id")?.map(RuleId),
+        retry_at: row.opt_at("retry_at")?,
+        why: row.text("why")?,
+    })
+}
+
+fn read_open(row: &SqliteRow) -> Result<OpenAttempt> {
+    Ok(OpenAttempt {
+        attempt: AttemptId(row.int("id")?),
+        call: CallId(row.int("call_id")?),
+        leg: LegId(row.int("leg_id")?),
+        run: RunId(row.int("run_id")?),
+        contact: ContactId(row.int("contact_id")?),
+        number_key: NumberKey(row.int("number_key")?),
+        retry: row.number("retry")?,
+        trunk: TrunkId(row.int("trunk_id")?),
+        end_point: EndPointId(row.int("end_point_id")?),
+        pbx: PbxId(row.int("pbx_id")?),
+        scheduled_at: row.at("scheduled_at")?,
+        connected_at: row.opt_at("connected_at")?,
+        ext_state: row.text("ext_state")?,
+    })
+}

@@ -1,0 +1,329 @@
+//! Campaigns with their links and rules, saved and read as a whole.
+
+use crate::db::Store;
+use crate::error::{Error, Result};
+use crate::scope::Scope;
+use crate::sql::{Columns, code_of, json_of};
+use domain::{Campaign, CampaignId, EndPointId, Invalid, ListId, RescheduleRule, RuleId, Template, TrunkId};
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Sqlite, SqliteConnection, query::Query};
+
+statements! {
+    CREATE = "INSERT INTO campaign (tenant_id, name, direction, work, priority, status, idle_on_termination, batch_size, \
+        time_start, time_end, time_days, zone, answer_timeout_ms, forced_closure_s, dial_clid, dial_account, variables) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) RETURNING id";
+    UPDATE = "UPDATE campaign SET name = $2, direction = $3, work = $4, priority = $5, status = $6, \
+        idle_on_termination = $7, batch_size = $8, time_start = $9, time_end = $10, time_days = $11, zone = $12, \
+        answer_timeout_ms = $13, forced_closure_s = $14, dial_clid = $15, dial_account = $16, variables = $17 \
+        WHERE tenant_id = $1 AND id = $18 RETURNING id";
+    GET = "SELECT id, name, direction, work, priority, status, idle_on_termination, batch_size, time_start, time_end, \
+        time_days, zone, answer_timeout_ms, forced_closure_s, dial_clid, dial_account, variables FROM campaign \
+        WHERE tenant_id = $1 AND id = $2";
+    IDS = "SELECT id FROM campaign WHERE tenant_id = $1 ORDER BY id";
+    TRUNKS = "SELECT trunk_id FROM campaign_trunk WHERE tenant_id = $1 AND campaign_id = $2 ORDER BY position";
+    END_POINTS = "SELECT end_point_id FROM campaign_end_point WHERE tenant_id = $1 AND campaign_id = $2 ORDER BY position";
+    LISTS = "SELECT list_id FROM campaign_list WHERE tenant_id = $1 AND campaign_id = $2 ORDER BY position";
+    RULES = "SELECT id, status, status_ext, max_attempts, retry_after_s, mode FROM reschedule_rule \
+        WHERE tenant_id = $1 AND campaign_id = $2 ORDER BY position";
+    // A link to something of another tenant, or to nothing, inserts no row.
+    LINK_TRUNK = "INSERT INTO campaign_trunk (tenant_id, campaign_id, trunk_id, position) \
+        SELECT tenant_id, $2, id, $4 FROM trunk WHERE tenant_id = $1 AND id = $3";
+    LINK_END_POINT = "INSERT INTO campaign_end_point (tenant_id, campaign_id, end_point_id, position) \
+        SELECT tenant_id, $2, id, $4 FROM end_point WHERE tenant_id = $1 AND id = $3";
+    LINK_LIST = "INSERT INTO campaign_list (tenant_id, campaign_id, list_id, position) \
+        SELECT tenant_id, $2, id, $4 FROM list WHERE tenant_id = $1 AND id = $3";
+    ADD_RULE = "INSERT INTO reschedule_rule (tenant_id, campaign_id, position, status, status_ext, max_attempts, \
+        retry_after_s, mode) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id";
+    UNLINK_TRUNKS = "DELETE FROM campaign_trunk WHERE tenant_id = $1 AND campaign_id = $2";
+    UNLINK_END_POINTS = "DELETE FROM campaign_end_point WHERE tenant_id = $1 AND campaign_id = $2";
+    UNLINK_LISTS = "DELETE FROM campaign_list WHERE tenant_id = $1 AND campaign_id = $2";
+    DELETE_RULES = "DELETE FROM reschedule_rule WHERE tenant_id = $1 AND campaign_id = $2";
+    USED_BY = "SELECT 'run ' || id || ': hide it instead' FROM run WHERE tenant_id = $1 AND campaign_id = $2 LIMIT 1";
+    DELETE = "DELETE FROM campaign WHERE tenant_id = $1 AND id = $2";
+}
+
+impl Store {
+    /// Saves a new campaign; its `id` and those of its rules are ignored and given anew. Only a scope with every
+    /// campaign may.
+    pub async fn create_campaign(&self, scope: &Scope, campaign: &Campaign) -> Result<Campaign> {
+        campaign.check()?;
+        if !scope.allows(CampaignId(0)) {
+            return Err(Error::Conflict { what: "campaign".into(), why: "cannot be made with these rights".into() });
+        }
+        let mut transaction = self.begin().await?;
+        let id = bind(sqlx::query(CREATE), scope, campaign)
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(Error::naming("campaign", &campaign.name))?
+            .int("id")?;
+        let mut saved = Campaign { id: CampaignId(id), ..campaign.clone() };
+        link(scope, &mut saved, &mut transaction).await?;
+        transaction.commit().await?;
+        Ok(saved)
+    }
+
+    /// Replaces all of a campaign, its links and its rules; rules get new ids. A run goes on with what it was started
+    /// with until [`Store::reload_run`].
+    pub async fn update_campaign(&self, scope: &Scope, campaign: &Campaign) -> Result<Campaign> {
+        campaign.check()?;
+        check_allowed(scope, campaign.id)?;
+        let mut transaction = self.begin().await?;
+        bind(sqlx::query(UPDATE), scope, campaign)
+            .bind(campaign.id.0)
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(Error::naming("campaign", &campaign.name))?
+            .ok_or_else(|| Error::not_found("campaign", campaign.id))?;
+        unlink(scope, campaign.id, &mut transaction).await?;
+        let mut saved = campaign.clone();
+        link(scope, &mut saved, &mut transaction).await?;
+        transaction.commit().await?;
+        Ok(saved)
+    }
+
+    /// One campaign.
+    pub async fn campaign(&self, scope: &Scope, id: CampaignId) -> Result<Campaign> {
+        let mut connection = self.readers().begin().await?;
+        read_campaign(scope, id, &mut connection).await
+    }
+
+    /// Every campaign of the scope, hidden ones too, by id.
+    pub async fn campaigns(&self, scope: &Scope) -> Result<Vec<Campaign>> {
+        let mut connection = self.readers().begin().await?;
+        let ids: Vec<i64> = sqlx::query_scalar(IDS).bind(scope.tenant.0).fetch_all(&mut *connection).await?;
+        let mut campaigns = Vec::with_capacity(ids.len());
+        for id in ids.into_iter().map(CampaignId).filter(|id| scope.allows(*id)) {
+            campaigns.push(read_campaign(scope, id, &mut connection).await?);
+        }
+        Ok(campaigns)
+    }
+
+    /// Deletes a campaign that was never run; one with history can be hidden.
+    pub async fn delete_campaign(&self, scope: &Scope, id: CampaignId) -> Result<()> {
+        check_allowed(scope, id)?;
+        let mut transaction = self.begin().await?;
+        let user =
+            sqlx::query_scalar(USED_BY).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
+        if let Some(by) = user {
+            return Err(Error::InUse { what: "campaign", id: id.to_string(), by });
+        }
+        unlink(scope, id, &mut transaction).await?;
+        let done = sqlx::query(DELETE).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
+        if done.rows_affected() == 0 {
+            return Err(Error::not_found("campaign", id));
+        }
+        Ok(transaction.commit().await?)
+    }
+}
+
+/// A campaign outside the scope is not there.
+pub(crate) fn check_allowed(scope: &Scope, id: CampaignId) -> Result<()> {
+    if scope.allows(id) { Ok(()) } else { Err(Error::not_found("campaign", id)) }
+}
+
+/// A campaign with its links and rules, as this connection sees it.
+pub(crate) async fn read_campaign(
+    scope: &Scope,
+    id: CampaignId,
+    connection: &mut SqliteConnection,
+) -> Result<Campaign> {
+    check_allowed(scope, id)?;
+    let row = sqlx::query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *connection).await?;
+    let mut campaign = read(&row.ok_or_else(|| Error::not_found("campaign", id))?)?;
+    campaign.trunks = linked(TRUNKS, scope, id, TrunkId, connection).await?;
+    campaign.end_points = linked(END_POINTS, scope, id, EndPointId, connection).await?;
+    campaign.lists = linked(LISTS, scope, id, ListId, connection).await?;
+    let rules = sqlx::query(RULES).bind(scope.tenant.0).bind(id.0).fetch_all(connection).await?;
+    campaign.rules = rules.iter().map(read_rule).collect::<Result<_>>()?;
+    Ok(campaign)
+}
+
+async fn linked<T>(
+    statement: &'static str,
+    scope: &Scope,
+    id: CampaignId,
+    make: impl Fn(i64) -> T,
+    connection: &mut SqliteConnection,
+) -> Result<Vec<T>> {
+    let ids: Vec<i64> = sqlx::query_scalar(statement).bind(scope.tenant.0).bind(id.0).fetch_all(connection).await?;
+    Ok(ids.into_iter().map(make).collect())
+}
+
+async fn link(scope: &Scope, campaign: &mut Campaign, connection: &mut SqliteConnection) -> Result<()> {
+    let links = campaign.trunks.iter().map(|id| (LINK_TRUNK, "trunks", "trunk", id.0));
+    let links = links.chain(campaign.end_points.iter().map(|id| (LINK_END_POINT, "end_points", "end point", id.0)));
+    let links = links.chain(campaign.lists.iter().map(|id| (LINK_LIST, "lists", "list", id.0)));
+    for (position, (statement, field, what, id)) in links.enumerate() {
+        let done = sqlx::query(statement)
+            .bind(scope.tenant.0)
+            .bind(campaign.id.0)
+            .bind(id)
+            .bind(position as i64)
+            .execute(&mut *connection)
+            .await?;
+        if done.rows_affected() == 0 {
+            return Err(Invalid::new(field, format!("{what} {id} does not exist")).into());
+        }
+    }
+    for (position, rule) in campaign.rules.iter_mut().enumerate() {
+        let id = sqlx::query_scalar(ADD_RULE)
+            .bind(scope.tenant.0)
+            .bind(campaign.id.0)
+            .bind(position as i64)
+            .bind(rule.status.code())
+            .bind(&rule.status_ext)
+            .bind(i64::from(rule.max_attempts))
+            .bind(i64::from(rule.retry_after_s))
+            .bind(code_of(&rule.mode))
+            .fetch_one(&mut *connection)
+            .await?;
+        rule.id = RuleId(id);
+    }
+    Ok(())
+}
+
+async fn unlink(scope: &Scope, id: CampaignId, connection: &mut SqliteConnection) -> Result<()> {
+    for statement in [UNLINK_TRUNKS, UNLINK_END_POINTS, UNLINK_LISTS, DELETE_RULES] {
+        sqlx::query(statement).bind(scope.tenant.0).bind(id.0).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+type Statement = Query<'static, Sqlite, SqliteArguments>;
+
+/// Binds `$1` to `$17` of [`CREATE`] and [`UPDATE`].
+fn bind(statement: Statement, scope: &Scope, campaign: &Campaign) -> Statement {
+    statement
+        .bind(scope.tenant.0)
+        .bind(campaign.name.clone())
+        .bind(code_of(&campaign.direction))
+        .bind(code_of(&campaign.work))
+        .bind(i64::from(campaign.priority))
+        .bind(code_of(&campaign.status))
+        .bind(campaign.idle_on_termination)
+        .bind(i64::from(campaign.batch_size))
+        .bind(campaign.time_start.clone())
+        .bind(campaign.time_end.clone())
+        .bind(campaign.time_days.clone())
+        .bind(campaign.zone.clone())
+        .bind(i64::from(campaign.answer_timeout_ms))
+        .bind(i64::from(campaign.forced_closure_s))
+        .bind(campaign.dial_clid.as_str().to_owned())
+        .bind(campaign.dial_account.as_str().to_owned())
+        .bind(json_of(&campaign.variables))
+}
+
+fn read(row: &SqliteRow) -> Result<Campaign> {
+    Ok(Campaign {
+        id: CampaignId(row.int("id")?),
+        name: row.text("name")?,
+        direction: row.code("direction")?,
+        work: row.code("work")?,
+        priority: row.number("priority")?,
+        status: row.code("status")?,
+        idle_on_termination: row.flag("idle_on_termination")?,
+        batch_size: row.number("batch_size")?,
+        time_start: row.text("time_start")?,
+        time_end: row.text("time_end")?,
+        time_days: row.text("time_days")?,
+        zone: row.text("zone")?,
+        answer_timeout_ms: row.number("answer_timeout_ms")?,
+        forced_closure_s: row.number("forced_closure_s")?,
+        dial_clid: Template::parse("dial_clid", &row.text("dial_clid")?)?,
+        dial_account: Template::parse("dial_account", &row.text("dial_account")?)?,
+        variables: row.json("variables")?,
+        trunks: Vec::new(),
+        end_points: Vec::new(),
+        lists: Vec::new(),
+        rules: Vec::new(),
+    })
+}
+
+fn read_rule(row: &SqliteRow) -> Result<RescheduleRule> {
+    Ok(RescheduleRule {
+        id: RuleId(row.int("id")?),
+        status: row.code("status")?,
+        status_ext: row.text("status_ext")?,
+        max_attempts: row.number("max_attempts")?,
+        retry_after_s: row.number("retry_after_s")?,
+        mode: row.code("mode")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scope::Campaigns;
+    use crate::testing::{Home, World};
+    use domain::{CallState, CampaignStatus, Mode, Timestamp};
+
+    fn rule(status: CallState, max_attempts: u32) -> RescheduleRule {
+        let status_ext = String::from("x");
+        RescheduleRule { id: RuleId(0), status, status_ext, max_attempts, retry_after_s: 60, mode: Mode::Mult }
+    }
+
+    #[tokio::test]
+    async fn a_campaign_round_trips_with_links_and_rules_in_order() {
+        let home = Home::new();
+        let store = home.open().await;
+        let world = World::make(&store).await;
+        let scope = Scope::installation();
+        let second = store.create_list(&scope, "second").await.unwrap();
+        let mut campaign = Campaign::named("summer", "Europe/Madrid");
+        campaign.variables.add("GREETING", "hello, \"you\"").unwrap();
+        campaign.dial_clid = Template::parse("dial_clid", "${NAME}").unwrap();
+        campaign.status = CampaignStatus::Closed;
+        campaign.trunks = vec![world.trunk.id];
+        campaign.end_points = vec![world.end_point.id];
+        campaign.lists = vec![second.id, world.list.id];
+        campaign.rules = vec![rule(CallState::RsNoanswer, 3), rule(CallState::RsBusy, 1)];
+        let saved = store.create_campaign(&scope, &campaign).await.unwrap();
+        assert!(saved.rules.iter().all(|rule| rule.id.0 > 0));
+        let store = home.reopen(store).await;
+        assert_eq!(store.campaign(&scope, saved.id).await.unwrap(), saved);
+        let changed = Campaign { lists: vec![world.list.id], rules: vec![], priority: 1, ..saved };
+        store.update_campaign(&scope, &changed).await.unwrap();
+        assert_eq!(store.campaigns(&scope).await.unwrap(), [world.campaign, changed.clone()]);
+        store.delete_campaign(&scope, changed.id).await.unwrap();
+        assert_eq!(store.campaign(&scope, changed.id).await.unwrap_err().code(), "not_found");
+    }
+
+    #[tokio::test]
+    async fn links_to_nothing_are_refused_by_field_and_change_nothing() {
+        let home = Home::new();
+        let store = home.open().await;
+        let world = World::make(&store).await;
+        let scope = Scope::installation();
+        let broken = Campaign { trunks: vec![TrunkId(7)], priority: 3, ..world.campaign.clone() };
+        let error = store.update_campaign(&scope, &broken).await.unwrap_err();
+        assert_eq!(error.to_string(), "trunks: trunk 7 does not exist");
+        assert_eq!(store.campaign(&scope, world.campaign.id).await.unwrap(), world.campaign);
+        let error = store.create_campaign(&scope, &world.campaign).await.unwrap_err();
+        assert_eq!(error.to_string(), "campaign \"spring\" exists already");
+    }
+
+    #[tokio::test]
+    async fn a_campaign_with_a_run_is_hidden_not_deleted() {
+        let home = Home::new();
+        let store = home.open().await;
+        let world = World::make(&store).await;
+        let scope = Scope::installation();
+        store.start_run(&scope, world.campaign.id, "ana", Timestamp(1)).await.unwrap();
+        let error = store.delete_campaign(&scope, world.campaign.id).await.unwrap_err();
+        assert_eq!(error.to_string(), "campaign 1 is in use by run 1: hide it instead");
+    }
+
+    #[tokio::test]
+    async fn a_scope_of_other_campaigns_does_not_see_this_one() {
+        let home = Home::new();
+        let store = home.open().await;
+        let world = World::make(&store).await;
+        let narrow = Scope { campaigns: Campaigns::Only(vec![CampaignId(9)]), ..Scope::installation() };
+        assert!(store.campaigns(&narrow).await.unwrap().is_empty());
+        assert_eq!(store.campaign(&narrow, world.campaign.id).await.unwrap_err().code(), "not_found");
+        assert_eq!(store.update_campaign(&narrow, &world.campaign).await.unwrap_err().code(), "not_found");
+        assert_eq!(store.create_campaign(&narrow, &Campaign::named("x", "UTC")).await.unwrap_err().code(), "conflict");
+        let started = store.start_run(&narrow, world.campaign.id, "ana", Timestamp(1)).await;
+        assert_eq!(started.unwrap_err().code(), "not_found");
+    }
+}

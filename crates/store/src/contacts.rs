@@ -1,0 +1,205 @@
+//! Contacts: the only rows that hold numbers, names and attribute values.
+
+use crate::db::Store;
+use crate::error::{Error, Result};
+use crate::lists::count_contacts;
+use crate::scope::Scope;
+use crate::sql::{Columns, json_of};
+use domain::{Attributes, Contact, ContactId, Dialable, ImportId, Invalid, ListId, NumberKey, NumberRef};
+use serde::Serialize;
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use std::fmt;
+
+/// Contacts of one page, at most.
+pub const MAX_PAGE: u32 = 1_000;
+/// Contacts added by one call, at most; files go through an import.
+pub const MAX_ADDED: usize = 10_000;
+
+/// A contact to be added. Its `Debug` shows no number and no attribute.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewContact {
+    /// Its number.
+    pub number: Dialable,
+    /// Its attributes.
+    pub attributes: Attributes,
+}
+
+impl fmt::Debug for NewContact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NewContact")
+    }
+}
+
+/// What became of contacts that were added.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Added {
+    /// How many were added.
+    pub added: u32,
+    /// How many were not, because the list has their number.
+    pub skipped_duplicates: u32,
+    /// The ids of those added, in the order given.
+    pub ids: Vec<ContactId>,
+}
+
+statements! {
+    INSERT = "INSERT INTO contact (tenant_id, list_id, number_ref, number_as_given, number, e164, number_key, \
+        attributes, import_id, import_row) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id";
+    HOLDS_NUMBER = "SELECT COUNT(*) FROM (SELECT 1 FROM contact \
+        WHERE list_id = $2 AND number_key = $3 AND tenant_id = $1 LIMIT 1) AS found";
+    GET = "SELECT c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, c.number, c.e164, \
+        c.number_key, c.attributes FROM contact c JOIN list l ON l.id = c.list_id \
+        WHERE c.tenant_id = $1 AND c.id = $2";
+    PAGE = "SELECT c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, c.number, c.e164, \
+        c.number_key, c.attributes FROM contact c JOIN list l ON l.id = c.list_id \
+        WHERE c.tenant_id = $1 AND c.list_id = $2 AND c.id > $3 ORDER BY c.id LIMIT $4";
+}
+
+impl Store {
+    /// A page of a list's contacts by id, from after `after` (0: the first), at most 1000.
+    pub async fn contacts(&self, scope: &Scope, list: ListId, after: ContactId, limit: u32) -> Result<Vec<Contact>> {
+        let rows = sqlx::query(PAGE)
+            .bind(scope.tenant.0)
+            .bind(list.0)
+            .bind(after.0)
+            .bind(i64::from(limit.min(MAX_PAGE)))
+            .fetch_all(self.readers())
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// One contact.
+    pub async fn contact(&self, scope: &Scope, id: ContactId) -> Result<Contact> {
+        let row = sqlx::query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
+        read(&row.ok_or_else(|| Error::not_found("contact", id))?)
+    }
+
+    /// Adds contacts to the end of a list, all or none. With `dedupe`, those whose number the list has are skipped.
+    pub async fn add_contacts(
+        &self,
+        scope: &Scope,
+        list: ListId,
+        contacts: Vec<NewContact>,
+        dedupe: bool,
+    ) -> Result<Added> {
+        if contacts.len() > MAX_ADDED {
+            return Err(Invalid::new("contacts", format!("more than {MAX_ADDED} at once: import a file")).into());
+        }
+        let mut added = Added::default();
+        let mut transaction = self.begin().await?;
+        count_contacts(scope, list, 0, &mut transaction).await?; // refuses a list that does not exist
+        for contact in &contacts {
+            let key = self.number_key(&contact.number);
+            if dedupe && holds_number(scope, list, key, &mut transaction).await? {
+                added.skipped_duplicates += 1;
+                continue;
+            }
+            added.ids.push(insert(scope, list, key, contact, None, &mut transaction).await?);
+            added.added += 1;
+        }
+        count_contacts(scope, list, i64::from(added.added), &mut transaction).await?;
+        transaction.commit().await?;
+        Ok(added)
+    }
+}
+
+/// Writes one contact of an existing list. The caller counts it with [`count_contacts`].
+/// `import` is the job and the line of its file.
+pub(crate) async fn insert(
+    scope: &Scope,
+    list: ListId,
+    key: NumberKey,
+    contact: &NewContact,
+    import: Option<(ImportId, u64)>,
+    connection: &mut SqliteConnection,
+) -> Result<ContactId> {
+    // Random, not an id: it says nothing about the person once the row is erased.
+    let number_ref = rand::random_range(1..=i64::MAX);
+    let id = sqlx::query_scalar(INSERT)
+        .bind(scope.tenant.0)
+        .bind(list.0)
+        .bind(number_ref)
+        .bind(&contact.number.as_given)
+        .bind(&contact.number.dialled)
+        .bind(&contact.number.e164)
+        .bind(key.0)
+        .bind(json_of(&contact.attributes))
+        .bind(import.map(|(job, _)| job.0))
+        .bind(import.map(|(_, line)| i64::try_from(line).unwrap_or(i64::MAX)))
+        .fetch_one(connection)
+        .await?;
+    Ok(ContactId(id))
+}
+
+/// Whether the list has a contact with the same number.
+pub(crate) async fn holds_number(
+    scope: &Scope,
+    list: ListId,
+    key: NumberKey,
+    connection: &mut SqliteConnection,
+) -> Result<bool> {
+    let found: i64 =
+        sqlx::query_scalar(HOLDS_NUMBER).bind(scope.tenant.0).bind(list.0).bind(key.0).fetch_one(connection).await?;
+    Ok(found > 0)
+}
+
+/// Reads a contact from the columns of [`GET`].
+pub(crate) fn read(row: &SqliteRow) -> Result<Contact> {
+    Ok(Contact {
+        id: ContactId(row.int("id")?),
+        list: ListId(row.int("list_id")?),
+        list_name: row.text("list_name")?,
+        number: Dialable {
+            as_given: row.text("number_as_given")?,
+            dialled: row.text("number")?,
+            e164: row.opt_text("e164")?,
+        },
+        number_ref: NumberRef(row.int("number_ref")?),
+        key: NumberKey(row.int("number_key")?),
+        attributes: row.json("attributes")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Home, contacts};
+
+    #[tokio::test]
+    async fn contacts_keep_their_number_attributes_and_order() {
+        let home = Home::new();
+        let store = home.open().await;
+        let scope = Scope::installation();
+        let list = store.create_list(&scope, "spring").await.unwrap().id;
+        let mut attributes = Attributes::default();
+        attributes.add("Z", "${SHELL(id)} \"é\"").unwrap();
+        attributes.add("A", "1").unwrap();
+        let new = NewContact { number: Dialable::parse(" 06 6982", Some("IT")).unwrap(), attributes };
+        let added = store.add_contacts(&scope, list, vec![new.clone()], false).await.unwrap();
+        let contact = store.contact(&scope, added.ids[0]).await.unwrap();
+        assert_eq!((&contact.number, &contact.attributes), (&new.number, &new.attributes));
+        assert_eq!((contact.list, contact.list_name.as_str()), (list, "spring"));
+        assert_eq!(contact.key, store.number_key(&new.number));
+        assert!(contact.number_ref.0 > 0);
+        assert_eq!(home.reopen(store).await.contact(&scope, contact.id).await.unwrap(), contact);
+    }
+
+    #[tokio::test]
+    async fn duplicates_are_skipped_on_request_and_pages_follow_each_other() {
+        let home = Home::new();
+        let store = home.open().await;
+        let scope = Scope::installation();
+        let list = store.create_list(&scope, "spring").await.unwrap().id;
+        let twice = [contacts(3), contacts(4)].concat();
+        let added = store.add_contacts(&scope, list, twice, true).await.unwrap();
+        assert_eq!((added.added, added.skipped_duplicates), (4, 3));
+        store.add_contacts(&scope, list, contacts(1), false).await.unwrap();
+        assert_eq!(store.list(&scope, list).await.unwrap().contacts, 5);
+        let first = store.contacts(&scope, list, ContactId(0), 2).await.unwrap();
+        let rest = store.contacts(&scope, list, first[1].id, 9).await.unwrap();
+        assert_eq!((first.len(), rest.len()), (2, 3));
+        assert!(first[1].id < rest[0].id);
+        let missing = store.add_contacts(&scope, ListId(9), contacts(1), true).await.unwrap_err();
+        assert_eq!(missing.to_string(), "list 9 does not exist");
+    }
+}

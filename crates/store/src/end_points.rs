@@ -1,0 +1,134 @@
+//! End points.
+
+use crate::db::Store;
+use crate::error::{Error, Result};
+use crate::pbxs;
+use crate::scope::Scope;
+use crate::sql::{Columns, code_of};
+use domain::{EndPoint, EndPointId, PbxId};
+use sqlx::sqlite::SqliteRow;
+
+statements! {
+    CREATE = "INSERT INTO end_point (tenant_id, pbx_id, name, kind, context, extension, max_channels) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id";
+    UPDATE = "UPDATE end_point SET pbx_id = $3, name = $4, kind = $5, context = $6, extension = $7, \
+        max_channels = $8 WHERE tenant_id = $1 AND id = $2";
+    GET = "SELECT id, pbx_id, name, kind, context, extension, max_channels FROM end_point \
+        WHERE tenant_id = $1 AND id = $2";
+    ALL = "SELECT id, pbx_id, name, kind, context, extension, max_channels FROM end_point \
+        WHERE tenant_id = $1 ORDER BY id";
+    USED_BY = "SELECT 'campaign ' || c.name FROM campaign_end_point l JOIN campaign c ON c.id = l.campaign_id \
+        WHERE l.tenant_id = $1 AND l.end_point_id = $2 \
+        UNION ALL SELECT 'an open call' FROM attempt \
+        WHERE tenant_id = $1 AND end_point_id = $2 AND ended_at IS NULL LIMIT 1";
+    DELETE = "DELETE FROM end_point WHERE tenant_id = $1 AND id = $2";
+}
+
+impl Store {
+    /// Saves a new end point; its `id` is ignored and given anew.
+    pub async fn create_end_point(&self, scope: &Scope, end_point: &EndPoint) -> Result<EndPoint> {
+        end_point.check()?;
+        let mut transaction = self.begin().await?;
+        pbxs::check_exists(scope, end_point.pbx, &mut transaction).await?;
+        let id = sqlx::query_scalar(CREATE)
+            .bind(scope.tenant.0)
+            .bind(end_point.pbx.0)
+            .bind(&end_point.name)
+            .bind(code_of(&end_point.kind))
+            .bind(&end_point.context)
+            .bind(&end_point.extension)
+            .bind(i64::from(end_point.max_channels))
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(Error::naming("end point", &end_point.name))?;
+        transaction.commit().await?;
+        Ok(EndPoint { id: EndPointId(id), ..end_point.clone() })
+    }
+
+    /// Replaces all of an end point.
+    pub async fn update_end_point(&self, scope: &Scope, end_point: &EndPoint) -> Result<EndPoint> {
+        end_point.check()?;
+        let mut transaction = self.begin().await?;
+        pbxs::check_exists(scope, end_point.pbx, &mut transaction).await?;
+        let done = sqlx::query(UPDATE)
+            .bind(scope.tenant.0)
+            .bind(end_point.id.0)
+            .bind(end_point.pbx.0)
+            .bind(&end_point.name)
+            .bind(code_of(&end_point.kind))
+            .bind(&end_point.context)
+            .bind(&end_point.extension)
+            .bind(i64::from(end_point.max_channels))
+            .execute(&mut *transaction)
+            .await
+            .map_err(Error::naming("end point", &end_point.name))?;
+        if done.rows_affected() == 0 {
+            return Err(Error::not_found("end point", end_point.id));
+        }
+        transaction.commit().await?;
+        Ok(end_point.clone())
+    }
+
+    /// One end point.
+    pub async fn end_point(&self, scope: &Scope, id: EndPointId) -> Result<EndPoint> {
+        let row = sqlx::query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
+        read(&row.ok_or_else(|| Error::not_found("end point", id))?)
+    }
+
+    /// Every end point, by id.
+    pub async fn end_points(&self, scope: &Scope) -> Result<Vec<EndPoint>> {
+        let rows = sqlx::query(ALL).bind(scope.tenant.0).fetch_all(self.readers()).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Deletes an end point that no campaign names and no call uses. Its calls stay in the history.
+    pub async fn delete_end_point(&self, scope: &Scope, id: EndPointId) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        let user =
+            sqlx::query_scalar(USED_BY).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
+        if let Some(by) = user {
+            return Err(Error::InUse { what: "end point", id: id.to_string(), by });
+        }
+        let done = sqlx::query(DELETE).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
+        if done.rows_affected() == 0 {
+            return Err(Error::not_found("end point", id));
+        }
+        Ok(transaction.commit().await?)
+    }
+}
+
+fn read(row: &SqliteRow) -> Result<EndPoint> {
+    Ok(EndPoint {
+        id: EndPointId(row.int("id")?),
+        pbx: PbxId(row.int("pbx_id")?),
+        name: row.text("name")?,
+        kind: row.code("kind")?,
+        context: row.text("context")?,
+        extension: row.text("extension")?,
+        max_channels: row.number("max_channels")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Home, World, end_point};
+
+    #[tokio::test]
+    async fn an_end_point_round_trips_and_is_kept_while_used() {
+        let home = Home::new();
+        let store = home.open().await;
+        let world = World::make(&store).await;
+        let scope = Scope::installation();
+        let saved = store.create_end_point(&scope, &end_point("second", world.pbx.id)).await.unwrap();
+        let changed = EndPoint { extension: "9".into(), max_channels: 2, ..saved };
+        store.update_end_point(&scope, &changed).await.unwrap();
+        assert_eq!(store.end_point(&scope, changed.id).await.unwrap(), changed);
+        assert_eq!(store.end_points(&scope).await.unwrap().len(), 2);
+        store.delete_end_point(&scope, changed.id).await.unwrap();
+        assert_eq!(store.delete_end_point(&scope, changed.id).await.unwrap_err().code(), "not_found");
+        assert_eq!(store.delete_end_point(&scope, world.end_point.id).await.unwrap_err().code(), "in_use");
+        let error = store.create_end_point(&scope, &end_point("out", PbxId(9))).await.unwrap_err();
+        assert_eq!(error.field(), Some("pbx"));
+    }
+}

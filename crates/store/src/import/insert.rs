@@ -1,0 +1,120 @@
+//! Contacts into a list by the thousand.
+//!
+//! Rows go in several per statement: the way to SQLite's thread and back costs more than a row. Few enough, though,
+//! that binding stays cheap: SQLite looks each place-holder up by name.
+
+use super::reader::{Row, Verdict};
+use crate::error::Result;
+use crate::scope::Scope;
+use crate::sql::json_of;
+use domain::{Dialable, ImportId, ListId, NumberKey};
+use sqlx::{Row as _, SqliteConnection};
+use std::collections::HashSet;
+use std::fmt::Write;
+use std::sync::LazyLock;
+
+/// Rows per insert.
+const ROWS: usize = 25;
+/// Keys per look-up.
+const KEYS: usize = 50;
+
+const HEAD: &str = "INSERT INTO contact (tenant_id, list_id, import_id, number_ref, number_as_given, number, e164, \
+    number_key, attributes, import_row) VALUES ";
+
+static INSERT_ROWS: LazyLock<String> = LazyLock::new(|| insert_sql(ROWS));
+static INSERT_ROW: LazyLock<String> = LazyLock::new(|| insert_sql(1));
+static EXISTING: LazyLock<String> = LazyLock::new(|| {
+    let holders: Vec<String> = (0..KEYS).map(|key| format!("${}", key + 3)).collect();
+    let holders = holders.join(", ");
+    format!("SELECT number_key FROM contact WHERE tenant_id = $1 AND list_id = $2 AND number_key IN ({holders})")
+});
+
+/// A good row, ready to be written.
+pub(crate) struct Line {
+    line: u64,
+    number: Dialable,
+    pub(crate) key: NumberKey,
+    attributes: String,
+}
+
+impl Line {
+    /// Takes what is written out of `row`; its verdict and warnings stay. `None` for a refused row. `secret` keys the number.
+    pub(crate) fn of(row: &mut Row, secret: u64) -> Option<Self> {
+        let Verdict::Accepted(candidate) = &mut row.verdict else { return None };
+        let attributes = json_of(&std::mem::take(&mut candidate.attributes));
+        let number = candidate.number.clone();
+        Some(Self { line: row.line, key: number.key(secret), number, attributes })
+    }
+}
+
+/// Writes contacts in order.
+pub(crate) async fn insert(
+    scope: &Scope,
+    list: ListId,
+    job: ImportId,
+    lines: Vec<Line>,
+    connection: &mut SqliteConnection,
+) -> Result<()> {
+    let mut lines = lines.into_iter();
+    while lines.len() > 0 {
+        let (sql, count): (&'static str, usize) =
+            if lines.len() >= ROWS { (&INSERT_ROWS, ROWS) } else { (&INSERT_ROW, 1) };
+        let mut query = sqlx::query(sql).bind(scope.tenant.0).bind(list.0).bind(job.0);
+        for line in lines.by_ref().take(count) {
+            // Random, not an id: it says nothing about the person once the row is erased.
+            query = query
+                .bind(rand::random_range(1..=i64::MAX))
+                .bind(line.number.as_given)
+                .bind(line.number.dialled)
+                .bind(line.number.e164)
+                .bind(line.key.0)
+                .bind(line.attributes)
+                .bind(i64::try_from(line.line).unwrap_or(i64::MAX));
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Which of `keys` the list has.
+pub(crate) async fn existing_keys(
+    scope: &Scope,
+    list: ListId,
+    keys: impl Iterator<Item = NumberKey>,
+    connection: &mut SqliteConnection,
+) -> Result<HashSet<NumberKey>> {
+    let keys: Vec<i64> = keys.map(|key| key.0).collect();
+    let mut found = HashSet::new();
+    for some in keys.chunks(KEYS) {
+        let sql: &'static str = &EXISTING;
+        let mut query = sqlx::query(sql).bind(scope.tenant.0).bind(list.0);
+        // The statement has one length: the last key fills it up.
+        for index in 0..KEYS {
+            query = query.bind(some[index.min(some.len() - 1)]);
+        }
+        for row in query.fetch_all(&mut *connection).await? {
+            found.insert(NumberKey(row.try_get(0)?));
+        }
+    }
+    Ok(found)
+}
+
+fn insert_sql(rows: usize) -> String {
+    let mut sql = HEAD.to_owned();
+    for row in 0..rows {
+        let first = 4 + 7 * row;
+        let separator = if row == 0 { "" } else { ", " };
+        write!(sql, "{separator}($1, $2, $3").expect("a String takes everything");
+        for column in first..first + 7 {
+            write!(sql, ", ${column}").expect("a String takes everything");
+        }
+        sql.push(')');
+    }
+    sql
+}
+
+/// For the test that prepares every statement.
+#[cfg(test)]
+pub(crate) fn statements() -> [(&'static str, &'static str); 3] {
+    [("INSERT_ROWS", &INSERT_ROWS), ("INSERT_ROW", &INSERT_ROW), ("EXISTING", &EXISTING)]
+}

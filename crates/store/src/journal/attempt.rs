@@ -1,0 +1,297 @@
+//! Attempts: made, ended, taken back.
+
+use super::events::{ATTEMPT, Event, masked};
+use super::{Journal, Written};
+use crate::error::Result;
+use crate::sql::{Columns, code_of};
+use domain::journal::{AttemptEnd, NewAttempt, Picked, Segment, Withdrawal};
+use domain::{SegmentKind, Timestamp};
+use serde_json::json;
+
+statements! {
+    // No row when the contact is gone, when it is not this contact's turn in the run, when the run is over, or when one
+    // of the unique keys says no (the turn was taken, the number is in an open attempt, the id was used).
+    INSERT = "INSERT INTO attempt (tenant_id, id, call_id, leg_id, run_id, campaign_id, contact_id, list_id, number_ref, \
+        number_key, retry, trunk_id, end_point_id, pbx_id, scheduled_at, state) \
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'SCHEDULED' FROM contact c \
+        WHERE c.id = $7 AND c.tenant_id = $1 \
+        AND COALESCE((SELECT CASE WHEN rc.state = 'waiting' THEN rc.retry ELSE -1 END FROM run_contact rc \
+        WHERE rc.run_id = $5 AND rc.contact_id = c.id), 0) = $11 \
+        AND EXISTS (SELECT 1 FROM run r WHERE r.id = $5 AND r.tenant_id = $1 AND r.ended_at IS NULL) \
+        ON CONFLICT DO NOTHING";
+    INSERT_CALL = "INSERT INTO call (id, tenant_id, started_at) VALUES ($1, $2, $3)";
+    INSERT_LEG = "INSERT INTO leg (id, tenant_id, call_id, pbx_id, channel, role, started_at) \
+        VALUES ($1, $2, $3, $4, $5, 'customer', $6)";
+    TAKE_CONTACT = "INSERT INTO run_contact (tenant_id, run_id, contact_id, list_id, state, retry, due_at) \
+        VALUES ($1, $2, $3, $4, 'open', $5, NULL) ON CONFLICT (run_id, contact_id) \
+        DO UPDATE SET state = 'open', retry = excluded.retry, due_at = NULL";
+    CLOSE = "UPDATE attempt SET state = $3, fault = $4, ext_state = $5, cause = $6, tech_cause = $7, ended_by = $8, \
+        ended_at = $9, connected_at = $10, wait_pre_ms = $11, wait_after_ms = $12, talk_ms = $13, retry_rule_id = $14, \
+        retry_at = $15, requested_at = COALESCE(requested_at, $16) \
+        WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL";
+    CLOSE_CALL = "UPDATE call SET ended_at = $3 WHERE tenant_id = $1 AND id = $2";
+    CLOSE_LEG = "UPDATE leg SET answered_at = $3, ended_at = $4 WHERE tenant_id = $1 AND id = $2";
+    SEGMENT = "INSERT INTO segment (tenant_id, call_id, position, leg_id, kind, started_at, ended_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    SEGMENTS_2 = "INSERT INTO segment (tenant_id, call_id, position, leg_id, kind, started_at, ended_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7), ($8, $9, $10, $11, $12, $13, $14)";
+    SEGMENTS_3 = "INSERT INTO segment (tenant_id, call_id, position, leg_id, kind, started_at, ended_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7), ($8, $9, $10, $11, $12, $13, $14), ($15, $16, $17, $18, $19, $20, $21)";
+    RELEASE_CONTACT = "UPDATE run_contact SET state = $4, retry = retry + $5, due_at = $6 \
+        WHERE tenant_id = $1 AND run_id = $2 AND contact_id = $3";
+    WITHDRAW = "UPDATE attempt SET state = 'WITHDRAWN', ended_at = $3, why = $4 \
+        WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL RETURNING call_id, leg_id";
+    RETURN_FRESH = "DELETE FROM run_contact WHERE tenant_id = $1 AND run_id = $2 AND contact_id = $3";
+    OPEN_ID = "SELECT id FROM attempt WHERE tenant_id = $1 AND number_key = $2 AND ended_at IS NULL";
+    TURN_ID = "SELECT id FROM attempt WHERE tenant_id = $1 AND run_id = $2 AND contact_id = $3 AND retry = $4 \
+        AND state <> 'WITHDRAWN'";
+    CONTACT_STATE = "SELECT COALESCE((SELECT rc.state || ' at retry ' || rc.retry FROM run_contact rc \
+        WHERE rc.run_id = $2 AND rc.contact_id = c.id), 'fresh') FROM contact c WHERE c.tenant_id = $1 AND c.id = $3";
+}
+
+impl Journal<'_> {
+    pub(super) async fn attempt(&mut self, new: NewAttempt) -> Result<Written> {
+        let done = sqlx::query(INSERT)
+            .bind(self.scope.tenant.0)
+            .bind(new.attempt.0)
+            .bind(new.call.0)
+            .bind(new.leg.0)
+            .bind(new.run.0)
+            .bind(new.campaign.0)
+            .bind(new.contact.0)
+            .bind(new.list.0)
+            .bind(new.number_ref.0)
+            .bind(new.number_key.0)
+            .bind(i64::from(new.retry))
+            .bind(new.trunk.0)
+            .bind(new.end_point.0)
+            .bind(new.pbx.0)
+            .bind(new.scheduled_at.0)
+            .execute(&mut *self.connection)
+            .await?;
+        if done.rows_affected() == 0 {
+            return self.why_not(&new).await.map(Written::Refused);
+        }
+        sqlx::query(INSERT_CALL)
+            .bind(new.call.0)
+            .bind(self.scope.tenant.0)
+            .bind(new.scheduled_at.0)
+            .execute(&mut *self.connection)
+            .await?;
+        let channel = self.epoch.channel(new.leg);
+        sqlx::query(INSERT_LEG)
+            .bind(new.leg.0)
+            .bind(self.scope.tenant.0)
+            .bind(new.call.0)
+            .bind(new.pbx.0)
+            .bind(&channel)
+            .bind(new.scheduled_at.0)
+            .execute(&mut *self.connection)
+            .await?;
+        sqlx::query(TAKE_CONTACT)
+            .bind(self.scope.tenant.0)
+            .bind(new.run.0)
+            .bind(new.contact.0)
+            .bind(new.list.0)
+            .bind(i64::from(new.retry))
+            .execute(&mut *self.connection)
+            .await?;
+        let totals = self.totals.entry(new.run).or_default();
+        totals.placed += 1;
+        totals.open_retries -= i64::from(new.retry > 0);
+        let cause = match new.receipt.picked {
+            Picked::FreshInOrder => "fresh_in_order",
+            Picked::RetryDue { .. } => "retry_due",
+        };
+        let data = json!({
+            "run": new.run, "campaign": new.campaign, "contact": new.contact, "list": new.list,
+            "number_ref": new.number_ref, "retry": new.retry, "trunk": new.trunk, "end_point": new.end_point,
+            "pbx": new.pbx, "call": new.call, "leg": new.leg, "channel": channel, "receipt": new.receipt,
+        });
+        self.sequences.insert((ATTEMPT, new.attempt.0), 0);
+        let event = Event::of_attempt(self.scope.tenant, new.attempt, "attempt.scheduled", new.scheduled_at, data);
+        self.event(event.caused_by(cause)).await?;
+        Ok(Written::Done)
+    }
+
+    pub(super) async fn close(&mut self, end: AttemptEnd, pbx_at: Option<String>) -> Result<Written> {
+        let tenant = self.scope.tenant;
+        let mark = self.marks.remove(&end.attempt).unwrap_or_default();
+        let sum = |kind: SegmentKind| -> i64 {
+            end.segments.iter().filter(|s| s.kind == kind).map(|s| s.to.ms_since(s.from).max(0)).sum()
+        };
+        let ended_by = code_of(&end.ended_by);
+        let done = sqlx::query(CLOSE)
+            .bind(tenant.0)
+            .bind(end.attempt.0)
+            .bind(end.state.code())
+            .bind(code_of(&end.fault))
+            .bind(&end.ext_state)
+            .bind(i64::from(end.cause))
+            .bind(end.tech_cause.map(i64::from))
+            .bind(&ended_by)
+            .bind(end.ended_at.0)
+            .bind(end.connected_at.map(|at| at.0))
+            .bind(sum(SegmentKind::Setup))
+            .bind(sum(SegmentKind::Ringing))
+            .bind(sum(SegmentKind::Talk))
+            .bind(end.retry.map(|retry| retry.rule.0))
+            .bind(end.retry.map(|retry| retry.at.0))
+            .bind(mark.requested_at.map(|at| at.0))
+            .execute(&mut *self.connection)
+            .await?;
+        if done.rows_affected() == 0 {
+            return Ok(Written::Refused(format!("attempt {} is not open", end.attempt)));
+        }
+        self.close_call(end.call.0, end.leg.0, end.connected_at, end.ended_at).await?;
+        self.segments(&end).await?;
+        self.release(end.run.0, end.contact.0, end.retry.map(|retry| retry.at), end.retry.is_some()).await?;
+        let totals = self.totals.entry(end.run).or_default();
+        totals.terminated += i64::from(end.retry.is_none());
+        totals.open_retries += i64::from(end.retry.is_some());
+        totals.connected += i64::from(end.connected_at.is_some());
+        let segments: Vec<_> =
+            end.segments.iter().map(|s| json!({ "kind": s.kind, "from": s.from, "to": s.to })).collect();
+        let leg = json!({
+            "leg": end.leg, "cause": end.cause, "tech_cause": end.tech_cause, "ended_by": end.ended_by,
+            "segments": segments,
+        });
+        let retry = end.retry.map(|r| json!({ "rule": r.rule, "delay_s": r.delay_s, "at": r.at }));
+        let outcome = json!({
+            "state": end.state, "fault": end.fault, "ext_state": end.ext_state, "retry": retry,
+        });
+        let leg = Event::of_attempt(tenant, end.attempt, "leg.ended", end.ended_at, leg);
+        self.event(leg.on_pbx(pbx_at).caused_by(&ended_by)).await?;
+        let outcome = Event::of_attempt(tenant, end.attempt, "attempt.ended", end.ended_at, outcome);
+        self.event(outcome.caused_by(&ended_by)).await?;
+        self.sequences.remove(&(ATTEMPT, end.attempt.0));
+        Ok(Written::Done)
+    }
+
+    pub(super) async fn withdraw(&mut self, withdrawal: Withdrawal) -> Result<Written> {
+        let why = masked(&withdrawal.why);
+        self.marks.remove(&withdrawal.attempt);
+        let row = sqlx::query(WITHDRAW)
+            .bind(self.scope.tenant.0)
+            .bind(withdrawal.attempt.0)
+            .bind(withdrawal.at.0)
+            .bind(&why)
+            .fetch_optional(&mut *self.connection)
+            .await?;
+        let Some(row) = row else {
+            return Ok(Written::Refused(format!("attempt {} is not open", withdrawal.attempt)));
+        };
+        self.close_call(row.int("call_id")?, row.int("leg_id")?, None, withdrawal.at).await?;
+        let totals = self.totals.entry(withdrawal.run).or_default();
+        totals.placed -= 1;
+        totals.open_retries += i64::from(withdrawal.due_at.is_some());
+        if withdrawal.due_at.is_some() {
+            self.release(withdrawal.run.0, withdrawal.contact.0, withdrawal.due_at, false).await?;
+        } else {
+            sqlx::query(RETURN_FRESH)
+                .bind(self.scope.tenant.0)
+                .bind(withdrawal.run.0)
+                .bind(withdrawal.contact.0)
+                .execute(&mut *self.connection)
+                .await?;
+        }
+        let data = json!({ "why": why, "retry": withdrawal.retry, "due_at": withdrawal.due_at });
+        let event = Event::of_attempt(self.scope.tenant, withdrawal.attempt, "attempt.withdrawn", withdrawal.at, data);
+        self.event(event).await?;
+        self.sequences.remove(&(ATTEMPT, withdrawal.attempt.0));
+        Ok(Written::Done)
+    }
+
+    async fn close_call(
+        &mut self,
+        call: i64,
+        leg: i64,
+        answered_at: Option<Timestamp>,
+        ended_at: Timestamp,
+    ) -> Result<()> {
+        let tenant = self.scope.tenant.0;
+        sqlx::query(CLOSE_CALL).bind(tenant).bind(call).bind(ended_at.0).execute(&mut *self.connection).await?;
+        sqlx::query(CLOSE_LEG)
+            .bind(tenant)
+            .bind(leg)
+            .bind(answered_at.map(|at| at.0))
+            .bind(ended_at.0)
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(())
+    }
+
+    async fn segments(&mut self, end: &AttemptEnd) -> Result<()> {
+        let numbered: Vec<(usize, &Segment)> = end.segments.iter().enumerate().collect();
+        for some in numbered.chunks(3) {
+            let mut statement = sqlx::query(match some.len() {
+                1 => SEGMENT,
+                2 => SEGMENTS_2,
+                _ => SEGMENTS_3,
+            });
+            for (position, segment) in some {
+                statement = statement
+                    .bind(self.scope.tenant.0)
+                    .bind(end.call.0)
+                    .bind(*position as i64)
+                    .bind(end.leg.0)
+                    .bind(segment.kind.code())
+                    .bind(segment.from.0)
+                    .bind(segment.to.0);
+            }
+            statement.execute(&mut *self.connection).await?;
+        }
+        Ok(())
+    }
+
+    /// The contact waits for a retry at `due_at`, its next one when `counts`, or is finished.
+    async fn release(&mut self, run: i64, contact: i64, due_at: Option<Timestamp>, counts: bool) -> Result<()> {
+        sqlx::query(RELEASE_CONTACT)
+            .bind(self.scope.tenant.0)
+            .bind(run)
+            .bind(contact)
+            .bind(if due_at.is_some() { "waiting" } else { "finished" })
+            .bind(i64::from(counts))
+            .bind(due_at.map(|at| at.0))
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(())
+    }
+
+    /// Why [`INSERT`] wrote no row, for people.
+    async fn why_not(&mut self, new: &NewAttempt) -> Result<String> {
+        let tenant = self.scope.tenant.0;
+        let turn: Option<i64> = sqlx::query_scalar(TURN_ID)
+            .bind(tenant)
+            .bind(new.run.0)
+            .bind(new.contact.0)
+            .bind(i64::from(new.retry))
+            .fetch_optional(&mut *self.connection)
+            .await?;
+        if let Some(id) = turn {
+            let (contact, run, retry) = (new.contact, new.run, new.retry);
+            return Ok(format!("contact {contact} was attempted in run {run} at retry {retry} before: attempt {id}"));
+        }
+        let open: Option<i64> = sqlx::query_scalar(OPEN_ID)
+            .bind(tenant)
+            .bind(new.number_key.0)
+            .fetch_optional(&mut *self.connection)
+            .await?;
+        if let Some(id) = open {
+            return Ok(format!("the number of contact {} is in a call: attempt {id}", new.contact));
+        }
+        let state: Option<String> = sqlx::query_scalar(CONTACT_STATE)
+            .bind(tenant)
+            .bind(new.run.0)
+            .bind(new.contact.0)
+            .fetch_optional(&mut *self.connection)
+            .await?;
+        Ok(match state {
+            None => format!("contact {} does not exist any more", new.contact),
+            Some(state) => format!(
+                "run {} is over, attempt id {} was used, or contact {} is {state} and not at retry {}",
+                new.run, new.attempt, new.contact, new.retry
+            ),
+        })
+    }
+}

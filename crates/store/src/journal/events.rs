@@ -1,0 +1,197 @@
+//! The event log: written in the transaction of the rows it is about.
+
+use crate::error::Result;
+use domain::{AttemptId, RunId, TenantId, Timestamp};
+use serde_json::Value;
+use sqlx::SqliteConnection;
+use std::sync::LazyLock;
+
+/// The entity of an attempt's timeline.
+pub(crate) const ATTEMPT: &str = "attempt";
+/// Version of the events' data.
+const VERSION: i64 = 1;
+/// Events that one statement inserts.
+const MANY: usize = 16;
+/// Columns of an event.
+const COLUMNS: usize = 11;
+/// Digits in a row from which a text may hold a telephone number.
+const NUMBER_DIGITS: usize = 5;
+
+/// One event, numbered when it is written.
+pub(crate) struct Event {
+    tenant: TenantId,
+    pub(crate) entity: &'static str,
+    pub(crate) entity_id: i64,
+    pub(crate) entity_seq: i64,
+    kind: &'static str,
+    at: Timestamp,
+    pbx_at: Option<String>,
+    actor: String,
+    cause: String,
+    data: String,
+}
+
+impl Event {
+    /// An event of an attempt, by the dialler.
+    pub(crate) fn of_attempt(
+        tenant: TenantId,
+        attempt: AttemptId,
+        kind: &'static str,
+        at: Timestamp,
+        data: Value,
+    ) -> Self {
+        Self::new(tenant, (ATTEMPT, attempt.0), kind, at, "", data)
+    }
+
+    /// An event of a run; no actor: the dialler.
+    pub(crate) fn of_run(
+        tenant: TenantId,
+        run: RunId,
+        kind: &'static str,
+        at: Timestamp,
+        actor: &str,
+        data: Value,
+    ) -> Self {
+        Self::new(tenant, ("run", run.0), kind, at, actor, data)
+    }
+
+    /// An event of dialling as a whole.
+    pub(crate) fn of_dialling(tenant: TenantId, kind: &'static str, at: Timestamp, actor: &str, data: Value) -> Self {
+        Self::new(tenant, ("dialling", tenant.0), kind, at, actor, data)
+    }
+
+    fn new(
+        tenant: TenantId,
+        (entity, entity_id): (&'static str, i64),
+        kind: &'static str,
+        at: Timestamp,
+        actor: &str,
+        data: Value,
+    ) -> Self {
+        Self {
+            tenant,
+            entity,
+            entity_id,
+            entity_seq: 0,
+            kind,
+            at,
+            pbx_at: None,
+            actor: actor.to_owned(),
+            cause: String::new(),
+            data: data.to_string(),
+        }
+    }
+
+    pub(crate) fn caused_by(self, cause: &str) -> Self {
+        Self { cause: cause.to_owned(), ..self }
+    }
+
+    pub(crate) fn on_pbx(self, pbx_at: Option<String>) -> Self {
+        Self { pbx_at, ..self }
+    }
+}
+
+macro_rules! insert {
+    ($values:literal) => {
+        concat!(
+            "INSERT INTO event (tenant_id, entity, entity_id, entity_seq, kind, version, at, pbx_at, actor, cause, data) ",
+            "VALUES ",
+            $values
+        )
+    };
+}
+
+statements! {
+    INSERT = insert!("($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)");
+    LAST = "SELECT COALESCE(MAX(entity_seq), 0) FROM event WHERE entity = $1 AND entity_id = $2 AND tenant_id = $3";
+}
+
+/// [`INSERT`] for [`MANY`] rows. Made once: a statement per row count would not stay prepared.
+static INSERT_MANY: LazyLock<&'static str> = LazyLock::new(|| {
+    let rows: Vec<String> = (0..MANY)
+        .map(|row| {
+            let row: Vec<String> = (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column)).collect();
+            format!("({})", row.join(", "))
+        })
+        .collect();
+    Box::leak(format!("{}{}", insert!(""), rows.join(", ")).into_boxed_str())
+});
+
+/// Events that wait for the end of their transaction.
+#[derive(Default)]
+pub(crate) struct Events(Vec<Event>);
+
+impl Events {
+    pub(crate) fn push(&mut self, event: Event) {
+        self.0.push(event);
+    }
+
+    /// Numbers and writes a single event.
+    pub(crate) async fn one(mut event: Event, connection: &mut SqliteConnection) -> Result<()> {
+        event.entity_seq = last(&event, connection).await? + 1;
+        Self(vec![event]).write(connection).await
+    }
+
+    pub(crate) async fn write(self, connection: &mut SqliteConnection) -> Result<()> {
+        let mut events = self.0.into_iter().peekable();
+        while events.peek().is_some() {
+            let many = events.len() >= MANY;
+            let mut statement = sqlx::query(if many { *INSERT_MANY } else { INSERT });
+            for event in events.by_ref().take(if many { MANY } else { 1 }) {
+                statement = statement
+                    .bind(event.tenant.0)
+                    .bind(event.entity)
+                    .bind(event.entity_id)
+                    .bind(event.entity_seq)
+                    .bind(event.kind)
+                    .bind(VERSION)
+                    .bind(event.at.0)
+                    .bind(event.pbx_at)
+                    .bind(event.actor)
+                    .bind(event.cause)
+                    .bind(event.data);
+            }
+            statement.execute(&mut *connection).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The number of the entity's last event; 0 when it has none.
+pub(crate) async fn last(event: &Event, connection: &mut SqliteConnection) -> Result<i64> {
+    Ok(sqlx::query_scalar(LAST)
+        .bind(event.entity)
+        .bind(event.entity_id)
+        .bind(event.tenant.0)
+        .fetch_one(connection)
+        .await?)
+}
+
+/// A PBX's or a program's words without anything that could be a telephone number.
+pub(crate) fn masked(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut digits = String::new();
+    for c in text.chars().chain(['\0']) {
+        if c.is_ascii_digit() {
+            digits.push(c);
+            continue;
+        }
+        out.push_str(if digits.len() < NUMBER_DIGITS { &digits } else { "(digits)" });
+        digits.clear();
+        out.push(c);
+    }
+    out.pop();
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_that_could_be_a_number_are_masked() {
+        assert_eq!(masked("500: PJSIP/0669826982@out refused"), "500: PJSIP/(digits)@out refused");
+        assert_eq!(masked("queue full after 1234 ms 12345"), "queue full after 1234 ms (digits)");
+        assert_eq!(masked(""), "");
+    }
+}

@@ -1,0 +1,306 @@
+//! The journal: the only way in which the dialler writes. Many writes, one transaction, one wait for the disk.
+
+mod attempt;
+pub(crate) mod events;
+mod load;
+mod notes;
+
+use crate::db::Store;
+use crate::error::{Error, Result};
+use crate::installation::Epoch;
+use crate::runs::RunTotals;
+use crate::scope::Scope;
+use domain::journal::{AttemptEnd, NewAttempt, Note, RunChange, Withdrawal};
+use domain::{AttemptId, Contact, ContactId, Invalid, ListId, MAX_CONFIG_ID, RunId, RunState, Timestamp};
+use events::{Event, Events, masked};
+use notes::Mark;
+use serde_json::json;
+use sqlx::SqliteConnection;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Writes of one batch, at most.
+pub const MAX_BATCH: usize = 20_000;
+/// Ids of one block, at most.
+pub const MAX_IDS: u32 = 100_000;
+/// Contacts that one load reads of each kind, at most.
+pub const MAX_LOAD: u32 = 10_000;
+
+/// Attempts whose event counters are remembered, at most; beyond it they are read from the database again.
+const MAX_SEQUENCES: usize = 200_000;
+
+/// One write of a batch.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// An attempt, before anything is sent. Refused: see [`Written::Refused`].
+    Attempt(NewAttempt),
+    /// Something that happened to an open attempt.
+    Note {
+        /// What.
+        note: Note,
+        /// When, in the PBX's words.
+        pbx_at: Option<String>,
+    },
+    /// The end of an attempt. Refused when it is not open.
+    Close {
+        /// The outcome.
+        end: AttemptEnd,
+        /// When, in the PBX's words.
+        pbx_at: Option<String>,
+    },
+    /// An attempt that was provably never sent: the contact goes back to where it was. Refused when it is not open.
+    /// A fresh contact is fresh again, but behind the cursor of a later load: the caller keeps it.
+    Withdraw(Withdrawal),
+    /// A run's new state. Refused when the run is over.
+    Run(RunChange),
+    /// A block of ids.
+    Ids {
+        /// Of what.
+        kind: IdKind,
+        /// How many, `1..=100000`.
+        count: u32,
+    },
+    /// Contacts for the hopper; sees every write before it in the batch.
+    Load(LoadContacts),
+}
+
+/// What ids are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IdKind {
+    /// Attempts; below 2^31.
+    Attempt,
+    /// Calls.
+    Call,
+    /// Legs.
+    Leg,
+}
+
+impl IdKind {
+    pub(crate) const ALL: [Self; 3] = [Self::Attempt, Self::Call, Self::Leg];
+
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::Attempt => "attempt",
+            Self::Call => "call",
+            Self::Leg => "leg",
+        }
+    }
+}
+
+/// Which contacts to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadContacts {
+    /// For which run.
+    pub run: RunId,
+    /// The list to go on with, and the last contact that was read of it; `None`: no fresh ones.
+    pub list: Option<(ListId, ContactId)>,
+    /// Fresh contacts, at most; never more than 10000.
+    pub fresh_limit: u32,
+    /// Retries, at most; never more than 10000. Those read before and not yet attempted come again.
+    pub retry_limit: u32,
+    /// Retries due then or before.
+    pub due_before: Timestamp,
+}
+
+/// A retry that is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetryEntry {
+    /// Whom to try again.
+    pub contact: Arc<Contact>,
+    /// The 0-based retry counter of the attempt to come.
+    pub retry: u32,
+    /// Since when it is due.
+    pub due_at: Timestamp,
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// It is on the disk.
+    Done,
+    /// It was not written and the rest of the batch was; why, for people. An attempt is refused when its number is in
+    /// another open attempt, when this turn of the contact was taken before, or when contact or run are gone.
+    Refused(String),
+    /// The ids `from..to`.
+    Ids {
+        /// The first.
+        from: i64,
+        /// Behind the last.
+        to: i64,
+    },
+    /// Contacts.
+    Loaded {
+        /// Contacts without any attempt in this run, in id order.
+        fresh: Vec<Arc<Contact>>,
+        /// The list has no more of them now.
+        list_exhausted: bool,
+        /// Retries that are due, earliest first.
+        retries: Vec<RetryEntry>,
+        /// When the first retry that was not returned is due.
+        next_due: Option<Timestamp>,
+    },
+}
+
+statements! {
+    NEXT_IDS = "UPDATE id_block SET next = next + $3 WHERE tenant_id = $1 AND kind = $2 RETURNING next";
+    RUN_STATE = "UPDATE run SET state = $3, why = $4, ended_at = $5 \
+        WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL";
+    RUN_LAST_CONTACTS = "UPDATE run_list SET last_id = COALESCE((SELECT MAX(c.id) FROM contact c \
+        WHERE c.list_id = run_list.list_id), 0) WHERE tenant_id = $1 AND run_id = $2";
+    RUN_TOTALS = "UPDATE run SET placed = placed + $3, terminated = terminated + $4, \
+        open_retries = open_retries + $5, connected = connected + $6 WHERE tenant_id = $1 AND id = $2";
+}
+
+/// The number of the last event of each open attempt.
+pub(crate) type Sequences = HashMap<(&'static str, i64), i64>;
+
+impl Store {
+    /// Applies the batch in order in one transaction: when this returns, all of it is on the disk; when it fails, none.
+    /// The results are in the same order.
+    pub async fn commit(&self, scope: &Scope, batch: Vec<Write>) -> Result<Vec<Written>> {
+        if batch.len() > MAX_BATCH {
+            return Err(Invalid::new("batch", format!("{} writes: at most {MAX_BATCH}", batch.len())).into());
+        }
+        let mut sequences = self.sequences().lock().await;
+        let mut transaction = self.begin().await?;
+        let mut journal = Journal {
+            scope,
+            epoch: Epoch { installation: self.installation().name.clone(), epoch: self.epoch() },
+            // A transaction that fails or is abandoned leaves the shared counters empty: they are read again.
+            sequences: std::mem::take(&mut *sequences),
+            events: Events::default(),
+            totals: BTreeMap::new(),
+            marks: BTreeMap::new(),
+            connection: &mut transaction,
+        };
+        let mut written = Vec::with_capacity(batch.len());
+        for write in batch {
+            written.push(journal.apply(write).await?);
+        }
+        let counted = journal.finish().await?;
+        transaction.commit().await?;
+        *sequences = counted;
+        Ok(written)
+    }
+}
+
+/// One batch on its way to the disk.
+struct Journal<'a> {
+    scope: &'a Scope,
+    epoch: Epoch,
+    sequences: Sequences,
+    events: Events,
+    /// What the batch changes in each run's figures.
+    totals: BTreeMap<RunId, RunTotals>,
+    /// States of open attempts, written once per batch.
+    marks: BTreeMap<AttemptId, Mark>,
+    connection: &'a mut SqliteConnection,
+}
+
+impl Journal<'_> {
+    async fn apply(&mut self, write: Write) -> Result<Written> {
+        match write {
+            Write::Attempt(attempt) => self.attempt(attempt).await,
+            Write::Note { note, pbx_at } => self.note(note, pbx_at).await,
+            Write::Close { end, pbx_at } => self.close(end, pbx_at).await,
+            Write::Withdraw(withdrawal) => self.withdraw(withdrawal).await,
+            Write::Run(change) => self.run(change).await,
+            Write::Ids { kind, count } => self.ids(kind, count).await,
+            Write::Load(load) => self.load(&load).await,
+        }
+    }
+
+    async fn ids(&mut self, kind: IdKind, count: u32) -> Result<Written> {
+        if !(1..=MAX_IDS).contains(&count) {
+            return Err(Invalid::new("ids", format!("{count} is outside 1..={MAX_IDS}")).into());
+        }
+        let to: i64 = sqlx::query_scalar(NEXT_IDS)
+            .bind(self.scope.tenant.0)
+            .bind(kind.code())
+            .bind(i64::from(count))
+            .fetch_one(&mut *self.connection)
+            .await?;
+        if kind == IdKind::Attempt && to > MAX_CONFIG_ID {
+            let why = format!("are used up: {MAX_CONFIG_ID} were handed out");
+            return Err(Error::Conflict { what: "attempt ids".into(), why });
+        }
+        Ok(Written::Ids { from: to - i64::from(count), to })
+    }
+
+    async fn run(&mut self, change: RunChange) -> Result<Written> {
+        let done = sqlx::query(RUN_STATE)
+            .bind(self.scope.tenant.0)
+            .bind(change.run.0)
+            .bind(change.state.code())
+            .bind(masked(&change.why))
+            .bind(change.state.is_final().then_some(change.at.0))
+            .execute(&mut *self.connection)
+            .await?;
+        if done.rows_affected() == 0 {
+            return Ok(Written::Refused(format!("run {} is over or does not exist", change.run)));
+        }
+        if change.state == RunState::Completed {
+            sqlx::query(RUN_LAST_CONTACTS)
+                .bind(self.scope.tenant.0)
+                .bind(change.run.0)
+                .execute(&mut *self.connection)
+                .await?;
+        }
+        let kind = match change.state {
+            RunState::Completed => "run.completed",
+            RunState::Removed => "run.removed",
+            _ => "run.state_changed",
+        };
+        let data = json!({ "state": change.state, "why": masked(&change.why) });
+        self.event(Event::of_run(self.scope.tenant, change.run, kind, change.at, "", data)).await?;
+        Ok(Written::Done)
+    }
+
+    /// Gives the event its number and queues it.
+    async fn event(&mut self, mut event: Event) -> Result<()> {
+        let key = (event.entity, event.entity_id);
+        let last = match self.sequences.get(&key) {
+            Some(last) => *last,
+            None => events::last(&event, self.connection).await?,
+        };
+        event.entity_seq = last + 1;
+        self.sequences.insert(key, last + 1);
+        self.events.push(event);
+        Ok(())
+    }
+
+    /// Writes what was gathered, and returns the counters that stay valid.
+    async fn finish(mut self) -> Result<Sequences> {
+        for (attempt, mark) in std::mem::take(&mut self.marks) {
+            self.write_mark(attempt, mark).await?;
+        }
+        for (run, totals) in &self.totals {
+            sqlx::query(RUN_TOTALS)
+                .bind(self.scope.tenant.0)
+                .bind(run.0)
+                .bind(totals.placed)
+                .bind(totals.terminated)
+                .bind(totals.open_retries)
+                .bind(totals.connected)
+                .execute(&mut *self.connection)
+                .await?;
+        }
+        self.events.write(self.connection).await?;
+        // Other entities' events are written elsewhere too: their counters are read anew.
+        self.sequences.retain(|(entity, _), _| *entity == events::ATTEMPT);
+        if self.sequences.len() > MAX_SEQUENCES {
+            self.sequences.clear(); // late events of attempts that are over add up
+        }
+        Ok(self.sequences)
+    }
+}
+
+#[cfg(test)]
+mod kill_tests;
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+pub(crate) fn statements() -> [&'static [(&'static str, &'static str)]; 5] {
+    [STATEMENTS, attempt::STATEMENTS, events::STATEMENTS, load::STATEMENTS, notes::STATEMENTS]
+}

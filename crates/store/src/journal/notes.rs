@@ -1,0 +1,77 @@
+//! What happens to an attempt while it is open.
+
+use super::events::{Event, masked};
+use super::{Journal, Written};
+use crate::error::Result;
+use domain::journal::{Fact, Note};
+use domain::{AttemptId, CallState, Timestamp};
+use serde_json::json;
+
+/// The columns of an open attempt that a batch changes.
+#[derive(Debug, Default)]
+pub(super) struct Mark {
+    pub(super) state: Option<CallState>,
+    pub(super) requested_at: Option<Timestamp>,
+    pub(super) connected_at: Option<Timestamp>,
+    pub(super) ext_state: Option<String>,
+}
+
+statements! {
+    // A late note does not bring a connected attempt back to dialling.
+    MARK = "UPDATE attempt SET state = CASE WHEN $3 IS NULL OR state = 'CONNECTED' THEN state ELSE $3 END, \
+        requested_at = COALESCE(requested_at, $4), connected_at = COALESCE(connected_at, $5), \
+        ext_state = COALESCE($6, ext_state) WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL";
+}
+
+impl Journal<'_> {
+    pub(super) async fn note(&mut self, note: Note, pbx_at: Option<String>) -> Result<Written> {
+        let mut data = json!({ "leg": note.leg });
+        match &note.fact {
+            Fact::Refused { status, message } => {
+                data["status"] = json!(status);
+                data["message"] = json!(masked(message));
+            }
+            Fact::Uncertain { why } => data["why"] = json!(masked(why)),
+            Fact::HangUpRequested { by } => data["by"] = json!(by),
+            Fact::StatusSet { status } => data["status"] = json!(status),
+            Fact::Requested | Fact::Created | Fact::Progress | Fact::Ringing | Fact::Answered | Fact::Adopted => {}
+        }
+        let event = Event::of_attempt(self.scope.tenant, note.attempt, note.fact.kind(), note.at, data);
+        self.event(event.on_pbx(pbx_at)).await?;
+        self.mark(note);
+        Ok(Written::Done)
+    }
+
+    fn mark(&mut self, note: Note) {
+        let state = match note.fact {
+            Fact::Requested => CallState::Requested,
+            Fact::Created => CallState::Dialling,
+            Fact::Answered => CallState::Connected,
+            Fact::StatusSet { status } => {
+                self.marks.entry(note.attempt).or_default().ext_state = Some(status);
+                return;
+            }
+            _ => return,
+        };
+        let mark = self.marks.entry(note.attempt).or_default();
+        mark.state = mark.state.max(Some(state));
+        match state {
+            CallState::Requested => mark.requested_at = mark.requested_at.or(Some(note.at)),
+            CallState::Connected => mark.connected_at = mark.connected_at.or(Some(note.at)),
+            _ => {}
+        }
+    }
+
+    pub(super) async fn write_mark(&mut self, attempt: AttemptId, mark: Mark) -> Result<()> {
+        sqlx::query(MARK)
+            .bind(self.scope.tenant.0)
+            .bind(attempt.0)
+            .bind(mark.state.map(CallState::code))
+            .bind(mark.requested_at.map(|at| at.0))
+            .bind(mark.connected_at.map(|at| at.0))
+            .bind(mark.ext_state)
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(())
+    }
+}

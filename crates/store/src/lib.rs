@@ -1,0 +1,42 @@
+//! The only crate that speaks SQL: configuration, contacts, runs, and the journal that every call is written to first.
+//!
+//! One SQLite file, one writer connection, one process. Everything that a call of [`Store`] acknowledged survives a
+//! kill of the process and a loss of power. Every function takes a [`Scope`] and sees only its tenant's rows.
+
+#[macro_use]
+mod sql;
+
+pub mod attempts;
+pub mod campaigns;
+pub mod contacts;
+pub mod db;
+pub mod end_points;
+pub mod error;
+pub mod import;
+pub mod installation;
+pub mod journal;
+pub mod lists;
+pub mod pbxs;
+pub mod reports;
+pub mod runs;
+pub mod scope;
+mod secret;
+pub mod timeline;
+pub mod tokens;
+pub mod trunks;
+
+#[cfg(test)]
+mod testing;
+
+pub use attempts::{AttemptFilter, AttemptRecord};
+pub use contacts::{Added, NewContact};
+pub use db::{Settings, Store};
+pub use error::{Error, Result};
+pub use installation::{Epoch, Hold};
+pub use journal::{IdKind, LoadContacts, RetryEntry, Write, Written};
+pub use lists::ListRecord;
+pub use reports::Report;
+pub use runs::{RunFilter, RunList, RunRecord, RunRestore, RunTotals};
+pub use scope::{Campaigns, Scope};
+pub use timeline::EventRecord;
+pub use tokens::{TokenRecord, TokenScope};

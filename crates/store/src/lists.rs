@@ -1,0 +1,182 @@
+//! Lists of contacts.
+
+use crate::db::Store;
+use crate::error::{Error, Result};
+use crate::scope::Scope;
+use crate::sql::{Columns, now};
+use domain::{Invalid, ListId, Timestamp};
+use serde::Serialize;
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+
+/// Longest name of a list or token, in characters.
+const MAX_NAME_CHARS: usize = 200;
+
+/// A list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ListRecord {
+    /// Its id.
+    pub id: ListId,
+    /// Unique, 1..=200 characters.
+    pub name: String,
+    /// Not shown unless asked for.
+    pub hidden: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// How many contacts it has now.
+    pub contacts: i64,
+}
+
+statements! {
+    CREATE = "INSERT INTO list (tenant_id, name, hidden, created_at) VALUES ($1, $2, 0, $3) RETURNING id";
+    UPDATE = "UPDATE list SET name = $3, hidden = $4 WHERE tenant_id = $1 AND id = $2";
+    GET = "SELECT id, name, hidden, created_at, contacts FROM list WHERE tenant_id = $1 AND id = $2";
+    ALL = "SELECT id, name, hidden, created_at, contacts FROM list WHERE tenant_id = $1 ORDER BY id";
+    USED_BY = "SELECT 'campaign ' || c.name FROM campaign_list l JOIN campaign c ON c.id = l.campaign_id \
+        WHERE l.tenant_id = $1 AND l.list_id = $2 \
+        UNION ALL SELECT 'a running import' FROM import_job WHERE tenant_id = $1 AND list_id = $2 AND state = 'running' \
+        UNION ALL SELECT 'the history of run ' || run_id || ': hide it instead' FROM run_list \
+        WHERE tenant_id = $1 AND list_id = $2 LIMIT 1";
+    DELETE_CONTACTS = "DELETE FROM contact WHERE tenant_id = $1 AND list_id = $2";
+    DELETE_IMPORTS = "DELETE FROM import_job WHERE tenant_id = $1 AND list_id = $2";
+    DELETE = "DELETE FROM list WHERE tenant_id = $1 AND id = $2";
+    COUNT = "UPDATE list SET contacts = contacts + $3 WHERE tenant_id = $1 AND id = $2";
+}
+
+impl Store {
+    /// Makes an empty list.
+    pub async fn create_list(&self, scope: &Scope, name: &str) -> Result<ListRecord> {
+        check_name(name)?;
+        let created_at = now();
+        let mut transaction = self.begin().await?;
+        let id = sqlx::query_scalar(CREATE)
+            .bind(scope.tenant.0)
+            .bind(name)
+            .bind(created_at.0)
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(Error::naming("list", name))?;
+        transaction.commit().await?;
+        Ok(ListRecord { id: ListId(id), name: name.to_owned(), hidden: false, created_at, contacts: 0 })
+    }
+
+    /// Renames, hides or shows a list.
+    pub async fn update_list(&self, scope: &Scope, id: ListId, name: &str, hidden: bool) -> Result<ListRecord> {
+        check_name(name)?;
+        let mut transaction = self.begin().await?;
+        sqlx::query(UPDATE)
+            .bind(scope.tenant.0)
+            .bind(id.0)
+            .bind(name)
+            .bind(hidden)
+            .execute(&mut *transaction)
+            .await
+            .map_err(Error::naming("list", name))?;
+        let row = sqlx::query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
+        let list = read(&row.ok_or_else(|| Error::not_found("list", id))?)?;
+        transaction.commit().await?;
+        Ok(list)
+    }
+
+    /// One list.
+    pub async fn list(&self, scope: &Scope, id: ListId) -> Result<ListRecord> {
+        let row = sqlx::query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
+        read(&row.ok_or_else(|| Error::not_found("list", id))?)
+    }
+
+    /// Every list, hidden ones too, by id.
+    pub async fn lists(&self, scope: &Scope) -> Result<Vec<ListRecord>> {
+        let rows = sqlx::query(ALL).bind(scope.tenant.0).fetch_all(self.readers()).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Deletes a list with its contacts and imports, if no campaign names it and it was never part of a run.
+    pub async fn delete_list(&self, scope: &Scope, id: ListId) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        let user =
+            sqlx::query_scalar(USED_BY).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
+        if let Some(by) = user {
+            return Err(Error::InUse { what: "list", id: id.to_string(), by });
+        }
+        for statement in [DELETE_CONTACTS, DELETE_IMPORTS] {
+            sqlx::query(statement).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
+        }
+        let done = sqlx::query(DELETE).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
+        if done.rows_affected() == 0 {
+            return Err(Error::not_found("list", id));
+        }
+        Ok(transaction.commit().await?)
+    }
+}
+
+/// Counts contacts in or out (`change` may be negative), in the transaction that adds or removes them.
+/// An unknown list is an error.
+pub(crate) async fn count_contacts(
+    scope: &Scope,
+    id: ListId,
+    change: i64,
+    connection: &mut SqliteConnection,
+) -> Result<()> {
+    let done = sqlx::query(COUNT).bind(scope.tenant.0).bind(id.0).bind(change).execute(connection).await?;
+    if done.rows_affected() == 0 {
+        return Err(Error::not_found("list", id));
+    }
+    Ok(())
+}
+
+/// Refuses an empty, over-long or control-character name.
+pub(crate) fn check_name(name: &str) -> Result<()> {
+    if name.trim().is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
+        let problem = format!("must be 1 to {MAX_NAME_CHARS} characters without control characters");
+        return Err(Invalid::new("name", problem).into());
+    }
+    Ok(())
+}
+
+fn read(row: &SqliteRow) -> Result<ListRecord> {
+    Ok(ListRecord {
+        id: ListId(row.int("id")?),
+        name: row.text("name")?,
+        hidden: row.flag("hidden")?,
+        created_at: row.at("created_at")?,
+        contacts: row.int("contacts")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Home, World, contacts};
+
+    #[tokio::test]
+    async fn a_list_is_renamed_hidden_and_deleted_with_its_contacts() {
+        let home = Home::new();
+        let store = home.open().await;
+        let scope = Scope::installation();
+        let list = store.create_list(&scope, "spring").await.unwrap();
+        store.add_contacts(&scope, list.id, contacts(3), false).await.unwrap();
+        let changed = store.update_list(&scope, list.id, "summer", true).await.unwrap();
+        assert_eq!((changed.name.as_str(), changed.hidden, changed.contacts), ("summer", true, 3));
+        assert_eq!(store.lists(&scope).await.unwrap(), [changed]);
+        assert_eq!(store.create_list(&scope, "summer").await.unwrap_err().code(), "name_taken");
+        assert_eq!(store.create_list(&scope, "  ").await.unwrap_err().field(), Some("name"));
+        store.delete_list(&scope, list.id).await.unwrap();
+        assert_eq!(store.list(&scope, list.id).await.unwrap_err().code(), "not_found");
+        assert!(store.contacts(&scope, list.id, domain::ContactId(0), 10).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_list_with_history_is_kept() {
+        let home = Home::new();
+        let store = home.open().await;
+        let world = World::make(&store).await;
+        let scope = Scope::installation();
+        let error = store.delete_list(&scope, world.list.id).await.unwrap_err();
+        assert_eq!(error.to_string(), "list 1 is in use by campaign spring");
+        store.start_run(&scope, world.campaign.id, "ana", Timestamp(1)).await.unwrap();
+        let free = domain::Campaign { lists: vec![], idle_on_termination: true, ..world.campaign.clone() };
+        store.update_campaign(&scope, &free).await.unwrap();
+        let error = store.delete_list(&scope, world.list.id).await.unwrap_err();
+        assert_eq!(error.to_string(), "list 1 is in use by the history of run 1: hide it instead");
+    }
+}

@@ -1,0 +1,217 @@
+//! PBXs, and their passwords.
+
+use crate::db::Store;
+use crate::error::{Error, Result};
+use crate::scope::Scope;
+use crate::sql::Columns;
+use domain::{Invalid, Pbx, PbxId};
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+
+/// Longest password, in bytes.
+const MAX_PASSWORD_BYTES: usize = 200;
+
+statements! {
+    CREATE = "INSERT INTO pbx (tenant_id, name, host, port, username, password, application, originates_per_second) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id";
+    SET_PASSWORD = "UPDATE pbx SET password = $3 WHERE tenant_id = $1 AND id = $2";
+    UPDATE = "UPDATE pbx SET name = $3, host = $4, port = $5, username = $6, application = $7, \
+        originates_per_second = $8 WHERE tenant_id = $1 AND id = $2";
+    GET = "SELECT id, name, host, port, username, application, originates_per_second FROM pbx \
+        WHERE tenant_id = $1 AND id = $2";
+    ALL = "SELECT id, name, host, port, username, application, originates_per_second FROM pbx \
+        WHERE tenant_id = $1 ORDER BY id";
+    PASSWORD = "SELECT password FROM pbx WHERE tenant_id = $1 AND id = $2";
+    EXISTS = "SELECT COUNT(*) FROM pbx WHERE tenant_id = $1 AND id = $2";
+    USED_BY = "SELECT 'trunk ' || name FROM trunk WHERE tenant_id = $1 AND pbx_id = $2 \
+        UNION ALL SELECT 'end point ' || name FROM end_point WHERE tenant_id = $1 AND pbx_id = $2 LIMIT 1";
+    DELETE = "DELETE FROM pbx WHERE tenant_id = $1 AND id = $2";
+}
+
+impl Store {
+    /// Saves a new PBX; its `id` is ignored and given anew. The password is sealed and never shown again.
+    pub async fn create_pbx(&self, scope: &Scope, pbx: &Pbx, password: &str) -> Result<Pbx> {
+        pbx.check()?;
+        check_password(password)?;
+        let mut transaction = self.begin().await?;
+        let id = sqlx::query_scalar(CREATE)
+            .bind(scope.tenant.0)
+            .bind(&pbx.name)
+            .bind(&pbx.host)
+            .bind(i64::from(pbx.port))
+            .bind(&pbx.username)
+            .bind(Vec::<u8>::new())
+            .bind(&pbx.application)
+            .bind(i64::from(pbx.originates_per_second))
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(Error::naming("pbx", &pbx.name))?;
+        self.seal_password(scope, PbxId(id), password, &mut transaction).await?;
+        transaction.commit().await?;
+        Ok(Pbx { id: PbxId(id), ..pbx.clone() })
+    }
+
+    /// Replaces all of a PBX; the password only when one is given.
+    pub async fn update_pbx(&self, scope: &Scope, pbx: &Pbx, password: Option<&str>) -> Result<Pbx> {
+        pbx.check()?;
+        password.map_or(Ok(()), check_password)?;
+        let mut transaction = self.begin().await?;
+        let done = sqlx::query(UPDATE)
+            .bind(scope.tenant.0)
+            .bind(pbx.id.0)
+            .bind(&pbx.name)
+            .bind(&pbx.host)
+            .bind(i64::from(pbx.port))
+            .bind(&pbx.username)
+            .bind(&pbx.application)
+            .bind(i64::from(pbx.originates_per_second))
+            .execute(&mut *transaction)
+            .await
+            .map_err(Error::naming("pbx", &pbx.name))?;
+        if done.rows_affected() == 0 {
+            return Err(Error::not_found("pbx", pbx.id));
+        }
+        if let Some(password) = password {
+            self.seal_password(scope, pbx.id, password, &mut transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(pbx.clone())
+    }
+
+    /// One PBX.
+    pub async fn pbx(&self, scope: &Scope, id: PbxId) -> Result<Pbx> {
+        let row = sqlx::query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
+        read(&row.ok_or_else(|| Error::not_found("pbx", id))?)
+    }
+
+    /// Every PBX, by id.
+    pub async fn pbxs(&self, scope: &Scope) -> Result<Vec<Pbx>> {
+        let rows = sqlx::query(ALL).bind(scope.tenant.0).fetch_all(self.readers()).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// The password, for the link to the PBX only.
+    pub async fn pbx_password(&self, scope: &Scope, id: PbxId) -> Result<String> {
+        let row = sqlx::query(PASSWORD).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
+        let sealed = row.ok_or_else(|| Error::not_found("pbx", id))?.bytes("password")?;
+        let plain = self.cipher().open(&purpose(scope, id), &sealed);
+        plain.and_then(|plain| String::from_utf8(plain).ok()).ok_or_else(|| Error::Key {
+            path: self.key_file().to_owned(),
+            why: format!("does not open the password of pbx {id}: set it again"),
+        })
+    }
+
+    /// Deletes a PBX that no trunk and no end point names.
+    pub async fn delete_pbx(&self, scope: &Scope, id: PbxId) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        let user =
+            sqlx::query_scalar(USED_BY).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
+        if let Some(by) = user {
+            return Err(Error::InUse { what: "pbx", id: id.to_string(), by });
+        }
+        let done = sqlx::query(DELETE).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
+        if done.rows_affected() == 0 {
+            return Err(Error::not_found("pbx", id));
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    async fn seal_password(
+        &self,
+        scope: &Scope,
+        id: PbxId,
+        password: &str,
+        connection: &mut SqliteConnection,
+    ) -> Result<()> {
+        let sealed = self.cipher().seal(&purpose(scope, id), password.as_bytes());
+        sqlx::query(SET_PASSWORD).bind(scope.tenant.0).bind(id.0).bind(sealed).execute(connection).await?;
+        Ok(())
+    }
+}
+
+/// Refuses a PBX that does not exist, under the name that the API gives the field.
+pub(crate) async fn check_exists(scope: &Scope, id: PbxId, connection: &mut SqliteConnection) -> Result<()> {
+    let count: i64 = sqlx::query_scalar(EXISTS).bind(scope.tenant.0).bind(id.0).fetch_one(connection).await?;
+    if count == 0 {
+        return Err(Invalid::new("pbx", format!("pbx {id} does not exist")).into());
+    }
+    Ok(())
+}
+
+fn purpose(scope: &Scope, id: PbxId) -> String {
+    format!("pbx.password of tenant {} pbx {id}", scope.tenant)
+}
+
+fn check_password(password: &str) -> Result<()> {
+    if password.is_empty() || password.len() > MAX_PASSWORD_BYTES || password.chars().any(char::is_control) {
+        let problem = format!("must be 1 to {MAX_PASSWORD_BYTES} bytes without control characters");
+        return Err(Invalid::new("password", problem).into());
+    }
+    Ok(())
+}
+
+fn read(row: &SqliteRow) -> Result<Pbx> {
+    Ok(Pbx {
+        id: PbxId(row.int("id")?),
+        name: row.text("name")?,
+        host: row.text("host")?,
+        port: row.number("port")?,
+        username: row.text("username")?,
+        application: row.text("application")?,
+        originates_per_second: row.number("originates_per_second")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Home, pbx, trunk};
+
+    #[tokio::test]
+    async fn a_pbx_survives_a_restart_with_its_password() {
+        let home = Home::new();
+        let scope = Scope::installation();
+        let saved = home.open().await.create_pbx(&scope, &pbx("office"), "s3cret päss").await.unwrap();
+        let store = home.open().await;
+        assert_eq!(store.pbx(&scope, saved.id).await.unwrap(), saved);
+        assert_eq!(store.pbx_password(&scope, saved.id).await.unwrap(), "s3cret päss");
+        let moved = Pbx { host: "10.0.0.9".into(), ..saved };
+        store.update_pbx(&scope, &moved, None).await.unwrap();
+        assert_eq!(store.pbxs(&scope).await.unwrap(), std::slice::from_ref(&moved));
+        assert_eq!(store.pbx_password(&scope, moved.id).await.unwrap(), "s3cret päss");
+        store.update_pbx(&scope, &moved, Some("new")).await.unwrap();
+        assert_eq!(store.pbx_password(&scope, moved.id).await.unwrap(), "new");
+        drop(store);
+        let everything = std::fs::read(&home.settings.path).unwrap();
+        assert!(!everything.windows(6).any(|bytes| bytes == b"s3cret"), "the password is in the file in the clear");
+    }
+
+    #[tokio::test]
+    async fn names_are_unique_and_what_is_used_is_not_deleted() {
+        let home = Home::new();
+        let scope = Scope::installation();
+        let store = home.open().await;
+        let first = store.create_pbx(&scope, &pbx("office"), "x").await.unwrap();
+        let error = store.create_pbx(&scope, &pbx("office"), "x").await.unwrap_err();
+        assert_eq!((error.code(), error.to_string().as_str()), ("name_taken", "pbx \"office\" exists already"));
+        store.create_trunk(&scope, &trunk("out", first.id)).await.unwrap();
+        let error = store.delete_pbx(&scope, first.id).await.unwrap_err();
+        assert_eq!(error.to_string(), "pbx 1 is in use by trunk out");
+        assert_eq!(store.delete_pbx(&scope, PbxId(9)).await.unwrap_err().code(), "not_found");
+        let second = store.create_pbx(&scope, &pbx("spare"), "x").await.unwrap();
+        store.delete_pbx(&scope, second.id).await.unwrap();
+        let third = store.create_pbx(&scope, &pbx("spare"), "x").await.unwrap();
+        assert!(third.id > second.id, "an id never returns");
+    }
+
+    #[tokio::test]
+    async fn another_tenant_sees_nothing() {
+        let home = Home::new();
+        let store = home.open().await;
+        let saved = store.create_pbx(&Scope::installation(), &pbx("office"), "x").await.unwrap();
+        let other = Scope { tenant: domain::TenantId(2), ..Scope::installation() };
+        assert!(store.pbxs(&other).await.unwrap().is_empty());
+        assert_eq!(store.pbx_password(&other, saved.id).await.unwrap_err().code(), "not_found");
+        assert_eq!(store.delete_pbx(&other, saved.id).await.unwrap_err().code(), "not_found");
+    }
+}

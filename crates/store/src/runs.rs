@@ -1,0 +1,373 @@
+//! Runs: each execution of a campaign.
+
+use crate::campaigns::{check_allowed, read_campaign};
+use crate::db::Store;
+use crate::error::{Error, Result};
+use crate::journal::events::{Event, Events};
+use crate::scope::Scope;
+use crate::sql::{Columns, decode, json_of, now};
+use domain::{Campaign, CampaignId, ContactId, Invalid, ListId, RunId, RunState, Timestamp};
+use serde::Serialize;
+use serde_json::json;
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+
+/// Runs of one page, at most.
+pub const MAX_PAGE: u32 = 1_000;
+
+/// A run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunRecord {
+    /// Its id.
+    pub id: RunId,
+    /// The campaign it executes.
+    pub campaign: CampaignId,
+    /// The campaign's name now.
+    pub campaign_name: String,
+    /// Its state.
+    pub state: RunState,
+    /// Why it is in that state, for people.
+    pub why: String,
+    /// Who started it.
+    pub actor: String,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// When it was completed or removed.
+    pub ended_at: Option<Timestamp>,
+    /// Its figures, as of the last commit.
+    pub totals: RunTotals,
+}
+
+/// Figures of a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct RunTotals {
+    /// Attempts made; withdrawn ones do not count.
+    pub placed: i64,
+    /// Contacts that are finished: no retry pending.
+    pub terminated: i64,
+    /// Contacts that wait for a retry.
+    pub open_retries: i64,
+    /// Attempts that were answered.
+    pub connected: i64,
+}
+
+/// Which runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Of this campaign.
+    pub campaign: Option<CampaignId>,
+    /// `true`: not over; `false`: over.
+    pub open: Option<bool>,
+    /// Started then or later.
+    pub from: Option<Timestamp>,
+    /// Started before.
+    pub to: Option<Timestamp>,
+    /// With a smaller id: the cursor.
+    pub before: Option<RunId>,
+    /// At most; 0 or more than 1000 means 1000.
+    pub limit: u32,
+}
+
+/// A list of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunList {
+    /// Which.
+    pub list: ListId,
+    /// Its name.
+    pub name: String,
+    /// Every contact up to this one has been attempted in this run: where reading goes on. 0: none.
+    pub after: ContactId,
+}
+
+/// All that is needed to go on with a run after a restart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunRestore {
+    /// The run.
+    pub record: RunRecord,
+    /// Its lists in dialling order.
+    pub lists: Vec<RunList>,
+    /// The campaign as it was when the run was started or last reloaded.
+    pub settings: Campaign,
+}
+
+macro_rules! run_columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT r.id, r.campaign_id, c.name AS campaign_name, r.state, r.why, r.actor, r.settings, r.started_at, ",
+            "r.ended_at, r.placed, r.terminated, r.open_retries, r.connected ",
+            "FROM run r JOIN campaign c ON c.id = r.campaign_id ",
+            $rest
+        )
+    };
+}
+
+statements! {
+    CREATE = "INSERT INTO run (tenant_id, campaign_id, state, why, actor, settings, started_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING id";
+    ADD_LIST = "INSERT INTO run_list (tenant_id, run_id, list_id, position) VALUES ($1, $2, $3, $4) \
+        ON CONFLICT (run_id, list_id) DO UPDATE SET position = excluded.position";
+    DROP_LISTS = "DELETE FROM run_list WHERE tenant_id = $1 AND run_id = $2 AND NOT EXISTS \
+        (SELECT 1 FROM run_contact rc WHERE rc.run_id = run_list.run_id AND rc.list_id = run_list.list_id)";
+    RELOAD = "UPDATE run SET settings = $3 WHERE tenant_id = $1 AND id = $2";
+    GET = run_columns!("WHERE r.tenant_id = $1 AND r.id = $2");
+    PAGE = run_columns!(
+        "WHERE r.tenant_id = $1 AND ($2 IS NULL OR $2 LIKE '%,' || r.campaign_id || ',%') \
+        AND ($3 IS NULL OR r.campaign_id = $3) AND ($4 IS NULL OR (r.ended_at IS NULL) = ($4 <> 0)) \
+        AND ($5 IS NULL OR r.started_at >= $5) AND ($6 IS NULL OR r.started_at < $6) \
+        AND ($7 IS NULL OR r.id < $7) ORDER BY r.id DESC LIMIT $8"
+    );
+    // A run that was removed while its calls were up goes on until they have ended.
+    OPEN = run_columns!(
+        "WHERE r.tenant_id = $1 AND (r.ended_at IS NULL OR r.id IN \
+        (SELECT a.run_id FROM attempt a WHERE a.tenant_id = $1 AND a.ended_at IS NULL)) ORDER BY r.id"
+    );
+    LIST_NAME = "SELECT name FROM list WHERE tenant_id = $1 AND id = $2";
+    // Contacts are taken in id order but not finished in it, so a cursor cannot be kept; the gap is searched once.
+    FIRST_FRESH = "SELECT c.id FROM contact c WHERE c.tenant_id = $1 AND c.list_id = $2 AND NOT EXISTS \
+        (SELECT 1 FROM run_contact rc WHERE rc.run_id = $3 AND rc.contact_id = c.id) ORDER BY c.id LIMIT 1";
+    LAST_CONTACT = "SELECT MAX(id) FROM contact WHERE tenant_id = $1 AND list_id = $2";
+}
+
+impl Store {
+    /// Starts a campaign. Refused when it is running already or lacks something.
+    pub async fn start_run(
+        &self,
+        scope: &Scope,
+        campaign: CampaignId,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<RunRecord> {
+        let mut transaction = self.begin().await?;
+        let settings = read_campaign(scope, campaign, &mut transaction).await?;
+        if let Some(missing) = settings.cannot_start() {
+            return Err(Invalid::new("campaign", format!("{:?} {missing}", settings.name)).into());
+        }
+        let started: Option<i64> = sqlx::query_scalar(CREATE)
+            .bind(scope.tenant.0)
+            .bind(campaign.0)
+            .bind(RunState::Runnable.code())
+            .bind("started")
+            .bind(actor)
+            .bind(json_of(&settings))
+            .bind(at.0)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let id = RunId(started.ok_or_else(|| Error::Conflict {
+            what: format!("campaign {:?}", settings.name),
+            why: "is already running".into(),
+        })?);
+        add_lists(scope, id, &settings.lists, &mut transaction).await?;
+        let data = json!({ "campaign": campaign, "lists": settings.lists });
+        Events::one(Event::of_run(scope.tenant, id, "run.started", at, actor, data), &mut transaction).await?;
+        let record = get(scope, id, &mut transaction).await?;
+        transaction.commit().await?;
+        Ok(record)
+    }
+
+    /// Gives an open run the campaign as it is saved now, and returns what the dialler goes on with.
+    pub async fn reload_run(&self, scope: &Scope, id: RunId, actor: &str) -> Result<RunRestore> {
+        let mut transaction = self.begin().await?;
+        let record = get(scope, id, &mut transaction).await?;
+        if record.ended_at.is_some() {
+            return Err(Error::Conflict { what: format!("run {id}"), why: "is over".into() });
+        }
+        let settings = read_campaign(scope, record.campaign, &mut transaction).await?;
+        sqlx::query(RELOAD).bind(scope.tenant.0).bind(id.0).bind(json_of(&settings)).execute(&mut *transaction).await?;
+        // Lists that were dialled stay part of the run's history.
+        sqlx::query(DROP_LISTS).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
+        add_lists(scope, id, &settings.lists, &mut transaction).await?;
+        let data = json!({ "lists": settings.lists });
+        Events::one(Event::of_run(scope.tenant, id, "run.reloaded", now(), actor, data), &mut transaction).await?;
+        let lists = lists(scope, id, &settings.lists, &mut transaction).await?;
+        transaction.commit().await?;
+        Ok(RunRestore { record, lists, settings })
+    }
+
+    /// One run.
+    pub async fn run(&self, scope: &Scope, id: RunId) -> Result<RunRecord> {
+        let mut connection = self.readers().begin().await?;
+        get(scope, id, &mut connection).await
+    }
+
+    /// A page of runs, newest first.
+    pub async fn runs(&self, scope: &Scope, filter: &RunFilter) -> Result<Vec<RunRecord>> {
+        let rows = sqlx::query(PAGE)
+            .bind(scope.tenant.0)
+            .bind(scope.campaign_list())
+            .bind(filter.campaign.map(|id| id.0))
+            .bind(filter.open.map(i64::from))
+            .bind(filter.from.map(|at| at.0))
+            .bind(filter.to.map(|at| at.0))
+            .bind(filter.before.map(|id| id.0))
+            .bind(i64::from(page(filter.limit)))
+            .fetch_all(self.readers())
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// One run with what the dialler needs to begin it.
+    pub async fn run_restore(&self, scope: &Scope, id: RunId) -> Result<RunRestore> {
+        let mut connection = self.readers().begin().await?;
+        let record = get(scope, id, &mut connection).await?;
+        let row = sqlx::query(GET).bind(scope.tenant.0).bind(id.0).fetch_one(&mut *connection).await?;
+        let settings = row.json::<Campaign>("settings")?;
+        let lists = lists(scope, id, &settings.lists, &mut connection).await?;
+        Ok(RunRestore { record, lists, settings })
+    }
+
+    /// Every run that is not over or whose calls are still up, with what a restart needs. Searches each list for its first contact that was not
+    /// attempted: about a second per million attempted contacts.
+    pub async fn open_runs(&self, scope: &Scope) -> Result<Vec<RunRestore>> {
+        let mut connection = self.readers().begin().await?;
+        let rows = sqlx::query(OPEN).bind(scope.tenant.0).fetch_all(&mut *connection).await?;
+        let mut runs = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let (record, settings) = (read(row)?, row.json::<Campaign>("settings")?);
+            if scope.allows(record.campaign) {
+                let lists = lists(scope, record.id, &settings.lists, &mut connection).await?;
+                runs.push(RunRestore { record, lists, settings });
+            }
+        }
+        Ok(runs)
+    }
+}
+
+pub(crate) fn page(limit: u32) -> u32 {
+    if limit == 0 { MAX_PAGE } else { limit.min(MAX_PAGE) }
+}
+
+pub(crate) async fn get(scope: &Scope, id: RunId, connection: &mut SqliteConnection) -> Result<RunRecord> {
+    let row = sqlx::query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(connection).await?;
+    let record = read(&row.ok_or_else(|| Error::not_found("run", id))?)?;
+    check_allowed(scope, record.campaign).map_err(|_| Error::not_found("run", id))?;
+    Ok(record)
+}
+
+async fn add_lists(scope: &Scope, id: RunId, lists: &[ListId], connection: &mut SqliteConnection) -> Result<()> {
+    for (position, list) in lists.iter().enumerate() {
+        sqlx::query(ADD_LIST)
+            .bind(scope.tenant.0)
+            .bind(id.0)
+            .bind(list.0)
+            .bind(position as i64)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn lists(scope: &Scope, run: RunId, lists: &[ListId], connection: &mut SqliteConnection) -> Result<Vec<RunList>> {
+    let mut found = Vec::with_capacity(lists.len());
+    for list in lists {
+        let name: Option<String> =
+            sqlx::query_scalar(LIST_NAME).bind(scope.tenant.0).bind(list.0).fetch_optional(&mut *connection).await?;
+        let Some(name) = name else { continue };
+        let fresh: Option<i64> = sqlx::query_scalar(FIRST_FRESH)
+            .bind(scope.tenant.0)
+            .bind(list.0)
+            .bind(run.0)
+            .fetch_optional(&mut *connection)
+            .await?;
+        let after = match fresh {
+            Some(first) => first - 1,
+            None => {
+                let last: Option<i64> = sqlx::query_scalar(LAST_CONTACT)
+                    .bind(scope.tenant.0)
+                    .bind(list.0)
+                    .fetch_one(&mut *connection)
+                    .await?;
+                last.unwrap_or(0)
+            }
+        };
+        found.push(RunList { list: *list, name, after: ContactId(after) });
+    }
+    Ok(found)
+}
+
+fn read(row: &SqliteRow) -> Result<RunRecord> {
+    let state = row.text("state")?;
+    Ok(RunRecord {
+        id: RunId(row.int("id")?),
+        campaign: CampaignId(row.int("campaign_id")?),
+        campaign_name: row.text("campaign_name")?,
+        state: RunState::parse(&state).ok_or_else(|| decode("state", &format!("{state:?} is no run state")))?,
+        why: row.text("why")?,
+        actor: row.text("actor")?,
+        started_at: row.at("started_at")?,
+        ended_at: row.opt_at("ended_at")?,
+        totals: RunTotals {
+            placed: row.int("placed")?,
+            terminated: row.int("terminated")?,
+            open_retries: row.int("open_retries")?,
+            connected: row.int("connected")?,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Write;
+    use crate::testing::{Home, World};
+    use domain::journal::RunChange;
+
+    #[tokio::test]
+    async fn a_campaign_runs_once_at_a_time() {
+        let home = Home::new();
+        let store = home.open().await;
+        let world = World::make(&store).await;
+        let scope = Scope::installation();
+        let run = store.start_run(&scope, world.campaign.id, "ana", Timestamp(5)).await.unwrap();
+        assert_eq!((run.state, run.campaign_name.as_str(), run.actor.as_str()), (RunState::Runnable, "spring", "ana"));
+        let error = store.start_run(&scope, world.campaign.id, "ben", Timestamp(6)).await.unwrap_err();
+        assert_eq!(error.to_string(), "campaign \"spring\" is already running");
+        let over = RunChange { run: run.id, state: RunState::Removed, why: "by ana".into(), at: Timestamp(7) };
+        store.commit(&scope, vec![Write::Run(over)]).await.unwrap();
+        let second = store.start_run(&scope, world.campaign.id, "ben", Timestamp(8)).await.unwrap();
+        let all = store.runs(&scope, &RunFilter::default()).await.unwrap();
+        assert_eq!(all.iter().map(|run| run.id).collect::<Vec<_>>(), [second.id, run.id]);
+        assert_eq!(
+            (all[1].state, all[1].ended_at, all[1].why.as_str()),
+            (RunState::Removed, Some(Timestamp(7)), "by ana")
+        );
+        let open = RunFilter { open: Some(true), ..RunFilter::default() };
+        assert_eq!(store.runs(&scope, &open).await.unwrap(), [all[0].clone()]);
+        let old = RunFilter { to: Some(Timestamp(8)), campaign: Some(world.campaign.id), ..RunFilter::default() };
+        assert_eq!(store.runs(&scope, &old).await.unwrap(), [all[1].clone()]);
+        let page = RunFilter { before: Some(second.id), limit: 1, open: Some(false), ..RunFilter::default() };
+        assert_eq!(store.runs(&scope, &page).await.unwrap(), [all[1].clone()]);
+    }
+
+    #[tokio::test]
+    async fn a_campaign_that_lacks_something_does_not_start() {
+        let home = Home::new();
+        let store = home.open().await;
+        let world = World::make(&store).await;
+        let scope = Scope::installation();
+        let bare = Campaign { trunks: vec![], ..world.campaign };
+        store.update_campaign(&scope, &bare).await.unwrap();
+        let error = store.start_run(&scope, bare.id, "ana", Timestamp(5)).await.unwrap_err();
+        assert_eq!(error.to_string(), "campaign: \"spring\" has no trunk");
+    }
+
+    #[tokio::test]
+    async fn a_run_keeps_its_settings_until_it_is_reloaded() {
+        let home = Home::new();
+        let store = home.open().await;
+        let world = World::make(&store).await;
+        let scope = Scope::installation();
+        let run = store.start_run(&scope, world.campaign.id, "ana", Timestamp(5)).await.unwrap();
+        let second = store.create_list(&scope, "second").await.unwrap();
+        let changed = Campaign { priority: 1, lists: vec![second.id, world.list.id], ..world.campaign.clone() };
+        store.update_campaign(&scope, &changed).await.unwrap();
+        let store = home.reopen(store).await;
+        let restored = store.open_runs(&scope).await.unwrap();
+        assert_eq!(restored[0].settings, world.campaign);
+        assert_eq!(restored[0].lists.len(), 1);
+        let reloaded = store.reload_run(&scope, run.id, "ana").await.unwrap();
+        assert_eq!(reloaded.settings, changed);
+        assert_eq!(store.open_runs(&scope).await.unwrap(), std::slice::from_ref(&reloaded));
+        let names: Vec<&str> = reloaded.lists.iter().map(|list| list.name.as_str()).collect();
+        assert_eq!(names, ["second", "spring list"]);
+    }
+}

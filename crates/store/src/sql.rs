@@ -1,0 +1,113 @@
+//! Statements that are listed, and rows that are read by column name.
+//!
+//! Every statement of the crate is declared through [`statements!`] with `$1` place-holders; a test prepares each one
+//! against the migrated schema, which catches a wrong table, column or place-holder without a build-time database.
+
+use crate::error::Result;
+use domain::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+/// Declares statements as private constants and lists them for the test that prepares them.
+macro_rules! statements {
+    ($($(#[$meta:meta])* $name:ident = $sql:expr;)*) => {
+        $($(#[$meta])* const $name: &str = $sql;)*
+        #[cfg(test)]
+        pub(crate) const STATEMENTS: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+    };
+}
+
+/// Columns by name, as the types of the domain.
+pub(crate) trait Columns {
+    fn int(&self, name: &str) -> Result<i64>;
+    fn opt_int(&self, name: &str) -> Result<Option<i64>>;
+    fn text(&self, name: &str) -> Result<String>;
+    fn opt_text(&self, name: &str) -> Result<Option<String>>;
+    fn bytes(&self, name: &str) -> Result<Vec<u8>>;
+
+    /// A number that the schema keeps non-negative and small.
+    fn number<T: TryFrom<i64>>(&self, name: &str) -> Result<T> {
+        T::try_from(self.int(name)?).map_err(|_| decode(name, "is out of range"))
+    }
+
+    fn opt_number<T: TryFrom<i64>>(&self, name: &str) -> Result<Option<T>> {
+        let number = self.opt_int(name)?.map(T::try_from).transpose();
+        number.map_err(|_| decode(name, "is out of range"))
+    }
+
+    fn flag(&self, name: &str) -> Result<bool> {
+        Ok(self.int(name)? != 0)
+    }
+
+    fn at(&self, name: &str) -> Result<Timestamp> {
+        self.int(name).map(Timestamp)
+    }
+
+    fn opt_at(&self, name: &str) -> Result<Option<Timestamp>> {
+        Ok(self.opt_int(name)?.map(Timestamp))
+    }
+
+    /// An enum stored under its serde name.
+    fn code<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
+        from_code(name, self.text(name)?)
+    }
+
+    fn opt_code<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
+        self.opt_text(name)?.map(|text| from_code(name, text)).transpose()
+    }
+
+    /// A value stored as JSON.
+    fn json<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
+        serde_json::from_str(&self.text(name)?).map_err(|error| decode(name, &error.to_string()))
+    }
+}
+
+impl Columns for SqliteRow {
+    fn int(&self, name: &str) -> Result<i64> {
+        Ok(self.try_get(name)?)
+    }
+
+    fn opt_int(&self, name: &str) -> Result<Option<i64>> {
+        Ok(self.try_get(name)?)
+    }
+
+    fn text(&self, name: &str) -> Result<String> {
+        Ok(self.try_get(name)?)
+    }
+
+    fn opt_text(&self, name: &str) -> Result<Option<String>> {
+        Ok(self.try_get(name)?)
+    }
+
+    fn bytes(&self, name: &str) -> Result<Vec<u8>> {
+        Ok(self.try_get(name)?)
+    }
+}
+
+/// The name under which serde knows an enum's value.
+pub(crate) fn code_of<T: Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(code)) => code,
+        other => unreachable!("only enums without fields are stored as codes, not {other:?}"),
+    }
+}
+
+fn from_code<T: DeserializeOwned>(name: &str, text: String) -> Result<T> {
+    serde_json::from_value(serde_json::Value::String(text)).map_err(|error| decode(name, &error.to_string()))
+}
+
+pub(crate) fn decode(column: &str, problem: &str) -> crate::Error {
+    crate::Error::Database(sqlx::Error::ColumnDecode { index: column.to_owned(), source: problem.into() })
+}
+
+/// A value as JSON text for a column.
+pub(crate) fn json_of<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("maps with text keys and plain values always serialise")
+}
+
+/// The wall clock, for rows that no caller gives a time.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_jiff(jiff::Timestamp::now())
+}

@@ -1,0 +1,224 @@
+//! What the tests of this crate share: a folder with a database, one of each thing, and shorthands for writes.
+
+use crate::{NewContact, Scope, Settings, Store, Write};
+use domain::journal::{AttemptEnd, Fact, NewAttempt, Note, Picked, Receipt, RetryAt, Segment, Withdrawal};
+use domain::outcome::Fault;
+use domain::{
+    AttemptId, Attributes, CallId, CallState, Campaign, Contact, Dialable, EndPoint, EndPointId, EndPointKind, EndedBy,
+    LegId, Pbx, PbxId, RuleId, RunId, SegmentKind, Timestamp, Trunk, TrunkId,
+};
+use std::path::Path;
+
+/// A folder that a database lives in.
+pub(crate) struct Home {
+    folder: tempfile::TempDir,
+    pub(crate) settings: Settings,
+}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            path: folder.path().join("carillon.db"),
+            key_file: folder.path().join("key"),
+            country: Some("IT".into()),
+        };
+        Self { folder, settings }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) async fn open(&self) -> Store {
+        Store::open(&self.settings).await.unwrap()
+    }
+
+    pub(crate) async fn reopen(&self, store: Store) -> Store {
+        store.close().await;
+        drop(store);
+        self.open().await
+    }
+}
+
+/// One PBX with a trunk and an end point, and a campaign `spring` with a list of ten contacts.
+pub(crate) struct World {
+    pub(crate) pbx: Pbx,
+    pub(crate) trunk: Trunk,
+    pub(crate) end_point: EndPoint,
+    pub(crate) list: crate::ListRecord,
+    pub(crate) contacts: Vec<Contact>,
+    pub(crate) campaign: Campaign,
+}
+
+impl World {
+    pub(crate) async fn make(store: &Store) -> Self {
+        Self::of(store, 10).await
+    }
+
+    /// The same with `size` contacts, at most 1000.
+    pub(crate) async fn of(store: &Store, size: u32) -> Self {
+        let scope = Scope::installation();
+        let pbx = store.create_pbx(&scope, &pbx("office"), "secret").await.unwrap();
+        let trunk = store.create_trunk(&scope, &trunk("out", pbx.id)).await.unwrap();
+        let end_point = store.create_end_point(&scope, &end_point("ivr", pbx.id)).await.unwrap();
+        let list = store.create_list(&scope, "spring list").await.unwrap();
+        store.add_contacts(&scope, list.id, contacts(size), false).await.unwrap();
+        let contacts = store.contacts(&scope, list.id, domain::ContactId(0), size).await.unwrap();
+        let mut campaign = Campaign::named("spring", "UTC");
+        campaign.trunks = vec![trunk.id];
+        campaign.end_points = vec![end_point.id];
+        campaign.lists = vec![list.id];
+        let campaign = store.create_campaign(&scope, &campaign).await.unwrap();
+        Self { pbx, trunk, end_point, list, contacts, campaign }
+    }
+
+    /// Attempt `id` to the contact at `index`, in call and leg of the same id.
+    pub(crate) fn attempt(&self, id: i64, run: RunId, index: usize, retry: u32) -> NewAttempt {
+        let contact = &self.contacts[index];
+        let due_at = Timestamp(id * 1_000_000 - 1);
+        NewAttempt {
+            attempt: AttemptId(id),
+            call: CallId(id),
+            leg: LegId(id),
+            run,
+            campaign: self.campaign.id,
+            contact: contact.id,
+            list: contact.list,
+            number_ref: contact.number_ref,
+            number_key: contact.key,
+            retry,
+            trunk: self.trunk.id,
+            end_point: self.end_point.id,
+            pbx: self.pbx.id,
+            scheduled_at: Timestamp(id * 1_000_000),
+            receipt: Receipt {
+                picked: if retry == 0 { Picked::FreshInOrder } else { Picked::RetryDue { due_at } },
+                rules: vec!["hours".into(), "single_flight".into()],
+                hours_until: None,
+                trunk_in_use: 0,
+                trunk_capacity: 10,
+                end_point_in_use: 0,
+                end_point_capacity: 10,
+                probe: false,
+            },
+        }
+    }
+
+    /// The end of that attempt, 900 ms later: no answer, with a retry at `retry_at`; without one it was answered.
+    pub(crate) fn end(&self, id: i64, run: RunId, index: usize, retry_at: Option<Timestamp>) -> AttemptEnd {
+        let start = Timestamp(id * 1_000_000);
+        let answered = retry_at.is_none();
+        let segment = |kind, from: i64, to: i64| Segment { kind, from: start.plus_ms(from), to: start.plus_ms(to) };
+        let mut segments = vec![segment(SegmentKind::Setup, 0, 100), segment(SegmentKind::Ringing, 100, 400)];
+        segments.extend(answered.then(|| segment(SegmentKind::Talk, 400, 900)));
+        AttemptEnd {
+            attempt: AttemptId(id),
+            call: CallId(id),
+            leg: LegId(id),
+            run,
+            contact: self.contacts[index].id,
+            state: if answered { CallState::Terminated } else { CallState::RsNoanswer },
+            fault: if answered { Fault::None } else { Fault::Callee },
+            ext_state: String::new(),
+            cause: 16,
+            tech_cause: Some(200),
+            ended_by: EndedBy::FarEnd,
+            ended_at: start.plus_ms(900),
+            connected_at: answered.then(|| start.plus_ms(400)),
+            segments,
+            retry: retry_at.map(|at| RetryAt { rule: RuleId(1), delay_s: 60, at }),
+        }
+    }
+
+    pub(crate) fn withdrawal(&self, id: i64, run: RunId, index: usize, retry: u32) -> Withdrawal {
+        Withdrawal {
+            attempt: AttemptId(id),
+            run,
+            contact: self.contacts[index].id,
+            retry,
+            due_at: (retry > 0).then_some(Timestamp(id * 1_000_000 - 1)),
+            why: "link down before 0669826982 was sent".into(),
+            at: Timestamp(id * 1_000_000 + 5),
+        }
+    }
+}
+
+pub(crate) fn note(id: i64, fact: Fact, ms: i64) -> Write {
+    let at = Timestamp(id * 1_000_000).plus_ms(ms);
+    Write::Note { note: Note { attempt: AttemptId(id), leg: LegId(id), fact, at }, pbx_at: Some("2026".into()) }
+}
+
+pub(crate) fn close(end: AttemptEnd) -> Write {
+    Write::Close { end, pbx_at: None }
+}
+
+pub(crate) fn pbx(name: &str) -> Pbx {
+    Pbx {
+        id: PbxId(0),
+        name: name.into(),
+        host: "127.0.0.1".into(),
+        port: 8088,
+        username: "carillon".into(),
+        application: "carillon".into(),
+        originates_per_second: 100,
+    }
+}
+
+pub(crate) fn trunk(name: &str, pbx: PbxId) -> Trunk {
+    Trunk {
+        id: TrunkId(0),
+        pbx,
+        name: name.into(),
+        dial_string: "PJSIP/${num}@out".into(),
+        capacity: 10,
+        calls_per_second: 0,
+        progress_timeout_ms: 10_000,
+    }
+}
+
+pub(crate) fn end_point(name: &str, pbx: PbxId) -> EndPoint {
+    EndPoint {
+        id: EndPointId(0),
+        pbx,
+        name: name.into(),
+        kind: EndPointKind::Phone,
+        context: "ivr".into(),
+        extension: "100".into(),
+        max_channels: 10,
+    }
+}
+
+/// Contacts with the numbers 0669820000, 0669820001, ...
+pub(crate) fn contacts(count: u32) -> Vec<NewContact> {
+    (0..count)
+        .map(|n| {
+            let mut attributes = Attributes::default();
+            attributes.add("NAME", &format!("Person {n}")).unwrap();
+            NewContact { number: Dialable::parse(&format!("066982{n:04}"), Some("IT")).unwrap(), attributes }
+        })
+        .collect()
+}
+
+/// Every statement of the crate, by module.
+pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
+    let modules = [
+        ("attempts", crate::attempts::STATEMENTS),
+        ("campaigns", crate::campaigns::STATEMENTS),
+        ("contacts", crate::contacts::STATEMENTS),
+        ("db", crate::db::STATEMENTS),
+        ("end_points", crate::end_points::STATEMENTS),
+        ("installation", crate::installation::STATEMENTS),
+        ("lists", crate::lists::STATEMENTS),
+        ("pbxs", crate::pbxs::STATEMENTS),
+        ("reports", crate::reports::STATEMENTS),
+        ("runs", crate::runs::STATEMENTS),
+        ("timeline", crate::timeline::STATEMENTS),
+        ("tokens", crate::tokens::STATEMENTS),
+        ("trunks", crate::trunks::STATEMENTS),
+    ];
+    let modules = modules.into_iter().chain(crate::journal::statements().map(|statements| ("journal", statements)));
+    let mut all: Vec<_> = modules.map(|(module, statements)| (module, statements.to_vec())).collect();
+    all.push(("import", crate::import::statements()));
+    all
+}

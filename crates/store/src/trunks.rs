@@ -1,0 +1,145 @@
+//! Trunks.
+
+use crate::db::Store;
+use crate::error::{Error, Result};
+use crate::pbxs;
+use crate::scope::Scope;
+use crate::sql::Columns;
+use domain::{PbxId, Trunk, TrunkId};
+use sqlx::sqlite::SqliteRow;
+
+statements! {
+    CREATE = "INSERT INTO trunk (tenant_id, pbx_id, name, dial_string, capacity, calls_per_second, progress_timeout_ms) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id";
+    UPDATE = "UPDATE trunk SET pbx_id = $3, name = $4, dial_string = $5, capacity = $6, calls_per_second = $7, \
+        progress_timeout_ms = $8 WHERE tenant_id = $1 AND id = $2";
+    GET = "SELECT id, pbx_id, name, dial_string, capacity, calls_per_second, progress_timeout_ms FROM trunk \
+        WHERE tenant_id = $1 AND id = $2";
+    ALL = "SELECT id, pbx_id, name, dial_string, capacity, calls_per_second, progress_timeout_ms FROM trunk \
+        WHERE tenant_id = $1 ORDER BY id";
+    USED_BY = "SELECT 'campaign ' || c.name FROM campaign_trunk l JOIN campaign c ON c.id = l.campaign_id \
+        WHERE l.tenant_id = $1 AND l.trunk_id = $2 \
+        UNION ALL SELECT 'an open call' FROM attempt WHERE tenant_id = $1 AND trunk_id = $2 AND ended_at IS NULL LIMIT 1";
+    DELETE = "DELETE FROM trunk WHERE tenant_id = $1 AND id = $2";
+}
+
+impl Store {
+    /// Saves a new trunk; its `id` is ignored and given anew.
+    pub async fn create_trunk(&self, scope: &Scope, trunk: &Trunk) -> Result<Trunk> {
+        trunk.check()?;
+        let mut transaction = self.begin().await?;
+        pbxs::check_exists(scope, trunk.pbx, &mut transaction).await?;
+        let id = sqlx::query_scalar(CREATE)
+            .bind(scope.tenant.0)
+            .bind(trunk.pbx.0)
+            .bind(&trunk.name)
+            .bind(&trunk.dial_string)
+            .bind(i64::from(trunk.capacity))
+            .bind(i64::from(trunk.calls_per_second))
+            .bind(i64::from(trunk.progress_timeout_ms))
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(Error::naming("trunk", &trunk.name))?;
+        transaction.commit().await?;
+        Ok(Trunk { id: TrunkId(id), ..trunk.clone() })
+    }
+
+    /// Replaces all of a trunk.
+    pub async fn update_trunk(&self, scope: &Scope, trunk: &Trunk) -> Result<Trunk> {
+        trunk.check()?;
+        let mut transaction = self.begin().await?;
+        pbxs::check_exists(scope, trunk.pbx, &mut transaction).await?;
+        let done = sqlx::query(UPDATE)
+            .bind(scope.tenant.0)
+            .bind(trunk.id.0)
+            .bind(trunk.pbx.0)
+            .bind(&trunk.name)
+            .bind(&trunk.dial_string)
+            .bind(i64::from(trunk.capacity))
+            .bind(i64::from(trunk.calls_per_second))
+            .bind(i64::from(trunk.progress_timeout_ms))
+            .execute(&mut *transaction)
+            .await
+            .map_err(Error::naming("trunk", &trunk.name))?;
+        if done.rows_affected() == 0 {
+            return Err(Error::not_found("trunk", trunk.id));
+        }
+        transaction.commit().await?;
+        Ok(trunk.clone())
+    }
+
+    /// One trunk.
+    pub async fn trunk(&self, scope: &Scope, id: TrunkId) -> Result<Trunk> {
+        let row = sqlx::query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
+        read(&row.ok_or_else(|| Error::not_found("trunk", id))?)
+    }
+
+    /// Every trunk, by id.
+    pub async fn trunks(&self, scope: &Scope) -> Result<Vec<Trunk>> {
+        let rows = sqlx::query(ALL).bind(scope.tenant.0).fetch_all(self.readers()).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Deletes a trunk that no campaign names and no call uses. Its calls stay in the history.
+    pub async fn delete_trunk(&self, scope: &Scope, id: TrunkId) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        let user =
+            sqlx::query_scalar(USED_BY).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
+        if let Some(by) = user {
+            return Err(Error::InUse { what: "trunk", id: id.to_string(), by });
+        }
+        let done = sqlx::query(DELETE).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
+        if done.rows_affected() == 0 {
+            return Err(Error::not_found("trunk", id));
+        }
+        Ok(transaction.commit().await?)
+    }
+}
+
+fn read(row: &SqliteRow) -> Result<Trunk> {
+    Ok(Trunk {
+        id: TrunkId(row.int("id")?),
+        pbx: PbxId(row.int("pbx_id")?),
+        name: row.text("name")?,
+        dial_string: row.text("dial_string")?,
+        capacity: row.number("capacity")?,
+        calls_per_second: row.number("calls_per_second")?,
+        progress_timeout_ms: row.number("progress_timeout_ms")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Home, World, trunk};
+
+    #[tokio::test]
+    async fn a_trunk_round_trips_and_names_an_existing_pbx() {
+        let home = Home::new();
+        let store = home.open().await;
+        let world = World::make(&store).await;
+        let scope = Scope::installation();
+        let saved = store.create_trunk(&scope, &trunk("second", world.pbx.id)).await.unwrap();
+        assert_eq!(store.trunk(&scope, saved.id).await.unwrap(), saved);
+        let changed = Trunk { capacity: 77, calls_per_second: 3, ..saved.clone() };
+        store.update_trunk(&scope, &changed).await.unwrap();
+        assert_eq!(store.trunks(&scope).await.unwrap()[1], changed);
+        let error = store.create_trunk(&scope, &trunk("third", PbxId(9))).await.unwrap_err();
+        assert_eq!((error.field(), error.to_string().as_str()), (Some("pbx"), "pbx: pbx 9 does not exist"));
+        let error = store.update_trunk(&scope, &Trunk { name: "out".into(), ..changed }).await.unwrap_err();
+        assert_eq!(error.code(), "name_taken");
+    }
+
+    #[tokio::test]
+    async fn a_trunk_of_a_campaign_is_not_deleted() {
+        let home = Home::new();
+        let store = home.open().await;
+        let world = World::make(&store).await;
+        let scope = Scope::installation();
+        let error = store.delete_trunk(&scope, world.trunk.id).await.unwrap_err();
+        assert_eq!(error.to_string(), "trunk 1 is in use by campaign spring");
+        let spare = store.create_trunk(&scope, &trunk("spare", world.pbx.id)).await.unwrap();
+        store.delete_trunk(&scope, spare.id).await.unwrap();
+        assert_eq!(store.trunk(&scope, spare.id).await.unwrap_err().code(), "not_found");
+    }
+}
