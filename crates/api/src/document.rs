@@ -4,8 +4,9 @@ use crate::App;
 use crate::auth::Read;
 use crate::error::ErrorBody;
 use utoipa::openapi::path::Operation;
+use utoipa::openapi::schema::{ArrayBuilder, Object, Schema};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Content, OpenApi, Ref, ResponseBuilder};
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -70,7 +71,30 @@ pub fn openapi() -> OpenApi {
     for operation in operations {
         refusals(operation);
     }
+    let components = openapi.components.get_or_insert_default();
+    for (name, schema) in &mut components.schemas {
+        if let RefOr::T(Schema::Object(object)) = schema {
+            refer_to_items(name, object);
+            require_all(name, object);
+        }
+    }
     openapi
+}
+
+/// A page names what it holds instead of describing it once more.
+fn refer_to_items(name: &str, page: &mut Object) {
+    let Some(item) = name.strip_prefix("Page_") else { return };
+    let mut items = ArrayBuilder::new().items(Ref::from_schema_name(item)).build();
+    items.description = Some("The things themselves.".into());
+    page.properties.insert("items".into(), Schema::Array(items).into());
+}
+
+/// Answers hold all their fields, those without a value as `null`. Only what is also sent to us may lack some.
+fn require_all(name: &str, object: &mut Object) {
+    let is_sent = name.ends_with("Input") || name.ends_with("Patch") || ["Rule", "ErrorDetail"].contains(&name);
+    if !is_sent {
+        object.required = object.properties.keys().cloned().collect();
+    }
 }
 
 /// The document as text, as `docs/openapi.json` holds it: indented, with a line break at its end.

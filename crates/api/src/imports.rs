@@ -9,6 +9,7 @@ use crate::auth::{Operate, Read};
 use crate::error::ApiError;
 use crate::extract::{Id, Query, too_large};
 use crate::page::{Page, PageQuery, limit};
+use crate::words;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -47,8 +48,8 @@ pub struct Import {
     pub list: i64,
     /// What the person calls the file.
     pub file_name: String,
-    /// `uploaded`, `running`, `done`, `cancelled` or `failed`.
-    #[schema(value_type = ImportStateWord)]
+    /// Where it stands.
+    #[schema(value_type = words::ImportState)]
     pub state: ImportState,
     /// As chosen, or as guessed once it runs.
     #[schema(example = "utf-16le")]
@@ -78,22 +79,6 @@ pub struct Import {
     /// When it was done, or cancelled with nothing left to remove.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub finished_at: Option<Timestamp>,
-}
-
-/// Where an import stands.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ImportStateWord {
-    /// The file is here, no row was read.
-    Uploaded,
-    /// Rows are being read.
-    Running,
-    /// Every row has its verdict.
-    Done,
-    /// Its contacts were taken out again, or are being taken out.
-    Cancelled,
-    /// It stopped, see `error`; it can be resumed.
-    Failed,
 }
 
 impl From<ImportJob> for Import {

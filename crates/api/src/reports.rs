@@ -171,6 +171,7 @@ impl From<store::Report> for Report {
 #[into_params(parameter_in = Query)]
 struct ReportQuery {
     /// These runs; may be given again and again.
+    #[param(required = false)]
     run: Vec<i64>,
     /// Runs of this campaign.
     campaign: Option<i64>,

@@ -44,6 +44,8 @@ words! {
     ("snake_case") PbxState { Up, Reconciling, Down }
     /// State of a trunk's circuit breaker.
     ("snake_case") Circuit { Closed, Open, Probing }
+    /// Where an import stands: `failed` ones can be resumed.
+    ("snake_case") ImportState { Uploaded, Running, Done, Cancelled, Failed }
     /// What a token may do; each includes the ones before it.
     ("snake_case") TokenScope { Read, Operate, Admin }
 }
@@ -80,5 +82,7 @@ mod tests {
         same::<Dialling, node::live::Dialling>(2);
         same::<PbxState, node::live::PbxState>(3);
         same::<Circuit, node::live::Circuit>(3);
+        same::<ImportState, store::import::ImportState>(5);
+        same::<TokenScope, store::TokenScope>(3);
     }
 }

@@ -17,7 +17,7 @@ pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) source: Source,
     /// Print JSON instead of tables
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) target: Target,

@@ -153,13 +153,19 @@ impl Leg {
         let created = self.created_at.or(self.answered_at).unwrap_or(ended_at);
         let answered = self.answered_at.unwrap_or(ended_at);
         let mut segments = Vec::with_capacity(3);
-        let mut push = |kind, from: Timestamp, to: Timestamp| segments.push(Segment { kind, from, to: to.max(from) });
-        push(SegmentKind::Setup, requested_at, created);
+        // Each begins where the last one ended, also when the wall clock was set back in between.
+        let mut from = requested_at;
+        let mut push = |kind, to: Timestamp| {
+            let to = to.max(from);
+            segments.push(Segment { kind, from, to });
+            from = to;
+        };
+        push(SegmentKind::Setup, created.min(answered));
         if self.created_at.is_some() {
-            push(SegmentKind::Ringing, created, answered);
+            push(SegmentKind::Ringing, answered);
         }
-        if let Some(answered_at) = self.answered_at {
-            push(SegmentKind::Talk, answered_at, ended_at);
+        if self.answered_at.is_some() {
+            push(SegmentKind::Talk, ended_at);
         }
         segments
     }

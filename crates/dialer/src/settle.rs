@@ -180,8 +180,9 @@ impl Dialer {
         let (wanted, pbx) = (leg.hang_up, leg.pbx);
         if leg.state == LegState::Uncertain {
             leg.state = LegState::Created;
-            leg.created_at.get_or_insert(now.wall);
             let asked = leg.requested.map_or(now.wall, |(_, wall)| wall);
+            // Nobody saw when it was made: its time counts as ringing, not as the PBX's latency.
+            leg.created_at.get_or_insert(asked);
             self.note_leg(found.leg, Fact::Adopted, now.wall, out);
             self.rearm_ring_timer(now, found.leg, asked);
         }

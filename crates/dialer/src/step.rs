@@ -103,9 +103,18 @@ impl Dialer {
     /// Applies one event and appends what is to be done to `out`, in order.
     pub fn step(&mut self, now: Now, event: Event, out: &mut Vec<Command>) {
         let first = out.len();
-        self.notice_clock(now, out);
+        let stepped = self.clock_step(now);
         let tick = matches!(event, Event::Tick);
+        // Whoever lifts a hold has not seen a step that is noticed only now.
+        if let Some(seconds) = stepped
+            && (!self.held || matches!(event, Event::DiallingLifted))
+        {
+            let why = format!("the clock moved by {seconds:.1} s: check it, then lift");
+            out.push(Command::HoldDialling { why });
+        }
+        self.held |= stepped.is_some();
         self.apply(now, event, out);
+        self.held |= stepped.is_some();
         self.fire_timers(now, out);
         if tick || self.place_at.is_some_and(|at| at <= now.mono) {
             self.may_place = true;
@@ -280,19 +289,12 @@ impl Dialer {
         self.attempts.insert(open.attempt, attempt);
     }
 
-    /// A wall clock that moved against the steady one makes every window and due time doubtful.
-    fn notice_clock(&mut self, now: Now, out: &mut Vec<Command>) {
-        if let Some(last) = self.last.replace(now) {
-            let steady = i64::try_from(now.mono.since(last.mono)).unwrap_or(i64::MAX);
-            let step = now.wall.0.saturating_sub(last.wall.0).saturating_sub(steady);
-            if step.abs() > CLOCK_STEP_US && !self.held {
-                self.held = true;
-                let seconds = step as f64 / 1e6;
-                out.push(Command::HoldDialling {
-                    why: format!("the clock moved by {seconds:.1} s: check it, then lift"),
-                });
-            }
-        }
+    /// Seconds by which the wall clock moved against the steady one, when they make windows and due times doubtful.
+    fn clock_step(&mut self, now: Now) -> Option<f64> {
+        let last = self.last.replace(now)?;
+        let steady = i64::try_from(now.mono.since(last.mono)).unwrap_or(i64::MAX);
+        let step = now.wall.0.saturating_sub(last.wall.0).saturating_sub(steady);
+        (step.abs() > CLOCK_STEP_US).then_some(step as f64 / 1e6)
     }
 
     fn fire_timers(&mut self, now: Now, out: &mut Vec<Command>) {

@@ -236,7 +236,8 @@ impl Shell {
             }
             Ask::Hold(hold, done) => {
                 warn!(by = hold.by, why = hold.why, "dialling is held");
-                self.hold = Some(hold);
+                // The first reason stands, here as in the database.
+                self.hold.get_or_insert(hold);
                 self.step(Event::DiallingHeld, None);
                 self.tell_health();
                 self.hold_waiting.push(done);

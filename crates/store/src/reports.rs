@@ -166,8 +166,8 @@ statements! {
 }
 
 impl Store {
-    /// The report of these runs, at most 200, as of one instant. Reads every attempt of them: about a second per
-    /// million.
+    /// The report of these runs, at most 200, as of one instant. Reads every attempt of them, so its cost grows
+    /// with them; it holds no lock that the dialler waits for.
     pub async fn report(&self, scope: &Scope, runs: &[RunId]) -> Result<Report> {
         if runs.is_empty() || runs.len() > MAX_RUNS {
             return Err(Invalid::new("runs", format!("must be 1 to {MAX_RUNS} runs")).into());

@@ -215,8 +215,8 @@ impl Store {
         Ok(RunRestore { record, lists, settings })
     }
 
-    /// Every run that is not over or whose calls are still up, with what a restart needs. Searches each list for its first contact that was not
-    /// attempted: about a second per million attempted contacts.
+    /// Every run that is not over or whose calls are still up, with what a restart needs. Searches each list for its
+    /// first contact that was not attempted, so its cost grows with those that were: once per start, not per request.
     pub async fn open_runs(&self, scope: &Scope) -> Result<Vec<RunRestore>> {
         let mut connection = self.readers().begin().await?;
         let rows = sqlx::query(OPEN).bind(scope.tenant.0).fetch_all(&mut *connection).await?;

@@ -4,10 +4,9 @@ use std::fmt::Write;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use domain::Timestamp;
 use serde_json::{Value, json};
-use testkit::process;
 
 use crate::World;
 use crate::commits::Commits;
@@ -84,8 +83,10 @@ impl<'a> Dialler<'a> {
         let commits = Commits::read(&self.server.metrics()?)?.since(&before);
         self.finish(run)?;
         let waits = self.waits(run, window)?;
-        let step = Step::new(Driver::Carillon, rate, offered, waits, shares);
-        Ok(Step { commit_p99_ms: commits.quantile_ms(0.99), commits_per_s: commits.per_second(window), ..step })
+        let mut step = Step::new(Driver::Carillon, rate, offered, waits, shares);
+        step.commit_p99_ms = commits.quantile_ms(0.99);
+        step.commits_per_s = commits.per_second(window);
+        Ok(step)
     }
 
     /// A fresh list with as many contacts as attempts are offered, three attributes each, and a campaign that dials it.

@@ -165,8 +165,12 @@ impl Client {
             error if error.is_timeout() => "no answer in time".to_owned(),
             error => deepest(error),
         };
-        Failure::unreachable(format!("cannot reach the server at {server}: {why}"))
-            .remedy("start it with: carillon serve, or name another with --server")
+        let remedy = if why.contains("certificate") {
+            "name the authority that signed its certificate with --ca-file FILE"
+        } else {
+            "start it with: carillon serve, or name another with --server"
+        };
+        Failure::unreachable(format!("cannot reach the server at {server}: {why}")).remedy(remedy)
     }
 
     /// The server's envelope as a failure; its remedy, or ours by code.

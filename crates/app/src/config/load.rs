@@ -29,10 +29,10 @@ const OTHER_VARIABLES: &[&str] = &[
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Source {
     /// Configuration file [default: ./carillon.toml if there is one]
-    #[arg(long, global = true, env = "CARILLON_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, env = "CARILLON_CONFIG", value_name = "FILE", help_heading = "Everywhere")]
     config: Option<PathBuf>,
     /// Data folder; wins over the configuration file
-    #[arg(long, global = true, env = "CARILLON_DATA", value_name = "FOLDER")]
+    #[arg(long, global = true, env = "CARILLON_DATA", value_name = "FOLDER", help_heading = "Everywhere")]
     data: Option<PathBuf>,
 }
 

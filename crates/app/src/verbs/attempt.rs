@@ -3,10 +3,9 @@
 use super::{Column, rows_table};
 use crate::client::{Noun, Session};
 use crate::failure::Failure;
-use crate::output::{cell, facts, local, note, say, show as words, table};
+use crate::output::{cell, facts, local, note, say};
 use clap::{Args, Subcommand};
 use domain::CallState;
-use serde_json::Value;
 
 /// What to do with attempts.
 #[derive(Debug, Subcommand)]
@@ -147,46 +146,6 @@ async fn show(attempt: i64, session: &Session) -> Result<(), Failure> {
         ("next retry", local(row, "retry_at")),
     ]));
     let timeline = session.client.get(&format!("{path}/timeline")).await?;
-    say(timeline_table(&timeline.value));
+    say(super::timeline::timeline(row, &timeline.value));
     Ok(())
-}
-
-/// When, what, by whom, and the facts of each event.
-fn timeline_table(timeline: &Value) -> comfy_table::Table {
-    let events = timeline.as_array().or_else(|| timeline["items"].as_array());
-    let mut table = table(&["at", "event", "actor", "facts"]);
-    for event in events.into_iter().flatten() {
-        let at = cell(event, "at").parse::<jiff::Timestamp>().map_or(cell(event, "at"), |at| {
-            at.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S.%3f").to_string()
-        });
-        table.add_row([at, cell(event, "kind"), cell(event, "actor"), fact_words(&event["data"])]);
-    }
-    table
-}
-
-/// `trunk_in_use=3 rules=hours, capacity`: the object flattened, nulls left out.
-fn fact_words(data: &Value) -> String {
-    let Some(object) = data.as_object() else { return words(data) };
-    let mut parts = Vec::new();
-    for (name, value) in object {
-        match value {
-            Value::Null => {}
-            Value::Object(_) => parts.push(format!("{name}: {}", fact_words(value))),
-            Value::String(text) if text.is_empty() => {}
-            value => parts.push(format!("{name}={}", words(value))),
-        }
-    }
-    parts.join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn facts_of_an_event_are_one_line() {
-        let data = json!({"cause": 17, "receipt": {"rules": ["hours", "capacity"], "hours_until": null}, "why": ""});
-        assert_eq!(fact_words(&data), "cause=17 receipt: rules=hours, capacity");
-    }
 }

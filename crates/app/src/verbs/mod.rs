@@ -13,12 +13,13 @@ pub(crate) mod report;
 mod rule;
 pub(crate) mod run;
 mod screen;
+mod timeline;
 pub(crate) mod token;
 pub(crate) mod trunk;
 
 use crate::client::{Noun, Session};
 use crate::failure::Failure;
-use crate::output::{cell, say, table};
+use crate::output::{cell, local, say, table};
 use comfy_table::Table;
 use serde_json::{Map, Value};
 
@@ -60,7 +61,10 @@ fn rows_table(rows: &[Value], columns: &[Column]) -> Table {
     let heads: Vec<&str> = columns.iter().map(|(head, _)| *head).collect();
     let mut table = table(&heads);
     for row in rows {
-        table.add_row(columns.iter().map(|(_, path)| cell(row, path)));
+        table.add_row(columns.iter().map(|(_, path)| match path {
+            path if path.ends_with("_at") => local(row, path),
+            path => cell(row, path),
+        }));
     }
     table
 }

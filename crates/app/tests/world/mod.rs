@@ -1,6 +1,6 @@
 //! A whole world per test: our Asterisk, a carrier behind it, `carillon serve`, and an admin's client.
 
-#![allow(dead_code, reason = "every test binary uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "every test binary uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "test support: a failure here fails the test")]
 
 mod carrier;

@@ -17,6 +17,20 @@ fn a_clock_that_steps_holds_dialling_until_a_person_lifts_it() {
 }
 
 #[test]
+fn a_lift_does_not_lift_the_hold_of_a_step_that_is_noticed_with_it() {
+    for held_before in [false, true] {
+        let mut script = Script::dialling(1);
+        if held_before {
+            script.feed(vec![Event::DiallingHeld]);
+        }
+        script.wall_skew_ms = 60_000;
+        script.check(&[(10, Event::DiallingLifted)], &[(10, Hold)]);
+        assert!(script.dialer.is_held());
+        script.check(&[(20, Event::Journalled(A1))], &[(20, Withdraw(1))]);
+    }
+}
+
+#[test]
 fn a_clock_that_is_corrected_a_little_holds_nothing() {
     let mut script = Script::dialling(1);
     script.wall_skew_ms = 1_500;

@@ -22,6 +22,8 @@ mod upload;
 mod verdicts;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 pub use encoding::Encoding;

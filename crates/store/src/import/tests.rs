@@ -6,6 +6,7 @@ use crate::{Scope, Store};
 use domain::{ContactId, ImportId, ListId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::pin::pin;
 use std::task::Poll;
@@ -172,13 +173,16 @@ async fn an_import_dropped_anywhere_goes_on_under_the_same_id() {
     }
 }
 
+/// What the child says before the number of rows it has committed.
+const TOLD: &str = "rows committed: ";
+
 /// Not a test of its own: the process that the next test kills. It does nothing unless that test starts it.
 #[tokio::test]
 async fn child_that_imports() {
     let Ok(folder) = std::env::var("IMPORT_TEST_FOLDER") else { return };
     let settings = settings_in(Path::new(&folder));
     let store = Store::open(&settings).await.unwrap();
-    let told = |job: &ImportJob| std::fs::write(Path::new(&folder).join("told"), job.rows.to_string()).unwrap();
+    let told = |job: &ImportJob| println!("{TOLD}{}", job.rows);
     let end = store.run_import(&Scope::installation(), ImportId(1), told).await;
     panic!("the import ended before it was killed: {end:?}");
 }
@@ -202,19 +206,12 @@ async fn a_killed_process_loses_no_row_and_doubles_none() {
         let mut child = std::process::Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "--nocapture", "import::tests::child_that_imports"])
             .env("IMPORT_TEST_FOLDER", folder.path())
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
+            .stdout(std::process::Stdio::piped())
             .spawn()
             .unwrap();
-        // The child is another process and has no other way to tell.
-        loop {
-            let told = std::fs::read_to_string(folder.path().join("told")).unwrap_or_default();
-            if told.parse::<u64>().unwrap_or(0) >= rows {
-                break;
-            }
-            assert!(child.try_wait().unwrap().is_none(), "the child ended by itself");
-            tokio::task::yield_now().await;
-        }
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(|line| line.unwrap());
+        let mut told = lines.filter_map(|line| line.strip_prefix(TOLD)?.parse::<u64>().ok());
+        assert!(told.any(|committed| committed >= rows), "the child ended by itself");
         child.kill().unwrap();
         child.wait().unwrap();
     }

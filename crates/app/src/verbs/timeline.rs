@@ -1,0 +1,168 @@
+//! An attempt's timeline in sentences: every decision and fact on the way, with our time and Asterisk's own.
+
+use crate::output::{cell, show as words};
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+/// Spaces under which the further lines of an event stand.
+const INDENT: &str = "              ";
+
+/// The timeline, one event after the other; `attempt` gives the names of trunk and end point.
+pub(crate) fn timeline(attempt: &Value, events: &Value) -> String {
+    let events = events.as_array().or_else(|| events["items"].as_array());
+    let mut lines = Vec::new();
+    for event in events.into_iter().flatten() {
+        let pbx = time(&event["pbx_at"]).map(|at| format!("   (Asterisk: {at})")).unwrap_or_default();
+        let at = time(&event["at"]).unwrap_or_default();
+        for (place, sentence) in sentences(attempt, event).into_iter().enumerate() {
+            lines.push(match place {
+                0 => format!("{at}  {sentence}{pbx}"),
+                _ => format!("{INDENT}{sentence}"),
+            });
+        }
+    }
+    lines.join("\n")
+}
+
+/// `12:34:56.789` in the zone of this machine; Asterisk writes its offset without a colon.
+fn time(value: &Value) -> Option<String> {
+    let text = value.as_str()?;
+    let at =
+        text.parse().or_else(|_| jiff::fmt::strtime::parse("%Y-%m-%dT%H:%M:%S%.f%z", text)?.to_timestamp()).ok()?;
+    let at: jiff::Timestamp = at;
+    Some(at.to_zoned(TimeZone::system()).strftime("%H:%M:%S.%3f").to_string())
+}
+
+/// What the event says. A kind that this program does not know is shown as it is.
+fn sentences(attempt: &Value, event: &Value) -> Vec<String> {
+    let data = &event["data"];
+    match event["kind"].as_str().unwrap_or_default() {
+        "attempt.scheduled" => scheduled(attempt, data),
+        "attempt.withdrawn" => vec![format!("taken back, it was never sent: {}", cell(data, "why"))],
+        "attempt.ended" => ended(data),
+        "attempt.status_set" => vec![format!("extended status set to {}", cell(data, "status"))],
+        "leg.requested" => vec!["request handed to the PBX".to_owned()],
+        "leg.created" => vec!["the PBX made the channel".to_owned()],
+        "leg.progress_seen" => vec!["early media".to_owned()],
+        "leg.ringing_seen" => vec!["ringing".to_owned()],
+        "leg.answered" => vec!["answered".to_owned()],
+        "leg.adopted" => vec!["found on the PBX and adopted".to_owned()],
+        "leg.became_uncertain" => vec![format!("nobody knows what became of it: {}", cell(data, "why"))],
+        "leg.refused" => vec![format!("the PBX refused: {} {}", cell(data, "status"), cell(data, "message"))],
+        "leg.hang_up_requested" => vec![format!("hang-up asked for by {}", by(&cell(data, "by")))],
+        "leg.ended" => leg_ended(data),
+        other => vec![format!("{other} {data}")],
+    }
+}
+
+fn scheduled(attempt: &Value, data: &Value) -> Vec<String> {
+    let receipt = &data["receipt"];
+    let picked = match receipt["picked"]["retry_due"]["due_at"].as_str() {
+        Some(due) => {
+            format!("picked: retry {} was due at {}", cell(data, "retry"), time(&due.into()).unwrap_or_default())
+        }
+        None => format!("picked: the next contact in list order, retry {}", cell(data, "retry")),
+    };
+    let rules: Vec<String> = receipt["rules"].as_array().into_iter().flatten().map(words).collect();
+    let hours = time(&receipt["hours_until"]).map_or_else(|| "do not close".to_owned(), |at| format!("close at {at}"));
+    let probe = if receipt["probe"] == true { ", probes a resting trunk" } else { "" };
+    vec![
+        picked,
+        format!("allowed by: {}", rules.join(", ")),
+        format!(
+            "through trunk {} ({} of {} in use{probe}) to end point {} ({} of {}); the hours {hours}",
+            cell(attempt, "trunk_name"),
+            cell(receipt, "trunk_in_use"),
+            cell(receipt, "trunk_capacity"),
+            cell(attempt, "end_point_name"),
+            cell(receipt, "end_point_in_use"),
+            cell(receipt, "end_point_capacity"),
+        ),
+        format!("written to disk as channel {}", cell(data, "channel")),
+    ]
+}
+
+fn leg_ended(data: &Value) -> Vec<String> {
+    let sip = data["tech_cause"].as_u64().map(|code| format!(", SIP {code}")).unwrap_or_default();
+    let spans: Vec<String> = data["segments"].as_array().into_iter().flatten().filter_map(segment).collect();
+    let mut lines = vec![format!("ended by {}: cause {}{sip}", by(&cell(data, "ended_by")), cell(data, "cause"))];
+    lines.extend((!spans.is_empty()).then(|| spans.join(", ")));
+    lines
+}
+
+fn segment(segment: &Value) -> Option<String> {
+    let instant = |name: &str| segment[name].as_str()?.parse::<jiff::Timestamp>().ok();
+    let ms = instant("to")?.as_millisecond() - instant("from")?.as_millisecond();
+    Some(format!("{} {ms} ms", cell(segment, "kind")))
+}
+
+fn ended(data: &Value) -> Vec<String> {
+    let ext = data["ext_state"].as_str().filter(|ext| !ext.is_empty());
+    let state = ext.map_or_else(|| cell(data, "state"), |ext| format!("{}:{ext}", cell(data, "state")));
+    let fault = match data["fault"].as_str() {
+        None | Some("none") => String::new(),
+        Some(fault) => format!(" (fault: {fault})"),
+    };
+    let next = match data["retry"]["at"].as_str() {
+        Some(at) => format!(
+            "rule {}: again in {} s, not before {}",
+            cell(&data["retry"], "rule"),
+            cell(&data["retry"], "delay_s"),
+            time(&at.into()).unwrap_or_default()
+        ),
+        None => "no reschedule rule applies: the contact is finished in this run".to_owned(),
+    };
+    vec![format!("outcome {state}{fault}"), next]
+}
+
+fn by(code: &str) -> &str {
+    match code {
+        "answer_timeout" => "Carillon: nobody answered in time",
+        "progress_timeout" => "Carillon: no sign of life on the route",
+        "forced_closure" => "Carillon: forced closure",
+        "operator" => "an operator",
+        "far_end" => "the far end",
+        "pbx" => "the PBX (its dialplan ended)",
+        "refused" => "the PBX, which refused it",
+        "unknown" => "nobody knows whom",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_busy_call_reads_as_a_story() {
+        let attempt = json!({"trunk_name": "carrier one", "end_point_name": "message"});
+        let events = json!([
+            {"at": "2026-11-21T09:26:55.043Z", "kind": "attempt.scheduled", "data": {
+                "retry": 1, "channel": "c-8oco43-1-3", "receipt": {
+                    "picked": {"retry_due": {"due_at": "2026-11-21T09:26:54Z"}}, "rules": ["inside_hours", "trunk_free"],
+                    "hours_until": null, "trunk_in_use": 1, "trunk_capacity": 40, "end_point_in_use": 2,
+                    "end_point_capacity": 60, "probe": false}}},
+            {"at": "2026-11-21T09:26:55.059Z", "pbx_at": "2026-11-21T09:26:55.058+0000", "kind": "leg.ended", "data": {
+                "cause": 17, "tech_cause": 486, "ended_by": "far_end", "segments": [
+                    {"kind": "setup", "from": "2026-11-21T09:26:55.051722Z", "to": "2026-11-21T09:26:55.05321Z"}]}},
+            {"at": "2026-11-21T09:26:55.059Z", "kind": "attempt.ended", "data": {
+                "state": "RS_BUSY", "ext_state": "", "fault": "callee",
+                "retry": {"rule": 1, "delay_s": 5, "at": "2026-11-21T09:27:00.059Z"}}},
+            {"at": "2026-11-21T09:26:56Z", "kind": "attempt.sang", "data": {"key": "C"}},
+        ]);
+        let text = timeline(&attempt, &events);
+        for part in [
+            "picked: retry 1 was due at",
+            "allowed by: inside_hours, trunk_free",
+            "through trunk carrier one (1 of 40 in use) to end point message (2 of 60); the hours do not close",
+            "ended by the far end: cause 17, SIP 486   (Asterisk: ",
+            "setup 2 ms",
+            "outcome RS_BUSY (fault: callee)",
+            "rule 1: again in 5 s, not before ",
+            "attempt.sang {\"key\":\"C\"}",
+        ] {
+            assert!(text.contains(part), "{part:?} is not in\n{text}");
+        }
+    }
+}

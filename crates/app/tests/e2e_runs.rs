@@ -1,0 +1,135 @@
+//! What an operator does to a run, and what it does by itself: pause, remove, idle, hours.
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
+
+mod common;
+mod world;
+
+use serde_json::{Value, json};
+use std::time::Duration;
+use world::{Invites, World, brief, count, ms};
+
+/// A few short calls on a busy machine.
+const A_FEW_CALLS: Duration = Duration::from_secs(50);
+
+/// Waits until one call of the run is answered, and returns its attempt.
+fn first_conversation(world: &World, run: i64) -> Value {
+    let attempts = world.wait_for_attempts(run, "a conversation", A_FEW_CALLS, |attempts| {
+        attempts.iter().any(|attempt| attempt["connected_at"].is_string())
+    });
+    attempts.into_iter().find(|attempt| attempt["connected_at"].is_string()).unwrap()
+}
+
+fn ended(world: &World, attempt: &Value) -> Value {
+    world.wait("the end of the call", A_FEW_CALLS, || {
+        let attempt = world.get(&format!("/api/attempts/{}", attempt["id"]));
+        if attempt["ended_at"].is_string() { Ok(attempt) } else { Err(attempt.to_string()) }
+    })
+}
+
+#[test]
+fn a_paused_run_dials_nobody_leaves_its_conversation_alone_and_goes_on_afterwards() {
+    let world = World::start();
+    let trunk = world.add_trunk("single", json!({"capacity": 1}));
+    let list = world.list("people", &["15551000001", "15551000002"]);
+    let run = world.start_run(world.campaign("paused", &[list], json!({"trunks": [trunk]})));
+    let talking = first_conversation(&world, run);
+    assert_eq!(world.post(&format!("/api/runs/{run}/pause"))["state"], "PAUSED");
+    world.add_contacts(list, vec![json!({"number": "15551000003"})]);
+
+    let talked = ended(&world, &talking);
+    assert_eq!((&talked["state"], &talked["ended_by"]), (&json!("TERMINATED"), &json!("pbx")), "{talked:#}");
+    // The line is free and two contacts wait: whatever would be dialled would be dialled now.
+    world.wait("nothing in flight", A_FEW_CALLS, || {
+        let figures = world.live_run(run);
+        if figures["in_flight"] == 0 { Ok(()) } else { Err(figures.to_string()) }
+    });
+    assert_eq!(world.live_run(run)["state"], "PAUSED");
+    assert_eq!(world.attempts(run).len(), 1);
+
+    world.post(&format!("/api/runs/{run}/unpause"));
+    let attempts = world.complete(run, A_FEW_CALLS);
+    assert_eq!(count(&attempts, "TERMINATED"), 3, "{}", brief(&attempts));
+}
+
+#[test]
+fn a_removed_run_is_closed_and_its_list_dials_no_more() {
+    let world = World::start();
+    let trunk = world.add_trunk("single", json!({"capacity": 1}));
+    let list = world.list("people", &["15551000001", "15551000002"]);
+    let campaign = world.campaign("removed", &[list], json!({"trunks": [trunk]}));
+    let run = world.start_run(campaign);
+    let talking = first_conversation(&world, run);
+    world.post(&format!("/api/runs/{run}/pause"));
+    assert_eq!(world.post(&format!("/api/runs/{run}/remove"))["state"], "REMOVED");
+    world.add_contacts(list, vec![json!({"number": "15551000003"})]);
+    assert_eq!(ended(&world, &talking)["state"], "TERMINATED", "a conversation outlives its run");
+    world.wait("no open run", A_FEW_CALLS, || {
+        let live = world.live();
+        if live["runs"] == json!([]) && live["totals"]["open_calls"] == 0 { Ok(()) } else { Err(live.to_string()) }
+    });
+    assert_eq!(world.attempts(run).len(), 1);
+    let (status, refusal) = world.api.post(&format!("/api/runs/{run}/unpause"), &Value::Null).unwrap();
+    assert_eq!(status, 409, "{refusal}");
+    // The campaign is free for another run, which begins its lists from the start.
+    let again = world.complete(world.start_run(campaign), A_FEW_CALLS);
+    assert_eq!(again.len(), 3, "{}", brief(&again));
+}
+
+#[test]
+fn an_idle_run_dials_a_number_that_is_added_and_idles_again() {
+    let world = World::start();
+    let list = world.list("people", &["15554000001"]);
+    let run = world.start_run(world.campaign("idle", &[list], json!({"idle_on_termination": true})));
+    world.wait_for_state(run, "IDLE", A_FEW_CALLS);
+    world.add_contacts(list, vec![json!({"number": "15551000002", "attributes": {"user": "107"}})]);
+    let attempts = world.wait_for_attempts(run, "the added number", A_FEW_CALLS, |attempts| {
+        attempts.len() == 2 && attempts.iter().all(|attempt| attempt["ended_at"].is_string())
+    });
+    assert_eq!((&attempts[1]["number"], &attempts[1]["state"]), (&json!("15551000002"), &json!("TERMINATED")));
+    world.wait_for_state(run, "IDLE", A_FEW_CALLS);
+    assert_eq!(world.post(&format!("/api/runs/{run}/remove"))["state"], "REMOVED");
+}
+
+#[test]
+fn outside_its_hours_a_run_says_wrong_time_and_dials_when_the_window_opens() {
+    let world = World::start();
+    // Any day but the ones around now, in the campaign's own zone.
+    let now = jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::UTC);
+    let far = (i64::from(now.weekday().to_sunday_zero_offset()) + 3) % 7 + 1;
+    let mut invites = Invites::watch(&world.pair.carrier);
+    let list = world.list("people", &["15551000001"]);
+    let campaign = world.campaign("night", &[list], json!({"time_days": far.to_string(), "zone": "Europe/Madrid"}));
+    let run = world.start_run(campaign);
+    let closed = world.wait_for_state(run, "WRONG_TIME", A_FEW_CALLS);
+    assert!(!closed["why"].as_str().unwrap().is_empty(), "{closed}");
+    assert_eq!((world.attempts(run).len(), invites.total()), (0, 0));
+    let shown = world.run(&["run", "show", &run.to_string()]).ok();
+    assert!(shown.contains("WRONG_TIME"), "{shown}");
+
+    world.patch(&format!("/api/campaigns/{campaign}"), json!({"time_days": "1234567"}));
+    world.post(&format!("/api/runs/{run}/reload"));
+    let attempts = world.complete(run, A_FEW_CALLS);
+    assert_eq!(count(&attempts, "TERMINATED"), 1, "{}", brief(&attempts));
+    assert_eq!(invites.total(), 1);
+}
+
+#[test]
+fn a_window_opens_by_itself_to_the_second() {
+    let world = World::start();
+    let opens = jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::UTC) + jiff::SignedDuration::from_secs(4);
+    let changes = json!({"time_start": opens.strftime("%H%M%S").to_string(), "time_end": (opens.clone() - jiff::SignedDuration::from_secs(60)).strftime("%H%M%S").to_string(), "zone": "UTC"});
+    let run = world.dial("window", &["15554000001"], changes);
+    let attempts = world.complete(run, A_FEW_CALLS);
+    let late = ms(&attempts[0]["scheduled_at"]) - opens.timestamp().as_second() * 1_000;
+    assert!((0..3_000).contains(&late), "{late} ms after the window opened");
+}
+
+#[test]
+fn a_campaign_runs_once_at_a_time() {
+    let world = World::start();
+    let campaign = world.campaign("single", &[], json!({"idle_on_termination": true}));
+    world.start_run(campaign);
+    let (status, refusal) = world.api.post(&format!("/api/campaigns/{campaign}/start"), &Value::Null).unwrap();
+    assert_eq!(status, 409, "{refusal}");
+    assert!(refusal["error"]["message"].as_str().unwrap().contains("already running"), "{refusal}");
+}
