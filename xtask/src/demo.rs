@@ -239,7 +239,7 @@ fn report(api: &Client, run: i64, duration: Duration) -> Result<Value> {
         "outcomes": counts(&full["outcomes"], "state"),
         "retries": full["retries"],
         "duration_s": (duration.as_secs_f64() * 10.0).round() / 10.0,
-        "per_trunk": counts(&full["per_trunk"], "trunk_name"),
+        "per_trunk": counts(&full["per_trunk"], "name"),
         "double_dialled": full["double_dialled"],
         "lost": full["lost"],
     }))

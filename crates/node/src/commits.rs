@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::{Scope, Store, Write, Written};
 use tokio::sync::oneshot;
+use tracing::warn;
 
 /// Pause before a failed commit is tried again.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
@@ -107,8 +108,10 @@ impl Asked {
     fn answered(self, written: Written) -> Option<Event> {
         match (self, written) {
             (Self::Attempt(attempt), Written::Done) => Some(Event::Journalled(attempt)),
+            (Self::Attempt(attempt), Written::NumberBusy(_)) => Some(Event::JournalRefused { attempt, later: true }),
             (Self::Attempt(attempt), Written::Refused(why)) => {
-                Some(Event::JournalRefused { attempt, later: why.contains("is in a call") })
+                warn!(attempt.id = attempt.0, why, "the journal refused an attempt");
+                Some(Event::JournalRefused { attempt, later: false })
             }
             (Self::Ids(kind), Written::Ids { from, to }) => Some(Event::IdsGranted { kind, from, to }),
             (Self::Load { run, list }, Written::Loaded { fresh, list_exhausted, retries, next_due }) => {

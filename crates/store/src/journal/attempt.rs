@@ -70,7 +70,7 @@ impl Journal<'_> {
             .execute(&mut *self.connection)
             .await?;
         if done.rows_affected() == 0 {
-            return self.why_not(&new).await.map(Written::Refused);
+            return self.why_not(&new).await;
         }
         sqlx::query(INSERT_CALL)
             .bind(new.call.0)
@@ -259,7 +259,7 @@ impl Journal<'_> {
     }
 
     /// Why [`INSERT`] wrote no row, for people.
-    async fn why_not(&mut self, new: &NewAttempt) -> Result<String> {
+    async fn why_not(&mut self, new: &NewAttempt) -> Result<Written> {
         let tenant = self.scope.tenant.0;
         let turn: Option<i64> = sqlx::query_scalar(TURN_ID)
             .bind(tenant)
@@ -270,7 +270,8 @@ impl Journal<'_> {
             .await?;
         if let Some(id) = turn {
             let (contact, run, retry) = (new.contact, new.run, new.retry);
-            return Ok(format!("contact {contact} was attempted in run {run} at retry {retry} before: attempt {id}"));
+            let why = format!("contact {contact} was attempted in run {run} at retry {retry} before: attempt {id}");
+            return Ok(Written::Refused(why));
         }
         let open: Option<i64> = sqlx::query_scalar(OPEN_ID)
             .bind(tenant)
@@ -278,7 +279,10 @@ impl Journal<'_> {
             .fetch_optional(&mut *self.connection)
             .await?;
         if let Some(id) = open {
-            return Ok(format!("the number of contact {} is in a call: attempt {id}", new.contact));
+            return Ok(Written::NumberBusy(format!(
+                "the number of contact {} is in a call: attempt {id}",
+                new.contact
+            )));
         }
         let state: Option<String> = sqlx::query_scalar(CONTACT_STATE)
             .bind(tenant)
@@ -286,12 +290,12 @@ impl Journal<'_> {
             .bind(new.contact.0)
             .fetch_optional(&mut *self.connection)
             .await?;
-        Ok(match state {
+        Ok(Written::Refused(match state {
             None => format!("contact {} does not exist any more", new.contact),
             Some(state) => format!(
                 "run {} is over, attempt id {} was used, or contact {} is {state} and not at retry {}",
                 new.run, new.attempt, new.contact, new.retry
             ),
-        })
+        }))
     }
 }

@@ -118,9 +118,12 @@ pub struct RetryEntry {
 pub enum Written {
     /// It is on the disk.
     Done,
-    /// It was not written and the rest of the batch was; why, for people. An attempt is refused when its number is in
-    /// another open attempt, when this turn of the contact was taken before, or when contact or run are gone.
+    /// It was not written and the rest of the batch was; why, for people. An attempt is refused when this turn of the
+    /// contact was taken before, or when contact or run are gone.
     Refused(String),
+    /// An attempt that was not written because its number is in another open one; the rest of the batch was. Later it
+    /// may go.
+    NumberBusy(String),
     /// The ids `from..to`.
     Ids {
         /// The first.

@@ -100,7 +100,7 @@ async fn a_number_in_a_call_is_not_called_again() {
     assert_eq!(written[0], Written::Done);
     assert_eq!(
         written[1],
-        Written::Refused(format!("the number of contact {} is in a call: attempt 1", world.contacts[1].id))
+        Written::NumberBusy(format!("the number of contact {} is in a call: attempt 1", world.contacts[1].id))
     );
     let after = vec![close(world.end(1, run, 0, None)), Write::Attempt(world.attempt(2, run, 1, 0))];
     assert_eq!(commit(&store, after).await, [Written::Done, Written::Done]);
