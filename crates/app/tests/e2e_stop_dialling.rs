@@ -4,12 +4,18 @@
 mod common;
 mod world;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
-use world::{Invites, World, brief, count};
+use world::{Invites, World, brief, count, ms};
 
 /// Two dozen short calls on a busy machine.
 const TWO_DOZEN_CALLS: Duration = Duration::from_secs(55);
+
+/// The server's clock is ours.
+fn assert_nothing_sent_after(replied_at: i64, attempts: &[Value]) {
+    let late: Vec<&Value> = attempts.iter().filter(|attempt| ms(&attempt["requested_at"]) > replied_at).collect();
+    assert!(late.is_empty(), "sent after {replied_at}: {late:#?}");
+}
 
 #[test]
 fn nothing_is_dialled_after_the_reply_conversations_go_on_and_a_crash_changes_nothing() {
@@ -24,6 +30,7 @@ fn nothing_is_dialled_after_the_reply_conversations_go_on_and_a_crash_changes_no
         attempts.iter().any(|attempt| attempt["connected_at"].is_string())
     });
     let text = world.run(&["stop-dialling", "--why", "angry people"]).ok();
+    let replied_at = jiff::Timestamp::now().as_millisecond();
     assert!(!text.is_empty());
     let placed = world.attempts(run);
     let open = placed.iter().filter(|attempt| attempt["ended_at"].is_null()).count();
@@ -35,6 +42,7 @@ fn nothing_is_dialled_after_the_reply_conversations_go_on_and_a_crash_changes_no
     assert_eq!(attempts.len(), placed.len(), "{}", brief(&attempts));
     assert!(attempts.iter().all(|a| a["state"] == "TERMINATED" && a["ended_by"] == "far_end"), "{}", brief(&attempts));
     assert_eq!(invites.total(), placed.len());
+    assert_nothing_sent_after(replied_at, &attempts);
 
     world.crash();
     world.serve_again();
@@ -66,6 +74,7 @@ fn a_hold_in_the_middle_of_a_burst_lets_no_originate_out_after_its_reply() {
     let run = world.dial("burst", &numbers, json!({"trunks": [trunk], "end_points": [bye]}));
     world.wait("the burst", TWO_DOZEN_CALLS, || if invites.total() > 20 { Ok(()) } else { Err("not yet".into()) });
     world.api.expect("POST", "/api/dialling/hold", Some(&json!({"why": "now"}))).unwrap();
+    let replied_at = jiff::Timestamp::now().as_millisecond();
     // What Asterisk had accepted before the reply may still be on its way to the carrier; it is in the books.
     let decided = world.attempts(run).len();
     world.wait("nothing in flight", TWO_DOZEN_CALLS, || {
@@ -75,6 +84,7 @@ fn a_hold_in_the_middle_of_a_burst_lets_no_originate_out_after_its_reply() {
     let attempts = world.attempts(run);
     assert!(attempts.len() <= decided && attempts.len() < 300, "{} after {decided}", attempts.len());
     assert_eq!(invites.total(), attempts.len());
+    assert_nothing_sent_after(replied_at, &attempts);
     world.post("/api/dialling/lift");
     let attempts = world.complete(run, TWO_DOZEN_CALLS);
     assert_eq!((attempts.len(), count(&attempts, "RS_BUSY")), (300, 300));

@@ -191,6 +191,11 @@ impl Client {
         self.stop.send_replace(true);
     }
 
+    /// Whether the link has ended for good: shut down, or replaced by another controller.
+    pub fn has_ended(&self) -> bool {
+        self.commands.is_closed()
+    }
+
     async fn send(&self, request: Request) -> Outcome<Response> {
         let (reply, answer) = oneshot::channel();
         let deadline = Instant::now() + self.request_deadline;

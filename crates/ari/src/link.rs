@@ -69,7 +69,7 @@ pub enum Lost {
     #[error("connection to the PBX lost: {0}")]
     Closed(String),
     /// Another controller connected with our application name. The link ends: taking it back would be a fight.
-    #[error("another controller took over our application name on the PBX")]
+    #[error("another controller took over our application name on the PBX: give each its own, then save the PBX again")]
     Replaced,
     /// Our own reader left [`INCOMING_MAX`] events waiting.
     #[error("more than {INCOMING_MAX} events waited to be read")]

@@ -55,6 +55,8 @@ pub struct Leg {
     pub far_end_asked: bool,
     /// How often it was looked for in vain.
     pub missed: u8,
+    /// When it was last missed.
+    pub missed_at: Option<Mono>,
     /// When it is looked for next; an earlier or later timer is an old one.
     pub look_up_at: Option<Mono>,
 }
@@ -82,6 +84,7 @@ impl Calls {
             hang_up: None,
             far_end_asked: false,
             missed: 0,
+            missed_at: None,
             look_up_at: None,
         };
         self.legs.entry(id).or_insert(leg)

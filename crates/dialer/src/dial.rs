@@ -17,6 +17,9 @@ const PARKED_SECONDS: i64 = 1;
 /// Seconds after which a contact is looked at again that the database refused for now.
 const REFUSED_SECONDS: i64 = 5;
 
+/// A trunk, an end point on its PBX, and whether the call probes the trunk.
+type Way = (TrunkId, EndPointId, bool);
+
 impl Dialer {
     /// Places what may be placed, lower priorities first, runs of one priority in turn, one call each.
     pub(crate) fn place_calls(&mut self, now: Now, out: &mut Vec<Command>) {
@@ -134,7 +137,7 @@ impl Dialer {
 
     /// The run's emptiest trunk that the gate lets through, with an end point on the same PBX; and when a way that is
     /// closed now opens by itself.
-    fn route(&self, now: Now, id: RunId) -> (Result<(TrunkId, EndPointId, bool), Refusal>, Option<Mono>) {
+    fn route(&self, now: Now, id: RunId) -> (Result<Way, Refusal>, Option<Mono>) {
         let Some(run) = self.runs.get(&id) else { return (Err(Refusal::RunNotActive), None) };
         let settings = &run.settings;
         let mut best: Option<(u32, TrunkId, EndPointId, bool)> = None;

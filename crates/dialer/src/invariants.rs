@@ -190,8 +190,7 @@ impl Ledger {
                     return broken(Invariant::EndPointCapacityKept, detail);
                 }
                 let stage = Stage::Journalling;
-                let entry =
-                    Entry { stage, key: new.number_key, run: new.run, contact: new.contact, trunk, end_point };
+                let entry = Entry { stage, key: new.number_key, run: new.run, contact: new.contact, trunk, end_point };
                 self.insert(new.attempt, entry);
             }
             Command::Originate(call) => {
@@ -213,21 +212,16 @@ impl Ledger {
                     }
                 }
             }
-            Command::Close(end) => {
-                if self.forget(end.attempt).is_none() {
-                    let detail = format!("attempt {} is not open", end.attempt);
-                    return Err((Invariant::OneOutcome, Some(end.run), detail));
-                }
-            }
-            Command::Withdraw(withdrawal) => {
-                if self.forget(withdrawal.attempt).is_none() {
-                    let detail = format!("attempt {} is not open", withdrawal.attempt);
-                    return Err((Invariant::OneOutcome, Some(withdrawal.run), detail));
-                }
-            }
+            Command::Close(end) => return self.end(end.attempt, end.run),
+            Command::Withdraw(withdrawal) => return self.end(withdrawal.attempt, withdrawal.run),
             _ => {}
         }
         Ok(())
+    }
+
+    fn end(&mut self, attempt: AttemptId, run: RunId) -> Result<(), Violation> {
+        let not_open = || (Invariant::OneOutcome, Some(run), format!("attempt {attempt} is not open"));
+        self.forget(attempt).map(|_| ()).ok_or_else(not_open)
     }
 
     /// Compares the decider's numbers with the books.

@@ -7,9 +7,11 @@
 //! so that a [`Command::LoadContacts`] sees every write that was asked for before it.
 
 pub mod calls;
+mod checking;
 pub mod circuit;
 pub mod command;
 pub mod dial;
+mod doubts;
 pub mod event;
 pub mod figures;
 pub mod gate;
@@ -18,6 +20,7 @@ pub mod invariants;
 pub mod pacing;
 pub mod rate;
 pub mod resources;
+mod restart;
 pub mod runs;
 mod sending;
 mod settle;

@@ -18,7 +18,9 @@ impl Dialer {
             return;
         }
         let (leg, run, trunk, pbx) = (attempt.leg, attempt.run, attempt.trunk, attempt.pbx);
-        if let Some(why) = self.forbidden(now, run, pbx) {
+        let early =
+            attempt.due_at.filter(|due_at| *due_at > now.wall).map(|_| "the clock was set back before it was sent");
+        if let Some(why) = self.forbidden(now, run, pbx).or(early) {
             return self.withdraw(now, leg, why, None, out);
         }
         let at = self.may_send_at(trunk, pbx);

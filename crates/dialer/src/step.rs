@@ -1,17 +1,17 @@
 //! The one function: time and an event in, commands out.
 
-use crate::calls::{Calls, LegState};
+use crate::calls::Calls;
 use crate::command::{Command, IdKind};
-use crate::event::{Event, RunSpec};
-use crate::invariants::{Circumstances, Claims, Invariant, Ledger, Violation};
+use crate::event::Event;
+use crate::invariants::Ledger;
 use crate::pacing::Turns;
 use crate::resources::Resources;
 use crate::runs::Run;
 use crate::timers::{Timer, Timers};
-use domain::journal::{Fact, Note, OpenAttempt, RunChange};
+use domain::journal::{Fact, Note, RunChange};
 use domain::{
-    AttemptId, CallId, Contact, ContactId, EndPointId, HourState, LegId, Mono, Now, NumberKey, PbxId, RunId, RunState,
-    Timestamp, TrunkId,
+    AttemptId, CallId, Contact, ContactId, EndPointId, LegId, Mono, Now, NumberKey, PbxId, RunId, RunState, Timestamp,
+    TrunkId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -49,8 +49,8 @@ pub struct Dialer {
     pub(crate) send_at: Option<Mono>,
     dirty: BTreeSet<RunId>,
     last: Option<Now>,
-    ledger: Ledger,
-    reported: BTreeSet<(&'static str, Option<RunId>)>,
+    pub(crate) ledger: Ledger,
+    pub(crate) reported: BTreeSet<(&'static str, Option<RunId>)>,
 }
 
 /// An attempt that has not ended.
@@ -230,63 +230,12 @@ impl Dialer {
         self.dirty.insert(run);
     }
 
-    fn start_run(&mut self, spec: RunSpec) {
-        let id = spec.run;
-        if self.runs.contains_key(&id) {
-            return;
-        }
-        let mut run = Run::new(spec);
-        // Attempts that were restored before their run.
-        for attempt in &self.attempts_of_none {
-            if let Some(attempt) = self.attempts.get(attempt).filter(|attempt| attempt.run == id) {
-                run.adopt(attempt.contact, self.calls.leg(attempt.leg).is_some_and(|leg| leg.answered_at.is_some()));
-            }
-        }
-        self.attempts_of_none.retain(|attempt| self.attempts.get(attempt).is_some_and(|attempt| attempt.run != id));
-        self.runs.insert(id, run);
-        self.dirty.insert(id);
-    }
-
     fn remove_run(&mut self, now: Now, id: RunId, out: &mut Vec<Command>) {
         let Some(run) = self.runs.get_mut(&id).filter(|run| !run.state.is_final()) else { return };
         run.state = RunState::Removed;
         let change = RunChange { run: id, state: run.state, why: "removed by an operator".to_owned(), at: now.wall };
         out.push(Command::RunChanged(change));
         self.dirty.insert(id);
-    }
-
-    /// An attempt that was open when the process ended: occupied and uncertain until its PBX was compared.
-    fn restore(&mut self, now: Now, open: OpenAttempt) {
-        let leg = self.calls.open(open.leg, open.call, open.pbx);
-        leg.state = LegState::Uncertain;
-        leg.requested = Some((now.mono, open.scheduled_at));
-        leg.answered_at = open.connected_at;
-        self.resources.occupy(open.pbx, open.trunk, open.end_point);
-        self.by_leg.insert(open.leg, open.attempt);
-        self.open_numbers.insert(open.number_key, open.attempt);
-        match self.runs.get_mut(&open.run) {
-            Some(run) => run.adopt(open.contact, open.connected_at.is_some()),
-            None => {
-                self.attempts_of_none.insert(open.attempt);
-            }
-        }
-        self.ledger.restored(&open);
-        let attempt = Attempt {
-            call: open.call,
-            leg: open.leg,
-            run: open.run,
-            contact: open.contact,
-            details: None,
-            key: open.number_key,
-            retry: open.retry,
-            due_at: None,
-            trunk: open.trunk,
-            end_point: open.end_point,
-            pbx: open.pbx,
-            scheduled_at: open.scheduled_at,
-            ext_state: open.ext_state,
-        };
-        self.attempts.insert(open.attempt, attempt);
     }
 
     /// Seconds by which the wall clock moved against the steady one, when they make windows and due times doubtful.
@@ -353,71 +302,6 @@ impl Dialer {
                     self.runs.remove(&id);
                 }
             }
-        }
-    }
-
-    /// Takes out what would break a rule of the house, and compares the totals with the checker's books.
-    fn check(&mut self, now: Now, first: usize, out: &mut Vec<Command>) {
-        if out.len() == first {
-            return;
-        }
-        let circumstances = Circumstances { held: self.held, wall: now.wall };
-        let mut violations: Vec<Violation> = Vec::new();
-        let mut index = first;
-        while index < out.len() {
-            let runs = &self.runs;
-            let open =
-                |run: RunId| runs.get(&run).is_some_and(|run| matches!(run.hours_last(), Some(HourState::Open { .. })));
-            match self.ledger.check(&out[index], circumstances, open) {
-                Ok(()) => {
-                    if let Some(violation) = self.check_accounts(&out[index]) {
-                        violations.push(violation);
-                    }
-                    index += 1;
-                }
-                Err(violation) => {
-                    violations.push(violation);
-                    out.remove(index);
-                }
-            }
-        }
-        if let Err(violation) = self.ledger.compare(&self.claims()) {
-            violations.push(violation);
-        }
-        for (invariant, run, detail) in violations {
-            if let Some(run) = run.and_then(|run| self.runs.get_mut(&run)) {
-                run.stopped = true;
-            }
-            if self.reported.insert((invariant.name(), run)) {
-                out.push(Command::Violated { invariant, run, detail });
-            }
-        }
-    }
-
-    fn check_accounts(&self, command: &Command) -> Option<Violation> {
-        let (Command::Close(_) | Command::Journal(_) | Command::Withdraw(_)) = command else { return None };
-        let id = match command {
-            Command::Close(end) => end.run,
-            Command::Journal(new) => new.run,
-            Command::Withdraw(withdrawal) => withdrawal.run,
-            _ => return None,
-        };
-        let run = self.runs.get(&id)?;
-        let totals = run.totals;
-        let accounted = totals.terminated + totals.rescheduled + run.in_flight.len() as u64;
-        (totals.placed != accounted).then(|| {
-            let detail = format!("placed {}, accounted for {accounted}", totals.placed);
-            (Invariant::AccountsAddUp, Some(id), detail)
-        })
-    }
-
-    fn claims(&self) -> Claims {
-        Claims {
-            attempts: self.attempts.len(),
-            legs: self.calls.len(),
-            trunks_in_use: self.resources.trunks.values().map(|trunk| trunk.in_use as usize).sum(),
-            end_points_in_use: self.resources.end_points.values().map(|end_point| end_point.in_use as usize).sum(),
-            in_flight: self.runs.values().map(|run| run.in_flight.len()).sum::<usize>() + self.attempts_of_none.len(),
         }
     }
 

@@ -21,7 +21,11 @@ impl Shell {
                     == (&pbx.host, pbx.port, &pbx.username, &pbx.application)
                     && *secret == old.pbxs[id].1
             });
-            if !same_login && let Some(link) = self.links.remove(id) {
+            // A link that another controller took over has ended: saving the PBX again asks for a new one.
+            let ended = self.links.get(id).is_some_and(|link| link.client.has_ended());
+            if (!same_login || ended)
+                && let Some(link) = self.links.remove(id)
+            {
                 link.client.shutdown();
                 self.step(Event::PbxDown(*id), None);
             }

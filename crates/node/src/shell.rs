@@ -58,6 +58,8 @@ pub struct Shell {
     pub(crate) storage_lost: Option<String>,
     pub(crate) pending: Batch,
     pub(crate) committing: Option<JoinHandle<Committed>>,
+    /// When the last commit was sent to the disk.
+    pub(crate) commit_began: Option<tokio::time::Instant>,
     /// Legs whose originate was handed to a link and not answered yet.
     pub(crate) originating: BTreeSet<LegId>,
     pub(crate) hold_waiting: Vec<oneshot::Sender<()>>,
@@ -66,7 +68,7 @@ pub struct Shell {
     pub(crate) sender: mpsc::Sender<Input>,
     pub(crate) health: watch::Sender<Health>,
     out: Vec<Command>,
-    stopping: Option<oneshot::Sender<()>>,
+    pub(crate) stopping: Option<oneshot::Sender<()>>,
 }
 
 impl Shell {
@@ -89,6 +91,7 @@ impl Shell {
             storage_lost: None,
             pending: Batch::default(),
             committing: None,
+            commit_began: None,
             originating: BTreeSet::new(),
             hold_waiting: Vec::new(),
             inbox: inbox.1,
@@ -108,6 +111,7 @@ impl Shell {
             }
             let now = self.clock.now();
             let wake = self.dialer.next_wake(now).map(|at| self.clock.instant(at));
+            let commit_due = self.commit_due();
             tokio::select! {
                 biased;
                 done = async { self.committing.as_mut().expect("guarded by the condition").await },
@@ -121,6 +125,7 @@ impl Shell {
                     }
                 }
                 () = sleep_until(wake) => self.step(Event::Tick, None),
+                () = sleep_until(commit_due) => {}
             }
         }
         for link in self.links.values() {
@@ -142,6 +147,11 @@ impl Shell {
                         self.channels.forget(end.leg);
                         metrics::counter!("carillon_attempts_total", "outcome" => end.state.code()).increment(1);
                     }
+                    if let Write::Run(change) = &write
+                        && change.state.is_final()
+                    {
+                        self.runs.remove(&change.run);
+                    }
                     self.pending.writes.push(write);
                 }
                 Err(command) => self.carry_out(command),
@@ -155,7 +165,7 @@ impl Shell {
 
     fn take(&mut self, input: Input) {
         match input {
-            Input::Pbx(pbx, what) => self.from_pbx(pbx, what),
+            Input::Pbx(pbx, what) => self.pbx_told(pbx, what),
             Input::Answer(event) => {
                 self.originate_answered(&event);
                 self.step(event, None);
@@ -164,7 +174,7 @@ impl Shell {
         }
     }
 
-    fn from_pbx(&mut self, id: PbxId, what: FromPbx) {
+    fn pbx_told(&mut self, id: PbxId, what: FromPbx) {
         let Some(link) = self.links.get_mut(&id) else { return };
         match what {
             FromPbx::Reconciling { version } => {

@@ -1,4 +1,5 @@
-//! Plays many worlds: `--seeds N --first SEED --hours H`. The first that breaks a rule prints how to play it again.
+//! Plays many worlds: `--seeds N --first SEED --hours H`. The first that breaks a rule prints how to play it again;
+//! `--trail LINES` makes it tell more of what happened before.
 
 use sim::{Options, Summary};
 use std::process::ExitCode;
@@ -15,10 +16,11 @@ fn main() -> ExitCode {
             ("--hours", Some(value)) => {
                 value.parse().ok().filter(|h: &f64| (0.0..=1_000.0).contains(h)).map(|h| options.hours = h).is_some()
             }
+            ("--trail", Some(value)) => value.parse().map(|n| options.trail = n).is_ok(),
             _ => false,
         };
         if !read {
-            eprintln!("usage: swarm [--seeds N] [--first SEED] [--hours 0..1000]");
+            eprintln!("usage: swarm [--seeds N] [--first SEED] [--hours 0..1000] [--trail LINES]");
             return ExitCode::from(2);
         }
     }

@@ -68,7 +68,10 @@ pub(crate) enum Step {
     Answer,
     Status(&'static str),
     FarEndHangsUp,
-    End { cause: u16, code: Option<u16> },
+    End {
+        cause: u16,
+        code: Option<u16>,
+    },
     /// The PBX's own ring time-out.
     TimeOut,
 }

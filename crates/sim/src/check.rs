@@ -3,8 +3,8 @@
 use crate::agenda::{At, SECOND};
 use crate::store::{AttemptState, Row};
 use crate::world::World;
-use dialer::{Event, Originate, RunSettings};
-use domain::{ContactId, EndPointId, HourState, LegId, NumberKey, PbxId, RunId, RunState, TrunkId};
+use dialer::{Command, Event, Originate, RunSettings};
+use domain::{ContactId, EndPointId, HourState, LegId, ListId, NumberKey, PbxId, RunId, RunState, TrunkId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A limit that was just lowered still binds calls that were decided before.
@@ -30,6 +30,8 @@ pub(crate) struct Witness {
     by_pbx: BTreeMap<PbxId, VecDeque<At>>,
     /// Until when limits of a trunk or end point are not judged, because they were changed.
     pub(crate) changed_at: BTreeMap<i64, At>,
+    /// Each run's lists with their last contact when the dialler found it completed: later ones came too late.
+    completed: BTreeMap<RunId, BTreeMap<ListId, ContactId>>,
     commits: u64,
 }
 
@@ -181,6 +183,15 @@ impl World {
         }
     }
 
+    pub(crate) fn note_completion(&mut self, command: &Command) {
+        let Command::RunChanged(change) = command else { return };
+        if change.state == RunState::Completed {
+            let lists = self.store.runs[&change.run].lists.iter();
+            let last = |list: &ListId| self.store.lists.get(list)?.last().map(|contact| (*list, contact.id));
+            self.witness.completed.insert(change.run, lists.filter_map(last).collect());
+        }
+    }
+
     /// Whether every run has ended or idles without work, and everything is written.
     pub(crate) fn is_over(&self) -> bool {
         let done = |run: RunState| run.is_final() || run == RunState::Idle;
@@ -206,11 +217,12 @@ impl World {
             if run.state == RunState::Removed {
                 continue;
             }
-            for list in &run.lists {
-                let until = if run.state == RunState::Completed { run.last.get(list).copied() } else { Some(ContactId(i64::MAX)) };
+            let all = || run.lists.iter().map(|list| (*list, ContactId(i64::MAX))).collect();
+            let completed = self.witness.completed.get(id).filter(|_| run.state == RunState::Completed);
+            for (list, until) in &completed.cloned().unwrap_or_else(all) {
                 let contacts = self.store.lists.get(list).into_iter().flatten();
                 let rows = self.store.rows.get(id);
-                for contact in contacts.filter(|contact| until.is_some_and(|until| contact.id <= until)) {
+                for contact in contacts.filter(|contact| contact.id <= *until) {
                     let row = rows.and_then(|rows| rows.get(&contact.id));
                     if row != Some(&Row::Finished) {
                         wrong.push(format!("run {id} is over and contact {} is {row:?}", contact.id));

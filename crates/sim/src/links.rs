@@ -18,7 +18,15 @@ impl World {
         if pbx.link == Link::Down {
             return;
         }
-        let at = pbx.hears_at(self.now, &mut self.rng);
+        let mut at = pbx.hears_at(self.now, &mut self.rng);
+        if matches!(request, Request::Originate(_)) {
+            // Making a channel takes its time, and now and then a lot of it; other requests do not wait for it.
+            at += if self.rng.percent(self.rough.slow_channels) {
+                self.rng.within(300..=4_000) * MS
+            } else {
+                self.rng.within(0..=5) * MS
+            };
+        }
         self.agenda.add(at, Happening::Request { process: process.no, pbx: id, request });
     }
 
@@ -67,7 +75,8 @@ impl World {
         self.check_channel(&call);
         self.summary.dialled += 1;
         let pbx = self.pbxs.get_mut(&id)?;
-        self.agenda.add(self.now + u64::from(call.timeout_ms) * MS, Happening::Channel { pbx: id, leg, step: Step::TimeOut });
+        self.agenda
+            .add(self.now + u64::from(call.timeout_ms) * MS, Happening::Channel { pbx: id, leg, step: Step::TimeOut });
         for (after, step) in carrier::plan(&mut self.rng, pbx.temper, pbx.storm) {
             self.agenda.add(self.now + after, Happening::Channel { pbx: id, leg, step });
         }
@@ -125,7 +134,7 @@ impl World {
         self.agenda.add(at, Happening::FromPbx { pbx: id, link, event });
     }
 
-    pub(crate) fn from_pbx(&mut self, id: PbxId, link: u32, event: Event) {
+    pub(crate) fn pbx_says(&mut self, id: PbxId, link: u32, event: Event) {
         if self.pbxs.get(&id).is_some_and(|pbx| pbx.link_no == link) {
             self.step(event);
         }
@@ -169,7 +178,8 @@ impl World {
         pbx.link = Link::Down;
         self.agenda.add(self.now + self.rng.within(100..=15_000) * MS, Happening::LinkMade { pbx: id });
         let Some(process) = &self.process else { return };
-        let unanswered: Vec<LegId> = process.unanswered.iter().filter(|(_, on)| **on == id).map(|(leg, _)| *leg).collect();
+        let unanswered: Vec<LegId> =
+            process.unanswered.iter().filter(|(_, on)| **on == id).map(|(leg, _)| *leg).collect();
         for leg in unanswered {
             let event = Event::OriginateUnknown { leg, why: "the link was lost".to_owned() };
             let at = self.now + self.rng.within(0..=1_000);
@@ -193,7 +203,7 @@ impl World {
     }
 
     pub(crate) fn audit(&mut self, id: PbxId, link: u32) {
-        if !self.pbxs.get(&id).is_some_and(|pbx| pbx.link_no == link) {
+        if self.pbxs.get(&id).is_none_or(|pbx| pbx.link_no != link) {
             return;
         }
         // With nothing to compare the world need not be kept awake.

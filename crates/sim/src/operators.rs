@@ -13,7 +13,7 @@ impl World {
         if self.calm {
             return;
         }
-        let next = self.now + self.rng.within(1..=40) * SECOND;
+        let next = self.now + self.rng.within(1..=self.rough.operators_ms) * MS;
         self.agenda.add(next, Happening::Operator);
         if self.process.is_none() {
             return;
@@ -95,7 +95,7 @@ impl World {
         if self.calm {
             return;
         }
-        let next = self.now + self.rng.within(1..=90) * SECOND;
+        let next = self.now + self.rng.within(100..=self.rough.faults_ms) * MS;
         self.agenda.add(next, Happening::Fault);
         let pbxs: Vec<PbxId> = self.pbxs.keys().copied().collect();
         let Some(id) = self.rng.pick(&pbxs).copied() else { return };
@@ -161,7 +161,8 @@ impl World {
 
     pub(crate) fn last_lift(&mut self) {
         self.lift();
-        let runs: Vec<RunId> = self.store.runs.iter().filter(|(_, run)| !run.state.is_final()).map(|(id, _)| *id).collect();
+        let runs: Vec<RunId> =
+            self.store.runs.iter().filter(|(_, run)| !run.state.is_final()).map(|(id, _)| *id).collect();
         for run in runs {
             let known = self.process.iter().flat_map(|process| process.dialer.run_figures());
             let paused = known.into_iter().any(|figures| figures.run == run && figures.state == RunState::Paused);

@@ -60,10 +60,15 @@ impl World {
         if self.store.held {
             self.step(Event::DiallingHeld);
         }
-        let runs: Vec<RunId> = self.store.runs.iter().filter(|(_, run)| !run.state.is_final()).map(|(id, _)| *id).collect();
+        let runs: Vec<RunId> =
+            self.store.runs.iter().filter(|(_, run)| !run.state.is_final()).map(|(id, _)| *id).collect();
         let mut events: Vec<Event> = runs.iter().map(|run| Event::RunStarted(Box::new(self.run_spec(*run)))).collect();
         let restored = self.store.open_attempts().into_iter().map(|open| Event::AttemptRestored(Box::new(open)));
-        let configured: Vec<Event> = self.site.pbxs.values().map(|spec| Event::PbxConfigured(*spec))
+        let configured: Vec<Event> = self
+            .site
+            .pbxs
+            .values()
+            .map(|spec| Event::PbxConfigured(*spec))
             .chain(self.site.trunks.values().map(|spec| Event::TrunkConfigured(*spec)))
             .chain(self.site.end_points.values().map(|spec| Event::EndPointConfigured(*spec)))
             .collect();
@@ -125,7 +130,7 @@ impl World {
 
     /// An event for the process that asked, if it is still there.
     pub(crate) fn tell(&mut self, process: u32, event: Event) {
-        if !self.process.as_ref().is_some_and(|p| p.no == process) {
+        if self.process.as_ref().is_none_or(|p| p.no != process) {
             return;
         }
         if let Event::OriginateDone(leg)
@@ -171,6 +176,7 @@ impl World {
             Command::CircuitChanged { probe_at, .. } => self.summary.circuits_opened += u64::from(probe_at.is_some()),
             Command::Violated { invariant, detail, .. } => self.broke(format!("{invariant}: {detail}")),
             write => {
+                self.note_completion(&write);
                 if let Some(process) = &mut self.process {
                     process.queue.push(write);
                 }
@@ -205,10 +211,9 @@ impl World {
         }
         process.committing = Some(std::mem::take(&mut process.queue));
         let no = process.no;
-        let takes = match self.rng.within(0..=99) {
-            0 => self.rng.within(100..=1_500) * MS,
-            1..=9 => self.rng.within(8..=60) * MS,
-            _ => self.rng.within(1..=8) * MS,
+        let takes = match self.rng.percent(self.rough.slow_commits) {
+            true => self.rng.within(8..=1_500) * MS,
+            false => self.rng.within(1..=8) * MS,
         };
         let at = self.now + takes;
         if at < self.disk_fails_until {

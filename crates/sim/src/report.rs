@@ -7,11 +7,13 @@ use std::fmt;
 pub struct Options {
     /// Hours of virtual time during which things go wrong; the world then goes on until every run has ended.
     pub hours: f64,
+    /// How many of the last things that happened a failure tells.
+    pub trail: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { hours: 0.2 }
+        Self { hours: 0.2, trail: 60 }
     }
 }
 

@@ -20,6 +20,28 @@ pub(crate) struct Site {
     pub(crate) end_points: BTreeMap<EndPointId, EndPointSpec>,
 }
 
+/// How rough a world is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Roughness {
+    /// Between two faults, at most, milliseconds.
+    pub(crate) faults_ms: u64,
+    /// Between two things that operators do, at most, milliseconds.
+    pub(crate) operators_ms: u64,
+    /// Commits that take long, percent.
+    pub(crate) slow_commits: u64,
+    /// Originates whose channel takes long to make, percent.
+    pub(crate) slow_channels: u64,
+}
+
+pub(crate) fn roughness(rng: &mut Rng) -> Roughness {
+    Roughness {
+        faults_ms: *rng.pick(&[3_000, 10_000, 40_000, 120_000]).unwrap_or(&40_000),
+        operators_ms: *rng.pick(&[500, 5_000, 40_000]).unwrap_or(&40_000),
+        slow_commits: *rng.pick(&[1, 1, 10, 40]).unwrap_or(&1),
+        slow_channels: *rng.pick(&[1, 3, 15]).unwrap_or(&1),
+    }
+}
+
 /// A beginning in the two weeks around a change of the clocks in New York and Madrid.
 pub(crate) fn wall_at_start(rng: &mut Rng) -> Timestamp {
     const OCTOBER_24: i64 = 1_792_800_000_000_000;
@@ -53,8 +75,8 @@ pub(crate) fn site(rng: &mut Rng) -> (Site, BTreeMap<PbxId, Pbx>) {
 
 /// Adds contacts to a list; one in eight has the number of another one of some list.
 pub(crate) fn add_contacts(rng: &mut Rng, store: &mut Store, list: ListId, count: u64) {
-    let mut next = store.lists.values().flatten().map(|contact| contact.id.0).max().unwrap_or(0) + 1;
-    for _ in 0..count {
+    let first = store.lists.values().flatten().map(|contact| contact.id.0).max().unwrap_or(0) + 1;
+    for next in (first..).take(usize::try_from(count).unwrap_or(0)) {
         let known: Vec<NumberKey> = store.lists.values().flatten().map(|contact| contact.key).collect();
         let key = match rng.pick(&known) {
             Some(key) if rng.percent(12) => *key,
@@ -70,7 +92,6 @@ pub(crate) fn add_contacts(rng: &mut Rng, store: &mut Store, list: ListId, count
             attributes: Default::default(),
         };
         store.lists.entry(list).or_default().push(Arc::new(contact));
-        next += 1;
     }
 }
 
@@ -88,7 +109,6 @@ pub(crate) fn fill(rng: &mut Rng, store: &mut Store, site: &Site) {
             lists: some(rng, &lists),
             state: RunState::Runnable,
             totals: RunTotals::default(),
-            last: BTreeMap::new(),
         };
         store.runs.insert(RunId(n), run);
     }

@@ -37,8 +37,6 @@ pub(crate) struct RunRow {
     pub(crate) lists: Vec<ListId>,
     pub(crate) state: RunState,
     pub(crate) totals: RunTotals,
-    /// The last contact of each list when it was completed.
-    pub(crate) last: BTreeMap<ListId, ContactId>,
 }
 
 #[derive(Debug, Default)]
@@ -102,13 +100,7 @@ impl Store {
         self.rows.entry(new.run).or_default().insert(new.contact, Row::Open { retry: new.retry });
         self.open.insert(new.number_key, new.attempt);
         let answer = Event::Journalled(new.attempt);
-        let row = AttemptRow {
-            state: AttemptState::Open,
-            due_at,
-            connected_at: None,
-            ext_state: String::new(),
-            new,
-        };
+        let row = AttemptRow { state: AttemptState::Open, due_at, connected_at: None, ext_state: String::new(), new };
         self.attempts.insert(row.new.attempt, row);
         Ok(answer)
     }
@@ -179,10 +171,6 @@ impl Store {
             return Err(format!("run {id} is {} and becomes {}", run.state.code(), state.code()));
         }
         run.state = state;
-        if state == RunState::Completed {
-            let last = |list: &ListId| self.lists.get(list)?.last().map(|contact| (*list, contact.id));
-            run.last = run.lists.iter().filter_map(last).collect();
-        }
         Ok(())
     }
 

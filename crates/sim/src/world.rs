@@ -6,7 +6,7 @@ use crate::pbx::Pbx;
 use crate::process::Process;
 use crate::report::{Failure, Options, Summary};
 use crate::rng::Rng;
-use crate::scenario::{self, Site};
+use crate::scenario::{self, Roughness, Site};
 use crate::store::Store;
 use domain::{PbxId, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
@@ -15,8 +15,6 @@ use std::collections::{BTreeMap, VecDeque};
 const MOST_HAPPENINGS: u64 = 5_000_000;
 /// After the faults every run has to end within this much virtual time.
 const LIVENESS: At = 20 * 24 * HOUR;
-/// Lines of the trail.
-const TRAIL: usize = 60;
 
 pub(crate) struct World {
     seed: u64,
@@ -28,6 +26,7 @@ pub(crate) struct World {
     pub(crate) skew: i64,
     pub(crate) agenda: Agenda,
     pub(crate) store: Store,
+    pub(crate) rough: Roughness,
     pub(crate) site: Site,
     pub(crate) pbxs: BTreeMap<PbxId, Pbx>,
     pub(crate) process: Option<Process>,
@@ -47,6 +46,7 @@ impl World {
     pub(crate) fn new(seed: u64, options: &Options) -> Self {
         let mut rng = Rng::new(seed);
         let wall_at_start = scenario::wall_at_start(&mut rng);
+        let rough = scenario::roughness(&mut rng);
         let (site, pbxs) = scenario::site(&mut rng);
         let mut store = Store::default();
         scenario::fill(&mut rng, &mut store, &site);
@@ -54,7 +54,11 @@ impl World {
         agenda.add(0, Happening::Start);
         agenda.add(rng.within(1..=30) * SECOND, Happening::Operator);
         agenda.add(rng.within(1..=60) * SECOND, Happening::Fault);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "hours of an option, checked there")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "hours of an option, checked there"
+        )]
         let faults_end = (options.hours * HOUR as f64) as At;
         agenda.add(faults_end, Happening::FaultsEnd);
         Self {
@@ -66,6 +70,7 @@ impl World {
             skew: 0,
             agenda,
             store,
+            rough,
             site,
             pbxs,
             process: None,
@@ -132,7 +137,7 @@ impl World {
             Happening::Tell { process, event } => self.tell(process, event),
             Happening::Request { process, pbx, request } => self.heard(process, pbx, request),
             Happening::OriginateDeadline { process, leg } => self.originate_deadline(process, leg),
-            Happening::FromPbx { pbx, link, event } => self.from_pbx(pbx, link, event),
+            Happening::FromPbx { pbx, link, event } => self.pbx_says(pbx, link, event),
             Happening::Listed { pbx, link, legs, asked_at } => self.listed(pbx, link, legs, asked_at),
             Happening::Channel { pbx, leg, step } => self.channel_step(pbx, leg, step),
             Happening::Audit { pbx, link } => self.audit(pbx, link),
@@ -160,7 +165,7 @@ impl World {
     pub(crate) fn log(&mut self, line: impl FnOnce() -> String) {
         let at_ms = self.now / MS;
         if let Some(trail) = &mut self.trail {
-            if trail.len() == TRAIL {
+            if trail.len() >= self.options.trail {
                 trail.pop_front();
             }
             trail.push_back(format!("{at_ms:>9} {}", line()));

@@ -39,7 +39,7 @@ pub(crate) enum Verb {
         #[command(flatten)]
         settings: Box<Settings>,
     },
-    /// Remove a campaign that never ran; hide one that did
+    /// Remove a campaign that never ran; one that did is hidden with: campaign set --status hidden
     Remove {
         /// Name or id
         campaign: String,

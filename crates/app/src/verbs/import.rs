@@ -226,7 +226,7 @@ fn guess_words(preview: &Value) -> String {
         ("delimiter", cell(guess, "delimiter")),
         ("format", cell(guess, "format")),
         ("labels", cell(guess, "labels")),
-        ("number column", cell(guess, "number_column")),
+        ("number column", number_column(guess)),
     ])
     .to_string();
     let rows: Vec<Value> = preview["rows"].as_array().into_iter().flatten().map(preview_row).collect();
@@ -241,6 +241,12 @@ fn guess_words(preview: &Value) -> String {
         text.push_str(&format!("\n{}", rows_table(&rows, &columns)));
     }
     text
+}
+
+/// The label of the column; a native record has none.
+fn number_column(guess: &Value) -> String {
+    let index = guess["number_column"].as_u64().and_then(|index| usize::try_from(index).ok());
+    index.map_or("-".into(), |index| crate::output::show(&guess["labels"][index]))
 }
 
 fn preview_row(row: &Value) -> Value {

@@ -1,9 +1,9 @@
 //! `carillon token`: access to the API.
 
-use super::{list_all, remove};
+use super::list_all;
 use crate::client::{Noun, Session};
 use crate::failure::Failure;
-use crate::output::{cell, note};
+use crate::output::{cell, note, say};
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
@@ -71,6 +71,13 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
             ];
             list_all(session, Noun::Token, false, &columns).await
         }
-        Verb::Revoke { name } => remove(session, Noun::Token, &name).await,
+        Verb::Revoke { name } => {
+            let row = session.client.named(Noun::Token, &name).await?;
+            session.client.delete(&format!("{}/{}", Noun::Token.path(), cell(&row, "id"))).await?;
+            if !session.json {
+                say(format!("token {} is revoked", cell(&row, "name")));
+            }
+            Ok(())
+        }
     }
 }

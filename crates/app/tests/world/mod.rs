@@ -296,7 +296,8 @@ pub fn count(attempts: &[Value], state: &str) -> usize {
     attempts.iter().filter(|attempt| attempt["state"] == state).count()
 }
 
-fn serve(home: &Home, port: u16) -> Process {
+/// A server on the installation of `home`, once it answers.
+pub fn serve(home: &Home, port: u16) -> Process {
     let mut process = Process::start("carillon", home.command(&["serve"]), &home.path("serve.log")).unwrap();
     process.wait_for_http(&format!("http://127.0.0.1:{port}/healthz"), PATIENCE).unwrap();
     process

@@ -2,9 +2,9 @@
 
 use crate::desk::{Desk, answers, is_busy};
 use crate::script::*;
+use Seen::*;
 use dialer::{Event, PbxSpec};
 use domain::{CallState, RunId, TrunkId};
-use Seen::*;
 
 #[test]
 fn en_16_a_single_telephone_gets_one_call_after_the_other() {

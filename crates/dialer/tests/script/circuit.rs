@@ -2,9 +2,9 @@
 
 use crate::desk::{Desk, answers};
 use crate::script::*;
+use Seen::*;
 use dialer::{Event, Originate as Call};
 use domain::{CallState, Mode, PbxId, TrunkId};
-use Seen::*;
 
 fn storm_until_retry(call: &Call) -> Vec<(u64, Event)> {
     match call.retry {

@@ -1,8 +1,8 @@
 //! A wall clock that steps.
 
 use crate::script::*;
-use dialer::Event;
 use Seen::*;
+use dialer::Event;
 
 #[test]
 fn a_clock_that_steps_holds_dialling_until_a_person_lifts_it() {
@@ -35,6 +35,17 @@ fn a_clock_that_is_corrected_a_little_holds_nothing() {
     let mut script = Script::dialling(1);
     script.wall_skew_ms = 1_500;
     script.check(&[(10, Event::Journalled(A1))], &[(10, Originate(L1))]);
+}
+
+#[test]
+fn a_retry_that_a_small_correction_made_early_again_waits() {
+    let mut script = Script::new();
+    let retry = dialer::RetryEntry { contact: contact(7), retry: 1, due_at: NOON };
+    script.feed(vec![Event::RunStarted(Box::new(run_spec(1, 1))), loaded(RUN, vec![], vec![retry], None)]);
+    script.wall_skew_ms = -1_500;
+    script.check(&[(10, Event::Journalled(A1))], &[(10, Withdraw(7))]);
+    script.check(&[(1_499, Event::Tick)], &[]);
+    script.check(&[(1_500, Event::Tick)], &[(1_500, Journal(7, 1))]);
 }
 
 #[test]

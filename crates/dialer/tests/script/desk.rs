@@ -48,7 +48,13 @@ pub(crate) struct Desk {
 
 impl Desk {
     /// One PBX that is up with these trunks and end points, and these runs over one list of `contacts`.
-    pub(crate) fn new(contacts: i64, trunks: &[TrunkSpec], end_points: &[EndPointSpec], runs: Vec<RunSpec>, plan: Plan) -> Self {
+    pub(crate) fn new(
+        contacts: i64,
+        trunks: &[TrunkSpec],
+        end_points: &[EndPointSpec],
+        runs: Vec<RunSpec>,
+        plan: Plan,
+    ) -> Self {
         let mut desk = Self {
             dialer: Dialer::new(),
             contacts: (1..=contacts).collect(),

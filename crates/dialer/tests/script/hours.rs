@@ -1,9 +1,9 @@
 //! Campaign hours, the days and the zone.
 
 use crate::script::*;
+use Seen::*;
 use dialer::{Event, RunSpec};
 use domain::{CallState, HourState, Hours, RunState};
-use Seen::*;
 
 fn with_hours(from: &str, until: &str, days: &str, zone: &str) -> RunSpec {
     let mut spec = run_spec(1, 2);
@@ -52,13 +52,16 @@ fn the_window_moves_with_daylight_saving() {
     // New York leaves daylight saving on 2026-11-01: nine in the morning is 13:00 UTC before and 14:00 UTC after.
     let hours = Hours::parse("090000", "095959", "1234567", "America/New_York").unwrap();
     let at = |text: &str| domain::Timestamp::from_jiff(text.parse().unwrap());
-    for (opens, before) in [("2026-10-31T13:00:00Z", "2026-10-31T12:59:59Z"), ("2026-11-01T14:00:00Z", "2026-11-01T13:59:59Z")] {
+    for (opens, before) in
+        [("2026-10-31T13:00:00Z", "2026-10-31T12:59:59Z"), ("2026-11-01T14:00:00Z", "2026-11-01T13:59:59Z")]
+    {
         assert_eq!(hours.state_at(at(before)), HourState::Closed { opens_at: Some(at(opens)) });
         let mut script = Script::new();
         script.wall_skew_ms = at(before).ms_since(NOON);
         script.feed(vec![Event::Tick, Event::DiallingLifted]);
         let spec = with_hours("090000", "095959", "1234567", "America/New_York");
-        let seen = script.play(&[(0, Event::RunStarted(Box::new(spec))), (1, fresh(RUN, [1, 2])), (5_000, Event::Tick)]);
+        let seen =
+            script.play(&[(0, Event::RunStarted(Box::new(spec))), (1, fresh(RUN, [1, 2])), (5_000, Event::Tick)]);
         assert_eq!(journals(&seen), [1_000, 1_000], "{before}");
     }
 }

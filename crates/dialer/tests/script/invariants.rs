@@ -133,8 +133,7 @@ fn break_it(invariant: Invariant) -> Option<Invariant> {
         Invariant::OccupancyAddsUp => {
             let mut ledger = Ledger::default();
             ledger.check(&journal(new_attempt(1, 1, 5)), CALM, |_| true).unwrap();
-            let right =
-                Claims { attempts: 1, legs: 1, trunks_in_use: 1, end_points_in_use: 1, in_flight: 1 };
+            let right = Claims { attempts: 1, legs: 1, trunks_in_use: 1, end_points_in_use: 1, in_flight: 1 };
             ledger.compare(&right).unwrap();
             ledger.compare(&Claims { trunks_in_use: 2, ..right }).err().map(|(invariant, ..)| invariant)
         }

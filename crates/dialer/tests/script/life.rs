@@ -2,9 +2,9 @@
 
 use crate::desk::{Desk, answers, is_busy};
 use crate::script::*;
+use Seen::*;
 use dialer::Event;
 use domain::{CallState, Mode, RunId, RunState};
-use Seen::*;
 
 #[test]
 fn a_run_is_runnable_then_running_then_completed() {
@@ -25,10 +25,7 @@ fn a_paused_run_places_no_call_and_calls_up_go_on() {
         &[(100, Event::RunPaused(RUN)), (200, busy(L1)), (300, Event::LegAnswered(L2))],
         &[(100, Run(RunState::Paused)), (200, Close(1, CallState::RsBusy, None))],
     );
-    script.check(
-        &[(400, Event::RunUnpaused(RUN))],
-        &[(400, Run(RunState::Running)), (400, Journal(11, 0))],
-    );
+    script.check(&[(400, Event::RunUnpaused(RUN))], &[(400, Run(RunState::Running)), (400, Journal(11, 0))]);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! PBX links: lost, back, compared.
 
 use crate::script::*;
-use dialer::Event;
-use domain::{CallState, EndedBy, LegId, Mono, RunId, RunState};
 use Seen::*;
+use dialer::Event;
+use domain::{CallState, EndedBy, LegId, Mono, RunState};
 
 fn up(legs: Vec<dialer::FoundLeg>) -> Event {
     Event::PbxUp { pbx: PBX, legs }
@@ -92,8 +92,20 @@ fn a_leg_that_two_audits_miss_is_gone() {
     let mut script = Script::ringing();
     let audit = |at_ms: u64| Event::PbxAudited { pbx: PBX, legs: vec![], asked_at: Mono(1_000_000 + at_ms * 1_000) };
     script.check(&[(1_000, audit(900))], &[]);
-    let seen = script.play(&[(2_000, audit(1_900))]);
-    assert!(seen.contains(&(2_000, Close(1, CallState::RsLost, None))), "{seen:?}");
+    script.check(
+        &[(5_000, audit(4_900))],
+        &[(4_000, LookUp(L1)), (5_000, Close(1, CallState::RsLost, None)), (5_000, Run(RunState::Completed))],
+    );
+}
+
+#[test]
+fn an_unknown_originate_is_not_given_up_sooner_by_an_audit() {
+    let mut script = Script::dialling(1);
+    let unknown = Event::OriginateUnknown { leg: L1, why: lost("no reply") };
+    script.play(&[(0, Event::Journalled(A1)), (5_000, unknown), (6_000, Event::LegMissing(L1))]);
+    let audit = Event::PbxAudited { pbx: PBX, legs: vec![], asked_at: Mono(1_000_000 + 8_000_000) };
+    script.play(&[(8_100, audit), (8_700, Event::LegCreated(L1))]);
+    assert_eq!(script.dialer.open_calls(), 1);
 }
 
 #[test]

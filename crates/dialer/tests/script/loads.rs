@@ -1,9 +1,9 @@
 //! Loads that race with picks, closes, reloads and imports.
 
 use crate::script::*;
-use dialer::{Command, Event, Loaded, LoadContacts};
-use domain::{CallState, ContactId, ListId, Mode};
 use Seen::*;
+use dialer::{Command, Event, LoadContacts, Loaded};
+use domain::{CallState, ContactId, ListId, Mode};
 
 fn loads(script: &Script) -> Vec<LoadContacts> {
     let load = |command: &Command| if let Command::LoadContacts(load) = command { Some(load.clone()) } else { None };

@@ -2,6 +2,8 @@
 //!
 //! [`script`] checks steps one by one; [`desk`] plays a small database and a small PBX, for what takes many calls.
 
+#![allow(clippy::unwrap_used, reason = "these are tests: a surprise should stop them")]
+
 mod capacity;
 mod circuit;
 mod clock;

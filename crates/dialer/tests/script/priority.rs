@@ -22,7 +22,8 @@ fn en_2_the_lower_priority_number_takes_all_it_can() {
     let mut desk = Desk::simple(200, two_runs(10, 1), answers);
     desk.play(60_000);
     // In the first milliseconds only one run has read its contacts.
-    let first_late = desk.dialled.iter().filter(|dialled| dialled.call.run == RunId(1) && dialled.at_ms > 1_000).count();
+    let first_late =
+        desk.dialled.iter().filter(|dialled| dialled.call.run == RunId(1) && dialled.at_ms > 1_000).count();
     let (_, second) = counts(&desk);
     assert!(first_late == 0 && second >= 50, "{first_late} and {second}");
     desk.play(600_000);

@@ -1,10 +1,10 @@
 //! From the journal to the PBX: at most once, accounted for exactly once.
 
 use crate::script::*;
+use Seen::*;
+use dialer::{Command, Event};
 use domain::journal::Fact;
 use domain::{CallState, EndedBy, Mode, RunState};
-use dialer::{Command, Event};
-use Seen::*;
 
 #[test]
 fn nothing_is_sent_before_its_attempt_is_on_disk() {
@@ -59,11 +59,22 @@ fn an_originate_that_nobody_finds_three_times_is_lost_and_keeps_the_longest_gap(
         &[(0, Event::Journalled(A1)), (1_000, unknown), (1_010, Event::LegMissing(L1))],
         &[(0, Originate(L1)), (1_000, LookUp(L1))],
     );
-    script.check(&[(4_010, Event::LegMissing(L1))], &[(4_000, LookUp(L1))]);
+    script.check(&[(4_020, Event::LegMissing(L1))], &[(4_010, LookUp(L1))]);
     script.check(
-        &[(7_010, Event::LegMissing(L1))],
-        &[(7_000, LookUp(L1)), (7_010, Close(1, CallState::RsLost, Some(900)))],
+        &[(7_030, Event::LegMissing(L1))],
+        &[(7_020, LookUp(L1)), (7_030, Close(1, CallState::RsLost, Some(900)))],
     );
+}
+
+#[test]
+fn answers_that_a_stalled_pbx_gives_at_once_are_one_answer() {
+    let mut script = Script::dialling(1);
+    let unknown = Event::OriginateUnknown { leg: L1, why: lost("no reply") };
+    script.play(&[(0, Event::Journalled(A1)), (5_000, unknown)]);
+    let missing = |at| (at, Event::LegMissing(L1));
+    let seen = script.play(&[missing(11_500), missing(11_500), missing(11_501), (11_502, Event::LegCreated(L1))]);
+    assert!(!seen.iter().any(|(_, seen)| matches!(seen, Close(..))), "{seen:?}");
+    assert_eq!(script.dialer.open_calls(), 1);
 }
 
 #[test]
@@ -86,16 +97,16 @@ fn a_missing_answer_that_crossed_the_channels_birth_does_not_end_it() {
             (1_000, unknown),
             (1_010, Event::LegRinging(L1)),
             (1_011, Event::LegMissing(L1)),
-            (1_020, Event::LegFound(found(L1, false))),
-            (2_000, Event::LegAnswered(L1)),
-            (3_000, ended(L1, 16, 0)),
+            (4_020, Event::LegFound(found(L1, false))),
+            (5_000, Event::LegAnswered(L1)),
+            (9_000, ended(L1, 16, 0)),
         ],
         &[
             (0, Originate(L1)),
             (1_000, LookUp(L1)),
-            (1_011, LookUp(L1)),
-            (3_000, Close(1, CallState::Terminated, None)),
-            (3_000, Run(RunState::Completed)),
+            (4_011, LookUp(L1)),
+            (9_000, Close(1, CallState::Terminated, None)),
+            (9_000, Run(RunState::Completed)),
         ],
     );
 }
@@ -166,11 +177,7 @@ fn events_that_come_before_the_reply_make_an_unknown_originate_known() {
     let unknown = Event::OriginateUnknown { leg: L1, why: lost("no reply") };
     script.check(
         &[(0, Event::Journalled(A1)), (1, Event::LegRinging(L1)), (5_000, unknown), (6_000, busy(L1))],
-        &[
-            (0, Originate(L1)),
-            (6_000, Close(1, CallState::RsBusy, None)),
-            (6_000, Run(RunState::Completed)),
-        ],
+        &[(0, Originate(L1)), (6_000, Close(1, CallState::RsBusy, None)), (6_000, Run(RunState::Completed))],
     );
 }
 

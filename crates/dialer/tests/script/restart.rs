@@ -1,9 +1,9 @@
 //! A new process over an old database.
 
 use crate::script::*;
+use Seen::*;
 use dialer::{Event, RunSpec, RunTotals};
 use domain::{CallState, EndedBy, Mode, RunId, RunState};
-use Seen::*;
 
 /// A run that had one attempt open when the process ended.
 fn going_on() -> RunSpec {
@@ -42,19 +42,34 @@ fn en_12_a_call_that_is_still_up_is_tracked_to_its_end() {
 fn en_12_a_call_that_vanished_is_lost_and_keeps_its_gap() {
     for attempt_first in [false, true] {
         let mut script = restarted(going_on(), attempt_first);
+        let missing = |at| (at, Event::LegMissing(L1));
         script.check(
-            &[(1_000, Event::PbxUp { pbx: PBX, legs: vec![] })],
-            &[(1_000, Close(1, CallState::RsLost, Some(60)))],
+            &[(1_000, Event::PbxUp { pbx: PBX, legs: vec![] }), missing(4_010), missing(7_020)],
+            &[(4_000, LookUp(L1)), (7_010, LookUp(L1)), (7_020, Close(1, CallState::RsLost, Some(60)))],
         );
     }
 }
 
 #[test]
+fn a_call_that_was_sent_just_before_the_end_is_given_time_to_show_up() {
+    let mut script = Script::new();
+    let mut open = open_attempt(1);
+    open.scheduled_at = NOON.plus_ms(-900);
+    script.feed(vec![Event::PbxDown(PBX), Event::RunStarted(Box::new(going_on())), Event::AttemptRestored(open)]);
+    script.feed(vec![fresh(RUN, [])]);
+    script.check(
+        &[(1_000, Event::PbxUp { pbx: PBX, legs: vec![] }), (4_010, Event::LegFound(found(L1, false)))],
+        &[(4_000, LookUp(L1))],
+    );
+    assert_eq!(script.dialer.open_calls(), 1);
+}
+
+#[test]
 fn an_adopted_ringing_call_gets_the_rest_of_its_ringing_time() {
     let mut script = restarted(going_on(), false);
-    // It was decided 5 s before this process began.
+    // It was decided 25 s before this process began.
     script.check(&[(1_000, Event::PbxUp { pbx: PBX, legs: vec![found(L1, false)] })], &[]);
-    script.check(&[(25_001, Event::Tick)], &[(25_000, HangUp(L1, EndedBy::AnswerTimeout))]);
+    script.check(&[(5_001, Event::Tick)], &[(5_000, HangUp(L1, EndedBy::AnswerTimeout))]);
 }
 
 #[test]
@@ -84,6 +99,7 @@ fn a_call_on_a_trunk_that_was_deleted_is_still_closed() {
     let mut open = open_attempt(1);
     open.trunk = domain::TrunkId(99);
     open.end_point = domain::EndPointId(99);
+    open.connected_at = Some(NOON.plus_ms(-9_000));
     script.feed(vec![Event::PbxDown(PBX), Event::RunStarted(Box::new(going_on())), Event::AttemptRestored(open)]);
     script.check(
         &[(0, fresh(RUN, [])), (1_000, Event::PbxUp { pbx: PBX, legs: vec![] })],
@@ -97,10 +113,7 @@ fn a_paused_run_is_paused_after_the_restart() {
     spec.state = RunState::Paused;
     let mut script = Script::with_run(spec, 1);
     script.check(&[(60_000, Event::Tick)], &[]);
-    script.check(
-        &[(60_001, Event::RunUnpaused(RUN))],
-        &[(60_001, Run(RunState::Running)), (60_001, Journal(1, 0))],
-    );
+    script.check(&[(60_001, Event::RunUnpaused(RUN))], &[(60_001, Run(RunState::Running)), (60_001, Journal(1, 0))]);
 }
 
 #[test]

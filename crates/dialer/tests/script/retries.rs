@@ -2,9 +2,9 @@
 
 use crate::desk::{Desk, answers, is_busy, rings};
 use crate::script::*;
+use Seen::*;
 use dialer::{Event, Originate, RetryEntry};
 use domain::{CallState, Hours, Mode, RescheduleRule, RunState};
-use Seen::*;
 
 fn with_rules(rules: Vec<RescheduleRule>) -> dialer::RunSpec {
     let mut spec = run_spec(1, 1);

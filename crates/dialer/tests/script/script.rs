@@ -55,13 +55,8 @@ pub(crate) struct Script {
 impl Script {
     /// A dialler with one PBX that is up, one trunk of 10, one end point of 10, ids from 1, and no run.
     pub(crate) fn new() -> Self {
-        let mut script = Self {
-            dialer: Dialer::new(),
-            wall_skew_ms: 0,
-            at_ms: 0,
-            seen: Vec::new(),
-            commands: Vec::new(),
-        };
+        let mut script =
+            Self { dialer: Dialer::new(), wall_skew_ms: 0, at_ms: 0, seen: Vec::new(), commands: Vec::new() };
         script.feed(vec![
             Event::PbxConfigured(PbxSpec { id: PBX, originates_per_second: 1_000 }),
             Event::TrunkConfigured(trunk(1, 10)),
@@ -265,7 +260,7 @@ pub(crate) fn open_attempt(n: i64) -> Box<OpenAttempt> {
         trunk: TRUNK,
         end_point: END_POINT,
         pbx: PBX,
-        scheduled_at: NOON.plus_ms(-5_000),
+        scheduled_at: NOON.plus_ms(-25_000),
         connected_at: None,
         ext_state: String::new(),
     })

@@ -1,9 +1,9 @@
 //! Our own timers: ringing, silence, talk, and hang-ups that nobody confirms.
 
 use crate::script::*;
-use domain::{CallState, EndedBy, RunState};
-use dialer::Event;
 use Seen::*;
+use dialer::Event;
+use domain::{CallState, EndedBy, RunState};
 
 #[test]
 fn a_call_that_rings_for_thirty_seconds_is_no_answer() {
@@ -84,17 +84,11 @@ fn no_forced_closure_lets_people_talk() {
 #[test]
 fn a_hang_up_that_is_not_confirmed_is_looked_up() {
     let mut script = Script::ringing();
-    script.check(
-        &[(35_000, Event::Tick)],
-        &[(30_000, HangUp(L1, EndedBy::AnswerTimeout)), (35_000, LookUp(L1))],
-    );
+    script.check(&[(35_000, Event::Tick)], &[(30_000, HangUp(L1, EndedBy::AnswerTimeout)), (35_000, LookUp(L1))]);
     // It is still there: hang up again, and ask again.
-    script.check(
-        &[(35_010, Event::LegFound(found(L1, false)))],
-        &[(35_010, HangUp(L1, EndedBy::AnswerTimeout))],
-    );
-    let seen = script.play(&[(40_100, Event::LegMissing(L1)), (40_110, Event::LegMissing(L1))]);
-    assert!(seen.contains(&(40_110, Close(1, CallState::RsNoanswer, None))), "{seen:?}");
+    script.check(&[(35_010, Event::LegFound(found(L1, false)))], &[(35_010, HangUp(L1, EndedBy::AnswerTimeout))]);
+    let seen = script.play(&[(40_100, Event::LegMissing(L1)), (43_200, Event::LegMissing(L1))]);
+    assert!(seen.contains(&(43_200, Close(1, CallState::RsNoanswer, None))), "{seen:?}");
 }
 
 #[test]

@@ -1,0 +1,61 @@
+//! Runs begin, and attempts that were open when the last process ended are taken over.
+
+use crate::calls::LegState;
+use crate::event::RunSpec;
+use crate::runs::Run;
+use crate::step::{Attempt, Dialer};
+use domain::Now;
+use domain::journal::OpenAttempt;
+
+impl Dialer {
+    pub(crate) fn start_run(&mut self, spec: RunSpec) {
+        let id = spec.run;
+        if self.runs.contains_key(&id) {
+            return;
+        }
+        let mut run = Run::new(spec);
+        // Attempts that were restored before their run.
+        for attempt in &self.attempts_of_none {
+            if let Some(attempt) = self.attempts.get(attempt).filter(|attempt| attempt.run == id) {
+                run.adopt(attempt.contact, self.calls.leg(attempt.leg).is_some_and(|leg| leg.answered_at.is_some()));
+            }
+        }
+        self.attempts_of_none.retain(|attempt| self.attempts.get(attempt).is_some_and(|attempt| attempt.run != id));
+        self.runs.insert(id, run);
+        self.touch(id);
+    }
+
+    /// An attempt that was open when the process ended: occupied and uncertain until its PBX was compared.
+    pub(crate) fn restore(&mut self, now: Now, open: OpenAttempt) {
+        let leg = self.calls.open(open.leg, open.call, open.pbx);
+        leg.state = LegState::Uncertain;
+        leg.requested = Some((now.mono, open.scheduled_at));
+        leg.answered_at = open.connected_at;
+        self.resources.occupy(open.pbx, open.trunk, open.end_point);
+        self.by_leg.insert(open.leg, open.attempt);
+        self.open_numbers.insert(open.number_key, open.attempt);
+        match self.runs.get_mut(&open.run) {
+            Some(run) => run.adopt(open.contact, open.connected_at.is_some()),
+            None => {
+                self.attempts_of_none.insert(open.attempt);
+            }
+        }
+        self.ledger.restored(&open);
+        let attempt = Attempt {
+            call: open.call,
+            leg: open.leg,
+            run: open.run,
+            contact: open.contact,
+            details: None,
+            key: open.number_key,
+            retry: open.retry,
+            due_at: None,
+            trunk: open.trunk,
+            end_point: open.end_point,
+            pbx: open.pbx,
+            scheduled_at: open.scheduled_at,
+            ext_state: open.ext_state,
+        };
+        self.attempts.insert(open.attempt, attempt);
+    }
+}

@@ -1,0 +1,89 @@
+//! A few hundred worlds in every test run; `cargo xtask sim` plays more of them, longer.
+//!
+//! A seed that failed once becomes a test of its own below, named after what it found.
+
+use sim::{Options, Summary};
+
+/// Plays the seeds; a world that breaks a rule prints how to play it again.
+fn play(seeds: std::ops::Range<u64>, options: &Options) -> Summary {
+    let mut sum = Summary::default();
+    for seed in seeds {
+        match sim::run(seed, options) {
+            Ok(summary) => sum.add(&summary),
+            Err(failure) => panic!("\n{failure}"),
+        }
+    }
+    sum
+}
+
+fn hours(hours: f64) -> Options {
+    Options { hours, ..Options::default() }
+}
+
+#[test]
+fn no_rule_is_broken_in_the_first_worlds() {
+    play(0..60, &Options::default());
+}
+
+#[test]
+fn no_rule_is_broken_in_the_second_worlds() {
+    play(60..120, &Options::default());
+}
+
+#[test]
+fn no_rule_is_broken_in_many_short_worlds() {
+    play(1_000..1_150, &hours(0.05));
+}
+
+#[test]
+fn no_rule_is_broken_in_a_few_long_worlds() {
+    play(2_000..2_008, &hours(1.5));
+}
+
+#[test]
+fn everything_that_can_go_wrong_goes_wrong_somewhere() {
+    let sum = play(3_000..3_040, &Options::default());
+    let seen = [
+        ("answered calls", sum.answered),
+        ("withdrawn attempts", sum.withdrawn),
+        ("lost attempts", sum.lost),
+        ("killed processes", sum.kills),
+        ("lost links", sum.links_lost),
+        ("unknown originates", sum.unknown),
+        ("open circuits", sum.circuits_opened),
+        ("operations", sum.operations),
+    ];
+    for (what, count) in seen {
+        assert!(count > 0, "no {what} in {sum:?}");
+    }
+}
+
+#[test]
+fn a_seed_is_one_world_and_always_the_same() {
+    let options = Options::default();
+    assert_eq!(sim::run(42, &options), sim::run(42, &options));
+}
+
+/// A look-up and two audits counted as three misses of a channel that a slow PBX was still making.
+#[test]
+fn seed_2836_does_not_give_up_an_unknown_call_sooner_for_an_audit() {
+    play(2_836..2_837, &hours(0.2));
+}
+
+/// The clock stepped back between an originate and the restart: its channel was taken for too old to be still to come.
+#[test]
+fn seed_3948_waits_for_a_channel_whatever_the_wall_clock_says() {
+    play(3_948..3_949, &hours(0.2));
+}
+
+/// A correction of the clock of less than two seconds made a retry early again between its journal and its sending.
+#[test]
+fn seed_6059_does_not_send_a_retry_that_became_early_again() {
+    play(6_059..6_060, &hours(0.2));
+}
+
+/// A look-up, an audit and a hang-up missed one channel within three seconds and passed for three look-ups.
+#[test]
+fn seed_16161_counts_misses_of_one_moment_once() {
+    play(16_161..16_162, &hours(0.2));
+}
