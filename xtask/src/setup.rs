@@ -9,7 +9,8 @@ use testkit::{asterisk, process};
 use crate::step;
 
 /// A program or file that must be there, and the Debian package that brings it.
-const NEEDED: [(&str, &str); 6] = [
+const NEEDED: [(&str, &str); 7] = [
+    ("curl", "curl"),
     ("sipp", "sip-tester"),
     ("apt-get", "apt"),
     ("dpkg-deb", "dpkg"),

@@ -33,7 +33,13 @@ fn swarm(first: u64, seeds: u64, options: &Options) -> ExitCode {
     let mut sum = Summary::default();
     for seed in first..first.saturating_add(seeds) {
         match sim::run(seed, options) {
-            Ok(summary) => sum.add(&summary),
+            Ok(summary) => {
+                sum.add(&summary);
+                let done = seed - first + 1;
+                if done % 1_000 == 0 {
+                    eprintln!("{done} of {seeds} seeds, {:.0} s", began.elapsed().as_secs_f64());
+                }
+            }
             Err(failure) => {
                 println!("{failure}");
                 return ExitCode::FAILURE;

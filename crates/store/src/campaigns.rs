@@ -32,8 +32,8 @@ statements! {
         SELECT tenant_id, $2, id, $4 FROM end_point WHERE tenant_id = $1 AND id = $3";
     LINK_LIST = "INSERT INTO campaign_list (tenant_id, campaign_id, list_id, position) \
         SELECT tenant_id, $2, id, $4 FROM list WHERE tenant_id = $1 AND id = $3";
-    ADD_RULE = "INSERT INTO reschedule_rule (tenant_id, campaign_id, position, status, status_ext, max_attempts, \
-        retry_after_s, mode) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id";
+    ADD_RULE = "INSERT INTO reschedule_rule (id, tenant_id, campaign_id, position, status, status_ext, max_attempts, \
+        retry_after_s, mode) VALUES ($9, $1, $2, $3, $4, $5, $6, $7, $8) RETURNING id";
     UNLINK_TRUNKS = "DELETE FROM campaign_trunk WHERE tenant_id = $1 AND campaign_id = $2";
     UNLINK_END_POINTS = "DELETE FROM campaign_end_point WHERE tenant_id = $1 AND campaign_id = $2";
     UNLINK_LISTS = "DELETE FROM campaign_list WHERE tenant_id = $1 AND campaign_id = $2";
@@ -57,12 +57,13 @@ impl Store {
             .map_err(Error::naming("campaign", &campaign.name))?
             .int("id")?;
         let mut saved = Campaign { id: CampaignId(id), ..campaign.clone() };
-        link(scope, &mut saved, &mut transaction).await?;
+        link(scope, &mut saved, Vec::new(), &mut transaction).await?;
         transaction.commit().await?;
         Ok(saved)
     }
 
-    /// Replaces all of a campaign, its links and its rules; rules get new ids. A run goes on with what it was started
+    /// Replaces all of a campaign, its links and its rules; a rule that it had keeps its id, for attempts name the rule
+    /// that sent them again. A run goes on with what it was started
     /// with until [`Store::reload_run`].
     pub async fn update_campaign(&self, scope: &Scope, campaign: &Campaign) -> Result<Campaign> {
         campaign.check()?;
@@ -74,9 +75,17 @@ impl Store {
             .await
             .map_err(Error::naming("campaign", &campaign.name))?
             .ok_or_else(|| Error::not_found("campaign", campaign.id))?;
+        let had: Vec<i64> = sqlx::query(RULES)
+            .bind(scope.tenant.0)
+            .bind(campaign.id.0)
+            .fetch_all(&mut *transaction)
+            .await?
+            .iter()
+            .map(|row| row.int("id"))
+            .collect::<Result<_>>()?;
         unlink(scope, campaign.id, &mut transaction).await?;
         let mut saved = campaign.clone();
-        link(scope, &mut saved, &mut transaction).await?;
+        link(scope, &mut saved, had, &mut transaction).await?;
         transaction.commit().await?;
         Ok(saved)
     }
@@ -149,7 +158,13 @@ async fn linked<T>(
     Ok(ids.into_iter().map(make).collect())
 }
 
-async fn link(scope: &Scope, campaign: &mut Campaign, connection: &mut SqliteConnection) -> Result<()> {
+/// `rule_ids` are those that the campaign's rules may keep, each once.
+async fn link(
+    scope: &Scope,
+    campaign: &mut Campaign,
+    mut rule_ids: Vec<i64>,
+    connection: &mut SqliteConnection,
+) -> Result<()> {
     let links = campaign.trunks.iter().map(|id| (LINK_TRUNK, "trunks", "trunk", id.0));
     let links = links.chain(campaign.end_points.iter().map(|id| (LINK_END_POINT, "end_points", "end point", id.0)));
     let links = links.chain(campaign.lists.iter().map(|id| (LINK_LIST, "lists", "list", id.0)));
@@ -166,6 +181,7 @@ async fn link(scope: &Scope, campaign: &mut Campaign, connection: &mut SqliteCon
         }
     }
     for (position, rule) in campaign.rules.iter_mut().enumerate() {
+        let kept = rule_ids.iter().position(|id| *id == rule.id.0).map(|at| rule_ids.swap_remove(at));
         let id = sqlx::query_scalar(ADD_RULE)
             .bind(scope.tenant.0)
             .bind(campaign.id.0)
@@ -175,6 +191,7 @@ async fn link(scope: &Scope, campaign: &mut Campaign, connection: &mut SqliteCon
             .bind(i64::from(rule.max_attempts))
             .bind(i64::from(rule.retry_after_s))
             .bind(code_of(&rule.mode))
+            .bind(kept)
             .fetch_one(&mut *connection)
             .await?;
         rule.id = RuleId(id);
@@ -281,6 +298,10 @@ mod tests {
         assert!(saved.rules.iter().all(|rule| rule.id.0 > 0));
         let store = home.reopen(store).await;
         assert_eq!(store.campaign(&scope, saved.id).await.unwrap(), saved);
+        let kept = vec![rule(CallState::RsLost, 1), saved.rules[1].clone(), saved.rules[1].clone()];
+        let fewer = store.update_campaign(&scope, &Campaign { rules: kept, ..saved.clone() }).await.unwrap();
+        assert_eq!(fewer.rules[1].id, saved.rules[1].id, "a rule keeps its id");
+        assert!(fewer.rules[0].id > saved.rules[1].id && fewer.rules[2].id > saved.rules[1].id);
         let changed = Campaign { lists: vec![world.list.id], rules: vec![], priority: 1, ..saved };
         store.update_campaign(&scope, &changed).await.unwrap();
         assert_eq!(store.campaigns(&scope).await.unwrap(), [world.campaign, changed.clone()]);

@@ -82,8 +82,10 @@ impl<'a> Dialler<'a> {
         let shares = meter.stop()?;
         let commits = Commits::read(&self.server.metrics()?)?.since(&before);
         self.finish(run)?;
-        let waits = self.waits(run, window)?;
+        let attempts = self.requested(run, window)?;
+        let waits = attempts.iter().filter_map(|wait| *wait).collect();
         let mut step = Step::new(Driver::Carillon, rate, offered, waits, shares);
+        step.requested = attempts.len();
         step.commit_p99_ms = commits.quantile_ms(0.99);
         step.commits_per_s = commits.per_second(window);
         Ok(step)
@@ -126,8 +128,9 @@ impl<'a> Dialler<'a> {
         }
     }
 
-    /// From request to answer of the attempts that were requested in the window, which begins with the first of them.
-    fn waits(&self, run: i64, window: Duration) -> Result<Vec<Duration>> {
+    /// The attempts that were requested in the window, which begins with the first of them: from request to answer, if
+    /// there was one.
+    fn requested(&self, run: i64, window: Duration) -> Result<Vec<Option<Duration>>> {
         let mut attempts: Vec<(Timestamp, Option<Timestamp>)> = Vec::new();
         self.server.all(&format!("/api/attempts?run={run}"), |attempt| {
             if let Some(requested) = instant(&attempt["requested_at"])? {
@@ -138,11 +141,11 @@ impl<'a> Dialler<'a> {
         let first = attempts.iter().map(|(requested, _)| requested.0).min();
         let first = first.with_context(|| format!("run {run} dialled nobody\n{}", self.server.log_tail()))?;
         let last = first + i64::try_from(window.as_micros())?;
+        let wait = |requested: Timestamp, connected: Timestamp| {
+            Duration::from_micros(u64::try_from(connected.0 - requested.0).unwrap_or(0))
+        };
         let within = attempts.iter().filter(|(requested, _)| requested.0 < last);
-        let waits = within.filter_map(|(requested, connected)| {
-            Some(Duration::from_micros(u64::try_from((*connected)?.0 - requested.0).unwrap_or(0)))
-        });
-        Ok(waits.collect())
+        Ok(within.map(|(requested, connected)| connected.map(|connected| wait(*requested, connected))).collect())
     }
 }
 

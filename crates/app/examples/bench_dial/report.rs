@@ -39,9 +39,10 @@ impl Report<'_> {
     /// A line per step, then the result.
     pub(crate) fn table(&self) -> String {
         let mut lines = vec![format!(
-            "{:<9} {:>5} {:>9} {:>8} {:>8} {:>10} {:>8} {:>8} {:>9} {:>6} {:>7} {:>6}  {}",
+            "{:<9} {:>5} {:>9} {:>9} {:>8} {:>8} {:>10} {:>8} {:>8} {:>9} {:>6} {:>7} {:>6}  {}",
             "driver",
             "cps",
+            "requested",
             "answered",
             "p50 ms",
             "p99 ms",
@@ -104,9 +105,10 @@ impl Report<'_> {
 fn row(step: &Step) -> String {
     let commit = step.commit_p99_ms.map_or("-".to_owned(), |ms| format!("{ms:.1}"));
     format!(
-        "{:<9} {:>5} {:>7.2} % {:>8.1} {:>8.1} {:>10} {:>8.0} {:>8.2} {:>9.2} {:>6.2} {:>7.2} {:>6.0}  {}",
+        "{:<9} {:>5} {:>7.2} % {:>7.2} % {:>8.1} {:>8.1} {:>10} {:>8.0} {:>8.2} {:>9.2} {:>6.2} {:>7.2} {:>6.0}  {}",
         step.driver.name(),
         step.rate,
+        step.requested_percent(),
         step.answered_percent(),
         step.wait_ms(0.5),
         step.wait_ms(0.99),
@@ -124,7 +126,7 @@ fn row(step: &Step) -> String {
 fn step(step: &Step) -> Value {
     json!({
         "driver": step.driver.name(), "cps": step.rate, "passes": step.passes(), "offered": step.offered,
-        "answered": step.answered(), "p50_ms": rounded(step.wait_ms(0.5)), "p99_ms": rounded(step.wait_ms(0.99)),
+        "requested": step.requested, "answered": step.answered(), "p50_ms": rounded(step.wait_ms(0.5)), "p99_ms": rounded(step.wait_ms(0.99)),
         "commit_p99_ms": step.commit_p99_ms.map(rounded), "cpu_driver": rounded(step.shares.driver),
         "cpu_asterisk": rounded(step.shares.asterisk), "cpu_sipp": rounded(step.shares.callee),
         "cpu_others": rounded(step.shares.others),

@@ -47,6 +47,8 @@ pub(crate) struct Step {
     pub(crate) rate: u32,
     /// Attempts in the window: the rate times its seconds.
     pub(crate) offered: usize,
+    /// Attempts that were handed to Asterisk's link in the window: fewer when the driver cannot keep up.
+    pub(crate) requested: usize,
     /// From request to answer of those that were requested in the window and answered; shortest first.
     waits: Vec<Duration>,
     /// Of the commits in the window; the bare loop has none.
@@ -58,10 +60,10 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    /// `waits` in any order.
+    /// `waits` in any order; every offered attempt was requested.
     pub(crate) fn new(driver: Driver, rate: u32, offered: usize, mut waits: Vec<Duration>, shares: Shares) -> Self {
         waits.sort_unstable();
-        Self { driver, rate, offered, waits, commit_p99_ms: None, commits_per_s: 0.0, shares }
+        Self { driver, rate, offered, requested: offered, waits, commit_p99_ms: None, commits_per_s: 0.0, shares }
     }
 
     /// The rule of the knee.
@@ -76,7 +78,16 @@ impl Step {
 
     /// Answered, of those offered, percent.
     pub(crate) fn answered_percent(&self) -> f64 {
-        100.0 * self.answered() as f64 / self.offered.max(1) as f64
+        self.percent(self.answered())
+    }
+
+    /// Requested, of those offered, percent.
+    pub(crate) fn requested_percent(&self) -> f64 {
+        self.percent(self.requested)
+    }
+
+    fn percent(&self, count: usize) -> f64 {
+        100.0 * count as f64 / self.offered.max(1) as f64
     }
 
     /// From request to answer, milliseconds; `share` is `0..=1`. Infinite when nothing was answered.
@@ -93,9 +104,10 @@ impl Step {
     pub(crate) fn line(&self) -> String {
         let commit = self.commit_p99_ms.map(|ms| format!(", commit p99 {ms:.1} ms")).unwrap_or_default();
         format!(
-            "{}/s {}: {:.2} % answered, p50 {:.1} ms, p99 {:.1} ms{commit}, driver {:.2} Asterisk {:.2} others {:.2} cores",
+            "{}/s {}: {:.2} % requested, {:.2} % answered, p50 {:.1} ms, p99 {:.1} ms{commit}, driver {:.2} Asterisk {:.2} others {:.2} cores",
             self.rate,
             if self.passes() { "passes" } else { "fails" },
+            self.requested_percent(),
             self.answered_percent(),
             self.wait_ms(0.5),
             self.wait_ms(0.99),
