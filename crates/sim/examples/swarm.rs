@@ -36,7 +36,7 @@ fn swarm(first: u64, seeds: u64, options: &Options) -> ExitCode {
             Ok(summary) => {
                 sum.add(&summary);
                 let done = seed - first + 1;
-                if done % 1_000 == 0 {
+                if done.is_multiple_of(1_000) {
                     eprintln!("{done} of {seeds} seeds, {:.0} s", began.elapsed().as_secs_f64());
                 }
             }
