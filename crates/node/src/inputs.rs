@@ -14,8 +14,8 @@ pub const INPUTS_MAX: usize = 65_536;
 /// What comes to the shell.
 #[derive(Debug)]
 pub enum Input {
-    /// From a PBX link.
-    Pbx(PbxId, FromPbx),
+    /// From a PBX link: which PBX, and which of its links in the order in which they were made.
+    Pbx(PbxId, u64, FromPbx),
     /// The answer to an originate, a hang-up or a look-up.
     Answer(Event),
     /// A request from the handle.

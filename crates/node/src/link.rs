@@ -22,6 +22,8 @@ pub const MAX_STATUS_CHARS: usize = 64;
 pub struct Link {
     /// Which PBX.
     pub pbx: PbxId,
+    /// Which link: a PBX whose login changed gets a new one while the old one may still have something to say.
+    pub number: u64,
     /// Requests to it.
     pub client: Client,
     /// What comes from it.
@@ -141,7 +143,7 @@ impl Link {
     }
 
     async fn tell(&self, what: FromPbx) -> Option<()> {
-        self.shell.send(Input::Pbx(self.pbx, what)).await.ok()
+        self.shell.send(Input::Pbx(self.pbx, self.number, what)).await.ok()
     }
 }
 

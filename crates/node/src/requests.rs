@@ -67,8 +67,11 @@ impl Shell {
                 return;
             }
         };
+        self.links_made += 1;
+        let number = self.links_made;
         let link = Link {
             pbx: pbx.id,
+            number,
             client: client.clone(),
             incoming,
             shell: self.sender.clone(),
@@ -76,7 +79,7 @@ impl Shell {
         };
         tokio::spawn(link.run());
         let why = "connecting".to_owned();
-        self.links.insert(pbx.id, PbxLink { client, state: PbxState::Down, why, version: None });
+        self.links.insert(pbx.id, PbxLink { number, client, state: PbxState::Down, why, version: None });
     }
 
     pub(crate) fn originate(&mut self, call: dialer::Originate) {

@@ -23,6 +23,8 @@ const WRITES_MAX: usize = 20_000;
 
 /// A PBX as the shell knows it.
 pub struct PbxLink {
+    /// Which link: what an earlier one of the same PBX still says is not heard.
+    pub number: u64,
     /// Requests to it.
     pub client: Client,
     /// State of the link.
@@ -67,6 +69,8 @@ pub struct Shell {
     /// For the tasks that answer.
     pub(crate) sender: mpsc::Sender<Input>,
     pub(crate) health: watch::Sender<Health>,
+    /// Links made so far.
+    pub(crate) links_made: u64,
     out: Vec<Command>,
     pub(crate) stopping: Option<oneshot::Sender<()>>,
 }
@@ -97,6 +101,7 @@ impl Shell {
             inbox: inbox.1,
             sender: inbox.0,
             health,
+            links_made: 0,
             out: Vec::new(),
             stopping: None,
         }
@@ -165,7 +170,11 @@ impl Shell {
 
     fn take(&mut self, input: Input) {
         match input {
-            Input::Pbx(pbx, what) => self.pbx_told(pbx, what),
+            Input::Pbx(pbx, link, what) => {
+                if self.links.get(&pbx).is_some_and(|now| now.number == link) {
+                    self.pbx_told(pbx, what);
+                }
+            }
             Input::Answer(event) => {
                 self.originate_answered(&event);
                 self.step(event, None);
