@@ -24,8 +24,9 @@ const BUSY_SECONDS: u64 = 15;
 const CACHED_STATEMENTS: usize = 256;
 /// Memory of the writer for pages, in KiB (SQLite counts KiB as negative): indexes of random keys stay in it.
 const WRITER_CACHE: &str = "-65536";
-/// Pages of 4 KiB after which the log is copied into the database.
-const CHECKPOINT_PAGES: &str = "4000";
+/// Pages of 4 KiB after which the log is copied into the database. The commit that reaches it pays: a busy dialler writes
+/// some 40 pages a commit, so that one commit in 400 does.
+const CHECKPOINT_PAGES: &str = "16000";
 
 /// Where the database and its key are.
 #[derive(Debug, Clone)]

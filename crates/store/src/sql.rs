@@ -19,6 +19,29 @@ macro_rules! statements {
     };
 }
 
+/// Several statements as one text, which SQLite carries out in order in one trip to its thread: the trip costs more than
+/// most statements do. The place-holders of each follow those of the one before it. PostgreSQL takes them one by one.
+///
+/// Leaks its text: call it once per text.
+pub(crate) fn joined(statements: &[&str]) -> &'static str {
+    let mut text = String::new();
+    let mut before = 0;
+    for statement in statements {
+        let mut parts = statement.split('$');
+        let mut most = 0;
+        text.push_str(if text.is_empty() { "" } else { "; " });
+        text.push_str(parts.next().unwrap_or_default());
+        for part in parts {
+            let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+            let number: usize = part[..digits].parse().expect("place-holders are numbers");
+            most = most.max(number);
+            text.push_str(&format!("${}{}", before + number, &part[digits..]));
+        }
+        before += most;
+    }
+    Box::leak(text.into_boxed_str())
+}
+
 /// Columns by name, as the types of the domain.
 pub(crate) trait Columns {
     fn int(&self, name: &str) -> Result<i64>;
@@ -110,4 +133,19 @@ pub(crate) fn json_of<T: Serialize>(value: &T) -> String {
 /// The wall clock, for rows that no caller gives a time.
 pub(crate) fn now() -> Timestamp {
     Timestamp::from_jiff(jiff::Timestamp::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn joined_statements_take_their_values_one_behind_the_other() {
+        let one = "UPDATE a SET x = $2 WHERE id = $1 OR y = $2";
+        assert_eq!(
+            joined(&[one, "DELETE FROM b WHERE id = $1", one]),
+            "UPDATE a SET x = $2 WHERE id = $1 OR y = $2; DELETE FROM b WHERE id = $3; \
+            UPDATE a SET x = $5 WHERE id = $4 OR y = $5"
+        );
+    }
 }

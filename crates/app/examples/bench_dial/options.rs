@@ -10,8 +10,8 @@ use anyhow::{Context, Result, bail, ensure};
 const RATES: [u32; 8] = [100, 150, 200, 250, 275, 300, 325, 350];
 /// How long a rate is offered.
 const SECONDS: u64 = 30;
-/// Where the first driver's search begins: near the knee of a small machine, so that few steps are needed.
-const FROM: u32 = 250;
+/// Where the first driver's search begins: near the knee of a machine with two cores, so that few steps are needed.
+const FROM: u32 = 325;
 /// Rest of Asterisk between two steps: a finished call keeps its memory for 32 s.
 const DRAIN_SECONDS: u64 = 35;
 /// More than this at once is not what the ports and the rule are for.

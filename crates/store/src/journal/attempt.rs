@@ -3,10 +3,11 @@
 use super::events::{ATTEMPT, Event, masked};
 use super::{Journal, Written};
 use crate::error::Result;
-use crate::sql::{Columns, code_of};
+use crate::sql::{Columns, code_of, joined};
 use domain::journal::{AttemptEnd, NewAttempt, Picked, Segment, Withdrawal};
 use domain::{SegmentKind, Timestamp};
 use serde_json::json;
+use std::sync::LazyLock;
 
 statements! {
     // No row when the contact is gone, when it is not this contact's turn in the run, when the run is over, or when one
@@ -49,6 +50,25 @@ statements! {
         WHERE rc.run_id = $2 AND rc.contact_id = c.id), 'fresh') FROM contact c WHERE c.tenant_id = $1 AND c.id = $3";
 }
 
+/// What a new attempt brings with it.
+static TAKE: LazyLock<&'static str> = LazyLock::new(|| joined(&[INSERT_CALL, INSERT_LEG, TAKE_CONTACT]));
+/// What ends with an attempt.
+static END: LazyLock<&'static str> = LazyLock::new(|| joined(&[CLOSE_CALL, CLOSE_LEG, RELEASE_CONTACT]));
+
+/// What ends with an attempt: its call, its leg, and its contact's turn.
+struct Ended {
+    call: i64,
+    leg: i64,
+    answered_at: Option<Timestamp>,
+    ended_at: Timestamp,
+    run: i64,
+    contact: i64,
+    /// When the contact is tried again; `None`: it is finished.
+    due_at: Option<Timestamp>,
+    /// The coming turn is its next one, not this one again.
+    counts: bool,
+}
+
 impl Journal<'_> {
     pub(super) async fn attempt(&mut self, new: NewAttempt) -> Result<Written> {
         let done = sqlx::query(INSERT)
@@ -72,23 +92,17 @@ impl Journal<'_> {
         if done.rows_affected() == 0 {
             return self.why_not(&new).await;
         }
-        sqlx::query(INSERT_CALL)
+        let channel = self.epoch.channel(new.leg);
+        sqlx::query(*TAKE)
             .bind(new.call.0)
             .bind(self.scope.tenant.0)
             .bind(new.scheduled_at.0)
-            .execute(&mut *self.connection)
-            .await?;
-        let channel = self.epoch.channel(new.leg);
-        sqlx::query(INSERT_LEG)
             .bind(new.leg.0)
             .bind(self.scope.tenant.0)
             .bind(new.call.0)
             .bind(new.pbx.0)
             .bind(&channel)
             .bind(new.scheduled_at.0)
-            .execute(&mut *self.connection)
-            .await?;
-        sqlx::query(TAKE_CONTACT)
             .bind(self.scope.tenant.0)
             .bind(new.run.0)
             .bind(new.contact.0)
@@ -143,9 +157,11 @@ impl Journal<'_> {
         if done.rows_affected() == 0 {
             return Ok(Written::Refused(format!("attempt {} is not open", end.attempt)));
         }
-        self.close_call(end.call.0, end.leg.0, end.connected_at, end.ended_at).await?;
+        let retry_at = end.retry.map(|retry| retry.at);
+        let (answered_at, ended_at) = (end.connected_at, end.ended_at);
+        let (call, leg, run, contact) = (end.call.0, end.leg.0, end.run.0, end.contact.0);
+        self.end(Ended { call, leg, answered_at, ended_at, run, contact, due_at: retry_at, counts: true }).await?;
         self.segments(&end).await?;
-        self.release(end.run.0, end.contact.0, end.retry.map(|retry| retry.at), end.retry.is_some()).await?;
         let totals = self.totals.entry(end.run).or_default();
         totals.terminated += i64::from(end.retry.is_none());
         totals.open_retries += i64::from(end.retry.is_some());
@@ -181,17 +197,18 @@ impl Journal<'_> {
         let Some(row) = row else {
             return Ok(Written::Refused(format!("attempt {} is not open", withdrawal.attempt)));
         };
-        self.close_call(row.int("call_id")?, row.int("leg_id")?, None, withdrawal.at).await?;
+        let (run, contact, due_at) = (withdrawal.run.0, withdrawal.contact.0, withdrawal.due_at);
+        let (call, leg, answered_at) = (row.int("call_id")?, row.int("leg_id")?, None);
+        let ended_at = withdrawal.at;
+        self.end(Ended { call, leg, answered_at, ended_at, run, contact, due_at, counts: false }).await?;
         let totals = self.totals.entry(withdrawal.run).or_default();
         totals.placed -= 1;
         totals.open_retries += i64::from(withdrawal.due_at.is_some());
-        if withdrawal.due_at.is_some() {
-            self.release(withdrawal.run.0, withdrawal.contact.0, withdrawal.due_at, false).await?;
-        } else {
+        if due_at.is_none() {
             sqlx::query(RETURN_FRESH)
                 .bind(self.scope.tenant.0)
-                .bind(withdrawal.run.0)
-                .bind(withdrawal.contact.0)
+                .bind(run)
+                .bind(contact)
                 .execute(&mut *self.connection)
                 .await?;
         }
@@ -202,20 +219,23 @@ impl Journal<'_> {
         Ok(Written::Done)
     }
 
-    async fn close_call(
-        &mut self,
-        call: i64,
-        leg: i64,
-        answered_at: Option<Timestamp>,
-        ended_at: Timestamp,
-    ) -> Result<()> {
+    /// Ends call and leg and gives the contact free.
+    async fn end(&mut self, ended: Ended) -> Result<()> {
         let tenant = self.scope.tenant.0;
-        sqlx::query(CLOSE_CALL).bind(tenant).bind(call).bind(ended_at.0).execute(&mut *self.connection).await?;
-        sqlx::query(CLOSE_LEG)
+        sqlx::query(*END)
             .bind(tenant)
-            .bind(leg)
-            .bind(answered_at.map(|at| at.0))
-            .bind(ended_at.0)
+            .bind(ended.call)
+            .bind(ended.ended_at.0)
+            .bind(tenant)
+            .bind(ended.leg)
+            .bind(ended.answered_at.map(|at| at.0))
+            .bind(ended.ended_at.0)
+            .bind(tenant)
+            .bind(ended.run)
+            .bind(ended.contact)
+            .bind(if ended.due_at.is_some() { "waiting" } else { "finished" })
+            .bind(i64::from(ended.counts && ended.due_at.is_some()))
+            .bind(ended.due_at.map(|at| at.0))
             .execute(&mut *self.connection)
             .await?;
         Ok(())
@@ -241,20 +261,6 @@ impl Journal<'_> {
             }
             statement.execute(&mut *self.connection).await?;
         }
-        Ok(())
-    }
-
-    /// The contact waits for a retry at `due_at`, its next one when `counts`, or is finished.
-    async fn release(&mut self, run: i64, contact: i64, due_at: Option<Timestamp>, counts: bool) -> Result<()> {
-        sqlx::query(RELEASE_CONTACT)
-            .bind(self.scope.tenant.0)
-            .bind(run)
-            .bind(contact)
-            .bind(if due_at.is_some() { "waiting" } else { "finished" })
-            .bind(i64::from(counts))
-            .bind(due_at.map(|at| at.0))
-            .execute(&mut *self.connection)
-            .await?;
         Ok(())
     }
 

@@ -10,8 +10,9 @@ use std::sync::LazyLock;
 pub(crate) const ATTEMPT: &str = "attempt";
 /// Version of the events' data.
 const VERSION: i64 = 1;
-/// Events that one statement inserts.
-const MANY: usize = 16;
+/// Events that one statement inserts, most first; what is left over goes one by one. Each statement is a trip to the
+/// database's thread and back, and a commit of a busy dialler holds some 20 events.
+const MANY: [usize; 2] = [16, 4];
 /// Columns of an event.
 const COLUMNS: usize = 11;
 /// Digits in a row from which a text may hold a telephone number.
@@ -106,15 +107,17 @@ statements! {
     LAST = "SELECT COALESCE(MAX(entity_seq), 0) FROM event WHERE entity = $1 AND entity_id = $2 AND tenant_id = $3";
 }
 
-/// [`INSERT`] for [`MANY`] rows. Made once: a statement per row count would not stay prepared.
-static INSERT_MANY: LazyLock<&'static str> = LazyLock::new(|| {
-    let rows: Vec<String> = (0..MANY)
-        .map(|row| {
-            let row: Vec<String> = (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column)).collect();
-            format!("({})", row.join(", "))
-        })
-        .collect();
-    Box::leak(format!("{}{}", insert!(""), rows.join(", ")).into_boxed_str())
+/// [`INSERT`] for each of [`MANY`] rows. Made once: a statement per row count would not stay prepared.
+static INSERT_MANY: LazyLock<[&'static str; MANY.len()]> = LazyLock::new(|| {
+    MANY.map(|rows| {
+        let rows: Vec<String> = (0..rows)
+            .map(|row| {
+                let row: Vec<String> = (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column)).collect();
+                format!("({})", row.join(", "))
+            })
+            .collect();
+        &*Box::leak(format!("{}{}", insert!(""), rows.join(", ")).into_boxed_str())
+    })
 });
 
 /// Events that wait for the end of their transaction.
@@ -135,9 +138,9 @@ impl Events {
     pub(crate) async fn write(self, connection: &mut SqliteConnection) -> Result<()> {
         let mut events = self.0.into_iter().peekable();
         while events.peek().is_some() {
-            let many = events.len() >= MANY;
-            let mut statement = sqlx::query(if many { *INSERT_MANY } else { INSERT });
-            for event in events.by_ref().take(if many { MANY } else { 1 }) {
+            let many = MANY.iter().position(|rows| events.len() >= *rows);
+            let mut statement = sqlx::query(many.map_or(INSERT, |index| INSERT_MANY[index]));
+            for event in events.by_ref().take(many.map_or(1, |index| MANY[index])) {
                 statement = statement
                     .bind(event.tenant.0)
                     .bind(event.entity)

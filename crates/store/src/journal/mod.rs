@@ -274,9 +274,8 @@ impl Journal<'_> {
 
     /// Writes what was gathered, and returns the counters that stay valid.
     async fn finish(mut self) -> Result<Sequences> {
-        for (attempt, mark) in std::mem::take(&mut self.marks) {
-            self.write_mark(attempt, mark).await?;
-        }
+        let marks = std::mem::take(&mut self.marks);
+        self.write_marks(marks).await?;
         for (run, totals) in &self.totals {
             sqlx::query(RUN_TOTALS)
                 .bind(self.scope.tenant.0)

@@ -3,9 +3,12 @@
 use super::events::{Event, masked};
 use super::{Journal, Written};
 use crate::error::Result;
+use crate::sql::joined;
 use domain::journal::{Fact, Note};
 use domain::{AttemptId, CallState, Timestamp};
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// The columns of an open attempt that a batch changes.
 #[derive(Debug, Default)]
@@ -22,6 +25,11 @@ statements! {
         requested_at = COALESCE(requested_at, $4), connected_at = COALESCE(connected_at, $5), \
         ext_state = COALESCE($6, ext_state) WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL";
 }
+
+/// Marks that are written in one trip.
+const MANY: usize = 4;
+
+static MARK_MANY: LazyLock<&'static str> = LazyLock::new(|| joined(&[MARK; MANY]));
 
 impl Journal<'_> {
     pub(super) async fn note(&mut self, note: Note, pbx_at: Option<String>) -> Result<Written> {
@@ -62,16 +70,22 @@ impl Journal<'_> {
         }
     }
 
-    pub(super) async fn write_mark(&mut self, attempt: AttemptId, mark: Mark) -> Result<()> {
-        sqlx::query(MARK)
-            .bind(self.scope.tenant.0)
-            .bind(attempt.0)
-            .bind(mark.state.map(CallState::code))
-            .bind(mark.requested_at.map(|at| at.0))
-            .bind(mark.connected_at.map(|at| at.0))
-            .bind(mark.ext_state)
-            .execute(&mut *self.connection)
-            .await?;
+    pub(super) async fn write_marks(&mut self, marks: BTreeMap<AttemptId, Mark>) -> Result<()> {
+        let mut marks = marks.into_iter();
+        while marks.len() > 0 {
+            let many = marks.len() >= MANY;
+            let mut statement = sqlx::query(if many { *MARK_MANY } else { MARK });
+            for (attempt, mark) in marks.by_ref().take(if many { MANY } else { 1 }) {
+                statement = statement
+                    .bind(self.scope.tenant.0)
+                    .bind(attempt.0)
+                    .bind(mark.state.map(CallState::code))
+                    .bind(mark.requested_at.map(|at| at.0))
+                    .bind(mark.connected_at.map(|at| at.0))
+                    .bind(mark.ext_state);
+            }
+            statement.execute(&mut *self.connection).await?;
+        }
         Ok(())
     }
 }
