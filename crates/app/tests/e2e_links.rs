@@ -102,6 +102,10 @@ fn a_carrier_that_is_away_rests_the_trunk_and_its_return_is_noticed() {
         let trunk = live["trunks"].as_array().unwrap().iter().find(|row| row["id"] == trunk).unwrap().clone();
         if trunk["circuit"] == "open" { Ok(()) } else { Err(trunk.to_string()) }
     });
+    // Those on their way end first: a carrier that returns while they ring would answer them.
+    world.wait_for_attempts(run, "the end of those on their way", A_RECONNECT, |attempts| {
+        attempts.iter().all(|attempt| !attempt["ended_at"].is_null())
+    });
     let tried = world.attempts(run).len();
     // Four that failed made room for four more before the fifth failed.
     assert!((5..=9).contains(&tried), "{tried}");

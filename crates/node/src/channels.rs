@@ -76,12 +76,12 @@ mod tests {
     #[test]
     fn channels_of_others_are_not_ours() {
         let mut channels = Channels::new(Epoch { installation: "abc123".into(), epoch: 7 });
-        assert_eq!(channels.name(LegId(42)), "c-abc123-7-42");
-        assert_eq!(channels.leg("c-abc123-7-42"), Some(LegId(42)));
+        assert_eq!(channels.name(LegId(42)), "c-abc123-7-0000000042");
+        assert_eq!(channels.leg("c-abc123-7-0000000042"), Some(LegId(42)));
         for foreign in ["c-other1-7-42", "c-abc123-7-", "c-abc123-7", "1700000000.12", "c-abc123-7-4x"] {
             assert_eq!(channels.leg(foreign), None, "{foreign}");
         }
-        channels.adopt("c-abc123-6-41");
-        assert_eq!(channels.name(LegId(41)), "c-abc123-6-41");
+        channels.adopt("c-abc123-6-0000000041");
+        assert_eq!(channels.name(LegId(41)), "c-abc123-6-0000000041");
     }
 }

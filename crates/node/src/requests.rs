@@ -96,8 +96,10 @@ impl Shell {
         self.originating.insert(leg);
         metrics::counter!("carillon_originates_total").increment(1);
         let sender = self.sender.clone();
+        // Queued here and not in the task, so that calls leave in the order in which they were decided.
+        let answer = client.originate(&originate);
         tokio::spawn(async move {
-            let event = match client.originate(&originate).await {
+            let event = match answer.await {
                 Outcome::Done(_) => Event::OriginateDone(leg),
                 Outcome::Refused { status: 409, .. } => {
                     // A 409 is no proof that the id exists: ask.

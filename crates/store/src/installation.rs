@@ -27,9 +27,10 @@ pub struct Epoch {
 }
 
 impl Epoch {
-    /// The channel id of a leg: `c-<installation>-<epoch>-<leg>`.
+    /// The channel id of a leg: `c-<installation>-<epoch>-<leg>`, the leg in ten digits: Asterisk refuses an id that is
+    /// the beginning of one that exists (`c-1` while there is `c-10`), so none may ever be.
     pub fn channel(&self, leg: LegId) -> String {
-        format!("c-{}-{}-{leg}", self.installation, self.epoch)
+        format!("c-{}-{}-{:010}", self.installation, self.epoch, leg.0)
     }
 }
 
@@ -153,7 +154,7 @@ mod tests {
         assert_eq!((first.epoch, second.epoch), (1, 2));
         assert_eq!(first.installation, second.installation);
         assert_eq!(first.installation.len(), NAME_LETTERS);
-        assert_eq!(second.channel(LegId(7)), format!("c-{}-2-7", first.installation));
+        assert_eq!(second.channel(LegId(7)), format!("c-{}-2-0000000007", first.installation));
     }
 
     #[tokio::test]

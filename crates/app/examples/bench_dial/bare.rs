@@ -92,9 +92,9 @@ impl Dialling {
                 Some(answer) = answers.join_next() => self.answered(answer?),
                 () = sleep_until(due) => {
                     let originate = self.originate(self.requested.len());
-                    let client = self.client.clone();
                     self.requested.push(Instant::now());
-                    answers.spawn(async move { client.originate(&originate).await.map(drop) });
+                    let answer = self.client.originate(&originate);
+                    answers.spawn(async move { answer.await.map(drop) });
                 }
             }
         }
