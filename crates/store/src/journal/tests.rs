@@ -67,7 +67,7 @@ async fn a_call_is_journalled_from_decision_to_outcome() {
     assert_eq!((record.state.as_str(), record.ended_at), ("TERMINATED", Some(Timestamp(1_900_000))));
     assert_eq!(record.number.as_deref(), Some("0669820000"));
     assert_eq!((record.trunk_name.as_deref(), record.pbx_name.as_deref()), (Some("out"), Some("office")));
-    assert!(record.channel.ends_with("-1-1"), "{}", record.channel);
+    assert!(record.channel.ends_with("-1-0000000001"), "{}", record.channel);
     let timeline = store.timeline(&scope, AttemptId(1)).await.unwrap();
     let kinds: Vec<&str> = timeline.iter().map(|event| event.kind.as_str()).collect();
     assert_eq!(
