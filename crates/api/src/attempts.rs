@@ -333,7 +333,7 @@ mod tests {
         assert_eq!([&busy["number"], &busy["retry_at"]], ["102", "2026-03-29T01:35:07.1Z"]);
         let answered = server.get("/api/attempts/1").await.expect(200);
         assert_eq!((&answered["talk_ms"], &answered["retry_at"]), (&json!(3_000), &Value::Null));
-        assert!(answered["channel"].as_str().unwrap().ends_with("-1-1"), "{answered}");
+        assert!(answered["channel"].as_str().unwrap().ends_with("-1-0000000001"), "{answered}");
         assert_eq!(server.get("/api/attempts/77").await.refused(404).0, "not_found");
     }
 
