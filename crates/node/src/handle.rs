@@ -1,10 +1,10 @@
 //! What the rest of the product may ask of the running dialler.
 
+use crate::clock::wall;
 use crate::configuration::{Configuration, run_spec};
 use crate::inputs::{Ask, Input, RunEvent};
 use crate::link::MAX_STATUS_CHARS;
 use crate::live::Live;
-use crate::start::now;
 use domain::{AttemptId, CampaignId, Invalid, ListId, RunId};
 use std::time::Duration;
 use store::{Hold, RunRecord, Scope, Store};
@@ -64,7 +64,7 @@ impl Handle {
 
     /// Starts a run of the campaign. `actor` is the token's name.
     pub async fn start_run(&self, scope: &Scope, campaign: CampaignId, actor: &str) -> Result<RunRecord, NodeError> {
-        let record = self.store.start_run(scope, campaign, actor, now()).await?;
+        let record = self.store.start_run(scope, campaign, actor, wall()).await?;
         let restore = self.store.run_restore(scope, record.id).await?;
         let spec = run_spec(&self.store, &restore, 0).await?;
         self.ask(|done| Ask::StartRun(Box::new(spec), Box::new(restore.settings), done)).await?;
@@ -112,14 +112,14 @@ impl Handle {
     /// No originate after this returns, until it is lifted; survives restarts.
     pub async fn hold(&self, scope: &Scope, actor: &str, why: &str) -> Result<Hold, NodeError> {
         // First stop, then write: a slow disk must not let one more call out.
-        let hold = Hold { since: now(), by: actor.to_owned(), why: why.to_owned() };
+        let hold = Hold { since: wall(), by: actor.to_owned(), why: why.to_owned() };
         self.ask(|done| Ask::Hold(hold.clone(), done)).await?;
         Ok(self.store.set_hold(scope, actor, why, hold.since).await?)
     }
 
     /// Lifts the hold.
     pub async fn lift(&self, scope: &Scope, actor: &str) -> Result<(), NodeError> {
-        self.store.lift_hold(scope, actor, now()).await?;
+        self.store.lift_hold(scope, actor, wall()).await?;
         self.ask(Ask::Lift).await
     }
 

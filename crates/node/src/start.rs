@@ -1,7 +1,6 @@
 //! From a database to a dialling node, and back to rest.
 
 use crate::channels::Channels;
-use crate::clock::wall;
 use crate::configuration::{Configuration, run_spec};
 use crate::handle::{Handle, Health, NodeError};
 use crate::inputs::{Ask, INPUTS_MAX, Input};
@@ -85,9 +84,4 @@ async fn restore_runs(shell: &mut Shell, store: &Store, open: &[OpenAttempt]) ->
         shell.begin_run(spec, restore.settings, restore.record.started_at);
     }
     Ok(())
-}
-
-/// The wall clock, for records that are made outside the shell.
-pub(crate) fn now() -> domain::Timestamp {
-    wall()
 }
