@@ -3,8 +3,8 @@
 use crate::command::IdKind;
 use domain::journal::OpenAttempt;
 use domain::{
-    AttemptId, CampaignId, Contact, EndPointId, Hours, LegId, ListId, Mono, PbxId, RescheduleRule, RunId, RunState,
-    Timestamp, TrunkId,
+    AttemptId, CampaignId, Contact, EndPointId, Hours, LegId, ListId, Mono, NumberKey, PbxId, RescheduleRule, RunId,
+    RunState, Timestamp, TrunkId,
 };
 use std::sync::Arc;
 
@@ -45,6 +45,9 @@ pub enum Event {
     /// The answer to [`crate::Command::LoadContacts`].
     ContactsLoaded(Loaded),
 
+    /// From now on nothing is sent to these numbers, also not what was decided or journalled before.
+    NumbersSuppressed(Vec<NumberKey>),
+
     /// No originate until it is lifted.
     DiallingHeld,
     /// Dialling may go on.
@@ -65,6 +68,8 @@ pub enum Event {
     },
     /// The attempt is on disk.
     Journalled(AttemptId),
+    /// The attempt is on disk, and its number is suppressed: it is closed as `RS_BLACKLIST` and nothing is sent.
+    JournalledSuppressed(AttemptId),
     /// The attempt was not written: the database holds one that excludes it.
     JournalRefused {
         /// Which.

@@ -7,8 +7,12 @@ use crate::resources::{EndPoint, Pbx, Trunk};
 use domain::journal::{Picked, Receipt};
 use domain::{HourState, Mono, Timestamp};
 
+/// The rule that the journal asks itself, in the transaction that writes the attempt: an entry that was accepted before
+/// counts, whatever was read earlier.
+pub const NOT_SUPPRESSED: &str = "number_not_suppressed";
+
 /// The rules in the order in which they are asked.
-pub const RULES: [&str; 9] = [
+pub const RULES: [&str; 10] = [
     "dialling_not_held",
     "run_active",
     "inside_hours",
@@ -18,6 +22,7 @@ pub const RULES: [&str; 9] = [
     "trunk_free",
     "circuit_closed",
     "rate_kept",
+    NOT_SUPPRESSED,
 ];
 
 /// Why nothing is dialled for a run now.

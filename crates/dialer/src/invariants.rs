@@ -7,7 +7,7 @@
 use crate::command::Command;
 use domain::journal::OpenAttempt;
 use domain::{AttemptId, ContactId, EndPointId, NumberKey, RunId, Timestamp, TrunkId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The rules, by name.
@@ -23,6 +23,8 @@ pub enum Invariant {
     HoldKept,
     /// No originate outside the campaign's hours.
     WindowKept,
+    /// No originate to a number that was suppressed before.
+    SuppressionKept,
     /// No retry before its time.
     GapKept,
     /// Every attempt gets exactly one end.
@@ -39,12 +41,13 @@ pub enum Invariant {
 
 impl Invariant {
     /// Every rule.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::SingleFlight,
         Self::OneAttemptPerContact,
         Self::JournalledBeforeSent,
         Self::HoldKept,
         Self::WindowKept,
+        Self::SuppressionKept,
         Self::GapKept,
         Self::OneOutcome,
         Self::OccupancyAddsUp,
@@ -61,6 +64,7 @@ impl Invariant {
             Self::JournalledBeforeSent => "journalled_before_sent",
             Self::HoldKept => "hold_kept",
             Self::WindowKept => "window_kept",
+            Self::SuppressionKept => "suppression_kept",
             Self::GapKept => "gap_kept",
             Self::OneOutcome => "one_outcome",
             Self::OccupancyAddsUp => "occupancy_adds_up",
@@ -126,6 +130,8 @@ pub struct Ledger {
     by_contact: BTreeMap<(RunId, ContactId), AttemptId>,
     on_trunk: BTreeMap<TrunkId, u32>,
     to_end_point: BTreeMap<EndPointId, u32>,
+    /// Since this process began.
+    suppressed: BTreeSet<NumberKey>,
 }
 
 /// A broken rule.
@@ -150,6 +156,11 @@ impl Ledger {
         if let Some(entry) = self.open.get_mut(&attempt).filter(|entry| entry.stage == Stage::Journalling) {
             entry.stage = Stage::Journalled;
         }
+    }
+
+    /// These numbers were suppressed.
+    pub fn suppressed(&mut self, keys: &[NumberKey]) {
+        self.suppressed.extend(keys);
     }
 
     /// The attempt was not written.
@@ -202,6 +213,9 @@ impl Ledger {
                         }
                         if !hours_open(call.run) {
                             return broken(Invariant::WindowKept, format!("attempt {}", call.attempt));
+                        }
+                        if self.suppressed.contains(&entry.key) {
+                            return broken(Invariant::SuppressionKept, format!("attempt {}", call.attempt));
                         }
                         entry.stage = Stage::Sent;
                     }

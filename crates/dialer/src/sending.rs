@@ -5,7 +5,7 @@ use crate::command::{Command, Originate};
 use crate::step::Dialer;
 use crate::timers::Timer;
 use domain::journal::Fact;
-use domain::{AttemptId, HourState, Mono, Now, PbxId, RunId, RunState, TrunkId};
+use domain::{AttemptId, EndedBy, HourState, Mono, Now, PbxId, RunId, RunState, TrunkId};
 
 /// The PBX's own ring time-out comes this much later than ours, milliseconds.
 const SAFETY_NET_MS: u32 = 10_000;
@@ -16,6 +16,9 @@ impl Dialer {
         let Some(attempt) = self.attempts.get(&id) else { return };
         if self.calls.leg(attempt.leg).is_none_or(|leg| leg.state != LegState::Journalling) {
             return;
+        }
+        if self.suppressed.contains(&attempt.key) {
+            return self.journalled_suppressed(now, id, out);
         }
         let (leg, run, trunk, pbx) = (attempt.leg, attempt.run, attempt.trunk, attempt.pbx);
         let early =
@@ -31,6 +34,16 @@ impl Dialer {
             return;
         }
         self.send(now, id, out);
+    }
+
+    /// The attempt is on disk and its number is suppressed: it ends without a call.
+    pub(crate) fn journalled_suppressed(&mut self, now: Now, id: AttemptId, out: &mut Vec<Command>) {
+        let Some(leg) = self.leg_of(id).and_then(|leg| self.calls.leg(leg)) else { return };
+        if leg.state == LegState::Journalling {
+            let (id, facts) = (leg.id, leg.facts_ended_by(EndedBy::Suppression, 0, None));
+            self.finish(now, id, facts, out);
+            self.may_place = true;
+        }
     }
 
     /// Looks again at what waits for its rate.

@@ -36,6 +36,9 @@ pub struct Dialer {
     pub(crate) timers: Timers,
     pub(crate) turns: Turns,
     pub(crate) ids: BTreeMap<IdKind, IdPool>,
+    /// Numbers that were suppressed since this process began. Earlier ones are the journal's to know: it tells of them
+    /// by [`Event::JournalledSuppressed`].
+    pub(crate) suppressed: BTreeSet<NumberKey>,
     /// An operator or Carillon itself stopped dialling.
     pub(crate) held: bool,
     /// The database cannot be written.
@@ -184,6 +187,10 @@ impl Dialer {
                 }
             }
             Event::ContactsLoaded(loaded) => self.with_run(loaded.run, |run| run.loaded(loaded)),
+            Event::NumbersSuppressed(keys) => {
+                self.ledger.suppressed(&keys);
+                self.suppressed.extend(keys);
+            }
             Event::DiallingHeld => self.held = true,
             Event::DiallingLifted => self.held = false,
             Event::StorageLost => self.storage_lost = true,
@@ -193,6 +200,10 @@ impl Dialer {
                 self.ledger.journalled(attempt);
                 self.journalled(now, attempt, out);
                 return;
+            }
+            Event::JournalledSuppressed(attempt) => {
+                self.ledger.journalled(attempt);
+                self.journalled_suppressed(now, attempt, out);
             }
             Event::JournalRefused { attempt, later } => {
                 self.ledger.journal_refused(attempt);

@@ -106,6 +106,8 @@ pub enum EndedBy {
     Pbx,
     /// The PBX refused the request; no channel was made.
     Refused,
+    /// The gate: the number was suppressed before anything was sent.
+    Suppression,
     /// Not known: the link or a process was down when it ended.
     Unknown,
 }
@@ -140,7 +142,7 @@ pub struct Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// Nobody's: there was an answer.
+    /// Nobody's: there was an answer, or the number was suppressed.
     None,
     /// The callee's: busy, away, declined.
     Callee,
@@ -165,6 +167,7 @@ pub fn classify(facts: &EndFacts) -> Outcome {
     match facts.ended_by {
         EndedBy::Unknown => return outcome(CallState::RsLost, Fault::Unclear),
         EndedBy::Refused => return outcome(CallState::RsError, Fault::Ours),
+        EndedBy::Suppression => return outcome(CallState::RsBlacklist, Fault::None),
         EndedBy::ForcedClosure if facts.answered => return outcome(CallState::RsTimeout, Fault::None),
         _ if facts.answered => return outcome(CallState::Terminated, Fault::None),
         EndedBy::AnswerTimeout if facts.ringing || facts.progress => {
@@ -233,6 +236,8 @@ mod tests {
             let facts = EndFacts { answered: true, ..far(true, false, cause, None) };
             assert_eq!(classify(&facts).state, CallState::Terminated);
         }
+        let suppressed = EndFacts { ended_by: EndedBy::Suppression, ..far(false, false, 0, None) };
+        assert_eq!(classify(&suppressed), Outcome { state: CallState::RsBlacklist, fault: Fault::None });
         let forced = EndFacts { answered: true, ended_by: EndedBy::ForcedClosure, ..far(true, false, 16, None) };
         assert_eq!(classify(&forced).state, CallState::RsTimeout);
     }

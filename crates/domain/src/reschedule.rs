@@ -64,8 +64,12 @@ pub struct Retry {
 /// R3 of several, the one with the smallest `max_attempts`. R5 the extended status must be equal. R6 FIXED or MULT.
 /// R8, R9 no rule: `None`, the contact is finished. (R4 follows from R2; R7 and R10 are the caller's: the delay counts
 /// from the call's end and is served inside the active period.)
+/// A suppressed number (`RS_BLACKLIST`) is never tried again, whatever a rule says.
 /// An unknown outcome (`RS_LOST`) waits at least the longest delay of the set: nobody knows how long ago it rang.
 pub fn decide(rules: &[RescheduleRule], state: CallState, ext: &str, retry: u32) -> Option<Retry> {
+    if state == CallState::RsBlacklist {
+        return None;
+    }
     let rule = rules
         .iter()
         .filter(|rule| rule.status == state && rule.status_ext == ext && retry < rule.max_attempts)
@@ -146,6 +150,11 @@ mod tests {
     fn an_unknown_outcome_waits_the_longest_gap() {
         let rules = [rule(1, RsLost, 3, 10), rule(2, RsNoanswer, 3, 900)];
         assert_eq!(decide(&rules, RsLost, "", 0), Some(Retry { rule: RuleId(1), delay_s: 900 }));
+    }
+
+    #[test]
+    fn a_suppressed_number_is_never_tried_again() {
+        assert_eq!(decide(&[rule(1, RsBlacklist, 3, 10)], RsBlacklist, "", 0), None);
     }
 
     #[test]

@@ -94,6 +94,9 @@ impl World {
         if self.store.held {
             self.broke(format!("attempt {attempt} is sent while dialling is held"));
         }
+        if self.store.suppressed.contains(&call.contact.key) {
+            self.broke(format!("attempt {attempt} is sent to a suppressed number"));
+        }
         if self.witness.quiet.contains(&run) {
             self.broke(format!("attempt {attempt} is sent although run {run} was paused or removed"));
         }

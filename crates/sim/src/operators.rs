@@ -5,7 +5,7 @@ use crate::pbx::Link;
 use crate::scenario;
 use crate::world::World;
 use dialer::Event;
-use domain::{ListId, PbxId, RunId, RunState, TrunkId};
+use domain::{ListId, NumberKey, PbxId, RunId, RunState, TrunkId};
 
 impl World {
     /// A person does one thing, and another one later.
@@ -26,7 +26,8 @@ impl World {
             52..=59 => self.hold(),
             60..=69 => self.lift(),
             70..=81 => self.add_to_a_list(),
-            82..=90 => self.reload_a_run(),
+            82..=88 => self.reload_a_run(),
+            89..=90 => self.suppress_a_number(),
             _ => self.change_a_trunk(),
         }
     }
@@ -59,6 +60,15 @@ impl World {
         let added = self.rng.within(1..=6);
         scenario::add_contacts(&mut self.rng, &mut self.store, list, added);
         self.step(Event::ContactsAdded { list, added });
+    }
+
+    /// Somebody asks not to be called again. The reply comes when entry and dialler have it.
+    fn suppress_a_number(&mut self) {
+        let keys: Vec<NumberKey> = self.store.lists.values().flatten().map(|contact| contact.key).collect();
+        let Some(key) = self.rng.pick(&keys).copied() else { return };
+        self.log(|| format!("{key:?} is suppressed"));
+        self.store.suppressed.insert(key);
+        self.step(Event::NumbersSuppressed(vec![key]));
     }
 
     fn reload_a_run(&mut self) {

@@ -248,6 +248,7 @@ impl World {
         for write in batch {
             if let Command::Close(end) = &write {
                 self.summary.lost += u64::from(end.state == domain::CallState::RsLost);
+                self.summary.suppressed += u64::from(end.state == domain::CallState::RsBlacklist);
             }
             self.summary.withdrawn += u64::from(matches!(write, Command::Withdraw(_)));
             match self.store.apply(write) {

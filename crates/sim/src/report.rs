@@ -34,6 +34,8 @@ pub struct Summary {
     pub withdrawn: u64,
     /// Attempts whose outcome stayed unknown.
     pub lost: u64,
+    /// Attempts that ended because their number was suppressed.
+    pub suppressed: u64,
     /// Times the process was killed.
     pub kills: u64,
     /// Times a link to a PBX was lost.
@@ -49,7 +51,7 @@ pub struct Summary {
 impl Summary {
     /// Adds another world's figures.
     pub fn add(&mut self, other: &Self) {
-        let fields: [(&mut u64, u64); 12] = [
+        let fields: [(&mut u64, u64); 13] = [
             (&mut self.steps, other.steps),
             (&mut self.virtual_s, other.virtual_s),
             (&mut self.contacts, other.contacts),
@@ -57,6 +59,7 @@ impl Summary {
             (&mut self.answered, other.answered),
             (&mut self.withdrawn, other.withdrawn),
             (&mut self.lost, other.lost),
+            (&mut self.suppressed, other.suppressed),
             (&mut self.kills, other.kills),
             (&mut self.links_lost, other.links_lost),
             (&mut self.unknown, other.unknown),

@@ -3,7 +3,7 @@
 use dialer::{Command, Event, IdKind, LoadContacts, Loaded, RetryEntry, RunSettings, RunTotals};
 use domain::journal::{AttemptEnd, Fact, NewAttempt, Note, OpenAttempt, Withdrawal};
 use domain::{AttemptId, CallState, Contact, ContactId, ListId, NumberKey, RunId, RunState, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Where a contact is in a run; without a row it is fresh.
@@ -46,6 +46,8 @@ pub(crate) struct Store {
     pub(crate) rows: BTreeMap<RunId, BTreeMap<ContactId, Row>>,
     pub(crate) attempts: BTreeMap<AttemptId, AttemptRow>,
     pub(crate) open: BTreeMap<NumberKey, AttemptId>,
+    /// Numbers that must not be called.
+    pub(crate) suppressed: BTreeSet<NumberKey>,
     /// Survives restarts.
     pub(crate) held: bool,
     ids: BTreeMap<IdKind, i64>,
@@ -99,7 +101,11 @@ impl Store {
         run.totals.open_retries -= u64::from(new.retry > 0);
         self.rows.entry(new.run).or_default().insert(new.contact, Row::Open { retry: new.retry });
         self.open.insert(new.number_key, new.attempt);
-        let answer = Event::Journalled(new.attempt);
+        let answer = if self.suppressed.contains(&new.number_key) {
+            Event::JournalledSuppressed(new.attempt)
+        } else {
+            Event::Journalled(new.attempt)
+        };
         let row = AttemptRow { state: AttemptState::Open, due_at, connected_at: None, ext_state: String::new(), new };
         self.attempts.insert(row.new.attempt, row);
         Ok(answer)

@@ -47,6 +47,7 @@ fn everything_that_can_go_wrong_goes_wrong_somewhere() {
         ("answered calls", sum.answered),
         ("withdrawn attempts", sum.withdrawn),
         ("lost attempts", sum.lost),
+        ("suppressed attempts", sum.suppressed),
         ("killed processes", sum.kills),
         ("lost links", sum.links_lost),
         ("unknown originates", sum.unknown),

@@ -111,6 +111,13 @@ fn break_it(invariant: Invariant) -> Option<Invariant> {
             broken_by(&[journal(new_attempt(1, 1, 5)), originate(1)], held, true)
         }
         Invariant::WindowKept => broken_by(&[journal(new_attempt(1, 1, 5)), originate(1)], CALM, false),
+        Invariant::SuppressionKept => {
+            let mut ledger = Ledger::default();
+            ledger.check(&journal(new_attempt(1, 1, 5)), CALM, |_| true).unwrap();
+            ledger.journalled(A1);
+            ledger.suppressed(&[NumberKey(5)]);
+            ledger.check(&originate(1), CALM, |_| true).err().map(|violation| violation.0)
+        }
         Invariant::GapKept => {
             let mut early = new_attempt(1, 1, 5);
             early.receipt.picked = Picked::RetryDue { due_at: NOON.plus_ms(1) };

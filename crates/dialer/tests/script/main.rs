@@ -18,4 +18,5 @@ mod protocol;
 mod restart;
 mod retries;
 mod script;
+mod suppression;
 mod timers;
