@@ -1,6 +1,7 @@
 //! Attempts as they are read: by people, by exports, and by a restart.
 
 use crate::db::Store;
+use crate::engine::{Row, query};
 use crate::error::{Error, Result};
 use crate::runs::page;
 use crate::scope::Scope;
@@ -12,7 +13,6 @@ use domain::{
     Timestamp, TrunkId,
 };
 use serde::Serialize;
-use sqlx::sqlite::SqliteRow;
 use std::fmt;
 
 /// Which attempts.
@@ -169,7 +169,7 @@ impl Store {
             (None, Some(_)) => OF_CONTACT,
             (None, None) => OF_ALL,
         };
-        let rows = sqlx::query(statement)
+        let rows = query(statement)
             .bind(scope.tenant.0)
             .bind(scope.campaign_list())
             .bind(filter.run.map(|id| id.0))
@@ -191,19 +191,19 @@ impl Store {
 
     /// One attempt, also one that was taken back.
     pub async fn attempt(&self, scope: &Scope, id: AttemptId) -> Result<AttemptRecord> {
-        let row = sqlx::query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
+        let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
         let record = row.as_ref().map(read).transpose()?.filter(|record| scope.allows(record.campaign));
         record.ok_or_else(|| Error::not_found("attempt", id))
     }
 
     /// Every attempt that is not over: at a start, those that were open when the last process ended.
     pub async fn open_attempts(&self, scope: &Scope) -> Result<Vec<OpenAttempt>> {
-        let rows = sqlx::query(OPEN).bind(scope.tenant.0).bind(scope.campaign_list()).fetch_all(self.readers()).await?;
+        let rows = query(OPEN).bind(scope.tenant.0).bind(scope.campaign_list()).fetch_all(self.readers()).await?;
         rows.iter().map(read_open).collect()
     }
 }
 
-fn read(row: &SqliteRow) -> Result<AttemptRecord> {
+fn read(row: &Row) -> Result<AttemptRecord> {
     Ok(AttemptRecord {
         id: AttemptId(row.int("id")?),
         call: CallId(row.int("call_id")?),
@@ -242,7 +242,7 @@ fn read(row: &SqliteRow) -> Result<AttemptRecord> {
     })
 }
 
-fn read_open(row: &SqliteRow) -> Result<OpenAttempt> {
+fn read_open(row: &Row) -> Result<OpenAttempt> {
     Ok(OpenAttempt {
         attempt: AttemptId(row.int("id")?),
         call: CallId(row.int("call_id")?),

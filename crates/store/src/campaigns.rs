@@ -1,12 +1,11 @@
 //! Campaigns with their links and rules, saved and read as a whole.
 
 use crate::db::Store;
+use crate::engine::{Connection, Query, Row, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::scope::Scope;
 use crate::sql::{Columns, code_of, json_of};
 use domain::{Campaign, CampaignId, EndPointId, Invalid, ListId, RescheduleRule, RuleId, Template, TrunkId};
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Sqlite, SqliteConnection, query::Query};
 
 statements! {
     CREATE = "INSERT INTO campaign (tenant_id, name, direction, work, priority, status, idle_on_termination, batch_size, \
@@ -32,8 +31,10 @@ statements! {
         SELECT tenant_id, $2, id, $4 FROM end_point WHERE tenant_id = $1 AND id = $3";
     LINK_LIST = "INSERT INTO campaign_list (tenant_id, campaign_id, list_id, position) \
         SELECT tenant_id, $2, id, $4 FROM list WHERE tenant_id = $1 AND id = $3";
-    ADD_RULE = "INSERT INTO reschedule_rule (id, tenant_id, campaign_id, position, status, status_ext, max_attempts, \
-        retry_after_s, mode) VALUES ($9, $1, $2, $3, $4, $5, $6, $7, $8) RETURNING id";
+    ADD_RULE = "INSERT INTO reschedule_rule (tenant_id, campaign_id, position, status, status_ext, max_attempts, \
+        retry_after_s, mode) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id";
+    KEEP_RULE = "INSERT INTO reschedule_rule (tenant_id, campaign_id, position, status, status_ext, max_attempts, \
+        retry_after_s, mode, id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id";
     UNLINK_TRUNKS = "DELETE FROM campaign_trunk WHERE tenant_id = $1 AND campaign_id = $2";
     UNLINK_END_POINTS = "DELETE FROM campaign_end_point WHERE tenant_id = $1 AND campaign_id = $2";
     UNLINK_LISTS = "DELETE FROM campaign_list WHERE tenant_id = $1 AND campaign_id = $2";
@@ -51,7 +52,7 @@ impl Store {
             return Err(Error::Conflict { what: "campaign".into(), why: "cannot be made with these rights".into() });
         }
         let mut transaction = self.begin().await?;
-        let id = bind(sqlx::query(CREATE), scope, campaign)
+        let id = bind(query(CREATE), scope, campaign)
             .fetch_one(&mut *transaction)
             .await
             .map_err(Error::naming("campaign", &campaign.name))?
@@ -69,13 +70,13 @@ impl Store {
         campaign.check()?;
         check_allowed(scope, campaign.id)?;
         let mut transaction = self.begin().await?;
-        bind(sqlx::query(UPDATE), scope, campaign)
+        bind(query(UPDATE), scope, campaign)
             .bind(campaign.id.0)
             .fetch_optional(&mut *transaction)
             .await
             .map_err(Error::naming("campaign", &campaign.name))?
             .ok_or_else(|| Error::not_found("campaign", campaign.id))?;
-        let had: Vec<i64> = sqlx::query(RULES)
+        let had: Vec<i64> = query(RULES)
             .bind(scope.tenant.0)
             .bind(campaign.id.0)
             .fetch_all(&mut *transaction)
@@ -99,7 +100,7 @@ impl Store {
     /// Every campaign of the scope, hidden ones too, by id.
     pub async fn campaigns(&self, scope: &Scope) -> Result<Vec<Campaign>> {
         let mut connection = self.readers().begin().await?;
-        let ids: Vec<i64> = sqlx::query_scalar(IDS).bind(scope.tenant.0).fetch_all(&mut *connection).await?;
+        let ids: Vec<i64> = query_scalar(IDS).bind(scope.tenant.0).fetch_all(&mut *connection).await?;
         let mut campaigns = Vec::with_capacity(ids.len());
         for id in ids.into_iter().map(CampaignId).filter(|id| scope.allows(*id)) {
             campaigns.push(read_campaign(scope, id, &mut connection).await?);
@@ -111,13 +112,12 @@ impl Store {
     pub async fn delete_campaign(&self, scope: &Scope, id: CampaignId) -> Result<()> {
         check_allowed(scope, id)?;
         let mut transaction = self.begin().await?;
-        let user =
-            sqlx::query_scalar(USED_BY).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
+        let user = query_scalar(USED_BY).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
         if let Some(by) = user {
             return Err(Error::InUse { what: "campaign", id: id.to_string(), by });
         }
         unlink(scope, id, &mut transaction).await?;
-        let done = sqlx::query(DELETE).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
+        let done = query(DELETE).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
         if done.rows_affected() == 0 {
             return Err(Error::not_found("campaign", id));
         }
@@ -131,18 +131,14 @@ pub(crate) fn check_allowed(scope: &Scope, id: CampaignId) -> Result<()> {
 }
 
 /// A campaign with its links and rules, as this connection sees it.
-pub(crate) async fn read_campaign(
-    scope: &Scope,
-    id: CampaignId,
-    connection: &mut SqliteConnection,
-) -> Result<Campaign> {
+pub(crate) async fn read_campaign(scope: &Scope, id: CampaignId, connection: &mut Connection) -> Result<Campaign> {
     check_allowed(scope, id)?;
-    let row = sqlx::query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *connection).await?;
+    let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *connection).await?;
     let mut campaign = read(&row.ok_or_else(|| Error::not_found("campaign", id))?)?;
     campaign.trunks = linked(TRUNKS, scope, id, TrunkId, connection).await?;
     campaign.end_points = linked(END_POINTS, scope, id, EndPointId, connection).await?;
     campaign.lists = linked(LISTS, scope, id, ListId, connection).await?;
-    let rules = sqlx::query(RULES).bind(scope.tenant.0).bind(id.0).fetch_all(connection).await?;
+    let rules = query(RULES).bind(scope.tenant.0).bind(id.0).fetch_all(connection).await?;
     campaign.rules = rules.iter().map(read_rule).collect::<Result<_>>()?;
     Ok(campaign)
 }
@@ -152,9 +148,9 @@ async fn linked<T>(
     scope: &Scope,
     id: CampaignId,
     make: impl Fn(i64) -> T,
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
 ) -> Result<Vec<T>> {
-    let ids: Vec<i64> = sqlx::query_scalar(statement).bind(scope.tenant.0).bind(id.0).fetch_all(connection).await?;
+    let ids: Vec<i64> = query_scalar(statement).bind(scope.tenant.0).bind(id.0).fetch_all(connection).await?;
     Ok(ids.into_iter().map(make).collect())
 }
 
@@ -163,13 +159,13 @@ async fn link(
     scope: &Scope,
     campaign: &mut Campaign,
     mut rule_ids: Vec<i64>,
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
 ) -> Result<()> {
     let links = campaign.trunks.iter().map(|id| (LINK_TRUNK, "trunks", "trunk", id.0));
     let links = links.chain(campaign.end_points.iter().map(|id| (LINK_END_POINT, "end_points", "end point", id.0)));
     let links = links.chain(campaign.lists.iter().map(|id| (LINK_LIST, "lists", "list", id.0)));
     for (position, (statement, field, what, id)) in links.enumerate() {
-        let done = sqlx::query(statement)
+        let done = query(statement)
             .bind(scope.tenant.0)
             .bind(campaign.id.0)
             .bind(id)
@@ -182,7 +178,7 @@ async fn link(
     }
     for (position, rule) in campaign.rules.iter_mut().enumerate() {
         let kept = rule_ids.iter().position(|id| *id == rule.id.0).map(|at| rule_ids.swap_remove(at));
-        let id = sqlx::query_scalar(ADD_RULE)
+        let mut statement = query_scalar(if kept.is_some() { KEEP_RULE } else { ADD_RULE })
             .bind(scope.tenant.0)
             .bind(campaign.id.0)
             .bind(position as i64)
@@ -190,26 +186,24 @@ async fn link(
             .bind(&rule.status_ext)
             .bind(i64::from(rule.max_attempts))
             .bind(i64::from(rule.retry_after_s))
-            .bind(code_of(&rule.mode))
-            .bind(kept)
-            .fetch_one(&mut *connection)
-            .await?;
-        rule.id = RuleId(id);
+            .bind(code_of(&rule.mode));
+        if let Some(id) = kept {
+            statement = statement.bind(id);
+        }
+        rule.id = RuleId(statement.fetch_one(&mut *connection).await?);
     }
     Ok(())
 }
 
-async fn unlink(scope: &Scope, id: CampaignId, connection: &mut SqliteConnection) -> Result<()> {
+async fn unlink(scope: &Scope, id: CampaignId, connection: &mut Connection) -> Result<()> {
     for statement in [UNLINK_TRUNKS, UNLINK_END_POINTS, UNLINK_LISTS, DELETE_RULES] {
-        sqlx::query(statement).bind(scope.tenant.0).bind(id.0).execute(&mut *connection).await?;
+        query(statement).bind(scope.tenant.0).bind(id.0).execute(&mut *connection).await?;
     }
     Ok(())
 }
-
-type Statement = Query<'static, Sqlite, SqliteArguments>;
 
 /// Binds `$1` to `$17` of [`CREATE`] and [`UPDATE`].
-fn bind(statement: Statement, scope: &Scope, campaign: &Campaign) -> Statement {
+fn bind(statement: Query, scope: &Scope, campaign: &Campaign) -> Query {
     statement
         .bind(scope.tenant.0)
         .bind(campaign.name.clone())
@@ -230,7 +224,7 @@ fn bind(statement: Statement, scope: &Scope, campaign: &Campaign) -> Statement {
         .bind(json_of(&campaign.variables))
 }
 
-fn read(row: &SqliteRow) -> Result<Campaign> {
+fn read(row: &Row) -> Result<Campaign> {
     Ok(Campaign {
         id: CampaignId(row.int("id")?),
         name: row.text("name")?,
@@ -256,7 +250,7 @@ fn read(row: &SqliteRow) -> Result<Campaign> {
     })
 }
 
-fn read_rule(row: &SqliteRow) -> Result<RescheduleRule> {
+fn read_rule(row: &Row) -> Result<RescheduleRule> {
     Ok(RescheduleRule {
         id: RuleId(row.int("id")?),
         status: row.code("status")?,

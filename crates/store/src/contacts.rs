@@ -1,14 +1,13 @@
 //! Contacts: the only rows that hold numbers, names and attribute values.
 
 use crate::db::Store;
+use crate::engine::{Connection, Row, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::lists::count_contacts;
 use crate::scope::Scope;
 use crate::sql::{Columns, json_of};
 use domain::{Attributes, Contact, ContactId, Dialable, ImportId, Invalid, ListId, NumberKey, NumberRef};
 use serde::Serialize;
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 use std::fmt;
 
 /// Contacts of one page, at most.
@@ -58,7 +57,7 @@ statements! {
 impl Store {
     /// A page of a list's contacts by id, from after `after` (0: the first), at most 1000.
     pub async fn contacts(&self, scope: &Scope, list: ListId, after: ContactId, limit: u32) -> Result<Vec<Contact>> {
-        let rows = sqlx::query(PAGE)
+        let rows = query(PAGE)
             .bind(scope.tenant.0)
             .bind(list.0)
             .bind(after.0)
@@ -70,7 +69,7 @@ impl Store {
 
     /// One contact.
     pub async fn contact(&self, scope: &Scope, id: ContactId) -> Result<Contact> {
-        let row = sqlx::query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
+        let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
         read(&row.ok_or_else(|| Error::not_found("contact", id))?)
     }
 
@@ -111,11 +110,11 @@ pub(crate) async fn insert(
     key: NumberKey,
     contact: &NewContact,
     import: Option<(ImportId, u64)>,
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
 ) -> Result<ContactId> {
     // Random, not an id: it says nothing about the person once the row is erased.
     let number_ref = rand::random_range(1..=i64::MAX);
-    let id = sqlx::query_scalar(INSERT)
+    let id = query_scalar(INSERT)
         .bind(scope.tenant.0)
         .bind(list.0)
         .bind(number_ref)
@@ -136,15 +135,15 @@ pub(crate) async fn holds_number(
     scope: &Scope,
     list: ListId,
     key: NumberKey,
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
 ) -> Result<bool> {
     let found: i64 =
-        sqlx::query_scalar(HOLDS_NUMBER).bind(scope.tenant.0).bind(list.0).bind(key.0).fetch_one(connection).await?;
+        query_scalar(HOLDS_NUMBER).bind(scope.tenant.0).bind(list.0).bind(key.0).fetch_one(connection).await?;
     Ok(found > 0)
 }
 
 /// Reads a contact from the columns of [`GET`].
-pub(crate) fn read(row: &SqliteRow) -> Result<Contact> {
+pub(crate) fn read(row: &Row) -> Result<Contact> {
     Ok(Contact {
         id: ContactId(row.int("id")?),
         list: ListId(row.int("list_id")?),

@@ -1,5 +1,6 @@
 //! The database file: opening it, its lock, its pools and its migrations.
 
+use crate::engine::{Pool, Transaction};
 use crate::error::{Error, Result};
 use crate::installation::Installation;
 use crate::journal::Sequences;
@@ -7,7 +8,7 @@ use crate::secret::Cipher;
 use domain::{Dialable, NumberKey};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqlStr, Sqlite, Transaction};
+use sqlx::{ConnectOptions, SqlStr};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -52,8 +53,8 @@ impl std::fmt::Debug for Store {
 }
 
 struct Inner {
-    writer: SqlitePool,
-    readers: SqlitePool,
+    writer: Pool,
+    readers: Pool,
     cipher: Cipher,
     installation: Installation,
     epoch: AtomicI64,
@@ -95,6 +96,7 @@ impl Store {
         check_durability(&writer, &settings.path).await?;
         migrate(&writer).await?;
         let readers = pool.max_connections(READERS).connect_with(options.pragma("query_only", "ON")).await?;
+        let (writer, readers) = (Pool::Sqlite(writer), Pool::Sqlite(readers));
         let is_new = Installation::find(&writer).await?.is_none();
         let cipher = Cipher::load(&settings.key_file, is_new)?;
         let installation = Installation::read_or_create(&writer, &cipher, &settings.key_file).await?;
@@ -137,11 +139,11 @@ impl Store {
 
     /// The one way to write: takes the write lock at once, so that nothing can fail half way for want of it.
     /// Dropped without `commit`, it changes nothing.
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
-        Ok(self.inner.writer.begin_with("BEGIN IMMEDIATE").await?)
+    pub(crate) async fn begin(&self) -> Result<Transaction> {
+        Ok(self.inner.writer.begin_write().await?)
     }
 
-    pub(crate) fn readers(&self) -> &SqlitePool {
+    pub(crate) fn readers(&self) -> &Pool {
         &self.inner.readers
     }
 
@@ -224,8 +226,8 @@ fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::query;
     use crate::testing::Home;
-    use sqlx::Executor;
 
     #[tokio::test]
     async fn every_statement_prepares_and_a_wrong_one_does_not() {
@@ -234,12 +236,12 @@ mod tests {
         let mut transaction = store.begin().await.unwrap();
         for (module, statements) in crate::testing::statements() {
             for (name, sql) in statements {
-                let prepared = transaction.prepare(SqlStr::from_static(sql)).await;
+                let prepared = transaction.prepare(sql).await;
                 assert!(prepared.is_ok(), "{module}::{name}: {}", prepared.err().unwrap());
                 assert!(!sql.contains('?'), "{module}::{name} has a place-holder that PostgreSQL does not know");
             }
         }
-        assert!(transaction.prepare(SqlStr::from_static("SELECT nope FROM contact")).await.is_err());
+        assert!(transaction.prepare("SELECT nope FROM contact").await.is_err());
     }
 
     #[tokio::test]
@@ -261,7 +263,7 @@ mod tests {
         let home = Home::new();
         let store = home.open().await;
         let mut transaction = store.begin().await.unwrap();
-        sqlx::query("UPDATE _sqlx_migrations SET version = 99").execute(&mut *transaction).await.unwrap();
+        query("UPDATE _sqlx_migrations SET version = 99").execute(&mut *transaction).await.unwrap();
         transaction.commit().await.unwrap();
         store.close().await;
         drop(store);
@@ -302,7 +304,7 @@ mod tests {
     async fn readers_cannot_write() {
         let home = Home::new();
         let store = home.open().await;
-        let written = sqlx::query("DELETE FROM hold").execute(store.readers()).await;
+        let written = query("DELETE FROM hold").execute(store.readers()).await;
         assert!(written.unwrap_err().to_string().contains("readonly"));
     }
 }

@@ -1,12 +1,12 @@
 //! End points.
 
 use crate::db::Store;
+use crate::engine::{Row, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::pbxs;
 use crate::scope::Scope;
 use crate::sql::{Columns, code_of};
 use domain::{EndPoint, EndPointId, PbxId};
-use sqlx::sqlite::SqliteRow;
 
 statements! {
     CREATE = "INSERT INTO end_point (tenant_id, pbx_id, name, kind, context, extension, max_channels) \
@@ -30,7 +30,7 @@ impl Store {
         end_point.check()?;
         let mut transaction = self.begin().await?;
         pbxs::check_exists(scope, end_point.pbx, &mut transaction).await?;
-        let id = sqlx::query_scalar(CREATE)
+        let id = query_scalar(CREATE)
             .bind(scope.tenant.0)
             .bind(end_point.pbx.0)
             .bind(&end_point.name)
@@ -50,7 +50,7 @@ impl Store {
         end_point.check()?;
         let mut transaction = self.begin().await?;
         pbxs::check_exists(scope, end_point.pbx, &mut transaction).await?;
-        let done = sqlx::query(UPDATE)
+        let done = query(UPDATE)
             .bind(scope.tenant.0)
             .bind(end_point.id.0)
             .bind(end_point.pbx.0)
@@ -71,25 +71,24 @@ impl Store {
 
     /// One end point.
     pub async fn end_point(&self, scope: &Scope, id: EndPointId) -> Result<EndPoint> {
-        let row = sqlx::query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
+        let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
         read(&row.ok_or_else(|| Error::not_found("end point", id))?)
     }
 
     /// Every end point, by id.
     pub async fn end_points(&self, scope: &Scope) -> Result<Vec<EndPoint>> {
-        let rows = sqlx::query(ALL).bind(scope.tenant.0).fetch_all(self.readers()).await?;
+        let rows = query(ALL).bind(scope.tenant.0).fetch_all(self.readers()).await?;
         rows.iter().map(read).collect()
     }
 
     /// Deletes an end point that no campaign names and no call uses. Its calls stay in the history.
     pub async fn delete_end_point(&self, scope: &Scope, id: EndPointId) -> Result<()> {
         let mut transaction = self.begin().await?;
-        let user =
-            sqlx::query_scalar(USED_BY).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
+        let user = query_scalar(USED_BY).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
         if let Some(by) = user {
             return Err(Error::InUse { what: "end point", id: id.to_string(), by });
         }
-        let done = sqlx::query(DELETE).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
+        let done = query(DELETE).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
         if done.rows_affected() == 0 {
             return Err(Error::not_found("end point", id));
         }
@@ -97,7 +96,7 @@ impl Store {
     }
 }
 
-fn read(row: &SqliteRow) -> Result<EndPoint> {
+fn read(row: &Row) -> Result<EndPoint> {
     Ok(EndPoint {
         id: EndPointId(row.int("id")?),
         pbx: PbxId(row.int("pbx_id")?),

@@ -1,6 +1,7 @@
 //! What the installation is: its name, its epochs, and whether dialling is held.
 
 use crate::db::Store;
+use crate::engine::{Pool, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::journal::events::{Event, Events};
 use crate::scope::{FIRST_TENANT, Scope};
@@ -9,7 +10,6 @@ use crate::sql::{Columns, now};
 use domain::{LegId, Timestamp};
 use serde::Serialize;
 use serde_json::json;
-use sqlx::sqlite::SqlitePool;
 use std::path::Path;
 
 /// Letters of an installation's name.
@@ -62,12 +62,12 @@ statements! {
 }
 
 impl Installation {
-    pub(crate) async fn find(writer: &SqlitePool) -> Result<Option<(String, i64, Vec<u8>)>> {
-        let row = sqlx::query(FIND).bind(FIRST_TENANT.0).fetch_optional(writer).await?;
+    pub(crate) async fn find(writer: &Pool) -> Result<Option<(String, i64, Vec<u8>)>> {
+        let row = query(FIND).bind(FIRST_TENANT.0).fetch_optional(writer).await?;
         row.map(|row| Ok((row.text("name")?, row.int("epoch")?, row.bytes("number_secret")?))).transpose()
     }
 
-    pub(crate) async fn read_or_create(writer: &SqlitePool, cipher: &Cipher, key_file: &Path) -> Result<Self> {
+    pub(crate) async fn read_or_create(writer: &Pool, cipher: &Cipher, key_file: &Path) -> Result<Self> {
         if let Some((name, epoch, sealed)) = Self::find(writer).await? {
             let secret = cipher.open(NUMBER_SECRET, &sealed).and_then(|secret| secret.try_into().ok());
             let number_secret = u64::from_le_bytes(secret.ok_or_else(|| Error::Key {
@@ -80,8 +80,8 @@ impl Installation {
         let name: String =
             random::<NAME_LETTERS>().iter().map(|b| char::from(LETTERS[usize::from(*b) % LETTERS.len()])).collect();
         let number_secret = random::<8>();
-        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query(CREATE)
+        let mut transaction = writer.begin_write().await?;
+        query(CREATE)
             .bind(FIRST_TENANT.0)
             .bind(&name)
             .bind(cipher.seal(NUMBER_SECRET, &number_secret))
@@ -89,7 +89,7 @@ impl Installation {
             .execute(&mut *transaction)
             .await?;
         for kind in crate::journal::IdKind::ALL {
-            sqlx::query(CREATE_BLOCK).bind(FIRST_TENANT.0).bind(kind.code()).execute(&mut *transaction).await?;
+            query(CREATE_BLOCK).bind(FIRST_TENANT.0).bind(kind.code()).execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
         Ok(Self { name, epoch: 0, number_secret: u64::from_le_bytes(number_secret) })
@@ -100,7 +100,7 @@ impl Store {
     /// Counts a start of the server. Once per process, before anything is dialled.
     pub async fn begin_epoch(&self) -> Result<Epoch> {
         let mut transaction = self.begin().await?;
-        let epoch = sqlx::query_scalar(NEXT_EPOCH).bind(FIRST_TENANT.0).fetch_one(&mut *transaction).await?;
+        let epoch = query_scalar(NEXT_EPOCH).bind(FIRST_TENANT.0).fetch_one(&mut *transaction).await?;
         transaction.commit().await?;
         self.set_epoch(epoch);
         Ok(Epoch { installation: self.installation().name.clone(), epoch })
@@ -108,7 +108,7 @@ impl Store {
 
     /// Whether dialling is held, and by whom.
     pub async fn hold(&self, scope: &Scope) -> Result<Option<Hold>> {
-        let row = sqlx::query(HOLD).bind(scope.tenant.0).fetch_optional(self.readers()).await?;
+        let row = query(HOLD).bind(scope.tenant.0).fetch_optional(self.readers()).await?;
         row.map(|row| Ok(Hold { since: row.at("since")?, by: row.text("actor")?, why: row.text("why")? })).transpose()
     }
 
@@ -116,12 +116,12 @@ impl Store {
     pub async fn set_hold(&self, scope: &Scope, by: &str, why: &str, at: Timestamp) -> Result<Hold> {
         let mut transaction = self.begin().await?;
         let done =
-            sqlx::query(SET_HOLD).bind(scope.tenant.0).bind(at.0).bind(by).bind(why).execute(&mut *transaction).await?;
+            query(SET_HOLD).bind(scope.tenant.0).bind(at.0).bind(by).bind(why).execute(&mut *transaction).await?;
         if done.rows_affected() > 0 {
             let event = Event::of_dialling(scope.tenant, "dialling.held", at, by, json!({ "why": why }));
             Events::one(event, &mut transaction).await?;
         }
-        let row = sqlx::query(HOLD).bind(scope.tenant.0).fetch_one(&mut *transaction).await?;
+        let row = query(HOLD).bind(scope.tenant.0).fetch_one(&mut *transaction).await?;
         let hold = Hold { since: row.at("since")?, by: row.text("actor")?, why: row.text("why")? };
         transaction.commit().await?;
         Ok(hold)
@@ -130,7 +130,7 @@ impl Store {
     /// Lifts the hold; `false` when there was none.
     pub async fn lift_hold(&self, scope: &Scope, by: &str, at: Timestamp) -> Result<bool> {
         let mut transaction = self.begin().await?;
-        let done = sqlx::query(LIFT_HOLD).bind(scope.tenant.0).execute(&mut *transaction).await?;
+        let done = query(LIFT_HOLD).bind(scope.tenant.0).execute(&mut *transaction).await?;
         let lifted = done.rows_affected() > 0;
         if lifted {
             let event = Event::of_dialling(scope.tenant, "dialling.lifted", at, by, json!({}));

@@ -11,6 +11,7 @@ pub mod campaigns;
 pub mod contacts;
 pub mod db;
 pub mod end_points;
+mod engine;
 pub mod error;
 pub mod import;
 pub mod installation;

@@ -1,13 +1,12 @@
 //! Lists of contacts.
 
 use crate::db::Store;
+use crate::engine::{Connection, Row, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::scope::Scope;
 use crate::sql::{Columns, now};
 use domain::{Invalid, ListId, Timestamp};
 use serde::Serialize;
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 
 /// Longest name of a list or token, in characters.
 const MAX_NAME_CHARS: usize = 200;
@@ -49,7 +48,7 @@ impl Store {
         check_name(name)?;
         let created_at = now();
         let mut transaction = self.begin().await?;
-        let id = sqlx::query_scalar(CREATE)
+        let id = query_scalar(CREATE)
             .bind(scope.tenant.0)
             .bind(name)
             .bind(created_at.0)
@@ -64,7 +63,7 @@ impl Store {
     pub async fn update_list(&self, scope: &Scope, id: ListId, name: &str, hidden: bool) -> Result<ListRecord> {
         check_name(name)?;
         let mut transaction = self.begin().await?;
-        sqlx::query(UPDATE)
+        query(UPDATE)
             .bind(scope.tenant.0)
             .bind(id.0)
             .bind(name)
@@ -72,7 +71,7 @@ impl Store {
             .execute(&mut *transaction)
             .await
             .map_err(Error::naming("list", name))?;
-        let row = sqlx::query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
+        let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
         let list = read(&row.ok_or_else(|| Error::not_found("list", id))?)?;
         transaction.commit().await?;
         Ok(list)
@@ -80,28 +79,27 @@ impl Store {
 
     /// One list.
     pub async fn list(&self, scope: &Scope, id: ListId) -> Result<ListRecord> {
-        let row = sqlx::query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
+        let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
         read(&row.ok_or_else(|| Error::not_found("list", id))?)
     }
 
     /// Every list, hidden ones too, by id.
     pub async fn lists(&self, scope: &Scope) -> Result<Vec<ListRecord>> {
-        let rows = sqlx::query(ALL).bind(scope.tenant.0).fetch_all(self.readers()).await?;
+        let rows = query(ALL).bind(scope.tenant.0).fetch_all(self.readers()).await?;
         rows.iter().map(read).collect()
     }
 
     /// Deletes a list with its contacts and imports, if no campaign names it and it was never part of a run.
     pub async fn delete_list(&self, scope: &Scope, id: ListId) -> Result<()> {
         let mut transaction = self.begin().await?;
-        let user =
-            sqlx::query_scalar(USED_BY).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
+        let user = query_scalar(USED_BY).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
         if let Some(by) = user {
             return Err(Error::InUse { what: "list", id: id.to_string(), by });
         }
         for statement in [DELETE_CONTACTS, DELETE_IMPORTS] {
-            sqlx::query(statement).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
+            query(statement).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
         }
-        let done = sqlx::query(DELETE).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
+        let done = query(DELETE).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
         if done.rows_affected() == 0 {
             return Err(Error::not_found("list", id));
         }
@@ -111,13 +109,8 @@ impl Store {
 
 /// Counts contacts in or out (`change` may be negative), in the transaction that adds or removes them.
 /// An unknown list is an error.
-pub(crate) async fn count_contacts(
-    scope: &Scope,
-    id: ListId,
-    change: i64,
-    connection: &mut SqliteConnection,
-) -> Result<()> {
-    let done = sqlx::query(COUNT).bind(scope.tenant.0).bind(id.0).bind(change).execute(connection).await?;
+pub(crate) async fn count_contacts(scope: &Scope, id: ListId, change: i64, connection: &mut Connection) -> Result<()> {
+    let done = query(COUNT).bind(scope.tenant.0).bind(id.0).bind(change).execute(connection).await?;
     if done.rows_affected() == 0 {
         return Err(Error::not_found("list", id));
     }
@@ -133,7 +126,7 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-fn read(row: &SqliteRow) -> Result<ListRecord> {
+fn read(row: &Row) -> Result<ListRecord> {
     Ok(ListRecord {
         id: ListId(row.int("id")?),
         name: row.text("name")?,

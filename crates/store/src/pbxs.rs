@@ -1,12 +1,11 @@
 //! PBXs, and their passwords.
 
 use crate::db::Store;
+use crate::engine::{Connection, Row, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::scope::Scope;
 use crate::sql::Columns;
 use domain::{Invalid, Pbx, PbxId};
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 
 /// Longest password, in bytes.
 const MAX_PASSWORD_BYTES: usize = 200;
@@ -34,7 +33,7 @@ impl Store {
         pbx.check()?;
         check_password(password)?;
         let mut transaction = self.begin().await?;
-        let id = sqlx::query_scalar(CREATE)
+        let id = query_scalar(CREATE)
             .bind(scope.tenant.0)
             .bind(&pbx.name)
             .bind(&pbx.host)
@@ -56,7 +55,7 @@ impl Store {
         pbx.check()?;
         password.map_or(Ok(()), check_password)?;
         let mut transaction = self.begin().await?;
-        let done = sqlx::query(UPDATE)
+        let done = query(UPDATE)
             .bind(scope.tenant.0)
             .bind(pbx.id.0)
             .bind(&pbx.name)
@@ -80,19 +79,19 @@ impl Store {
 
     /// One PBX.
     pub async fn pbx(&self, scope: &Scope, id: PbxId) -> Result<Pbx> {
-        let row = sqlx::query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
+        let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
         read(&row.ok_or_else(|| Error::not_found("pbx", id))?)
     }
 
     /// Every PBX, by id.
     pub async fn pbxs(&self, scope: &Scope) -> Result<Vec<Pbx>> {
-        let rows = sqlx::query(ALL).bind(scope.tenant.0).fetch_all(self.readers()).await?;
+        let rows = query(ALL).bind(scope.tenant.0).fetch_all(self.readers()).await?;
         rows.iter().map(read).collect()
     }
 
     /// The password, for the link to the PBX only.
     pub async fn pbx_password(&self, scope: &Scope, id: PbxId) -> Result<String> {
-        let row = sqlx::query(PASSWORD).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
+        let row = query(PASSWORD).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
         let sealed = row.ok_or_else(|| Error::not_found("pbx", id))?.bytes("password")?;
         let plain = self.cipher().open(&purpose(scope, id), &sealed);
         plain.and_then(|plain| String::from_utf8(plain).ok()).ok_or_else(|| Error::Key {
@@ -104,34 +103,27 @@ impl Store {
     /// Deletes a PBX that no trunk and no end point names.
     pub async fn delete_pbx(&self, scope: &Scope, id: PbxId) -> Result<()> {
         let mut transaction = self.begin().await?;
-        let user =
-            sqlx::query_scalar(USED_BY).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
+        let user = query_scalar(USED_BY).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
         if let Some(by) = user {
             return Err(Error::InUse { what: "pbx", id: id.to_string(), by });
         }
-        let done = sqlx::query(DELETE).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
+        let done = query(DELETE).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
         if done.rows_affected() == 0 {
             return Err(Error::not_found("pbx", id));
         }
         Ok(transaction.commit().await?)
     }
 
-    async fn seal_password(
-        &self,
-        scope: &Scope,
-        id: PbxId,
-        password: &str,
-        connection: &mut SqliteConnection,
-    ) -> Result<()> {
+    async fn seal_password(&self, scope: &Scope, id: PbxId, password: &str, connection: &mut Connection) -> Result<()> {
         let sealed = self.cipher().seal(&purpose(scope, id), password.as_bytes());
-        sqlx::query(SET_PASSWORD).bind(scope.tenant.0).bind(id.0).bind(sealed).execute(connection).await?;
+        query(SET_PASSWORD).bind(scope.tenant.0).bind(id.0).bind(sealed).execute(connection).await?;
         Ok(())
     }
 }
 
 /// Refuses a PBX that does not exist, under the name that the API gives the field.
-pub(crate) async fn check_exists(scope: &Scope, id: PbxId, connection: &mut SqliteConnection) -> Result<()> {
-    let count: i64 = sqlx::query_scalar(EXISTS).bind(scope.tenant.0).bind(id.0).fetch_one(connection).await?;
+pub(crate) async fn check_exists(scope: &Scope, id: PbxId, connection: &mut Connection) -> Result<()> {
+    let count: i64 = query_scalar(EXISTS).bind(scope.tenant.0).bind(id.0).fetch_one(connection).await?;
     if count == 0 {
         return Err(Invalid::new("pbx", format!("pbx {id} does not exist")).into());
     }
@@ -150,7 +142,7 @@ fn check_password(password: &str) -> Result<()> {
     Ok(())
 }
 
-fn read(row: &SqliteRow) -> Result<Pbx> {
+fn read(row: &Row) -> Result<Pbx> {
     Ok(Pbx {
         id: PbxId(row.int("id")?),
         name: row.text("name")?,

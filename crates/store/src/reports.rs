@@ -1,14 +1,13 @@
 //! Reports over runs: counted from the attempts' own rows, never from running totals.
 
 use crate::db::Store;
+use crate::engine::{Connection, Query, Row, query};
 use crate::error::Result;
 use crate::runs::{self, RunRecord};
 use crate::scope::{Scope, comma_list};
 use crate::sql::Columns;
 use domain::{CampaignId, Invalid, ListId, RunId, TrunkId};
 use serde::Serialize;
-use sqlx::SqliteConnection;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
 
 /// Runs of one report, at most.
 pub const MAX_RUNS: usize = 200;
@@ -133,8 +132,8 @@ statements! {
         COUNT(CASE WHEN a.state <> 'WITHDRAWN' AND a.retry > 0 THEN 1 END) AS retries, \
         COUNT(CASE WHEN a.ended_at IS NULL THEN 1 END) AS open, \
         COUNT(CASE WHEN a.state = 'WITHDRAWN' THEN 1 END) AS withdrawn, \
-        COALESCE(SUM(a.talk_ms), 0) AS talk_ms, COALESCE(SUM(a.wait_pre_ms), 0) AS wait_pre_ms, \
-        COALESCE(SUM(a.wait_after_ms), 0) AS wait_after_ms FROM attempt a WHERE ", of_runs!("a"));
+        CAST(COALESCE(SUM(a.talk_ms), 0) AS BIGINT) AS talk_ms, CAST(COALESCE(SUM(a.wait_pre_ms), 0) AS BIGINT) AS wait_pre_ms, \
+        CAST(COALESCE(SUM(a.wait_after_ms), 0) AS BIGINT) AS wait_after_ms FROM attempt a WHERE ", of_runs!("a"));
     CONTACTS = concat!("SELECT COUNT(*) FROM run_contact rc WHERE ", of_runs!("rc"));
     OUTCOMES = concat!("SELECT a.state, a.ext_state, COUNT(*) AS count FROM attempt a WHERE ", of_runs!("a"),
         " AND a.ended_at IS NOT NULL AND a.state <> 'WITHDRAWN' GROUP BY a.state, a.ext_state \
@@ -150,7 +149,7 @@ statements! {
         COUNT(a.connected_at) AS connected FROM attempt a LEFT JOIN campaign c ON c.id = a.campaign_id \
         WHERE ", of_runs!("a"), " AND a.state <> 'WITHDRAWN' GROUP BY a.campaign_id, c.name ORDER BY a.campaign_id");
     // A turn is (run, contact, retry). Its unique index is not trusted here.
-    TWICE = concat!("SELECT COALESCE(SUM(n - 1), 0) FROM (SELECT COUNT(*) AS n FROM attempt a WHERE ", of_runs!("a"),
+    TWICE = concat!("SELECT CAST(COALESCE(SUM(n - 1), 0) AS BIGINT) FROM (SELECT COUNT(*) AS n FROM attempt a WHERE ", of_runs!("a"),
         " AND a.state <> 'WITHDRAWN' GROUP BY a.run_id, a.contact_id, a.retry HAVING COUNT(*) > 1) AS turns");
     // Against every earlier call to the number in these runs, not only the last one: a long call outlives a short one.
     OVERLAPS = concat!("SELECT COUNT(*) FROM (SELECT a.scheduled_at, \
@@ -178,7 +177,7 @@ impl Store {
             records.push(runs::get(scope, *id, &mut connection).await?);
         }
         let of = Of::new(scope, runs);
-        let figures = sqlx::query_with(FIGURES, of.bind()?).fetch_one(&mut *connection).await?;
+        let figures = of.ask(FIGURES).fetch_one(&mut *connection).await?;
         let attempts = figures.int("attempts")?;
         let outcomes = rows(OUTCOMES, &of, &mut connection).await?;
         let finished: i64 = outcomes.iter().map(|row| row.int("count")).sum::<Result<i64>>()?;
@@ -252,35 +251,29 @@ impl Of {
         }
     }
 
-    fn bind(&self) -> Result<SqliteArguments> {
-        use sqlx::Arguments;
-        let mut arguments = SqliteArguments::default();
-        arguments.add(self.tenant).map_err(sqlx::Error::Encode)?;
-        arguments.add(self.first).map_err(sqlx::Error::Encode)?;
-        arguments.add(self.last).map_err(sqlx::Error::Encode)?;
-        arguments.add(self.list.clone()).map_err(sqlx::Error::Encode)?;
-        Ok(arguments)
+    fn ask(&self, statement: &'static str) -> Query {
+        query(statement).bind(self.tenant).bind(self.first).bind(self.last).bind(&self.list)
     }
 }
 
-async fn rows(statement: &'static str, of: &Of, connection: &mut SqliteConnection) -> Result<Vec<SqliteRow>> {
-    Ok(sqlx::query_with(statement, of.bind()?).fetch_all(connection).await?)
+async fn rows(statement: &'static str, of: &Of, connection: &mut Connection) -> Result<Vec<Row>> {
+    Ok(of.ask(statement).fetch_all(connection).await?)
 }
 
-async fn count(statement: &'static str, of: &Of, connection: &mut SqliteConnection) -> Result<i64> {
-    Ok(sqlx::query_scalar_with(statement, of.bind()?).fetch_one(connection).await?)
+async fn count(statement: &'static str, of: &Of, connection: &mut Connection) -> Result<i64> {
+    Ok(of.ask(statement).fetch_scalar(connection).await?)
 }
 
 fn share(count: i64, of: i64) -> f64 {
     if of == 0 { 0.0 } else { count as f64 / of as f64 }
 }
 
-fn counted(row: &SqliteRow, of: i64) -> Result<(i64, f64)> {
+fn counted(row: &Row, of: i64) -> Result<(i64, f64)> {
     let count = row.int("count")?;
     Ok((count, share(count, of)))
 }
 
-fn read_outcome(row: &SqliteRow, of: i64) -> Result<OutcomeShare> {
+fn read_outcome(row: &Row, of: i64) -> Result<OutcomeShare> {
     let (count, share) = counted(row, of)?;
     Ok(OutcomeShare { state: row.text("state")?, ext_state: row.text("ext_state")?, count, share })
 }

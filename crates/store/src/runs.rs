@@ -2,6 +2,7 @@
 
 use crate::campaigns::{check_allowed, read_campaign};
 use crate::db::Store;
+use crate::engine::{Connection, Row, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::journal::events::{Event, Events};
 use crate::scope::Scope;
@@ -9,8 +10,6 @@ use crate::sql::{Columns, decode, json_of, now};
 use domain::{Campaign, CampaignId, ContactId, Invalid, ListId, RunId, RunState, Timestamp};
 use serde::Serialize;
 use serde_json::json;
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 
 /// Runs of one page, at most.
 pub const MAX_PAGE: u32 = 1_000;
@@ -142,7 +141,7 @@ impl Store {
         if let Some(missing) = settings.cannot_start() {
             return Err(Invalid::new("campaign", format!("{:?} {missing}", settings.name)).into());
         }
-        let started: Option<i64> = sqlx::query_scalar(CREATE)
+        let started: Option<i64> = query_scalar(CREATE)
             .bind(scope.tenant.0)
             .bind(campaign.0)
             .bind(RunState::Runnable.code())
@@ -172,9 +171,9 @@ impl Store {
             return Err(Error::Conflict { what: format!("run {id}"), why: "is over".into() });
         }
         let settings = read_campaign(scope, record.campaign, &mut transaction).await?;
-        sqlx::query(RELOAD).bind(scope.tenant.0).bind(id.0).bind(json_of(&settings)).execute(&mut *transaction).await?;
+        query(RELOAD).bind(scope.tenant.0).bind(id.0).bind(json_of(&settings)).execute(&mut *transaction).await?;
         // Lists that were dialled stay part of the run's history.
-        sqlx::query(DROP_LISTS).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
+        query(DROP_LISTS).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
         add_lists(scope, id, &settings.lists, &mut transaction).await?;
         let data = json!({ "lists": settings.lists });
         Events::one(Event::of_run(scope.tenant, id, "run.reloaded", now(), actor, data), &mut transaction).await?;
@@ -191,7 +190,7 @@ impl Store {
 
     /// A page of runs, newest first.
     pub async fn runs(&self, scope: &Scope, filter: &RunFilter) -> Result<Vec<RunRecord>> {
-        let rows = sqlx::query(PAGE)
+        let rows = query(PAGE)
             .bind(scope.tenant.0)
             .bind(scope.campaign_list())
             .bind(filter.campaign.map(|id| id.0))
@@ -209,7 +208,7 @@ impl Store {
     pub async fn run_restore(&self, scope: &Scope, id: RunId) -> Result<RunRestore> {
         let mut connection = self.readers().begin().await?;
         let record = get(scope, id, &mut connection).await?;
-        let row = sqlx::query(GET).bind(scope.tenant.0).bind(id.0).fetch_one(&mut *connection).await?;
+        let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_one(&mut *connection).await?;
         let settings = row.json::<Campaign>("settings")?;
         let lists = lists(scope, id, &settings.lists, &mut connection).await?;
         Ok(RunRestore { record, lists, settings })
@@ -219,7 +218,7 @@ impl Store {
     /// first contact that was not attempted, so its cost grows with those that were: once per start, not per request.
     pub async fn open_runs(&self, scope: &Scope) -> Result<Vec<RunRestore>> {
         let mut connection = self.readers().begin().await?;
-        let rows = sqlx::query(OPEN).bind(scope.tenant.0).fetch_all(&mut *connection).await?;
+        let rows = query(OPEN).bind(scope.tenant.0).fetch_all(&mut *connection).await?;
         let mut runs = Vec::with_capacity(rows.len());
         for row in &rows {
             let (record, settings) = (read(row)?, row.json::<Campaign>("settings")?);
@@ -236,16 +235,16 @@ pub(crate) fn page(limit: u32) -> u32 {
     if limit == 0 { MAX_PAGE } else { limit.min(MAX_PAGE) }
 }
 
-pub(crate) async fn get(scope: &Scope, id: RunId, connection: &mut SqliteConnection) -> Result<RunRecord> {
-    let row = sqlx::query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(connection).await?;
+pub(crate) async fn get(scope: &Scope, id: RunId, connection: &mut Connection) -> Result<RunRecord> {
+    let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(connection).await?;
     let record = read(&row.ok_or_else(|| Error::not_found("run", id))?)?;
     check_allowed(scope, record.campaign).map_err(|_| Error::not_found("run", id))?;
     Ok(record)
 }
 
-async fn add_lists(scope: &Scope, id: RunId, lists: &[ListId], connection: &mut SqliteConnection) -> Result<()> {
+async fn add_lists(scope: &Scope, id: RunId, lists: &[ListId], connection: &mut Connection) -> Result<()> {
     for (position, list) in lists.iter().enumerate() {
-        sqlx::query(ADD_LIST)
+        query(ADD_LIST)
             .bind(scope.tenant.0)
             .bind(id.0)
             .bind(list.0)
@@ -256,13 +255,13 @@ async fn add_lists(scope: &Scope, id: RunId, lists: &[ListId], connection: &mut 
     Ok(())
 }
 
-async fn lists(scope: &Scope, run: RunId, lists: &[ListId], connection: &mut SqliteConnection) -> Result<Vec<RunList>> {
+async fn lists(scope: &Scope, run: RunId, lists: &[ListId], connection: &mut Connection) -> Result<Vec<RunList>> {
     let mut found = Vec::with_capacity(lists.len());
     for list in lists {
         let name: Option<String> =
-            sqlx::query_scalar(LIST_NAME).bind(scope.tenant.0).bind(list.0).fetch_optional(&mut *connection).await?;
+            query_scalar(LIST_NAME).bind(scope.tenant.0).bind(list.0).fetch_optional(&mut *connection).await?;
         let Some(name) = name else { continue };
-        let fresh: Option<i64> = sqlx::query_scalar(FIRST_FRESH)
+        let fresh: Option<i64> = query_scalar(FIRST_FRESH)
             .bind(scope.tenant.0)
             .bind(list.0)
             .bind(run.0)
@@ -271,11 +270,8 @@ async fn lists(scope: &Scope, run: RunId, lists: &[ListId], connection: &mut Sql
         let after = match fresh {
             Some(first) => first - 1,
             None => {
-                let last: Option<i64> = sqlx::query_scalar(LAST_CONTACT)
-                    .bind(scope.tenant.0)
-                    .bind(list.0)
-                    .fetch_one(&mut *connection)
-                    .await?;
+                let last: Option<i64> =
+                    query_scalar(LAST_CONTACT).bind(scope.tenant.0).bind(list.0).fetch_one(&mut *connection).await?;
                 last.unwrap_or(0)
             }
         };
@@ -284,7 +280,7 @@ async fn lists(scope: &Scope, run: RunId, lists: &[ListId], connection: &mut Sql
     Ok(found)
 }
 
-fn read(row: &SqliteRow) -> Result<RunRecord> {
+fn read(row: &Row) -> Result<RunRecord> {
     let state = row.text("state")?;
     Ok(RunRecord {
         id: RunId(row.int("id")?),

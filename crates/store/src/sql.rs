@@ -7,8 +7,6 @@ use crate::error::Result;
 use domain::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
 /// Declares statements as private constants and lists them for the test that prepares them.
 macro_rules! statements {
@@ -21,11 +19,18 @@ macro_rules! statements {
 
 /// Several statements as one text, which SQLite carries out in order in one trip to its thread: the trip costs more than
 /// most statements do. The place-holders of each follow those of the one before it. PostgreSQL takes them one by one.
-///
+pub(crate) struct Joined {
+    /// All of them.
+    pub(crate) text: &'static str,
+    /// Each of them, with the number of its values.
+    pub(crate) parts: Vec<(&'static str, usize)>,
+}
+
 /// Leaks its text: call it once per text.
-pub(crate) fn joined(statements: &[&str]) -> &'static str {
+pub(crate) fn joined(statements: &[&'static str]) -> Joined {
     let mut text = String::new();
     let mut before = 0;
+    let mut together = Vec::with_capacity(statements.len());
     for statement in statements {
         let mut parts = statement.split('$');
         let mut most = 0;
@@ -38,8 +43,9 @@ pub(crate) fn joined(statements: &[&str]) -> &'static str {
             text.push_str(&format!("${}{}", before + number, &part[digits..]));
         }
         before += most;
+        together.push((*statement, most));
     }
-    Box::leak(text.into_boxed_str())
+    Joined { text: Box::leak(text.into_boxed_str()), parts: together }
 }
 
 /// Columns by name, as the types of the domain.
@@ -87,28 +93,6 @@ pub(crate) trait Columns {
     }
 }
 
-impl Columns for SqliteRow {
-    fn int(&self, name: &str) -> Result<i64> {
-        Ok(self.try_get(name)?)
-    }
-
-    fn opt_int(&self, name: &str) -> Result<Option<i64>> {
-        Ok(self.try_get(name)?)
-    }
-
-    fn text(&self, name: &str) -> Result<String> {
-        Ok(self.try_get(name)?)
-    }
-
-    fn opt_text(&self, name: &str) -> Result<Option<String>> {
-        Ok(self.try_get(name)?)
-    }
-
-    fn bytes(&self, name: &str) -> Result<Vec<u8>> {
-        Ok(self.try_get(name)?)
-    }
-}
-
 /// The name under which serde knows an enum's value.
 pub(crate) fn code_of<T: Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
@@ -143,7 +127,7 @@ mod tests {
     fn joined_statements_take_their_values_one_behind_the_other() {
         let one = "UPDATE a SET x = $2 WHERE id = $1 OR y = $2";
         assert_eq!(
-            joined(&[one, "DELETE FROM b WHERE id = $1", one]),
+            joined(&[one, "DELETE FROM b WHERE id = $1", one]).text,
             "UPDATE a SET x = $2 WHERE id = $1 OR y = $2; DELETE FROM b WHERE id = $3; \
             UPDATE a SET x = $5 WHERE id = $4 OR y = $5"
         );

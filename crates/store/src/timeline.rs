@@ -1,12 +1,12 @@
 //! What happened to one attempt or run, in order.
 
 use crate::db::Store;
+use crate::engine::{Row, query};
 use crate::error::Result;
 use crate::scope::Scope;
 use crate::sql::Columns;
 use domain::{AttemptId, RunId, Timestamp};
 use serde::Serialize;
-use sqlx::sqlite::SqliteRow;
 
 /// Events of one timeline, at most; a call has about ten.
 const MAX_EVENTS: i64 = 1_000;
@@ -53,18 +53,13 @@ impl Store {
     }
 
     async fn events(&self, scope: &Scope, entity: &'static str, id: i64) -> Result<Vec<EventRecord>> {
-        let rows = sqlx::query(EVENTS)
-            .bind(scope.tenant.0)
-            .bind(entity)
-            .bind(id)
-            .bind(MAX_EVENTS)
-            .fetch_all(self.readers())
-            .await?;
+        let rows =
+            query(EVENTS).bind(scope.tenant.0).bind(entity).bind(id).bind(MAX_EVENTS).fetch_all(self.readers()).await?;
         rows.iter().map(read).collect()
     }
 }
 
-fn read(row: &SqliteRow) -> Result<EventRecord> {
+fn read(row: &Row) -> Result<EventRecord> {
     Ok(EventRecord {
         seq: row.int("seq")?,
         entity_seq: row.int("entity_seq")?,

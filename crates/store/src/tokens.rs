@@ -1,6 +1,7 @@
 //! Access tokens: shown once, kept as a hash.
 
 use crate::db::Store;
+use crate::engine::{Row, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::lists::check_name;
 use crate::scope::Scope;
@@ -9,7 +10,6 @@ use crate::sql::{Columns, decode, now};
 use aws_lc_rs::digest::{SHA256, digest};
 use domain::{Invalid, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::SqliteRow;
 
 /// What every token begins with.
 pub const TOKEN_PREFIX: &str = "cct_";
@@ -79,7 +79,7 @@ impl Store {
         let plain = format!("{TOKEN_PREFIX}{}", hex(&random::<TOKEN_BYTES>()));
         let created_at = now();
         let mut transaction = self.begin().await?;
-        let id = sqlx::query_scalar(CREATE)
+        let id = query_scalar(CREATE)
             .bind(scope.tenant.0)
             .bind(name)
             .bind(scopes.iter().map(crate::sql::code_of).collect::<Vec<_>>().join(","))
@@ -100,20 +100,20 @@ impl Store {
         if !plain.starts_with(TOKEN_PREFIX) || plain.len() != TOKEN_PREFIX.len() + 2 * TOKEN_BYTES {
             return Ok(None);
         }
-        let row = sqlx::query(FIND).bind(hash(plain)).fetch_optional(self.readers()).await?;
+        let row = query(FIND).bind(hash(plain)).fetch_optional(self.readers()).await?;
         row.as_ref().map(read).transpose()
     }
 
     /// Every token, revoked ones too, by id.
     pub async fn tokens(&self, scope: &Scope) -> Result<Vec<TokenRecord>> {
-        let rows = sqlx::query(ALL).bind(scope.tenant.0).fetch_all(self.readers()).await?;
+        let rows = query(ALL).bind(scope.tenant.0).fetch_all(self.readers()).await?;
         rows.iter().map(read).collect()
     }
 
     /// Revokes a token for good. Revoking twice is no error.
     pub async fn revoke_token(&self, scope: &Scope, id: i64) -> Result<()> {
         let mut transaction = self.begin().await?;
-        let done = sqlx::query(REVOKE).bind(scope.tenant.0).bind(id).bind(now().0).execute(&mut *transaction).await?;
+        let done = query(REVOKE).bind(scope.tenant.0).bind(id).bind(now().0).execute(&mut *transaction).await?;
         if done.rows_affected() == 0 {
             return Err(Error::not_found("token", id));
         }
@@ -125,7 +125,7 @@ fn hash(plain: &str) -> Vec<u8> {
     digest(&SHA256, plain.as_bytes()).as_ref().to_vec()
 }
 
-fn read(row: &SqliteRow) -> Result<TokenRecord> {
+fn read(row: &Row) -> Result<TokenRecord> {
     let scopes = row.text("scopes")?;
     let scope = |code: &str| match code {
         "read" => Ok(TokenScope::Read),

@@ -1,12 +1,12 @@
 //! Trunks.
 
 use crate::db::Store;
+use crate::engine::{Row, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::pbxs;
 use crate::scope::Scope;
 use crate::sql::Columns;
 use domain::{PbxId, Trunk, TrunkId};
-use sqlx::sqlite::SqliteRow;
 
 statements! {
     CREATE = "INSERT INTO trunk (tenant_id, pbx_id, name, dial_string, capacity, calls_per_second, progress_timeout_ms) \
@@ -29,7 +29,7 @@ impl Store {
         trunk.check()?;
         let mut transaction = self.begin().await?;
         pbxs::check_exists(scope, trunk.pbx, &mut transaction).await?;
-        let id = sqlx::query_scalar(CREATE)
+        let id = query_scalar(CREATE)
             .bind(scope.tenant.0)
             .bind(trunk.pbx.0)
             .bind(&trunk.name)
@@ -49,7 +49,7 @@ impl Store {
         trunk.check()?;
         let mut transaction = self.begin().await?;
         pbxs::check_exists(scope, trunk.pbx, &mut transaction).await?;
-        let done = sqlx::query(UPDATE)
+        let done = query(UPDATE)
             .bind(scope.tenant.0)
             .bind(trunk.id.0)
             .bind(trunk.pbx.0)
@@ -70,25 +70,24 @@ impl Store {
 
     /// One trunk.
     pub async fn trunk(&self, scope: &Scope, id: TrunkId) -> Result<Trunk> {
-        let row = sqlx::query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
+        let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
         read(&row.ok_or_else(|| Error::not_found("trunk", id))?)
     }
 
     /// Every trunk, by id.
     pub async fn trunks(&self, scope: &Scope) -> Result<Vec<Trunk>> {
-        let rows = sqlx::query(ALL).bind(scope.tenant.0).fetch_all(self.readers()).await?;
+        let rows = query(ALL).bind(scope.tenant.0).fetch_all(self.readers()).await?;
         rows.iter().map(read).collect()
     }
 
     /// Deletes a trunk that no campaign names and no call uses. Its calls stay in the history.
     pub async fn delete_trunk(&self, scope: &Scope, id: TrunkId) -> Result<()> {
         let mut transaction = self.begin().await?;
-        let user =
-            sqlx::query_scalar(USED_BY).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
+        let user = query_scalar(USED_BY).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
         if let Some(by) = user {
             return Err(Error::InUse { what: "trunk", id: id.to_string(), by });
         }
-        let done = sqlx::query(DELETE).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
+        let done = query(DELETE).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
         if done.rows_affected() == 0 {
             return Err(Error::not_found("trunk", id));
         }
@@ -96,7 +95,7 @@ impl Store {
     }
 }
 
-fn read(row: &SqliteRow) -> Result<Trunk> {
+fn read(row: &Row) -> Result<Trunk> {
     Ok(Trunk {
         id: TrunkId(row.int("id")?),
         pbx: PbxId(row.int("pbx_id")?),

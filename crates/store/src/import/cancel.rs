@@ -3,6 +3,7 @@
 use super::job::{ImportJob, ImportState, read};
 use super::upload::{self, blocking};
 use crate::db::Store;
+use crate::engine::{query, query_scalar};
 use crate::error::{Error, Result};
 use crate::lists::count_contacts;
 use crate::scope::Scope;
@@ -30,7 +31,7 @@ impl Store {
     /// May take seconds for a large list; the dialler goes on meanwhile. Calling it again after a kill finishes the work.
     pub async fn cancel_import(&self, scope: &Scope, id: ImportId) -> Result<ImportJob> {
         let mut transaction = self.begin().await?;
-        let row = sqlx::query(STOP).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
+        let row = query(STOP).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
         let job = read(&row.ok_or_else(|| Error::not_found("import", id))?)?;
         transaction.commit().await?;
         debug_assert_eq!(job.state, ImportState::Cancelled);
@@ -41,8 +42,7 @@ impl Store {
         let paths = [upload::raw_path(self, id), upload::verdict_path(self, id)];
         blocking(move || paths.iter().try_for_each(|path| upload::remove(path))).await?;
         let mut transaction = self.begin().await?;
-        let row =
-            sqlx::query(FINISH).bind(scope.tenant.0).bind(id.0).bind(now().0).fetch_one(&mut *transaction).await?;
+        let row = query(FINISH).bind(scope.tenant.0).bind(id.0).bind(now().0).fetch_one(&mut *transaction).await?;
         let job = read(&row)?;
         transaction.commit().await?;
         tracing::info!(import.id = id.0, kept = job.accepted, "import cancelled");
@@ -52,7 +52,7 @@ impl Store {
     /// The last contact looked at, `None` behind the last one of the job.
     async fn remove_some(&self, scope: &Scope, list: ListId, id: ImportId, after: i64) -> Result<Option<i64>> {
         let mut transaction = self.begin().await?;
-        let last: Option<i64> = sqlx::query_scalar(UP_TO)
+        let last: Option<i64> = query_scalar(UP_TO)
             .bind(scope.tenant.0)
             .bind(id.0)
             .bind(after)
@@ -60,7 +60,7 @@ impl Store {
             .fetch_one(&mut *transaction)
             .await?;
         let Some(last) = last else { return Ok(None) };
-        let query = sqlx::query(REMOVE).bind(scope.tenant.0).bind(id.0).bind(after).bind(last);
+        let query = query(REMOVE).bind(scope.tenant.0).bind(id.0).bind(after).bind(last);
         let removed = query.execute(&mut *transaction).await?.rows_affected();
         count_contacts(scope, list, -(removed as i64), &mut transaction).await?;
         transaction.commit().await?;

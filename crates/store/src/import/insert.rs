@@ -4,11 +4,11 @@
 //! that binding stays cheap: SQLite looks each place-holder up by name.
 
 use super::reader::{Row, Verdict};
+use crate::engine::{Connection, query, query_scalar};
 use crate::error::Result;
 use crate::scope::Scope;
 use crate::sql::json_of;
 use domain::{Dialable, ImportId, ListId, NumberKey};
-use sqlx::{Row as _, SqliteConnection};
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::sync::LazyLock;
@@ -53,13 +53,13 @@ pub(crate) async fn insert(
     list: ListId,
     job: ImportId,
     lines: Vec<Line>,
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
 ) -> Result<()> {
     let mut lines = lines.into_iter();
     while lines.len() > 0 {
         let (sql, count): (&'static str, usize) =
             if lines.len() >= ROWS { (&INSERT_ROWS, ROWS) } else { (&INSERT_ROW, 1) };
-        let mut query = sqlx::query(sql).bind(scope.tenant.0).bind(list.0).bind(job.0);
+        let mut query = query(sql).bind(scope.tenant.0).bind(list.0).bind(job.0);
         for line in lines.by_ref().take(count) {
             // Random, not an id: it says nothing about the person once the row is erased.
             query = query
@@ -81,20 +81,18 @@ pub(crate) async fn existing_keys(
     scope: &Scope,
     list: ListId,
     keys: impl Iterator<Item = NumberKey>,
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
 ) -> Result<HashSet<NumberKey>> {
     let keys: Vec<i64> = keys.map(|key| key.0).collect();
     let mut found = HashSet::new();
     for some in keys.chunks(KEYS) {
         let sql: &'static str = &EXISTING;
-        let mut query = sqlx::query(sql).bind(scope.tenant.0).bind(list.0);
+        let mut query = query_scalar(sql).bind(scope.tenant.0).bind(list.0);
         // The statement has one length: the last key fills it up.
         for index in 0..KEYS {
             query = query.bind(some[index.min(some.len() - 1)]);
         }
-        for row in query.fetch_all(&mut *connection).await? {
-            found.insert(NumberKey(row.try_get(0)?));
-        }
+        found.extend(query.fetch_all(&mut *connection).await?.into_iter().map(NumberKey));
     }
     Ok(found)
 }

@@ -4,12 +4,12 @@ use super::encoding::Encoding;
 use super::sniff::{Choices, Format, Guess, Layout};
 use super::upload::{self, Upload, blocking};
 use crate::db::Store;
+use crate::engine::{Row, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::scope::Scope;
 use crate::sql::{Columns, now};
 use domain::{ImportId, Invalid, ListId, Timestamp};
 use serde::Serialize;
-use sqlx::sqlite::SqliteRow;
 use std::path::PathBuf;
 
 /// Longest kept file name, in characters.
@@ -119,7 +119,7 @@ impl Store {
         upload.finish().await?;
         let layout = options.choices.layout;
         let mut transaction = self.begin().await?;
-        let row = sqlx::query(CREATE)
+        let row = query(CREATE)
             .bind(scope.tenant.0)
             .bind(list.0)
             .bind(kept_name(file_name))
@@ -139,14 +139,14 @@ impl Store {
 
     /// One job.
     pub async fn import(&self, scope: &Scope, id: ImportId) -> Result<ImportJob> {
-        let row = sqlx::query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
+        let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
         read(&row.ok_or_else(|| Error::not_found("import", id))?)
     }
 
     /// The last jobs of a list, or of all, newest first; at most [`MAX_JOBS`].
     pub async fn imports(&self, scope: &Scope, list: Option<ListId>) -> Result<Vec<ImportJob>> {
         let list = list.map_or(0, |list| list.0);
-        let query = sqlx::query(PAGE).bind(scope.tenant.0).bind(list).bind(MAX_JOBS);
+        let query = query(PAGE).bind(scope.tenant.0).bind(list).bind(MAX_JOBS);
         query.fetch_all(self.readers()).await?.iter().map(read).collect()
     }
 
@@ -164,11 +164,11 @@ impl Store {
     /// Once per start, before uploads are taken: removes the files of broken uploads and deleted lists, and says which
     /// jobs the end of the process interrupted. Run the running ones and cancel the cancelled ones again.
     pub async fn interrupted_imports(&self, scope: &Scope) -> Result<Vec<ImportJob>> {
-        let known: Vec<i64> = sqlx::query_scalar(KNOWN).fetch_all(self.readers()).await?;
+        let known: Vec<i64> = query_scalar(KNOWN).fetch_all(self.readers()).await?;
         let known: Vec<ImportId> = known.into_iter().map(ImportId).collect();
         let store = self.clone();
         blocking(move || upload::sweep(&store, &known)).await?;
-        let query = sqlx::query(UNFINISHED).bind(scope.tenant.0);
+        let query = query(UNFINISHED).bind(scope.tenant.0);
         query.fetch_all(self.readers()).await?.iter().map(read).collect()
     }
 }
@@ -208,7 +208,7 @@ pub(crate) fn names(guess: &Guess) -> (String, String, &'static str) {
     (guess.encoding.name(), layout.name(), format)
 }
 
-pub(crate) fn read(row: &SqliteRow) -> Result<ImportJob> {
+pub(crate) fn read(row: &Row) -> Result<ImportJob> {
     Ok(ImportJob {
         id: ImportId(row.int("id")?),
         list: ListId(row.int("list_id")?),

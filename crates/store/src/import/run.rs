@@ -8,6 +8,7 @@ use super::sniff::{Guess, sniff_all};
 use super::upload::{self, blocking, private};
 use super::verdicts::{Fate, HEADER, append};
 use crate::db::Store;
+use crate::engine::query;
 use crate::error::{Error, Result};
 use crate::lists::count_contacts;
 use crate::scope::Scope;
@@ -111,7 +112,7 @@ impl Store {
     async fn start(&self, scope: &Scope, id: ImportId, guess: &Guess) -> Result<Option<ImportJob>> {
         let (encoding, delimiter, format) = names(guess);
         let mut transaction = self.begin().await?;
-        let row = sqlx::query(START)
+        let row = query(START)
             .bind(scope.tenant.0)
             .bind(id.0)
             .bind(encoding)
@@ -182,7 +183,7 @@ impl Store {
             true => (job.bytes_total, "done", Some(now().0)),
             false => (chunk.offset, "running", None),
         };
-        let row = sqlx::query(ADVANCE)
+        let row = query(ADVANCE)
             .bind(scope.tenant.0)
             .bind(job.id.0)
             .bind(as_i64(job.bytes_done))
@@ -206,7 +207,7 @@ impl Store {
     async fn fail(&self, scope: &Scope, id: ImportId, error: &Error) {
         let failed = async {
             let mut transaction = self.begin().await?;
-            let query = sqlx::query(FAIL).bind(scope.tenant.0).bind(id.0).bind(error.to_string());
+            let query = query(FAIL).bind(scope.tenant.0).bind(id.0).bind(error.to_string());
             query.execute(&mut *transaction).await?;
             Ok::<_, Error>(transaction.commit().await?)
         };

@@ -1,6 +1,7 @@
 //! Imports end to end: files in, contacts and verdicts out, with every way of being interrupted.
 
 use super::*;
+use crate::engine::query;
 use crate::testing::Home;
 use crate::{Scope, Store};
 use domain::{ContactId, ImportId, ListId};
@@ -113,12 +114,11 @@ fn folder(store: &Store) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn every_statement_of_the_imports_prepares() {
-    use sqlx::{Executor, SqlStr};
     let home = home();
     let store = home.open().await;
     let mut transaction = store.begin().await.unwrap();
     for (name, sql) in statements() {
-        let prepared = transaction.prepare(SqlStr::from_static(sql)).await;
+        let prepared = transaction.prepare(sql).await;
         assert!(prepared.is_ok(), "{name}: {}", prepared.err().unwrap());
     }
 }
@@ -294,7 +294,7 @@ async fn cancelling_keeps_contacts_that_were_called() {
     store.run_import(&Scope::installation(), job.id, |_| {}).await.unwrap();
     let called = store.contacts(&Scope::installation(), list, ContactId(0), 2).await.unwrap()[1].id;
     let mut transaction = store.begin().await.unwrap();
-    sqlx::query(
+    query(
         "INSERT INTO attempt (id, tenant_id, call_id, leg_id, run_id, campaign_id, contact_id, list_id, number_ref, \
          number_key, retry, trunk_id, end_point_id, pbx_id, state, scheduled_at) \
          VALUES (1, 1, 1, 1, 1, 1, $1, 1, 1, 1, 0, 1, 1, 1, 'TERMINATED', 1)",

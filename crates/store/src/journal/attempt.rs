@@ -2,8 +2,9 @@
 
 use super::events::{ATTEMPT, Event, masked};
 use super::{Journal, Written};
+use crate::engine::{query, query_joined, query_scalar};
 use crate::error::Result;
-use crate::sql::{Columns, code_of, joined};
+use crate::sql::{Columns, Joined, code_of, joined};
 use domain::journal::{AttemptEnd, NewAttempt, Picked, Segment, Withdrawal};
 use domain::{SegmentKind, Timestamp};
 use serde_json::json;
@@ -51,9 +52,9 @@ statements! {
 }
 
 /// What a new attempt brings with it.
-static TAKE: LazyLock<&'static str> = LazyLock::new(|| joined(&[INSERT_CALL, INSERT_LEG, TAKE_CONTACT]));
+static TAKE: LazyLock<Joined> = LazyLock::new(|| joined(&[INSERT_CALL, INSERT_LEG, TAKE_CONTACT]));
 /// What ends with an attempt.
-static END: LazyLock<&'static str> = LazyLock::new(|| joined(&[CLOSE_CALL, CLOSE_LEG, RELEASE_CONTACT]));
+static END: LazyLock<Joined> = LazyLock::new(|| joined(&[CLOSE_CALL, CLOSE_LEG, RELEASE_CONTACT]));
 
 /// What ends with an attempt: its call, its leg, and its contact's turn.
 struct Ended {
@@ -71,7 +72,7 @@ struct Ended {
 
 impl Journal<'_> {
     pub(super) async fn attempt(&mut self, new: NewAttempt) -> Result<Written> {
-        let done = sqlx::query(INSERT)
+        let done = query(INSERT)
             .bind(self.scope.tenant.0)
             .bind(new.attempt.0)
             .bind(new.call.0)
@@ -93,7 +94,7 @@ impl Journal<'_> {
             return self.why_not(&new).await;
         }
         let channel = self.epoch.channel(new.leg);
-        sqlx::query(*TAKE)
+        query_joined(&TAKE)
             .bind(new.call.0)
             .bind(self.scope.tenant.0)
             .bind(new.scheduled_at.0)
@@ -135,7 +136,7 @@ impl Journal<'_> {
             end.segments.iter().filter(|s| s.kind == kind).map(|s| s.to.ms_since(s.from).max(0)).sum()
         };
         let ended_by = code_of(&end.ended_by);
-        let done = sqlx::query(CLOSE)
+        let done = query(CLOSE)
             .bind(tenant.0)
             .bind(end.attempt.0)
             .bind(end.state.code())
@@ -187,7 +188,7 @@ impl Journal<'_> {
     pub(super) async fn withdraw(&mut self, withdrawal: Withdrawal) -> Result<Written> {
         let why = masked(&withdrawal.why);
         self.marks.remove(&withdrawal.attempt);
-        let row = sqlx::query(WITHDRAW)
+        let row = query(WITHDRAW)
             .bind(self.scope.tenant.0)
             .bind(withdrawal.attempt.0)
             .bind(withdrawal.at.0)
@@ -205,7 +206,7 @@ impl Journal<'_> {
         totals.placed -= 1;
         totals.open_retries += i64::from(withdrawal.due_at.is_some());
         if due_at.is_none() {
-            sqlx::query(RETURN_FRESH)
+            query(RETURN_FRESH)
                 .bind(self.scope.tenant.0)
                 .bind(run)
                 .bind(contact)
@@ -222,7 +223,7 @@ impl Journal<'_> {
     /// Ends call and leg and gives the contact free.
     async fn end(&mut self, ended: Ended) -> Result<()> {
         let tenant = self.scope.tenant.0;
-        sqlx::query(*END)
+        query_joined(&END)
             .bind(tenant)
             .bind(ended.call)
             .bind(ended.ended_at.0)
@@ -244,7 +245,7 @@ impl Journal<'_> {
     async fn segments(&mut self, end: &AttemptEnd) -> Result<()> {
         let numbered: Vec<(usize, &Segment)> = end.segments.iter().enumerate().collect();
         for some in numbered.chunks(3) {
-            let mut statement = sqlx::query(match some.len() {
+            let mut statement = query(match some.len() {
                 1 => SEGMENT,
                 2 => SEGMENTS_2,
                 _ => SEGMENTS_3,
@@ -267,7 +268,7 @@ impl Journal<'_> {
     /// Why [`INSERT`] wrote no row, for people.
     async fn why_not(&mut self, new: &NewAttempt) -> Result<Written> {
         let tenant = self.scope.tenant.0;
-        let turn: Option<i64> = sqlx::query_scalar(TURN_ID)
+        let turn: Option<i64> = query_scalar(TURN_ID)
             .bind(tenant)
             .bind(new.run.0)
             .bind(new.contact.0)
@@ -279,18 +280,15 @@ impl Journal<'_> {
             let why = format!("contact {contact} was attempted in run {run} at retry {retry} before: attempt {id}");
             return Ok(Written::Refused(why));
         }
-        let open: Option<i64> = sqlx::query_scalar(OPEN_ID)
-            .bind(tenant)
-            .bind(new.number_key.0)
-            .fetch_optional(&mut *self.connection)
-            .await?;
+        let open: Option<i64> =
+            query_scalar(OPEN_ID).bind(tenant).bind(new.number_key.0).fetch_optional(&mut *self.connection).await?;
         if let Some(id) = open {
             return Ok(Written::NumberBusy(format!(
                 "the number of contact {} is in a call: attempt {id}",
                 new.contact
             )));
         }
-        let state: Option<String> = sqlx::query_scalar(CONTACT_STATE)
+        let state: Option<String> = query_scalar(CONTACT_STATE)
             .bind(tenant)
             .bind(new.run.0)
             .bind(new.contact.0)

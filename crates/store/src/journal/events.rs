@@ -1,9 +1,9 @@
 //! The event log: written in the transaction of the rows it is about.
 
+use crate::engine::{Connection, query, query_scalar};
 use crate::error::Result;
 use domain::{AttemptId, RunId, TenantId, Timestamp};
 use serde_json::Value;
-use sqlx::SqliteConnection;
 use std::sync::LazyLock;
 
 /// The entity of an attempt's timeline.
@@ -130,16 +130,16 @@ impl Events {
     }
 
     /// Numbers and writes a single event.
-    pub(crate) async fn one(mut event: Event, connection: &mut SqliteConnection) -> Result<()> {
+    pub(crate) async fn one(mut event: Event, connection: &mut Connection) -> Result<()> {
         event.entity_seq = last(&event, connection).await? + 1;
         Self(vec![event]).write(connection).await
     }
 
-    pub(crate) async fn write(self, connection: &mut SqliteConnection) -> Result<()> {
+    pub(crate) async fn write(self, connection: &mut Connection) -> Result<()> {
         let mut events = self.0.into_iter().peekable();
         while events.peek().is_some() {
             let many = MANY.iter().position(|rows| events.len() >= *rows);
-            let mut statement = sqlx::query(many.map_or(INSERT, |index| INSERT_MANY[index]));
+            let mut statement = query(many.map_or(INSERT, |index| INSERT_MANY[index]));
             for event in events.by_ref().take(many.map_or(1, |index| MANY[index])) {
                 statement = statement
                     .bind(event.tenant.0)
@@ -161,13 +161,8 @@ impl Events {
 }
 
 /// The number of the entity's last event; 0 when it has none.
-pub(crate) async fn last(event: &Event, connection: &mut SqliteConnection) -> Result<i64> {
-    Ok(sqlx::query_scalar(LAST)
-        .bind(event.entity)
-        .bind(event.entity_id)
-        .bind(event.tenant.0)
-        .fetch_one(connection)
-        .await?)
+pub(crate) async fn last(event: &Event, connection: &mut Connection) -> Result<i64> {
+    Ok(query_scalar(LAST).bind(event.entity).bind(event.entity_id).bind(event.tenant.0).fetch_one(connection).await?)
 }
 
 /// A PBX's or a program's words without anything that could be a telephone number.

@@ -1,6 +1,7 @@
 //! A process that is killed in the middle of a batch.
 
 use super::*;
+use crate::engine::query_scalar;
 use crate::testing::{Home, World, close, note};
 use domain::ContactId;
 use domain::journal::Fact;
@@ -81,7 +82,7 @@ async fn a_kill_leaves_every_acknowledged_batch_and_no_half_one() {
             acknowledged = line.strip_prefix("acknowledged ").map_or(acknowledged, |count| count.parse().unwrap());
         }
         let store = home.open().await;
-        let count = async |sql| sqlx::query_scalar::<_, i64>(sql).fetch_one(store.readers()).await.unwrap();
+        let count = async |sql| query_scalar::<i64>(sql).fetch_one(store.readers()).await.unwrap();
         let attempts = count("SELECT COUNT(*) FROM attempt").await;
         assert!(attempts >= acknowledged, "{acknowledged} were acknowledged, {attempts} are there");
         assert_eq!(attempts % BATCH as i64, 0, "half a batch is there: {attempts} attempts");

@@ -2,6 +2,7 @@
 
 use super::{Journal, LoadContacts, MAX_LOAD, RetryEntry, Written};
 use crate::contacts;
+use crate::engine::{query, query_scalar};
 use crate::error::Result;
 use crate::sql::Columns;
 use domain::{Contact, Timestamp};
@@ -32,7 +33,7 @@ impl Journal<'_> {
         let Some((list, after)) = load.list.filter(|_| limit > 0) else {
             return Ok((Vec::new(), load.list.is_none()));
         };
-        let rows = sqlx::query(FRESH)
+        let rows = query(FRESH)
             .bind(self.scope.tenant.0)
             .bind(list.0)
             .bind(after.0)
@@ -48,7 +49,7 @@ impl Journal<'_> {
     async fn retries(&mut self, load: &LoadContacts) -> Result<(Vec<RetryEntry>, Option<Timestamp>)> {
         let limit = load.retry_limit.min(MAX_LOAD) as usize;
         // One more than asked for tells when the first that is left behind is due.
-        let rows = sqlx::query(RETRIES)
+        let rows = query(RETRIES)
             .bind(self.scope.tenant.0)
             .bind(load.run.0)
             .bind(load.due_before.0)
@@ -58,7 +59,7 @@ impl Journal<'_> {
         let next_due = match rows.get(limit) {
             Some(row) => Some(row.at("due_at")?),
             None => {
-                let next: Option<i64> = sqlx::query_scalar(NEXT_DUE)
+                let next: Option<i64> = query_scalar(NEXT_DUE)
                     .bind(self.scope.tenant.0)
                     .bind(load.run.0)
                     .bind(load.due_before.0)

@@ -6,6 +6,7 @@ mod load;
 mod notes;
 
 use crate::db::Store;
+use crate::engine::{Connection, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::installation::Epoch;
 use crate::runs::RunTotals;
@@ -15,7 +16,6 @@ use domain::{AttemptId, Contact, ContactId, Invalid, ListId, MAX_CONFIG_ID, RunI
 use events::{Event, Events, masked};
 use notes::Mark;
 use serde_json::json;
-use sqlx::SqliteConnection;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -197,7 +197,7 @@ struct Journal<'a> {
     totals: BTreeMap<RunId, RunTotals>,
     /// States of open attempts, written once per batch.
     marks: BTreeMap<AttemptId, Mark>,
-    connection: &'a mut SqliteConnection,
+    connection: &'a mut Connection,
 }
 
 impl Journal<'_> {
@@ -217,7 +217,7 @@ impl Journal<'_> {
         if !(1..=MAX_IDS).contains(&count) {
             return Err(Invalid::new("ids", format!("{count} is outside 1..={MAX_IDS}")).into());
         }
-        let to: i64 = sqlx::query_scalar(NEXT_IDS)
+        let to: i64 = query_scalar(NEXT_IDS)
             .bind(self.scope.tenant.0)
             .bind(kind.code())
             .bind(i64::from(count))
@@ -231,7 +231,7 @@ impl Journal<'_> {
     }
 
     async fn run(&mut self, change: RunChange) -> Result<Written> {
-        let done = sqlx::query(RUN_STATE)
+        let done = query(RUN_STATE)
             .bind(self.scope.tenant.0)
             .bind(change.run.0)
             .bind(change.state.code())
@@ -243,7 +243,7 @@ impl Journal<'_> {
             return Ok(Written::Refused(format!("run {} is over or does not exist", change.run)));
         }
         if change.state == RunState::Completed {
-            sqlx::query(RUN_LAST_CONTACTS)
+            query(RUN_LAST_CONTACTS)
                 .bind(self.scope.tenant.0)
                 .bind(change.run.0)
                 .execute(&mut *self.connection)
@@ -277,7 +277,7 @@ impl Journal<'_> {
         let marks = std::mem::take(&mut self.marks);
         self.write_marks(marks).await?;
         for (run, totals) in &self.totals {
-            sqlx::query(RUN_TOTALS)
+            query(RUN_TOTALS)
                 .bind(self.scope.tenant.0)
                 .bind(run.0)
                 .bind(totals.placed)

@@ -2,8 +2,9 @@
 
 use super::events::{Event, masked};
 use super::{Journal, Written};
+use crate::engine::{query, query_joined};
 use crate::error::Result;
-use crate::sql::joined;
+use crate::sql::{Joined, joined};
 use domain::journal::{Fact, Note};
 use domain::{AttemptId, CallState, Timestamp};
 use serde_json::json;
@@ -29,7 +30,7 @@ statements! {
 /// Marks that are written in one trip.
 const MANY: usize = 4;
 
-static MARK_MANY: LazyLock<&'static str> = LazyLock::new(|| joined(&[MARK; MANY]));
+static MARK_MANY: LazyLock<Joined> = LazyLock::new(|| joined(&[MARK; MANY]));
 
 impl Journal<'_> {
     pub(super) async fn note(&mut self, note: Note, pbx_at: Option<String>) -> Result<Written> {
@@ -74,7 +75,7 @@ impl Journal<'_> {
         let mut marks = marks.into_iter();
         while marks.len() > 0 {
             let many = marks.len() >= MANY;
-            let mut statement = sqlx::query(if many { *MARK_MANY } else { MARK });
+            let mut statement = if many { query_joined(&MARK_MANY) } else { query(MARK) };
             for (attempt, mark) in marks.by_ref().take(if many { MANY } else { 1 }) {
                 statement = statement
                     .bind(self.scope.tenant.0)

@@ -1,5 +1,6 @@
 use super::*;
 use crate::AttemptFilter;
+use crate::engine::{query, query_scalar};
 use crate::testing::{Home, World, close, note};
 use domain::journal::Fact;
 use domain::{CampaignId, TenantId};
@@ -150,10 +151,10 @@ async fn the_unique_keys_refuse_even_what_the_statement_let_through() {
         )
     };
     for (sql, index) in [(copy(2, 0, "7"), "run_id"), (copy(2, 1, "number_key"), "number_key")] {
-        let refused = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *transaction).await.unwrap_err();
+        let refused = query(sqlx::AssertSqlSafe(sql)).execute(&mut *transaction).await.unwrap_err();
         assert!(refused.to_string().contains(index), "{refused}");
     }
-    sqlx::query(sqlx::AssertSqlSafe(copy(2, 1, "7"))).execute(&mut *transaction).await.unwrap();
+    query(sqlx::AssertSqlSafe(copy(2, 1, "7"))).execute(&mut *transaction).await.unwrap();
 }
 
 #[tokio::test]
@@ -321,7 +322,7 @@ async fn id_blocks_follow_each_other_over_restarts() {
     let store = home.reopen(store).await;
     assert_eq!(commit(&store, vec![ids(IdKind::Attempt, 1)]).await, [block(14, 15)]);
     let mut transaction = store.begin().await.unwrap();
-    sqlx::query("UPDATE id_block SET next = 2147483640").execute(&mut *transaction).await.unwrap();
+    query("UPDATE id_block SET next = 2147483640").execute(&mut *transaction).await.unwrap();
     transaction.commit().await.unwrap();
     let error = store.commit(&Scope::installation(), vec![ids(IdKind::Attempt, 9)]).await.unwrap_err();
     assert!(error.to_string().starts_with("attempt ids are used up"), "{error}");
@@ -344,7 +345,7 @@ async fn no_event_holds_a_number_a_name_or_an_attribute_value() {
     ];
     commit(&store, batch).await;
     let texts: Vec<String> =
-        sqlx::query_scalar("SELECT data || cause || actor FROM event").fetch_all(store.readers()).await.unwrap();
+        query_scalar("SELECT data || cause || actor FROM event").fetch_all(store.readers()).await.unwrap();
     assert!(texts.len() > 7);
     for text in texts.iter().chain([&store.attempt(&Scope::installation(), AttemptId(1)).await.unwrap().why]) {
         assert!(!text.contains("66982") && !text.contains("Person"), "{text}");
@@ -384,7 +385,7 @@ async fn the_report_counts_rows_and_finds_doubles_and_losses() {
         "UPDATE run_contact SET state = 'finished'",
         "DELETE FROM run_contact WHERE contact_id = 4",
     ] {
-        sqlx::query(sql).execute(&mut *transaction).await.unwrap();
+        query(sql).execute(&mut *transaction).await.unwrap();
     }
     transaction.commit().await.unwrap();
     let report = store.report(&scope, &[run]).await.unwrap();
