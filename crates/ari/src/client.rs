@@ -262,6 +262,7 @@ mod tests {
             ring_seconds_max: None,
             variables: BTreeMap::new(),
             account_code: None,
+            user_field: None,
             formats: Vec::new(),
         }
     }

@@ -12,6 +12,9 @@ const VARIABLE_NAME_MAX: usize = 64;
 /// Where Asterisk keeps a channel's account code. Our own constant: no name that comes from outside may be a function.
 const ACCOUNT_FUNCTION: &str = "CHANNEL(accountcode)";
 
+/// Where Asterisk keeps the user field of a channel's call record. Also a constant of ours.
+const USER_FIELD_FUNCTION: &str = "CDR(userfield)";
+
 /// One outgoing call, into the dialplan when it is answered.
 ///
 /// Variables arrive in the dialplan as given: quotes, commas, `${..}`, line ends and backslashes are data and are not
@@ -37,6 +40,8 @@ pub struct Originate {
     pub variables: BTreeMap<String, String>,
     /// Account code of the channel, for the CDR.
     pub account_code: Option<String>,
+    /// User field of the call's record (CDR), where the PBX keeps records; elsewhere it has no effect.
+    pub user_field: Option<String>,
     /// Codec names, best first; empty = what the end point allows.
     pub formats: Vec<String>,
 }
@@ -65,6 +70,9 @@ impl Originate {
         if let Some(account_code) = &self.account_code {
             no_controls("account code", account_code)?;
         }
+        if let Some(user_field) = &self.user_field {
+            no_controls("user field", user_field)?;
+        }
         for format in &self.formats {
             if format.is_empty() || !format.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
                 return Err(NotSent::Invalid("a format is not a codec name".to_owned()));
@@ -89,10 +97,11 @@ impl Originate {
         if let Some(caller_id) = &self.caller_id {
             fields.insert("callerId".to_owned(), Value::from(caller_id.as_str()));
         }
-        // The originate has no field of its own for the account: it is set like a variable.
+        // The originate has no field of its own for these: they are set like variables.
         let account = self.account_code.iter().map(|code| (ACCOUNT_FUNCTION, code.as_str()));
+        let user_field = self.user_field.iter().map(|text| (USER_FIELD_FUNCTION, text.as_str()));
         let plain = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let variables: BTreeMap<&str, &str> = plain.chain(account).collect();
+        let variables: BTreeMap<&str, &str> = plain.chain(account).chain(user_field).collect();
         if !variables.is_empty() {
             fields.insert("variables".to_owned(), json!(variables));
         }
@@ -143,6 +152,7 @@ mod tests {
             ring_seconds_max: None,
             variables: BTreeMap::new(),
             account_code: None,
+            user_field: None,
             formats: Vec::new(),
         }
     }

@@ -27,7 +27,10 @@ fn settings(pair: &Pair, application: &str) -> Settings {
 }
 
 async fn rig() -> Rig {
-    let pair = Pair::start().unwrap();
+    rig_on(Pair::start().unwrap()).await
+}
+
+async fn rig_on(pair: Pair) -> Rig {
     let (client, incoming) = connect(settings(&pair, "carillon-test")).unwrap();
     let mut rig = Rig { pair, client, incoming };
     match rig.next().await {
@@ -126,6 +129,7 @@ fn call(number: &str) -> Originate {
         ring_seconds_max: Some(60),
         variables: BTreeMap::new(),
         account_code: None,
+        user_field: None,
         formats: Vec::new(),
     }
 }
@@ -211,6 +215,24 @@ async fn variables_arrive_in_the_dialplan_as_given() {
     let held = Originate { extension: "hold".into(), channel_id: "c-held".into(), ..call };
     rig.client.originate(&held).await.done().unwrap();
     assert_eq!(rig.client.get_variable("c-held", "NOTE").await, Outcome::Done(Some(odd.to_owned())));
+}
+
+#[tokio::test]
+async fn the_user_field_is_in_the_record_of_every_call_answered_or_not() {
+    let mut rig = rig_on(Pair::start_with_call_records().unwrap()).await;
+    for (number, disposition) in [("1555100000", "ANSWERED"), ("1555400000", "BUSY")] {
+        let call = Originate { user_field: Some(format!("mark {number}")), extension: "bye".into(), ..call(number) };
+        rig.client.originate(&call).await.done().unwrap();
+        rig.until(&call.channel_id, |kind| matches!(kind, EventKind::Destroyed { .. })).await;
+        let records = rig.pair.pbx.folder().join("log/cdr-csv/Master.csv");
+        let ends = format!("\"{}\",\"mark {number}\"", call.channel_id);
+        let record = testkit::process::until(PATIENCE, || {
+            let records = std::fs::read_to_string(&records).unwrap_or_default();
+            Ok(records.lines().find(|record| record.ends_with(&ends)).map(str::to_owned))
+        });
+        let record = record.unwrap().expect("a record is written when the call is over");
+        assert!(record.contains(disposition), "{record}");
+    }
 }
 
 fn percent_decoded(text: &str) -> String {

@@ -2,10 +2,10 @@
 
 use crate::configuration::Configuration;
 use dialer::Originate;
-use domain::Campaign;
+use domain::{Campaign, RecordMark};
 use std::collections::BTreeMap;
 
-/// Builds the originate: dial string, end point, caller id, account and variables.
+/// Builds the originate: dial string, end point, caller id, account, variables and the mark of its call record.
 ///
 /// Values are data: Asterisk sets them and never evaluates them. A contact's attribute wins over a campaign variable of
 /// the same name; ours win over both. `None`: trunk or end point were deleted meanwhile.
@@ -21,6 +21,14 @@ pub fn originate(
     let number = contact.number.dialled.as_str();
     let retry = call.retry.to_string();
     let attempt = call.attempt.to_string();
+    let mark = RecordMark {
+        attempt: call.attempt,
+        contact: contact.id,
+        run: call.run,
+        retry: call.retry,
+        trunk: call.trunk,
+        end_point: call.end_point,
+    };
     let value = |name: &str| match name {
         "num" => Some(number),
         "list" => Some(contact.list_name.as_str()),
@@ -52,6 +60,7 @@ pub fn originate(
         ring_seconds_max: Some(call.timeout_ms.div_ceil(1_000)),
         variables,
         account_code: (!account.trim().is_empty()).then_some(account),
+        user_field: Some(mark.to_string()),
         formats: Vec::new(),
     })
 }

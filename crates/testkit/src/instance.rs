@@ -68,6 +68,8 @@ impl Instance {
             ("MAX_FILES", FILES_MAX.min(open_files_limit()).to_string()),
             ("TRANSMIT_SILENCE", transmit_silence.to_owned()),
             ("REASON_MODULE", reason_module.to_owned()),
+            ("CDR", "no".to_owned()),
+            ("CDR_MODULE", "noload".to_owned()),
             ("SIP_PORT", sip.to_string()),
             ("AMI_PORT", ami_port.to_string()),
             ("ARI_PORT", ports.ari.to_string()),
@@ -191,7 +193,8 @@ impl Instance {
 
     fn make_folders(&self) -> Result<()> {
         let folder = self.folder();
-        for below in ["etc", "run", "log", "varlib/keys", "spool/recording", "spool/monitor", "spool/outgoing"] {
+        for below in ["etc", "run", "log/cdr-csv", "varlib/keys", "spool/recording", "spool/monitor", "spool/outgoing"]
+        {
             fs::create_dir_all(folder.join(below))?;
         }
         let socket = self.socket();

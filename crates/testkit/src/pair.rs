@@ -24,11 +24,20 @@ impl Pair {
 
     /// As [`Pair::start`], on the given ports.
     pub fn start_on(ports: PortBlock) -> Result<Self> {
+        Self::start_with(ports, &[])
+    }
+
+    /// As [`Pair::start`], with a PBX that keeps call records: `log/cdr-csv/Master.csv`.
+    pub fn start_with_call_records() -> Result<Self> {
+        Self::start_with(PortBlock::lease()?, &[("CDR", "yes"), ("CDR_MODULE", "load")])
+    }
+
+    fn start_with(ports: PortBlock, pbx: &[(&str, &str)]) -> Result<Self> {
         // One finds (or fetches) Asterisk, before two threads ask for it.
         crate::asterisk::find()?;
         let (pbx, carrier) = thread::scope(|scope| {
             let carrier = scope.spawn(|| Instance::start(Template::Carrier, &ports));
-            let pbx = Instance::start(Template::Pbx, &ports);
+            let pbx = Instance::start_with(Template::Pbx, &ports, pbx);
             (pbx, carrier.join().expect("starting does not panic"))
         });
         Ok(Self { pbx: pbx?, carrier: carrier?, ports })

@@ -153,6 +153,7 @@ impl Dialling {
             ring_seconds_max: Some(RING_SECONDS),
             variables: BTreeMap::new(),
             account_code: None,
+            user_field: None,
             formats: Vec::new(),
         }
     }
