@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::step::{self, Steps, cargo};
-use crate::{arrows, tidy, workspace};
+use crate::{arrows, setup, tidy, workspace};
 
 /// `cargo xtask check`.
 pub(crate) fn run() -> Result<()> {
@@ -15,6 +15,7 @@ pub(crate) fn run() -> Result<()> {
     steps.step("arrows", || report(arrows::complaints(&workspace::metadata()?)?))?;
     let clippy = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
     steps.step("lints", || step::run(cargo(&clippy)))?;
+    steps.step("programs", setup::programs)?;
     let closing = steps.step("tests without Asterisk", tests)?;
     steps.step("generated files", generated)?;
     steps.summary("check");
@@ -30,7 +31,7 @@ fn report(complaints: Vec<String>) -> Result<()> {
 fn tests() -> Result<Vec<String>> {
     if workspace::has_nextest() {
         let arguments = ["nextest", "run", "--workspace", "-E", "not binary(/^e2e/)", "--no-tests=pass"];
-        return step::run_and_keep(cargo(&arguments), crate::test::is_closing_line);
+        return crate::test::run_with_cluster(cargo(&arguments));
     }
     let metadata = workspace::metadata()?;
     let mut arguments = vec!["test", "--workspace", "--lib", "--bins"];
@@ -41,7 +42,7 @@ fn tests() -> Result<Vec<String>> {
             arguments.extend(["--test", name]);
         }
     }
-    step::run_and_keep(cargo(&arguments), crate::test::is_closing_line)
+    crate::test::run_with_cluster(cargo(&arguments))
 }
 
 /// The committed OpenAPI document must be what the code says.

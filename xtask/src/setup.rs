@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use testkit::{asterisk, process};
+use testkit::{asterisk, postgres, process};
 
 use crate::step;
 
@@ -19,13 +19,12 @@ const NEEDED: [(&str, &str); 7] = [
     ("/usr/share/keyrings/debian-archive-keyring.gpg", "debian-archive-keyring"),
 ];
 
+/// The package that brings `initdb`, `postgres` and `psql`.
+const DATABASE: &str = "postgresql";
+
 /// `cargo xtask setup`.
 pub(crate) fn run() -> Result<()> {
-    let missing = missing();
-    if !missing.is_empty() {
-        eprintln!("setup: installing {}", missing.join(" "));
-        install(&missing).with_context(|| format!("install {} yourself and try again", missing.join(" ")))?;
-    }
+    let missing = install_missing(missing())?;
     let (asterisk, had) = match asterisk::available()? {
         Some(tree) => (tree, true),
         None => (asterisk::find()?, false),
@@ -40,11 +39,29 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
+/// What the tests without Asterisk need.
+pub(crate) fn programs() -> Result<()> {
+    install_missing(database()).map(drop)
+}
+
+fn install_missing(missing: Vec<&'static str>) -> Result<Vec<&'static str>> {
+    if !missing.is_empty() {
+        eprintln!("setup: installing {}", missing.join(" "));
+        install(&missing).with_context(|| format!("install {} yourself and try again", missing.join(" ")))?;
+    }
+    Ok(missing)
+}
+
+/// PostgreSQL, for tests on private clusters. Its package is not on the list above: its programs are off the path.
+fn database() -> Vec<&'static str> {
+    if postgres::is_installed() { Vec::new() } else { vec![DATABASE] }
+}
+
 fn missing() -> Vec<&'static str> {
     let there = |what: &str| {
         if what.starts_with('/') { Path::new(what).exists() } else { process::find_program(what).is_some() }
     };
-    NEEDED.iter().filter(|(what, _)| !there(what)).map(|(_, package)| *package).collect()
+    NEEDED.iter().filter(|(what, _)| !there(what)).map(|(_, package)| *package).chain(database()).collect()
 }
 
 fn install(packages: &[&str]) -> Result<()> {
@@ -59,5 +76,20 @@ fn install(packages: &[&str]) -> Result<()> {
         step::run(command)
     };
     apt(&["update", "-qq"])?;
+    if packages.contains(&DATABASE) {
+        no_main_cluster(is_root)?;
+    }
     apt(&[&["install", "-y", "-qq", "--no-install-recommends"], packages].concat())
+}
+
+/// The package would make and start a cluster of its own, which nobody asked for.
+fn no_main_cluster(is_root: bool) -> Result<()> {
+    let script = "mkdir -p /etc/postgresql-common; f=/etc/postgresql-common/createcluster.conf; \
+        grep -qs '^create_main_cluster' $f || echo 'create_main_cluster = false' >> $f";
+    let mut command = Command::new(if is_root { "sh" } else { "sudo" });
+    if !is_root {
+        command.arg("sh");
+    }
+    command.args(["-c", script]);
+    step::run(command)
 }

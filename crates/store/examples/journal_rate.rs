@@ -2,6 +2,8 @@
 //!
 //! `cargo run --profile bench-run -p store --example journal_rate -- [attempts per commit] [attempts] [folder]`
 //!
+//! On SQLite, or on the empty PostgreSQL database of `DATABASE_URL`.
+//!
 //! Each call is an attempt, four notes and a close, in two commits as in life: one before the request, one after it.
 
 #![allow(clippy::print_stdout, reason = "printing figures is its job")]
@@ -23,7 +25,12 @@ async fn main() -> Result<(), Failure> {
         Some(parent) => tempfile::tempdir_in(parent)?,
         None => tempfile::tempdir()?,
     };
-    let settings = Settings { path: folder.path().join("rate.db"), key_file: folder.path().join("key"), country: None };
+    let (path, key_file) = (folder.path().join("rate.db"), folder.path().join("key"));
+    let server = match std::env::var("DATABASE_URL") {
+        Ok(url) => Some(store::Server::parse(&url, None)?),
+        Err(_) => None,
+    };
+    let settings = Settings { path, server, key_file, country: None };
     let store = Store::open(&settings).await?;
     store.begin_epoch().await?;
     let (run, campaign, contacts) = prepare(&store, total).await?;

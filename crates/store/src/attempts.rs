@@ -125,11 +125,11 @@ impl fmt::Debug for AttemptRecord {
 
 macro_rules! attempts {
     ($first:literal) => {
-        attempts!(@ $first, " AND a.id > $12 AND ($2 IS NULL OR $2 LIKE '%,' || a.campaign_id || ',%') \
-            AND ($5 IS NULL OR a.campaign_id = $5) AND ($6 IS NULL OR a.list_id = $6) \
-            AND ($7 IS NULL OR a.state = $7) AND ($8 IS NULL OR a.trunk_id = $8) \
-            AND ($9 IS NULL OR a.scheduled_at >= $9) AND ($10 IS NULL OR a.scheduled_at < $10) \
-            AND ($11 IS NULL OR (a.ended_at IS NULL) = ($11 <> 0)) AND ($13 <> 0 OR a.state <> 'WITHDRAWN') \
+        attempts!(@ $first, " AND a.id > $12 AND ($2 LIKE '%,' || a.campaign_id || ',%' OR $2 IS NULL) \
+            AND (a.campaign_id = $5 OR $5 IS NULL) AND (a.list_id = $6 OR $6 IS NULL) \
+            AND (a.state = $7 OR $7 IS NULL) AND (a.trunk_id = $8 OR $8 IS NULL) \
+            AND (a.scheduled_at >= $9 OR $9 IS NULL) AND (a.scheduled_at < $10 OR $10 IS NULL) \
+            AND ((a.ended_at IS NULL) = ($11 <> 0) OR $11 IS NULL) AND ($13 <> 0 OR a.state <> 'WITHDRAWN') \
             ORDER BY a.id LIMIT $14")
     };
     (@ $first:literal, $rest:literal) => {
@@ -152,13 +152,13 @@ macro_rules! attempts {
 
 statements! {
     // Three texts, so that the two narrow ones use their index.
-    OF_RUN = attempts!(" AND a.run_id = $3 AND ($4 IS NULL OR a.contact_id = $4)");
-    OF_CONTACT = attempts!(" AND a.contact_id = $4 AND $3 IS NULL");
-    OF_ALL = attempts!(" AND $3 IS NULL AND $4 IS NULL");
+    OF_RUN = attempts!(" AND a.run_id = $3 AND (a.contact_id = $4 OR $4 IS NULL)");
+    OF_CONTACT = attempts!(" AND a.contact_id = $4 AND CAST($3 AS BIGINT) IS NULL");
+    OF_ALL = attempts!(" AND CAST($3 AS BIGINT) IS NULL AND CAST($4 AS BIGINT) IS NULL");
     GET = attempts!(@ " AND a.id = $2", "");
     OPEN = "SELECT id, call_id, leg_id, run_id, contact_id, number_key, retry, trunk_id, end_point_id, pbx_id, \
         scheduled_at, connected_at, ext_state FROM attempt \
-        WHERE tenant_id = $1 AND ended_at IS NULL AND ($2 IS NULL OR $2 LIKE '%,' || campaign_id || ',%') ORDER BY id";
+        WHERE tenant_id = $1 AND ended_at IS NULL AND ($2 LIKE '%,' || campaign_id || ',%' OR $2 IS NULL) ORDER BY id";
 }
 
 impl Store {

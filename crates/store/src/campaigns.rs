@@ -268,14 +268,19 @@ mod tests {
     use crate::testing::{Home, World};
     use domain::{CallState, CampaignStatus, Mode, Timestamp};
 
+    crate::testing::on_both_engines! {
+        a_campaign_round_trips_with_links_and_rules_in_order;
+        links_to_nothing_are_refused_by_field_and_change_nothing;
+        a_campaign_with_a_run_is_hidden_not_deleted;
+        a_scope_of_other_campaigns_does_not_see_this_one;
+    }
+
     fn rule(status: CallState, max_attempts: u32) -> RescheduleRule {
         let status_ext = String::from("x");
         RescheduleRule { id: RuleId(0), status, status_ext, max_attempts, retry_after_s: 60, mode: Mode::Mult }
     }
 
-    #[tokio::test]
-    async fn a_campaign_round_trips_with_links_and_rules_in_order() {
-        let home = Home::new();
+    async fn a_campaign_round_trips_with_links_and_rules_in_order(home: Home) {
         let store = home.open().await;
         let world = World::make(&store).await;
         let scope = Scope::installation();
@@ -303,9 +308,7 @@ mod tests {
         assert_eq!(store.campaign(&scope, changed.id).await.unwrap_err().code(), "not_found");
     }
 
-    #[tokio::test]
-    async fn links_to_nothing_are_refused_by_field_and_change_nothing() {
-        let home = Home::new();
+    async fn links_to_nothing_are_refused_by_field_and_change_nothing(home: Home) {
         let store = home.open().await;
         let world = World::make(&store).await;
         let scope = Scope::installation();
@@ -317,9 +320,7 @@ mod tests {
         assert_eq!(error.to_string(), "campaign \"spring\" exists already");
     }
 
-    #[tokio::test]
-    async fn a_campaign_with_a_run_is_hidden_not_deleted() {
-        let home = Home::new();
+    async fn a_campaign_with_a_run_is_hidden_not_deleted(home: Home) {
         let store = home.open().await;
         let world = World::make(&store).await;
         let scope = Scope::installation();
@@ -328,9 +329,7 @@ mod tests {
         assert_eq!(error.to_string(), "campaign 1 is in use by run 1: hide it instead");
     }
 
-    #[tokio::test]
-    async fn a_scope_of_other_campaigns_does_not_see_this_one() {
-        let home = Home::new();
+    async fn a_scope_of_other_campaigns_does_not_see_this_one(home: Home) {
         let store = home.open().await;
         let world = World::make(&store).await;
         let narrow = Scope { campaigns: Campaigns::Only(vec![CampaignId(9)]), ..Scope::installation() };

@@ -164,9 +164,12 @@ mod tests {
     use super::*;
     use crate::testing::{Home, contacts};
 
-    #[tokio::test]
-    async fn contacts_keep_their_number_attributes_and_order() {
-        let home = Home::new();
+    crate::testing::on_both_engines! {
+        contacts_keep_their_number_attributes_and_order;
+        duplicates_are_skipped_on_request_and_pages_follow_each_other;
+    }
+
+    async fn contacts_keep_their_number_attributes_and_order(home: Home) {
         let store = home.open().await;
         let scope = Scope::installation();
         let list = store.create_list(&scope, "spring").await.unwrap().id;
@@ -183,9 +186,7 @@ mod tests {
         assert_eq!(home.reopen(store).await.contact(&scope, contact.id).await.unwrap(), contact);
     }
 
-    #[tokio::test]
-    async fn duplicates_are_skipped_on_request_and_pages_follow_each_other() {
-        let home = Home::new();
+    async fn duplicates_are_skipped_on_request_and_pages_follow_each_other(home: Home) {
         let store = home.open().await;
         let scope = Scope::installation();
         let list = store.create_list(&scope, "spring").await.unwrap().id;

@@ -1,39 +1,28 @@
-//! The database file: opening it, its lock, its pools and its migrations.
+//! The database: opening it, its pools and its migrations.
 
-use crate::engine::{Pool, Transaction};
+use crate::engine::postgres::{self, Server};
+use crate::engine::{Pool, Transaction, query_scalar, sqlite};
 use crate::error::{Error, Result};
 use crate::installation::Installation;
 use crate::journal::Sequences;
 use crate::secret::Cipher;
 use domain::{Dialable, NumberKey};
+use sqlx::SqlStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqlStr};
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 use tokio::sync::Mutex;
-
-/// Connections that only read.
-const READERS: u32 = 4;
-/// Longest wait for a connection or for the write lock, in seconds.
-const BUSY_SECONDS: u64 = 15;
-/// Prepared statements kept per connection; the crate has fewer.
-const CACHED_STATEMENTS: usize = 256;
-/// Memory of the writer for pages, in KiB (SQLite counts KiB as negative): indexes of random keys stay in it.
-const WRITER_CACHE: &str = "-65536";
-/// Pages of 4 KiB after which the log is copied into the database. The commit that reaches it pays: a busy dialler writes
-/// some 40 pages a commit, so that one commit in 400 does.
-const CHECKPOINT_PAGES: &str = "16000";
 
 /// Where the database and its key are.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The database file; made when missing, with its folder.
+    /// The database file, made when missing, with its folder. With a server only the folder is used: the files of
+    /// imports are kept there.
     pub path: PathBuf,
+    /// The PostgreSQL database to use instead of the file.
+    pub server: Option<Server>,
     /// The key of the secrets, mode 0600, best on another disk; made when there is no database yet.
     pub key_file: PathBuf,
     /// ISO code of the country that national numbers belong to, e.g. `IT`.
@@ -65,38 +54,23 @@ struct Inner {
 }
 
 statements! {
-    JOURNAL_MODE = "PRAGMA journal_mode";
-    SYNCHRONOUS = "PRAGMA synchronous";
     MIGRATED = "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations";
-    IS_MIGRATED = "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'";
 }
 
 impl Store {
     /// Opens the database, makes or migrates it, and refuses it to every other process.
     pub async fn open(settings: &Settings) -> Result<Self> {
-        if let Some(folder) = settings.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).map_err(Error::io("cannot create folder", folder))?;
-        }
-        let lock = lock(&settings.path)?;
-        // SQLite would make it with the process's mask; it gives its logs the mode of the file.
-        private().open(&settings.path).map_err(Error::io("cannot open", &settings.path))?;
-        let options = SqliteConnectOptions::new()
-            .filename(&settings.path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(BUSY_SECONDS))
-            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-            .statement_cache_capacity(CACHED_STATEMENTS)
-            .disable_statement_logging();
-        let pool = SqlitePoolOptions::new().acquire_timeout(Duration::from_secs(BUSY_SECONDS)).idle_timeout(None);
-        let write_options = options.clone().pragma("cache_size", WRITER_CACHE);
-        let writer = pool.clone().max_connections(1).max_lifetime(None).connect_with(write_options).await?;
-        check_durability(&writer, &settings.path).await?;
+        let (writer, readers, lock) = match &settings.server {
+            None => {
+                let (writer, readers, lock) = sqlite::open(&settings.path).await?;
+                (writer, readers, Some(lock))
+            }
+            Some(server) => {
+                let (writer, readers) = postgres::open(server).await?;
+                (writer, readers, None)
+            }
+        };
         migrate(&writer).await?;
-        let readers = pool.max_connections(READERS).connect_with(options.pragma("query_only", "ON")).await?;
-        let (writer, readers) = (Pool::Sqlite(writer), Pool::Sqlite(readers));
         let is_new = Installation::find(&writer).await?.is_none();
         let cipher = Cipher::load(&settings.key_file, is_new)?;
         let installation = Installation::read_or_create(&writer, &cipher, &settings.key_file).await?;
@@ -109,7 +83,7 @@ impl Store {
                 installation,
                 sequences: Mutex::default(),
                 settings: settings.clone(),
-                lock: std::sync::Mutex::new(Some(lock)),
+                lock: std::sync::Mutex::new(lock),
             }),
         })
     }
@@ -174,49 +148,38 @@ impl Store {
     }
 }
 
-fn lock(database: &Path) -> Result<File> {
-    let mut path = database.as_os_str().to_owned();
-    path.push(".lock");
-    let path = PathBuf::from(path);
-    let file = private().open(&path).map_err(Error::io("cannot open lock file", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::Locked { path }),
-        Err(TryLockError::Error(error)) => Err(Error::io("cannot lock", &path)(error)),
-    }
-}
-
-/// A file that only its owner reads, made when it is missing: the database holds telephone numbers.
-fn private() -> OpenOptions {
-    let mut options = File::options();
-    options.create(true).truncate(false).read(true).write(true).mode(0o600);
-    options
-}
-
-async fn check_durability(writer: &SqlitePool, path: &Path) -> Result<()> {
-    let unusable = |why: String| Error::Unusable { path: path.to_owned(), why };
-    let mode: String = sqlx::query_scalar(JOURNAL_MODE).fetch_one(writer).await?;
-    if mode != "wal" {
-        return Err(unusable(format!("journal mode is {mode}, not wal: the file system cannot share memory")));
-    }
-    let synchronous: i64 = sqlx::query_scalar(SYNCHRONOUS).fetch_one(writer).await?;
-    if synchronous < 2 {
-        return Err(unusable(format!("synchronous is {synchronous}, not full: a loss of power would lose calls")));
-    }
-    Ok(())
-}
-
-async fn migrate(writer: &SqlitePool) -> Result<()> {
-    let migrations = vec![migration(1, "first", include_str!("../migrations/sqlite/0001_first.sql"))];
-    let known = migrations.last().map_or(0, |last| last.version);
-    if sqlx::query_scalar::<_, i64>(IS_MIGRATED).fetch_one(writer).await? > 0 {
-        let found = sqlx::query_scalar(MIGRATED).fetch_one(writer).await?;
+pub(crate) async fn migrate(writer: &Pool) -> Result<()> {
+    let (migrations, is_migrated) = match writer {
+        Pool::Sqlite(_) => (SQLITE, sqlite::IS_MIGRATED),
+        Pool::Postgres(_) => (POSTGRES, postgres::IS_MIGRATED),
+    };
+    let known = migrations.len() as i64;
+    if query_scalar::<i64>(is_migrated).fetch_one(writer).await? > 0 {
+        let found = query_scalar(MIGRATED).fetch_one(writer).await?;
         if found > known {
             return Err(Error::Newer { found, known });
         }
     }
-    Migrator::with_migrations(migrations).run(writer).await?;
+    let migrations = (1..).zip(migrations).map(|(version, (name, sql))| migration(version, name, sql)).collect();
+    let migrator = Migrator::with_migrations(migrations);
+    match writer {
+        Pool::Sqlite(pool) => migrator.run(pool).await?,
+        Pool::Postgres(pool) => migrator.run(pool).await?,
+    }
     Ok(())
+}
+
+/// Name and text of every migration, from number 1. The pairs of the two engines make the same tables.
+const SQLITE: &[(&str, &str)] = &[("first", include_str!("../migrations/sqlite/0001_first.sql"))];
+const POSTGRES: &[(&str, &str)] = &[("first", include_str!("../migrations/postgres/0001_first.sql"))];
+
+/// Differs when a migration of PostgreSQL does.
+#[cfg(test)]
+pub(crate) fn fingerprint() -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    POSTGRES.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {
@@ -226,15 +189,25 @@ fn migration(version: i64, name: &'static str, sql: &'static str) -> Migration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::query;
+    use crate::engine::{Connection, query};
     use crate::testing::Home;
+    use std::fs;
 
-    #[tokio::test]
-    async fn every_statement_prepares_and_a_wrong_one_does_not() {
-        let home = Home::new();
+    crate::testing::on_both_engines! {
+        every_statement_prepares_and_a_wrong_one_does_not;
+        readers_cannot_write;
+        another_key_file_and_a_lost_one_are_named;
+        a_newer_database_is_refused_by_version;
+    }
+
+    async fn every_statement_prepares_and_a_wrong_one_does_not(home: Home) {
         let store = home.open().await;
         let mut transaction = store.begin().await.unwrap();
-        for (module, statements) in crate::testing::statements() {
+        let own = match &*transaction {
+            Connection::Sqlite(_) => ("sqlite", crate::engine::sqlite::STATEMENTS.to_vec()),
+            Connection::Postgres(_) => ("postgres", crate::engine::postgres::STATEMENTS.to_vec()),
+        };
+        for (module, statements) in crate::testing::statements().into_iter().chain([own]) {
             for (name, sql) in statements {
                 let prepared = transaction.prepare(sql).await;
                 assert!(prepared.is_ok(), "{module}::{name}: {}", prepared.err().unwrap());
@@ -258,9 +231,7 @@ mod tests {
         home.open().await;
     }
 
-    #[tokio::test]
-    async fn a_newer_database_is_refused_by_version() {
-        let home = Home::new();
+    async fn a_newer_database_is_refused_by_version(home: Home) {
         let store = home.open().await;
         let mut transaction = store.begin().await.unwrap();
         query("UPDATE _sqlx_migrations SET version = 99").execute(&mut *transaction).await.unwrap();
@@ -270,9 +241,7 @@ mod tests {
         assert!(matches!(Store::open(&home.settings).await, Err(Error::Newer { found: 99, known: 1 })));
     }
 
-    #[tokio::test]
-    async fn another_key_file_and_a_lost_one_are_named() {
-        let home = Home::new();
+    async fn another_key_file_and_a_lost_one_are_named(home: Home) {
         drop(home.open().await);
         fs::rename(&home.settings.key_file, home.path().join("kept")).unwrap();
         let error = Store::open(&home.settings).await.err().unwrap();
@@ -300,11 +269,10 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn readers_cannot_write() {
-        let home = Home::new();
+    async fn readers_cannot_write(home: Home) {
         let store = home.open().await;
         let written = query("DELETE FROM hold").execute(store.readers()).await;
-        assert!(written.unwrap_err().to_string().contains("readonly"));
+        let error = written.unwrap_err().to_string();
+        assert!(error.contains("readonly") || error.contains("read-only"), "{error}");
     }
 }

@@ -113,9 +113,11 @@ mod tests {
     use super::*;
     use crate::testing::{Home, World, end_point};
 
-    #[tokio::test]
-    async fn an_end_point_round_trips_and_is_kept_while_used() {
-        let home = Home::new();
+    crate::testing::on_both_engines! {
+        an_end_point_round_trips_and_is_kept_while_used;
+    }
+
+    async fn an_end_point_round_trips_and_is_kept_while_used(home: Home) {
         let store = home.open().await;
         let world = World::make(&store).await;
         let scope = Scope::installation();

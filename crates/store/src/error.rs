@@ -72,7 +72,15 @@ pub enum Error {
         /// What is wrong with it and what to do.
         why: String,
     },
-    /// SQLite does not give the guarantees that the journal needs.
+    /// The database server cannot be used: it does not answer, or refuses us.
+    #[error("database {server}: {why}")]
+    Unreachable {
+        /// Its address, without a password.
+        server: String,
+        /// What the server or the network says.
+        why: String,
+    },
+    /// The engine does not give the guarantees that the journal needs.
     #[error("database {}: {why}", .path.display())]
     Unusable {
         /// The database file.
@@ -112,6 +120,7 @@ impl Error {
             Self::Locked { .. } => "database_locked",
             Self::Key { .. } => "key_file",
             Self::Unusable { .. } => "database_unusable",
+            Self::Unreachable { .. } => "database_unreachable",
             Self::Database(_) => "database",
             Self::Migration(_) => "database_migration",
             Self::Io { .. } => "io",
@@ -131,6 +140,10 @@ impl Error {
         Self::NotFound { what, id: id.to_string() }
     }
 
+    pub(crate) fn unreachable(server: &crate::engine::postgres::Server, error: &sqlx::Error) -> Self {
+        Self::Unreachable { server: server.to_string(), why: error.to_string() }
+    }
+
     pub(crate) fn io(what: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::Io { what, path: path.to_owned(), source }
     }
@@ -148,10 +161,17 @@ impl Error {
 
 /// SQLite's result code for "no space left"; extended codes keep it in the low byte.
 const SQLITE_FULL: i32 = 13;
+/// PostgreSQL's class of codes for it: `disk_full`.
+const POSTGRES_FULL: &str = "53100";
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|e| e.code()).and_then(|code| code.parse::<i32>().ok());
-        if code.is_some_and(|code| code & 0xff == SQLITE_FULL) { Self::DiskFull } else { Self::Database(error) }
+        let is_full = error.as_database_error().is_some_and(|error| match error.code() {
+            // A number of SQLite has up to four digits, a code of PostgreSQL always five.
+            Some(code) if code.len() == POSTGRES_FULL.len() => code == POSTGRES_FULL,
+            Some(code) => code.parse::<i32>().is_ok_and(|code| code & 0xff == SQLITE_FULL),
+            None => false,
+        });
+        if is_full { Self::DiskFull } else { Self::Database(error) }
     }
 }

@@ -146,9 +146,12 @@ mod tests {
     use super::*;
     use crate::testing::Home;
 
-    #[tokio::test]
-    async fn epochs_count_starts_and_name_channels() {
-        let home = Home::new();
+    crate::testing::on_both_engines! {
+        epochs_count_starts_and_name_channels;
+        a_hold_survives_a_restart_and_is_lifted_once;
+    }
+
+    async fn epochs_count_starts_and_name_channels(home: Home) {
         let first = home.open().await.begin_epoch().await.unwrap();
         let second = home.open().await.begin_epoch().await.unwrap();
         assert_eq!((first.epoch, second.epoch), (1, 2));
@@ -157,9 +160,7 @@ mod tests {
         assert_eq!(second.channel(LegId(7)), format!("c-{}-2-0000000007", first.installation));
     }
 
-    #[tokio::test]
-    async fn a_hold_survives_a_restart_and_is_lifted_once() {
-        let home = Home::new();
+    async fn a_hold_survives_a_restart_and_is_lifted_once(home: Home) {
         let scope = Scope::installation();
         let hold = home.open().await.set_hold(&scope, "ana", "fire drill", Timestamp(5)).await.unwrap();
         let store = home.open().await;

@@ -1,6 +1,6 @@
 //! The only crate that speaks SQL: configuration, contacts, runs, and the journal that every call is written to first.
 //!
-//! One SQLite file, one writer connection, one process. Everything that a call of [`Store`] acknowledged survives a
+//! One SQLite file or one PostgreSQL database, one writer connection, one process. Everything that a call of [`Store`] acknowledged survives a
 //! kill of the process and a loss of power. Every function takes a [`Scope`] and sees only its tenant's rows.
 
 #[macro_use]
@@ -32,6 +32,7 @@ mod testing;
 pub use attempts::{AttemptFilter, AttemptRecord};
 pub use contacts::{Added, NewContact};
 pub use db::{Settings, Store};
+pub use engine::postgres::Server;
 pub use error::{Error, Result};
 pub use installation::{Epoch, Hold};
 pub use journal::{IdKind, LoadContacts, RetryEntry, Write, Written};

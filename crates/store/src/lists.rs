@@ -141,9 +141,12 @@ mod tests {
     use super::*;
     use crate::testing::{Home, World, contacts};
 
-    #[tokio::test]
-    async fn a_list_is_renamed_hidden_and_deleted_with_its_contacts() {
-        let home = Home::new();
+    crate::testing::on_both_engines! {
+        a_list_is_renamed_hidden_and_deleted_with_its_contacts;
+        a_list_with_history_is_kept;
+    }
+
+    async fn a_list_is_renamed_hidden_and_deleted_with_its_contacts(home: Home) {
         let store = home.open().await;
         let scope = Scope::installation();
         let list = store.create_list(&scope, "spring").await.unwrap();
@@ -158,9 +161,7 @@ mod tests {
         assert!(store.contacts(&scope, list.id, domain::ContactId(0), 10).await.unwrap().is_empty());
     }
 
-    #[tokio::test]
-    async fn a_list_with_history_is_kept() {
-        let home = Home::new();
+    async fn a_list_with_history_is_kept(home: Home) {
         let store = home.open().await;
         let world = World::make(&store).await;
         let scope = Scope::installation();

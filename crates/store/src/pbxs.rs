@@ -159,6 +159,11 @@ mod tests {
     use super::*;
     use crate::testing::{Home, pbx, trunk};
 
+    crate::testing::on_both_engines! {
+        names_are_unique_and_what_is_used_is_not_deleted;
+        another_tenant_sees_nothing;
+    }
+
     #[tokio::test]
     async fn a_pbx_survives_a_restart_with_its_password() {
         let home = Home::new();
@@ -178,9 +183,7 @@ mod tests {
         assert!(!everything.windows(6).any(|bytes| bytes == b"s3cret"), "the password is in the file in the clear");
     }
 
-    #[tokio::test]
-    async fn names_are_unique_and_what_is_used_is_not_deleted() {
-        let home = Home::new();
+    async fn names_are_unique_and_what_is_used_is_not_deleted(home: Home) {
         let scope = Scope::installation();
         let store = home.open().await;
         let first = store.create_pbx(&scope, &pbx("office"), "x").await.unwrap();
@@ -196,9 +199,7 @@ mod tests {
         assert!(third.id > second.id, "an id never returns");
     }
 
-    #[tokio::test]
-    async fn another_tenant_sees_nothing() {
-        let home = Home::new();
+    async fn another_tenant_sees_nothing(home: Home) {
         let store = home.open().await;
         let saved = store.create_pbx(&Scope::installation(), &pbx("office"), "x").await.unwrap();
         let other = Scope { tenant: domain::TenantId(2), ..Scope::installation() };

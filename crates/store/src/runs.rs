@@ -110,10 +110,10 @@ statements! {
     RELOAD = "UPDATE run SET settings = $3 WHERE tenant_id = $1 AND id = $2";
     GET = run_columns!("WHERE r.tenant_id = $1 AND r.id = $2");
     PAGE = run_columns!(
-        "WHERE r.tenant_id = $1 AND ($2 IS NULL OR $2 LIKE '%,' || r.campaign_id || ',%') \
-        AND ($3 IS NULL OR r.campaign_id = $3) AND ($4 IS NULL OR (r.ended_at IS NULL) = ($4 <> 0)) \
-        AND ($5 IS NULL OR r.started_at >= $5) AND ($6 IS NULL OR r.started_at < $6) \
-        AND ($7 IS NULL OR r.id < $7) ORDER BY r.id DESC LIMIT $8"
+        "WHERE r.tenant_id = $1 AND ($2 LIKE '%,' || r.campaign_id || ',%' OR $2 IS NULL) \
+        AND (r.campaign_id = $3 OR $3 IS NULL) AND ((r.ended_at IS NULL) = ($4 <> 0) OR $4 IS NULL) \
+        AND (r.started_at >= $5 OR $5 IS NULL) AND (r.started_at < $6 OR $6 IS NULL) \
+        AND (r.id < $7 OR $7 IS NULL) ORDER BY r.id DESC LIMIT $8"
     );
     // A run that was removed while its calls were up goes on until they have ended.
     OPEN = run_columns!(
@@ -307,9 +307,13 @@ mod tests {
     use crate::testing::{Home, World};
     use domain::journal::RunChange;
 
-    #[tokio::test]
-    async fn a_campaign_runs_once_at_a_time() {
-        let home = Home::new();
+    crate::testing::on_both_engines! {
+        a_campaign_runs_once_at_a_time;
+        a_campaign_that_lacks_something_does_not_start;
+        a_run_keeps_its_settings_until_it_is_reloaded;
+    }
+
+    async fn a_campaign_runs_once_at_a_time(home: Home) {
         let store = home.open().await;
         let world = World::make(&store).await;
         let scope = Scope::installation();
@@ -334,9 +338,7 @@ mod tests {
         assert_eq!(store.runs(&scope, &page).await.unwrap(), [all[1].clone()]);
     }
 
-    #[tokio::test]
-    async fn a_campaign_that_lacks_something_does_not_start() {
-        let home = Home::new();
+    async fn a_campaign_that_lacks_something_does_not_start(home: Home) {
         let store = home.open().await;
         let world = World::make(&store).await;
         let scope = Scope::installation();
@@ -346,9 +348,7 @@ mod tests {
         assert_eq!(error.to_string(), "campaign: \"spring\" has no trunk");
     }
 
-    #[tokio::test]
-    async fn a_run_keeps_its_settings_until_it_is_reloaded() {
-        let home = Home::new();
+    async fn a_run_keeps_its_settings_until_it_is_reloaded(home: Home) {
         let store = home.open().await;
         let world = World::make(&store).await;
         let scope = Scope::installation();

@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 
 /// Declares statements as private constants and lists them for the test that prepares them.
 macro_rules! statements {
-    ($($(#[$meta:meta])* $name:ident = $sql:expr;)*) => {
-        $($(#[$meta])* const $name: &str = $sql;)*
+    ($($(#[$meta:meta])* $vis:vis $name:ident = $sql:expr;)*) => {
+        $($(#[$meta])* $vis const $name: &str = $sql;)*
         #[cfg(test)]
         pub(crate) const STATEMENTS: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
     };

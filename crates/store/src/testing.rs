@@ -1,6 +1,6 @@
 //! What the tests of this crate share: a folder with a database, one of each thing, and shorthands for writes.
 
-use crate::{NewContact, Scope, Settings, Store, Write};
+use crate::{NewContact, Scope, Server, Settings, Store, Write};
 use domain::journal::{AttemptEnd, Fact, NewAttempt, Note, Picked, Receipt, RetryAt, Segment, Withdrawal};
 use domain::outcome::Fault;
 use domain::{
@@ -8,22 +8,51 @@ use domain::{
     LegId, Pbx, PbxId, RuleId, RunId, SegmentKind, Timestamp, Trunk, TrunkId,
 };
 use std::path::Path;
+use testkit::postgres::{Database, template};
 
-/// A folder that a database lives in.
+/// Makes two tests of each function that takes a [`Home`]: `sqlite::name` and `postgres::name`.
+macro_rules! on_both_engines {
+    ($($test:ident;)*) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(crate::testing::Home::new()).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(crate::testing::Home::on_postgres()).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both_engines;
+
+/// A folder that a database lives in, or that goes with a database of a private cluster.
 pub(crate) struct Home {
     folder: tempfile::TempDir,
     pub(crate) settings: Settings,
+    _database: Option<Database>,
 }
 
 impl Home {
+    pub(crate) fn on_postgres() -> Self {
+        let database = Database::copy_of(&migrated()).unwrap();
+        let mut home = Self::new();
+        home.settings.server = Some(Server::parse(&database.url(), None).unwrap());
+        Self { _database: Some(database), ..home }
+    }
+
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = Settings {
             path: folder.path().join("carillon.db"),
+            server: None,
             key_file: folder.path().join("key"),
             country: Some("IT".into()),
         };
-        Self { folder, settings }
+        Self { folder, settings, _database: None }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -39,6 +68,25 @@ impl Home {
         drop(store);
         self.open().await
     }
+}
+
+/// The template of the cluster that holds empty tables.
+fn migrated() -> String {
+    let name = format!("store_{:016x}", crate::db::fingerprint());
+    let make = |url: &str| {
+        let server = Server::parse(url, None)?;
+        let work = async {
+            let (writer, readers) = crate::engine::postgres::open(&server).await?;
+            crate::db::migrate(&writer).await?;
+            writer.close().await;
+            readers.close().await;
+            Ok(())
+        };
+        // The test has a runtime already; this one needs a thread of its own.
+        let run = || tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work);
+        std::thread::scope(|scope| scope.spawn(run).join()).expect("migrating does not panic")
+    };
+    template(&name, make).unwrap()
 }
 
 /// One PBX with a trunk and an end point, and a campaign `spring` with a list of ten contacts.

@@ -148,9 +148,11 @@ mod tests {
     use super::*;
     use crate::testing::Home;
 
-    #[tokio::test]
-    async fn a_token_opens_until_it_is_revoked() {
-        let home = Home::new();
+    crate::testing::on_both_engines! {
+        a_token_opens_until_it_is_revoked;
+    }
+
+    async fn a_token_opens_until_it_is_revoked(home: Home) {
         let store = home.open().await;
         let scope = Scope::installation();
         let (record, plain) = store.create_token(&scope, "cron", vec![TokenScope::Operate]).await.unwrap();

@@ -112,9 +112,12 @@ mod tests {
     use super::*;
     use crate::testing::{Home, World, trunk};
 
-    #[tokio::test]
-    async fn a_trunk_round_trips_and_names_an_existing_pbx() {
-        let home = Home::new();
+    crate::testing::on_both_engines! {
+        a_trunk_round_trips_and_names_an_existing_pbx;
+        a_trunk_of_a_campaign_is_not_deleted;
+    }
+
+    async fn a_trunk_round_trips_and_names_an_existing_pbx(home: Home) {
         let store = home.open().await;
         let world = World::make(&store).await;
         let scope = Scope::installation();
@@ -129,9 +132,7 @@ mod tests {
         assert_eq!(error.code(), "name_taken");
     }
 
-    #[tokio::test]
-    async fn a_trunk_of_a_campaign_is_not_deleted() {
-        let home = Home::new();
+    async fn a_trunk_of_a_campaign_is_not_deleted(home: Home) {
         let store = home.open().await;
         let world = World::make(&store).await;
         let scope = Scope::installation();

@@ -1,4 +1,4 @@
-//! What tests, benches and the demo stand on: private Asterisk instances, SIPp, leased ports, child processes and
+//! What tests, benches and the demo stand on: private Asterisk instances and PostgreSQL clusters, SIPp, leased ports, child processes and
 //! a small blocking HTTP client.
 //!
 //! Nothing here needs root or a container, and nothing here is asynchronous, so that `xtask` builds in seconds.
@@ -18,6 +18,7 @@ pub mod http;
 mod instance;
 mod pair;
 pub mod ports;
+pub mod postgres;
 pub mod process;
 mod scratch;
 pub mod sipp;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::postgres::give;
 use anyhow::{Context, Result, ensure};
 
 /// A folder is swept away this long after its process has ended, so that the logs of a failure can be read.
@@ -23,8 +24,19 @@ pub struct Scratch {
 impl Scratch {
     /// Makes a new empty folder, mode 0700. `name` should be short: it becomes part of a socket's path.
     pub fn new(name: &str) -> Result<Self> {
+        Self::below(base()?, name)
+    }
+
+    /// As [`Scratch::new`], for a program that runs as another user. Only for root.
+    pub(crate) fn of(name: &str, uid: u32, gid: u32) -> Result<Self> {
+        let base = base_of(uid, |base| give(base, uid, gid))?;
+        let scratch = Self::below(base, name)?;
+        give(scratch.path(), uid, gid)?;
+        Ok(scratch)
+    }
+
+    fn below(base: PathBuf, name: &str) -> Result<Self> {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
-        let base = base()?;
         sweep(&base);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let path = base.join(format!("{name}-{}-{number}", std::process::id()));
@@ -51,7 +63,11 @@ impl Drop for Scratch {
 
 /// The folder of this user for everything that lives no longer than a test, mode 0700.
 pub(crate) fn base() -> Result<PathBuf> {
-    let owner = fs::metadata("/proc/self").context("no /proc")?.uid();
+    base_of(fs::metadata("/proc/self").context("no /proc")?.uid(), |_| Ok(()))
+}
+
+/// The same for a user; `made` is called when the folder is new.
+fn base_of(owner: u32, made: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let name = format!("carillon-{owner}");
     let mut path = std::env::temp_dir().join(&name);
     if path.as_os_str().len() > BASE_BYTES_MAX {
@@ -61,7 +77,8 @@ pub(crate) fn base() -> Result<PathBuf> {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
             return Err(error).with_context(|| format!("cannot make {}", path.display()));
         }
-        _ => {}
+        Err(_) => {}
+        Ok(()) => made(&path)?,
     }
     let meta = fs::symlink_metadata(&path)?;
     ensure!(meta.is_dir() && meta.uid() == owner, "{} belongs to somebody else: remove it", path.display());

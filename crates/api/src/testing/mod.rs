@@ -78,6 +78,7 @@ impl Server {
         let folder = TempDir::new().unwrap();
         let settings = Settings {
             path: folder.path().join("carillon.db"),
+            server: None,
             key_file: folder.path().join("key"),
             country: Some("IT".into()),
         };

@@ -8,6 +8,7 @@ use store::{Error, Store};
 pub(super) async fn store(config: &Config) -> Result<Store, Failure> {
     let settings = store::Settings {
         path: config.database.clone(),
+        server: None,
         key_file: config.key_file.clone(),
         country: config.country.clone(),
     };

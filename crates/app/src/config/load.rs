@@ -23,6 +23,7 @@ const OTHER_VARIABLES: &[&str] = &[
     "CARILLON_PBX_PASSWORD",
     "CARILLON_KEEP",
     "CARILLON_CACHE",
+    "CARILLON_TEST_POSTGRES",
 ];
 
 /// Where the command line says that settings are.

@@ -1,1 +1,134 @@
-//! What only PostgreSQL needs.
+//! What only PostgreSQL needs: the address, the connections' settings.
+
+use super::Pool;
+use crate::error::{Error, Result};
+use domain::Invalid;
+use sqlx::ConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Connections that only read.
+const READERS: u32 = 4;
+/// Longest wait for a connection, in seconds: a server that is away is an error after this.
+const CONNECT_SECONDS: u64 = 5;
+/// Prepared statements kept per connection; the crate has fewer.
+const CACHED_STATEMENTS: usize = 256;
+/// Longest statement of the writer: the deletion of a large list is the longest there is.
+const WRITE_TIMEOUT: &str = "30s";
+/// Longest statement of a reader: a report over everything is the longest there is.
+const READ_TIMEOUT: &str = "60s";
+/// Longest wait for a lock. The only other session that writes is the one that keeps the lease.
+const LOCK_TIMEOUT: &str = "5s";
+/// A session that does nothing in the middle of a transaction this long is ended by the server: a frozen process must
+/// not keep its locks.
+const IDLE_TIMEOUT: &str = "4s";
+
+statements! {
+    /// 0: nothing was migrated yet.
+    pub(crate) IS_MIGRATED = "SELECT COUNT(*) FROM pg_tables \
+        WHERE schemaname = CURRENT_SCHEMA AND tablename = '_sqlx_migrations'";
+}
+
+/// A PostgreSQL database. Its `Debug` and `Display` show no password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Server {
+    url: String,
+    password: Option<String>,
+}
+
+impl Server {
+    /// `postgresql://user@host:port/database?sslmode=verify-full&sslrootcert=/path.pem`, without a password;
+    /// `host=/folder` in the query names a socket's folder. Refused, by field `database`: another scheme, a password,
+    /// a parameter that is unknown.
+    pub fn parse(url: &str, password: Option<String>) -> std::result::Result<Self, Invalid> {
+        let wrong = |why: &str| Invalid::new("database", why.to_owned());
+        if !Self::is_url(url) {
+            return Err(wrong("must begin with postgresql://"));
+        }
+        let authority = url.split_once("://").map_or("", |(_, rest)| rest).split(['/', '?']).next().unwrap_or_default();
+        let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+        if user.contains(':') || url.contains("password=") {
+            return Err(wrong("must not hold the password: it belongs into database_password_file"));
+        }
+        // Its words may repeat the address, which holds no secret.
+        PgConnectOptions::from_str(url).map_err(|error| wrong(&format!("is no address of a database: {error}")))?;
+        Ok(Self { url: url.to_owned(), password })
+    }
+
+    /// Whether a text means a server and not a file.
+    pub fn is_url(text: &str) -> bool {
+        text.starts_with("postgresql://") || text.starts_with("postgres://")
+    }
+
+    /// The address, which holds no password.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn options(&self) -> Result<PgConnectOptions> {
+        let options = PgConnectOptions::from_str(&self.url)?;
+        let options = match &self.password {
+            Some(password) => options.password(password),
+            None => options,
+        };
+        Ok(options
+            .application_name("carillon")
+            .statement_cache_capacity(CACHED_STATEMENTS)
+            .options([
+                ("lock_timeout", LOCK_TIMEOUT),
+                ("idle_in_transaction_session_timeout", IDLE_TIMEOUT),
+                // What a commit acknowledged survives a crash of the server, whatever its own default is.
+                ("synchronous_commit", "on"),
+            ])
+            .disable_statement_logging())
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Server").field(&self.url).finish()
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url)
+    }
+}
+
+/// The one connection that writes, and those that read.
+pub(crate) async fn open(server: &Server) -> Result<(Pool, Pool)> {
+    let options = server.options()?;
+    let writer = pool(1).connect_with(options.clone().options([("statement_timeout", WRITE_TIMEOUT)])).await;
+    let writer = writer.map_err(|error| Error::unreachable(server, &error))?;
+    let reading = [("statement_timeout", READ_TIMEOUT), ("default_transaction_read_only", "on")];
+    let readers = pool(READERS).connect_lazy_with(options.options(reading));
+    check_server(&writer, server).await?;
+    Ok((Pool::Postgres(writer), Pool::Postgres(readers)))
+}
+
+fn pool(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(CONNECT_SECONDS))
+}
+
+/// The oldest version that is tested.
+const OLDEST: i64 = 130_000;
+
+async fn check_server(writer: &PgPool, server: &Server) -> Result<()> {
+    let unusable = |why: String| Error::Unusable { path: server.url().into(), why };
+    let version: String = sqlx::query_scalar("SHOW server_version_num").fetch_one(writer).await?;
+    if version.parse::<i64>().is_ok_and(|version| version < OLDEST) {
+        return Err(unusable(format!("PostgreSQL {version} is too old: 13 or later is needed")));
+    }
+    let encoding: String = sqlx::query_scalar("SHOW server_encoding").fetch_one(writer).await?;
+    if encoding != "UTF8" {
+        return Err(unusable(format!("encoding is {encoding}, not UTF8: names would be lost")));
+    }
+    let fsync: String = sqlx::query_scalar("SHOW fsync").fetch_one(writer).await?;
+    if fsync != "on" {
+        tracing::warn!("the database server runs with fsync off: a loss of power loses calls");
+    }
+    Ok(())
+}

@@ -1,1 +1,87 @@
-//! What only SQLite needs.
+//! What only SQLite needs: the file, its lock, its settings.
+
+use super::Pool;
+use crate::error::{Error, Result};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Connections that only read.
+const READERS: u32 = 4;
+/// Longest wait for a connection or for the write lock, in seconds.
+const BUSY_SECONDS: u64 = 15;
+/// Prepared statements kept per connection; the crate has fewer.
+const CACHED_STATEMENTS: usize = 256;
+/// Memory of the writer for pages, in KiB (SQLite counts KiB as negative): indexes of random keys stay in it.
+const WRITER_CACHE: &str = "-65536";
+/// Pages of 4 KiB after which the log is copied into the database. The commit that reaches it pays: a busy dialler writes
+/// some 40 pages a commit, so that one commit in 400 does.
+const CHECKPOINT_PAGES: &str = "16000";
+
+statements! {
+    JOURNAL_MODE = "PRAGMA journal_mode";
+    SYNCHRONOUS = "PRAGMA synchronous";
+    /// 0: nothing was migrated yet.
+    pub(crate) IS_MIGRATED = "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'";
+}
+
+/// The one connection that writes, those that read, and the lock that refuses the file to every other process.
+pub(crate) async fn open(path: &Path) -> Result<(Pool, Pool, File)> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder).map_err(Error::io("cannot create folder", folder))?;
+    }
+    let lock = lock(path)?;
+    // SQLite would make it with the process's mask; it gives its logs the mode of the file.
+    private().open(path).map_err(Error::io("cannot open", path))?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(BUSY_SECONDS))
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        .statement_cache_capacity(CACHED_STATEMENTS)
+        .disable_statement_logging();
+    let pool = SqlitePoolOptions::new().acquire_timeout(Duration::from_secs(BUSY_SECONDS)).idle_timeout(None);
+    let write_options = options.clone().pragma("cache_size", WRITER_CACHE);
+    let writer = pool.clone().max_connections(1).max_lifetime(None).connect_with(write_options).await?;
+    check_durability(&writer, path).await?;
+    let readers = pool.max_connections(READERS).connect_lazy_with(options.pragma("query_only", "ON"));
+    Ok((Pool::Sqlite(writer), Pool::Sqlite(readers), lock))
+}
+
+fn lock(database: &Path) -> Result<File> {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".lock");
+    let path = PathBuf::from(path);
+    let file = private().open(&path).map_err(Error::io("cannot open lock file", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::Locked { path }),
+        Err(TryLockError::Error(error)) => Err(Error::io("cannot lock", &path)(error)),
+    }
+}
+
+/// A file that only its owner reads, made when it is missing: the database holds telephone numbers.
+fn private() -> OpenOptions {
+    let mut options = File::options();
+    options.create(true).truncate(false).read(true).write(true).mode(0o600);
+    options
+}
+
+async fn check_durability(writer: &SqlitePool, path: &Path) -> Result<()> {
+    let unusable = |why: String| Error::Unusable { path: path.to_owned(), why };
+    let mode: String = sqlx::query_scalar(JOURNAL_MODE).fetch_one(writer).await?;
+    if mode != "wal" {
+        return Err(unusable(format!("journal mode is {mode}, not wal: the file system cannot share memory")));
+    }
+    let synchronous: i64 = sqlx::query_scalar(SYNCHRONOUS).fetch_one(writer).await?;
+    if synchronous < 2 {
+        return Err(unusable(format!("synchronous is {synchronous}, not full: a loss of power would lose calls")));
+    }
+    Ok(())
+}

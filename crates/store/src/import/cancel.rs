@@ -17,7 +17,7 @@ statements! {
     STOP = "UPDATE import_job SET state = 'cancelled', finished_at = NULL, error = NULL \
         WHERE tenant_id = $1 AND id = $2 RETURNING *";
     UP_TO = "SELECT MAX(id) FROM (SELECT id FROM contact WHERE import_id = $2 AND tenant_id = $1 AND id > $3 \
-        ORDER BY id LIMIT $4) AS some";
+        ORDER BY id LIMIT $4) AS next_ones";
     REMOVE = "DELETE FROM contact WHERE import_id = $2 AND tenant_id = $1 AND id > $3 AND id <= $4 \
         AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.contact_id = contact.id)";
     FINISH = "UPDATE import_job SET finished_at = $3, verdict_bytes = 0, accepted = (SELECT COUNT(*) FROM contact c \

@@ -12,15 +12,29 @@ use std::path::Path;
 use std::pin::pin;
 use std::task::Poll;
 
+crate::testing::on_both_engines! {
+    a_list_is_imported_with_one_verdict_per_row;
+    exactly_full_chunks_and_no_rows_at_all_end_as_done;
+    one_job_is_run_once_at_a_time;
+    duplicates_in_the_file_and_in_the_list_are_passed_over_on_request;
+    a_cancelled_import_leaves_nothing_even_while_it_runs;
+    cancelling_keeps_contacts_that_were_called;
+    a_failure_is_told_and_the_job_can_be_run_again;
+    uploads_that_come_to_nothing_leave_no_file;
+}
+
 const ROWS: usize = 5 * CHUNK_ROWS + 123;
 /// Every so many rows one is bad.
 const BAD_EVERY: usize = 50;
 
 /// No country: the table's numbers belong to none, and the numbering plan is slow in a debug build.
-fn home() -> Home {
-    let mut home = Home::new();
+fn plain(mut home: Home) -> Home {
     home.settings.country = None;
     home
+}
+
+fn home() -> Home {
+    plain(Home::new())
 }
 
 /// A table whose numbers are all different and whose bad rows say so.
@@ -112,20 +126,8 @@ fn folder(store: &Store) -> BTreeSet<String> {
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-#[tokio::test]
-async fn every_statement_of_the_imports_prepares() {
-    let home = home();
-    let store = home.open().await;
-    let mut transaction = store.begin().await.unwrap();
-    for (name, sql) in statements() {
-        let prepared = transaction.prepare(sql).await;
-        assert!(prepared.is_ok(), "{name}: {}", prepared.err().unwrap());
-    }
-}
-
-#[tokio::test]
-async fn a_list_is_imported_with_one_verdict_per_row() {
-    let home = home();
+async fn a_list_is_imported_with_one_verdict_per_row(home: Home) {
+    let home = plain(home);
     let store = home.open().await;
     let list = new_list(&store).await;
     let job = upload(&store, list, table(ROWS).as_bytes(), ImportOptions::default()).await;
@@ -141,9 +143,8 @@ async fn a_list_is_imported_with_one_verdict_per_row() {
     assert_eq!(store.run_import(&Scope::installation(), job.id, |_| {}).await.unwrap(), job, "nothing is done twice");
 }
 
-#[tokio::test]
-async fn exactly_full_chunks_and_no_rows_at_all_end_as_done() {
-    let home = home();
+async fn exactly_full_chunks_and_no_rows_at_all_end_as_done(home: Home) {
+    let home = plain(home);
     let store = home.open().await;
     for (rows, name) in [(CHUNK_ROWS, "full"), (2 * CHUNK_ROWS, "twice"), (0, "none")] {
         let list = store.create_list(&Scope::installation(), name).await.unwrap().id;
@@ -188,7 +189,7 @@ async fn child_that_imports() {
 }
 
 fn settings_in(folder: &Path) -> crate::Settings {
-    crate::Settings { path: folder.join("carillon.db"), key_file: folder.join("key"), country: None }
+    crate::Settings { path: folder.join("carillon.db"), server: None, key_file: folder.join("key"), country: None }
 }
 
 #[tokio::test]
@@ -222,9 +223,8 @@ async fn a_killed_process_loses_no_row_and_doubles_none() {
     check_complete(&store, list, job.id, MANY).await;
 }
 
-#[tokio::test]
-async fn one_job_is_run_once_at_a_time() {
-    let home = home();
+async fn one_job_is_run_once_at_a_time(home: Home) {
+    let home = plain(home);
     let store = home.open().await;
     let list = new_list(&store).await;
     let job = upload(&store, list, table(20 * CHUNK_ROWS).as_bytes(), ImportOptions::default()).await;
@@ -236,9 +236,8 @@ async fn one_job_is_run_once_at_a_time() {
     store.run_import(&Scope::installation(), job.id, |_| {}).await.unwrap();
 }
 
-#[tokio::test]
-async fn duplicates_in_the_file_and_in_the_list_are_passed_over_on_request() {
-    let home = home();
+async fn duplicates_in_the_file_and_in_the_list_are_passed_over_on_request(home: Home) {
+    let home = plain(home);
     let store = home.open().await;
     let list = new_list(&store).await;
     let first = upload(&store, list, b"5550001\n5550002,A:1\n", ImportOptions::default()).await;
@@ -253,9 +252,8 @@ async fn duplicates_in_the_file_and_in_the_list_are_passed_over_on_request() {
     assert_eq!(verdicts, ["accepted", "duplicate", "duplicate", "refused", "accepted"]);
 }
 
-#[tokio::test]
-async fn a_cancelled_import_leaves_nothing_even_while_it_runs() {
-    let home = home();
+async fn a_cancelled_import_leaves_nothing_even_while_it_runs(home: Home) {
+    let home = plain(home);
     let store = home.open().await;
     let list = new_list(&store).await;
     let other = upload(&store, list, b"5550001\n", ImportOptions::default()).await;
@@ -285,9 +283,8 @@ async fn a_cancelled_import_leaves_nothing_even_while_it_runs() {
     assert!(store.interrupted_imports(&scope).await.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn cancelling_keeps_contacts_that_were_called() {
-    let home = home();
+async fn cancelling_keeps_contacts_that_were_called(home: Home) {
+    let home = plain(home);
     let store = home.open().await;
     let list = new_list(&store).await;
     let job = upload(&store, list, b"5550001\n5550002\n5550003\n", ImportOptions::default()).await;
@@ -308,9 +305,8 @@ async fn cancelling_keeps_contacts_that_were_called() {
     assert_eq!((job.accepted, numbers(&store, list).await), (1, vec!["5550002".to_owned()]));
 }
 
-#[tokio::test]
-async fn a_failure_is_told_and_the_job_can_be_run_again() {
-    let home = home();
+async fn a_failure_is_told_and_the_job_can_be_run_again(home: Home) {
+    let home = plain(home);
     let store = home.open().await;
     let list = new_list(&store).await;
     let job = upload(&store, list, table(ROWS).as_bytes(), ImportOptions::default()).await;
@@ -327,9 +323,8 @@ async fn a_failure_is_told_and_the_job_can_be_run_again() {
     check_complete(&store, list, job.id, ROWS).await;
 }
 
-#[tokio::test]
-async fn uploads_that_come_to_nothing_leave_no_file() {
-    let home = home();
+async fn uploads_that_come_to_nothing_leave_no_file(home: Home) {
+    let home = plain(home);
     let store = home.open().await;
     let scope = Scope::installation();
     let mut broken = store.begin_upload().await.unwrap();

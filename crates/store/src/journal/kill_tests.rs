@@ -18,7 +18,7 @@ const EVENTS: i64 = 4;
 const FOLDER: &str = "CARILLON_KILL_TEST_FOLDER";
 
 fn at(folder: PathBuf) -> crate::Settings {
-    crate::Settings { path: folder.join("carillon.db"), key_file: folder.join("key"), country: None }
+    crate::Settings { path: folder.join("carillon.db"), server: None, key_file: folder.join("key"), country: None }
 }
 
 /// The process that is killed: prints a line for each batch that was acknowledged.

@@ -22,7 +22,7 @@ pub(super) struct Mark {
 
 statements! {
     // A late note does not bring a connected attempt back to dialling.
-    MARK = "UPDATE attempt SET state = CASE WHEN $3 IS NULL OR state = 'CONNECTED' THEN state ELSE $3 END, \
+    MARK = "UPDATE attempt SET state = CASE WHEN state = 'CONNECTED' THEN state ELSE COALESCE($3, state) END, \
         requested_at = COALESCE(requested_at, $4), connected_at = COALESCE(connected_at, $5), \
         ext_state = COALESCE($6, ext_state) WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL";
 }
