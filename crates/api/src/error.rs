@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use domain::Invalid;
+use domain::{Invalid, Masked};
 use node::NodeError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -70,7 +70,7 @@ impl ApiError {
 
     /// 500: ours; the cause goes to the log, not to the caller.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
-        tracing::error!(cause = %cause, "a request failed");
+        tracing::error!(cause = %Masked(&cause), "a request failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "carillon failed to do this; its log says why")
     }
 
@@ -119,7 +119,7 @@ impl From<store::Error> for ApiError {
             Error::Invalid(invalid) => invalid.into(),
             Error::DiskFull => Self::unavailable(code, message).remedy("make room on the disk that holds the database"),
             Error::Database(cause) => {
-                tracing::error!(cause = %cause, "the database failed");
+                tracing::error!(cause = %Masked(&cause), "the database failed");
                 Self::unavailable("database_unavailable", "the database does not answer; carillon's log says why")
             }
             other => Self::internal(other),

@@ -14,7 +14,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use domain::{ImportId, ListId, Timestamp};
+use domain::{ImportId, ListId, Masked, Timestamp};
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -253,7 +253,7 @@ fn run_in_background(app: &App, scope: &Scope, job: &ImportJob) {
             () = tell => return,
         };
         if let Err(error) = done {
-            tracing::error!(import.id = id.0, cause = %error, "an import failed");
+            tracing::error!(import.id = id.0, cause = %Masked(&error), "an import failed");
         }
         let last = *accepted.borrow();
         app.contacts_added(list, last.saturating_sub(told)).await;
@@ -269,7 +269,7 @@ fn cancel_in_background(
     tokio::spawn(async move {
         let done = app.store.cancel_import(&scope, id).await;
         if let Err(error) = &done {
-            tracing::error!(import.id = id.0, cause = %error, "an import could not be cancelled");
+            tracing::error!(import.id = id.0, cause = %Masked(&error), "an import could not be cancelled");
         }
         done
     })

@@ -82,7 +82,7 @@ impl App {
         if let Some(node) = &self.node
             && let Err(error) = node.configuration_changed().await
         {
-            tracing::warn!(cause = %error, "the dialler did not take over a changed configuration");
+            tracing::warn!(cause = %domain::Masked(&error), "the dialler did not take over a changed configuration");
         }
     }
 

@@ -1,7 +1,7 @@
 //! The way to disk: batches of writes, one transaction and one fsync each, in order, never two at a time.
 
 use dialer::{Command, Event};
-use domain::AttemptId;
+use domain::{AttemptId, Masked};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::{Scope, Store, Write, Written};
@@ -110,7 +110,7 @@ impl Asked {
             (Self::Attempt(attempt), Written::Done) => Some(Event::Journalled(attempt)),
             (Self::Attempt(attempt), Written::NumberBusy(_)) => Some(Event::JournalRefused { attempt, later: true }),
             (Self::Attempt(attempt), Written::Refused(why)) => {
-                warn!(attempt.id = attempt.0, why, "the journal refused an attempt");
+                warn!(attempt.id = attempt.0, why = %Masked(&why), "the journal refused an attempt");
                 Some(Event::JournalRefused { attempt, later: false })
             }
             (Self::Ids(kind), Written::Ids { from, to }) => Some(Event::IdsGranted { kind, from, to }),

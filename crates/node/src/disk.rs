@@ -5,6 +5,7 @@ use crate::handle::Health;
 use crate::live::PbxState;
 use crate::shell::Shell;
 use dialer::Event;
+use domain::Masked;
 use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{error, info};
@@ -70,7 +71,7 @@ impl Shell {
     /// Nothing new is begun until a commit succeeds.
     pub(crate) fn storage_is_lost(&mut self, why: String) {
         if self.storage_lost.as_ref() != Some(&why) {
-            error!(why, "the database cannot be written: nothing new is dialled, calls go on");
+            error!(why = %Masked(&why), "the database cannot be written: nothing new is dialled, calls go on");
         }
         self.storage_lost = Some(why);
         self.step_storage_lost();

@@ -138,6 +138,11 @@ impl Handle {
         self.ask(|done| Ask::SetStatus(attempt, status.to_owned(), done)).await?
     }
 
+    /// Returns when the dialler's task has come round to this: the sign of life for a watchdog.
+    pub async fn turn(&self) -> Result<(), NodeError> {
+        self.ask(Ask::Turn).await
+    }
+
     /// Whether it can do its work.
     pub fn health(&self) -> Health {
         self.health.borrow().clone()

@@ -82,6 +82,8 @@ pub enum Ask {
     Hold(Hold, oneshot::Sender<()>),
     /// Lift the hold.
     Lift(oneshot::Sender<()>),
+    /// Nothing: answered when the task comes round to it.
+    Turn(oneshot::Sender<()>),
     /// The live figures.
     Live(oneshot::Sender<Live>),
     /// An extended status; answered with whether there is such a call.

@@ -9,7 +9,7 @@ use crate::inputs::{Ask, FromPbx, Input, RunEvent};
 use crate::live::PbxState;
 use ari::Client;
 use dialer::{Command, Dialer, Event, RunSpec};
-use domain::{Campaign, LegId, PbxId, RunId, Timestamp};
+use domain::{Campaign, LegId, Masked, PbxId, RunId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use store::{Hold, Store, Write};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -254,7 +254,7 @@ impl Shell {
                 let _ = done.send(());
             }
             Ask::Hold(hold, done) => {
-                warn!(by = hold.by, why = hold.why, "dialling is held");
+                warn!(by = %Masked(&hold.by), why = %Masked(&hold.why), "dialling is held");
                 // The first reason stands, here as in the database.
                 self.hold.get_or_insert(hold);
                 self.step(Event::DiallingHeld, None);
@@ -267,6 +267,9 @@ impl Shell {
                 self.hold = None;
                 self.step(Event::DiallingLifted, None);
                 self.tell_health();
+                let _ = done.send(());
+            }
+            Ask::Turn(done) => {
                 let _ = done.send(());
             }
             Ask::Live(live) => {
@@ -301,7 +304,7 @@ impl Shell {
             Command::HangUp { leg, pbx, why } => self.hang_up(leg, pbx, why),
             Command::LookUp { leg, pbx } => self.look_up(leg, pbx),
             Command::HoldDialling { why } => {
-                error!(why, "dialling is held until an operator lifts it");
+                error!(why = %Masked(&why), "dialling is held until an operator lifts it");
                 let hold = Hold { since: self.clock.now().wall, by: "carillon".to_owned(), why };
                 self.hold = Some(hold.clone());
                 self.tell_health();
@@ -319,7 +322,7 @@ impl Shell {
             Command::CircuitChanged { trunk, probe_at: None } => info!(trunk.id = trunk.0, "trunk is back"),
             Command::Violated { invariant, run, detail } => {
                 metrics::counter!("carillon_violations_total", "invariant" => invariant.name()).increment(1);
-                error!(%invariant, run.id = run.map(|run| run.0), detail, "a rule of the house was about to be broken; the run was stopped");
+                error!(%invariant, run.id = run.map(|run| run.0), detail = %Masked(&detail), "a rule of the house was about to be broken; the run was stopped");
             }
             _ => {}
         }

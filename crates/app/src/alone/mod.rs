@@ -8,3 +8,4 @@ mod logs;
 mod open;
 pub(crate) mod openapi;
 pub(crate) mod serve;
+mod systemd;

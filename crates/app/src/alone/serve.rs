@@ -1,7 +1,7 @@
 //! `carillon serve`: database, dialler and API in one process.
 
 use super::listen::Listener;
-use super::{logs, open};
+use super::{logs, open, systemd};
 use crate::config::Source;
 use crate::failure::{Failure, chain};
 use axum_server::Handle;
@@ -25,9 +25,10 @@ const TIME_BUCKETS: &[f64] =
 /// Serves until SIGTERM or SIGINT.
 pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
     let (config, origin) = source.load()?;
-    logs::start(&config.log)?;
+    let logging = logs::start(&config.log)?;
     origin.warnings.iter().for_each(|warning| warn!("{warning}"));
     let metrics = start_metrics()?;
+    logging.count_losses();
     // The port first: nothing is dialled by a server that nobody can stop.
     let listener = Listener::open(&config).await?;
     let store = open::existing(&config).await?;
@@ -37,7 +38,7 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
         .map_err(|error| Failure::refused(format!("the dialler cannot start: {}", chain(&error))).remedy(SEE_LOG))?;
     let app = api::App {
         store: store.clone(),
-        node: Some(node),
+        node: Some(node.clone()),
         zone: config.zone.clone(),
         metrics,
         imports: api::imports::Imports::default(),
@@ -46,6 +47,7 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
     info!(url = listener.url(), zone = config.zone, "carillon {} serves the API", env!("CARGO_PKG_VERSION"));
     let handle = Handle::new();
     let mut served = tokio::spawn(listener.serve(api::router(app), handle.clone()));
+    systemd::ready(node);
     tokio::select! {
         () = stop => info!("stopping: no further call is placed"),
         // Ends by itself only when the port can no longer be served.
@@ -56,6 +58,7 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
             return Err(Failure::refused(format!("the API ended: {why}")).remedy(SEE_LOG));
         }
     }
+    systemd::stopping();
     exit_in_time();
     handle.graceful_shutdown(Some(DRAIN));
     let (_, served) = tokio::join!(stopper.stop(), served);

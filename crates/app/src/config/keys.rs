@@ -1,6 +1,6 @@
 //! The one table of settings. The file, the environment, `config check` and `config example` are all read from it.
 
-use super::{Log, LogFormat, Network};
+use super::{Log, LogFormat, LogTarget, Network};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -49,7 +49,14 @@ pub(super) struct Draft {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Text, level: "info".into() }
+        Self {
+            target: LogTarget::Stderr,
+            file: PathBuf::new(),
+            file_size_mb: 20,
+            files: 10,
+            format: LogFormat::Text,
+            level: "info".into(),
+        }
     }
 }
 
@@ -145,8 +152,55 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "log.target",
+        about: &["\"stderr\", \"journald\" (systemd's journal) or \"file\"."],
+        example: "\"stderr\"",
+        derived: false,
+        set: |draft, value| {
+            draft.log.target = match value.text {
+                "stderr" => LogTarget::Stderr,
+                "journald" => LogTarget::Journald,
+                "file" => LogTarget::File,
+                other => return Err(format!("{other:?} is none of \"stderr\", \"journald\", \"file\"")),
+            };
+            Ok(())
+        },
+    },
+    Key {
+        name: "log.file",
+        about: &[
+            "For target \"file\": by default carillon.log in the data folder. Older ones are carillon.log.1, .2, ...",
+        ],
+        example: "\"carillon-data/carillon.log\"",
+        derived: true,
+        set: |draft, value| {
+            draft.log.file = value.path()?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "log.file_size_mb",
+        about: &["A log file of this size is full and a new one begins: 1 to 1000 megabytes."],
+        example: "20",
+        derived: false,
+        set: |draft, value| {
+            draft.log.file_size_mb = within(value.text, 1, 1_000)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "log.files",
+        about: &["Log files kept, the one in use included: 2 to 100."],
+        example: "10",
+        derived: false,
+        set: |draft, value| {
+            draft.log.files = within(value.text, 2, 100)?;
+            Ok(())
+        },
+    },
+    Key {
         name: "log.format",
-        about: &["\"text\" for people, \"json\" for machines; logs go to stderr."],
+        about: &["\"text\" for people, \"json\" for machines."],
         example: "\"text\"",
         derived: false,
         set: |draft, value| {
@@ -190,6 +244,12 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
 ];
+
+/// A whole number `least..=most`.
+fn within(text: &str, least: u32, most: u32) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| format!("{text:?} is no whole number from {least} to {most}"))
+}
 
 /// Refuses what would silently log nothing, such as `inof`.
 fn check_level(text: &str) -> Result<(), String> {

@@ -1,7 +1,7 @@
 //! Reads the settings: defaults, then the file, then the environment.
 
 use super::keys::{Draft, KEYS, Key, Text};
-use super::{Config, Tls};
+use super::{Config, Log, Tls};
 use crate::failure::Failure;
 use crate::nearest;
 use std::collections::BTreeMap;
@@ -148,6 +148,8 @@ fn finish(draft: Draft, origin: &Origin) -> Result<Config, Failure> {
         }
     };
     let data = draft.data.unwrap_or_else(|| PathBuf::from("carillon-data"));
+    let log_file =
+        if draft.log.file.as_os_str().is_empty() { data.join("carillon.log") } else { draft.log.file.clone() };
     Ok(Config {
         listen: draft.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
         tls,
@@ -155,7 +157,7 @@ fn finish(draft: Draft, origin: &Origin) -> Result<Config, Failure> {
         database: draft.database.unwrap_or_else(|| data.join("carillon.db")),
         key_file: draft.key_file.unwrap_or_else(|| data.join("key")),
         data,
-        log: draft.log,
+        log: Log { file: log_file, ..draft.log },
         zone: draft.zone.unwrap_or_else(host_zone),
         country: draft.country,
     })
@@ -194,10 +196,11 @@ fn flatten(table: Table) -> Vec<(String, Value)> {
     flat
 }
 
-/// The text of a string or of a list of strings.
+/// The text of a string, of a whole number, or of a list of strings.
 fn plain(value: &Value) -> Result<String, String> {
     match value {
         Value::String(text) => Ok(text.clone()),
+        Value::Integer(number) => Ok(number.to_string()),
         Value::Array(items) => {
             let texts = items.iter().map(|item| item.as_str().ok_or("must be a list of texts in quotes".to_owned()));
             Ok(texts.collect::<Result<Vec<_>, _>>()?.join(","))
@@ -264,7 +267,11 @@ mod tests {
     fn wrong_values_are_refused_by_key() {
         for (text, starts) in [
             ("listen = \"8080\"", "listen: \"8080\" is no address"),
-            ("listen = 8080", "listen: is a integer"),
+            ("listen = 8080", "listen: \"8080\" is no address"),
+            ("listen = true", "listen: is a boolean"),
+            ("[log]\ntarget = \"syslog\"", "log.target: \"syslog\" is none of"),
+            ("[log]\nfiles = 1", "log.files: \"1\" is no whole number from 2 to 100"),
+            ("[log]\nfile_size_mb = 0.5", "log.file_size_mb: is a float"),
             ("zone = \"Mars/Olympus\"", "zone: "),
             ("country = \"Spain\"", "country: "),
             ("trusted_proxies = [\"proxy\"]", "trusted_proxies: \"proxy\" is no address"),

@@ -44,13 +44,43 @@ pub(crate) struct Tls {
     pub(crate) key: PathBuf,
 }
 
-/// How logs are written; always to stderr.
+/// Where and how the log is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Log {
+    /// Where it goes.
+    pub(crate) target: LogTarget,
+    /// The file of [`LogTarget::File`].
+    pub(crate) file: PathBuf,
+    /// A file of this size is full, megabytes of 10^6 bytes.
+    pub(crate) file_size_mb: u32,
+    /// Files kept, the one in use included.
+    pub(crate) files: u32,
     /// For people or for machines.
     pub(crate) format: LogFormat,
     /// A level, or directives such as `info,ari=debug`.
     pub(crate) level: String,
+}
+
+/// Where the log goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogTarget {
+    /// The standard error of the process.
+    Stderr,
+    /// The journal of systemd.
+    Journald,
+    /// A file, replaced when it is full.
+    File,
+}
+
+impl LogTarget {
+    /// As in the file.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Stderr => "stderr",
+            Self::Journald => "journald",
+            Self::File => "file",
+        }
+    }
 }
 
 /// For people or for machines.

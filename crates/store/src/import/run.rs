@@ -213,7 +213,7 @@ impl Store {
         };
         // A database that cannot even say so keeps the job "running": it is then taken up at the next start.
         if let Err(second) = failed.await {
-            tracing::warn!(import.id = id.0, error = %second, "the failure of an import was not stored");
+            tracing::warn!(import.id = id.0, error = %domain::Masked(&second), "the failure of an import was not stored");
         }
     }
 }
