@@ -51,7 +51,7 @@ pub enum Error {
     #[error("the disk that holds the database is full")]
     DiskFull,
     /// The database was written by a newer version.
-    #[error("the database is at version {found}, this program knows {known}: use the newer program")]
+    #[error("the database is at version {found}, this program knows versions up to {known}")]
     Newer {
         /// Version of the database.
         found: i64,
@@ -88,6 +88,54 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
+    /// There is no such database or backup.
+    #[error("there is no {}", .path.display())]
+    Missing {
+        /// What was looked for.
+        path: PathBuf,
+    },
+    /// A file that must not be overwritten.
+    #[error("{} exists already", .path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The disk has no room for a copy.
+    #[error("no room in {}: {needed} bytes are needed, {free} are free", .folder.display())]
+    NoRoom {
+        /// Where it was to go.
+        folder: PathBuf,
+        /// With some to spare.
+        needed: u64,
+        /// Bytes.
+        free: u64,
+    },
+    /// A file of the database was changed by something else than SQLite, or the disk returned other bytes than it was
+    /// given.
+    #[error("database {} is damaged: {what}", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite found.
+        what: String,
+    },
+    /// The same, found by a statement.
+    #[error("the database is damaged: {0}")]
+    Corrupt(String),
+    /// A file that is no backup of ours.
+    #[error("{} is no backup of Carillon: {why}", .path.display())]
+    NoBackup {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A restore was begun and did not end.
+    #[error("a restore of the database {} was interrupted", .path.display())]
+    RestoreInterrupted {
+        /// The database.
+        path: PathBuf,
+    },
     /// The database failed otherwise.
     #[error("database: {0}")]
     Database(sqlx::Error),
@@ -121,6 +169,12 @@ impl Error {
             Self::Key { .. } => "key_file",
             Self::Unusable { .. } => "database_unusable",
             Self::Unreachable { .. } => "database_unreachable",
+            Self::Missing { .. } => "database_missing",
+            Self::Exists { .. } => "file_exists",
+            Self::NoRoom { .. } => "no_room",
+            Self::Damaged { .. } | Self::Corrupt(_) => "database_damaged",
+            Self::NoBackup { .. } => "no_backup",
+            Self::RestoreInterrupted { .. } => "restore_interrupted",
             Self::Database(_) => "database",
             Self::Migration(_) => "database_migration",
             Self::Io { .. } => "io",
@@ -159,19 +213,27 @@ impl Error {
     }
 }
 
-/// SQLite's result code for "no space left"; extended codes keep it in the low byte.
+/// SQLite's result codes; extended ones keep them in the low byte.
+const SQLITE_CORRUPT: i32 = 11;
 const SQLITE_FULL: i32 = 13;
-/// PostgreSQL's class of codes for it: `disk_full`.
+const SQLITE_NOTADB: i32 = 26;
+/// PostgreSQL's codes for the same: `disk_full`, `data_corrupted`.
 const POSTGRES_FULL: &str = "53100";
+const POSTGRES_CORRUPT: &str = "XX001";
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        let is_full = error.as_database_error().is_some_and(|error| match error.code() {
-            // A number of SQLite has up to four digits, a code of PostgreSQL always five.
-            Some(code) if code.len() == POSTGRES_FULL.len() => code == POSTGRES_FULL,
-            Some(code) => code.parse::<i32>().is_ok_and(|code| code & 0xff == SQLITE_FULL),
-            None => false,
-        });
-        if is_full { Self::DiskFull } else { Self::Database(error) }
+        let Some(told) = error.as_database_error() else { return Self::Database(error) };
+        // A number of SQLite has up to four digits, a code of PostgreSQL always five.
+        match told.code().as_deref() {
+            Some(POSTGRES_FULL) => Self::DiskFull,
+            Some(POSTGRES_CORRUPT) => Self::Corrupt(told.message().to_owned()),
+            Some(code) if code.len() < POSTGRES_FULL.len() => match code.parse::<i32>().map(|code| code & 0xff) {
+                Ok(SQLITE_FULL) => Self::DiskFull,
+                Ok(SQLITE_CORRUPT | SQLITE_NOTADB) => Self::Corrupt(told.message().to_owned()),
+                _ => Self::Database(error),
+            },
+            _ => Self::Database(error),
+        }
     }
 }

@@ -67,6 +67,12 @@ impl Installation {
         row.map(|row| Ok((row.text("name")?, row.int("epoch")?, row.bytes("number_secret")?))).transpose()
     }
 
+    /// Whether the secrets of a database open with this key; `None`: they do not.
+    pub(crate) async fn check_key(database: &Pool, cipher: &Cipher) -> Result<Option<()>> {
+        let found = Self::find(database).await?;
+        Ok(found.and_then(|(_, _, sealed)| cipher.open(NUMBER_SECRET, &sealed)).map(drop))
+    }
+
     pub(crate) async fn read_or_create(writer: &Pool, cipher: &Cipher, key_file: &Path) -> Result<Self> {
         if let Some((name, epoch, sealed)) = Self::find(writer).await? {
             let secret = cipher.open(NUMBER_SECRET, &sealed).and_then(|secret| secret.try_into().ok());
@@ -106,9 +112,12 @@ impl Store {
         Ok(Epoch { installation: self.installation().name.clone(), epoch })
     }
 
-    /// Whether dialling is held, and by whom.
+    /// Whether dialling is held, and by whom: a person, Carillon itself, or a restore that is not settled.
     pub async fn hold(&self, scope: &Scope) -> Result<Option<Hold>> {
         let row = query(HOLD).bind(scope.tenant.0).fetch_optional(self.readers()).await?;
+        if row.is_none() {
+            return Ok(self.open_restore(scope).await?.map(|restore| restore.hold()));
+        }
         row.map(|row| Ok(Hold { since: row.at("since")?, by: row.text("actor")?, why: row.text("why")? })).transpose()
     }
 

@@ -7,6 +7,7 @@
 mod sql;
 
 pub mod attempts;
+pub mod backup;
 pub mod campaigns;
 pub mod contacts;
 pub mod db;
@@ -19,7 +20,9 @@ pub mod journal;
 pub mod lists;
 pub mod pbxs;
 pub mod reports;
+pub mod restore;
 pub mod runs;
+mod schema;
 pub mod scope;
 mod secret;
 pub mod timeline;

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::digest::{SHA256, digest};
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -9,17 +10,30 @@ use std::path::Path;
 
 /// Length of the key, in bytes.
 const KEY_BYTES: usize = 32;
+/// Length of what tells keys apart, in bytes.
+const KEY_ID_BYTES: usize = 8;
 
 /// Seals and opens secrets. What a secret is for is part of the seal: one copied to another row does not open.
-pub(crate) struct Cipher(RandomizedNonceKey);
+pub(crate) struct Cipher {
+    key: RandomizedNonceKey,
+    text: String,
+    id: String,
+}
 
 impl Cipher {
     /// Reads the key file; makes it, readable by the owner only, when it is missing and `may_create`.
     pub(crate) fn load(path: &Path, may_create: bool) -> Result<Self> {
+        if may_create && !path.exists() {
+            create(path, &hex(&random::<KEY_BYTES>()))?;
+        }
+        Self::read(path)
+    }
+
+    /// Reads the key file.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         let refused = |why: &str| Error::Key { path: path.to_owned(), why: why.to_owned() };
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound && may_create => create(path)?,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(refused("is missing, and the database holds secrets sealed with it: restore it"));
             }
@@ -29,16 +43,37 @@ impl Cipher {
         if mode & 0o077 != 0 {
             return Err(refused("can be read by other users: chmod 600 it"));
         }
-        let key = from_hex(text.trim()).ok_or_else(|| refused("is no key: 64 hexadecimal digits are expected"))?;
-        let key = RandomizedNonceKey::new(&AES_256_GCM, &key).expect("a key of 32 bytes fits AES-256");
-        Ok(Self(key))
+        Self::parse(&text).ok_or_else(|| refused("is no key: 64 hexadecimal digits are expected"))
+    }
+
+    /// From the text of a key file.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let bytes = from_hex(text.trim())?;
+        let key = RandomizedNonceKey::new(&AES_256_GCM, &bytes).expect("a key of 32 bytes fits AES-256");
+        let id = hex(&digest(&SHA256, &bytes).as_ref()[..KEY_ID_BYTES]);
+        Some(Self { key, text: text.trim().to_owned(), id })
+    }
+
+    /// Writes a key file that is not there.
+    pub(crate) fn create(path: &Path, text: &str) -> Result<()> {
+        create(path, text)
+    }
+
+    /// The text of the key file.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Tells keys apart without telling them.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
     }
 
     /// Nonce, then cipher text, then tag.
     pub(crate) fn seal(&self, purpose: &str, plain: &[u8]) -> Vec<u8> {
         let mut body = plain.to_vec();
         let nonce = self
-            .0
+            .key
             .seal_in_place_append_tag(Aad::from(purpose), &mut body)
             .expect("sealing fails only beyond 64 GiB or without random numbers");
         [nonce.as_ref().as_slice(), &body].concat()
@@ -49,22 +84,20 @@ impl Cipher {
         let (nonce, body) = sealed.split_at_checked(NONCE_LEN)?;
         let mut body = body.to_vec();
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let plain = self.0.open_in_place(nonce, Aad::from(purpose), &mut body).ok()?.len();
+        let plain = self.key.open_in_place(nonce, Aad::from(purpose), &mut body).ok()?.len();
         body.truncate(plain);
         Some(body)
     }
 }
 
-fn create(path: &Path) -> Result<String> {
-    let text = hex(&random::<KEY_BYTES>());
+fn create(path: &Path, text: &str) -> Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)
         .map_err(Error::io("cannot create key file", path))?;
-    writeln!(file, "{text}").and_then(|()| file.sync_all()).map_err(Error::io("cannot write key file", path))?;
-    Ok(text)
+    writeln!(file, "{text}").and_then(|()| file.sync_all()).map_err(Error::io("cannot write key file", path))
 }
 
 /// Random bytes fit for keys.

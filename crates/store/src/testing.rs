@@ -72,12 +72,12 @@ impl Home {
 
 /// The template of the cluster that holds empty tables.
 fn migrated() -> String {
-    let name = format!("store_{:016x}", crate::db::fingerprint());
+    let name = format!("store_{:016x}", crate::schema::fingerprint());
     let make = |url: &str| {
         let server = Server::parse(url, None)?;
         let work = async {
             let (writer, readers) = crate::engine::postgres::open(&server).await?;
-            crate::db::migrate(&writer).await?;
+            crate::schema::migrate(&writer, crate::schema::VERSIONS, None).await?;
             writer.close().await;
             readers.close().await;
             Ok(())
@@ -254,13 +254,15 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
         ("attempts", crate::attempts::STATEMENTS),
         ("campaigns", crate::campaigns::STATEMENTS),
         ("contacts", crate::contacts::STATEMENTS),
-        ("db", crate::db::STATEMENTS),
         ("end_points", crate::end_points::STATEMENTS),
         ("installation", crate::installation::STATEMENTS),
         ("lists", crate::lists::STATEMENTS),
         ("pbxs", crate::pbxs::STATEMENTS),
         ("reports", crate::reports::STATEMENTS),
+        ("restore", crate::restore::hold::STATEMENTS),
+        ("restore records", crate::restore::records::STATEMENTS),
         ("runs", crate::runs::STATEMENTS),
+        ("schema", crate::schema::STATEMENTS),
         ("timeline", crate::timeline::STATEMENTS),
         ("tokens", crate::tokens::STATEMENTS),
         ("trunks", crate::trunks::STATEMENTS),
@@ -269,4 +271,23 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
     let mut all: Vec<_> = modules.map(|(module, statements)| (module, statements.to_vec())).collect();
     all.push(("import", crate::import::statements()));
     all
+}
+
+/// Every row of every table of ours as text, by table. Not what a backup adds, nor what SQLite keeps for itself.
+pub(crate) async fn content(path: &Path) -> std::collections::BTreeMap<String, Vec<String>> {
+    let database = crate::backup::open(path).await.unwrap();
+    let tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'backup_%' \
+        AND name NOT LIKE 'sqlite_%'";
+    let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&database).await.unwrap();
+    let mut content = std::collections::BTreeMap::new();
+    for table in tables {
+        let columns = "SELECT name FROM pragma_table_info($1) ORDER BY cid";
+        let columns: Vec<String> = sqlx::query_scalar(columns).bind(&table).fetch_all(&database).await.unwrap();
+        let row: Vec<String> = columns.iter().map(|name| format!("quote(\"{name}\")")).collect();
+        let sql = format!("SELECT {} FROM \"{table}\" ORDER BY 1", row.join(" || ',' || "));
+        let rows = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&database).await.unwrap();
+        content.insert(table, rows);
+    }
+    database.close().await;
+    content
 }

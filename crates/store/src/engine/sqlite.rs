@@ -2,6 +2,7 @@
 
 use super::Pool;
 use crate::error::{Error, Result};
+use crate::restore;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -34,6 +35,7 @@ pub(crate) async fn open(path: &Path) -> Result<(Pool, Pool, File)> {
         fs::create_dir_all(folder).map_err(Error::io("cannot create folder", folder))?;
     }
     let lock = lock(path)?;
+    restore::check_not_interrupted(path)?;
     // SQLite would make it with the process's mask; it gives its logs the mode of the file.
     private().open(path).map_err(Error::io("cannot open", path))?;
     let options = SqliteConnectOptions::new()
@@ -54,7 +56,8 @@ pub(crate) async fn open(path: &Path) -> Result<(Pool, Pool, File)> {
     Ok((Pool::Sqlite(writer), Pool::Sqlite(readers), lock))
 }
 
-fn lock(database: &Path) -> Result<File> {
+/// Refuses the database to every other process until the file is dropped.
+pub(crate) fn lock(database: &Path) -> Result<File> {
     let mut path = database.as_os_str().to_owned();
     path.push(".lock");
     let path = PathBuf::from(path);

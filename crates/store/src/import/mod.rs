@@ -35,6 +35,7 @@ pub use reader::{Candidate, Position, Reader, Row, Verdict};
 pub use records::MAX_RECORD_BYTES;
 pub use run::CHUNK_ROWS;
 pub use sniff::{Choices, Columns, Format, Guess, HEAD_BYTES, Layout, sniff, sniff_all};
+pub(crate) use upload::blocking;
 pub use upload::{MAX_UPLOAD_BYTES, Upload};
 
 /// Every statement of the imports, for the test that prepares them.
