@@ -25,6 +25,7 @@ use utoipa_axum::routes;
         (name = "configuration", description = "Where calls are placed: PBXs, trunks and end points"),
         (name = "lists", description = "Whom to call: lists, contacts and imports"),
         (name = "campaigns", description = "What to dial and how, and its executions"),
+        (name = "suppressions", description = "Numbers that must not be called"),
         (name = "dialling", description = "What happens now, and the switch that stops it"),
         (name = "results", description = "What happened: attempts, timelines and reports"),
         (name = "service", description = "Tokens, health, metrics and this document"),

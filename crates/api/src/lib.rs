@@ -33,6 +33,7 @@ pub mod page;
 pub mod pbxs;
 pub mod reports;
 pub mod runs;
+pub mod suppressions;
 pub mod tokens;
 pub mod trunks;
 pub mod words;
@@ -111,6 +112,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(attempts::routes())
         .merge(reports::routes())
         .merge(dialling::routes())
+        .merge(suppressions::routes())
         .merge(tokens::routes())
         .merge(document::routes())
 }

@@ -3,7 +3,7 @@
 use crate::alone::{config, db};
 use crate::client::Target;
 use crate::config::Source;
-use crate::verbs::{attempt, campaign, dialling, end_point, list, live, pbx, report, run, token, trunk};
+use crate::verbs::{attempt, campaign, dialling, end_point, list, live, pbx, report, run, suppression, token, trunk};
 use clap::{Parser, Subcommand};
 
 /// Carillon, an outbound dialler and contact centre on Asterisk
@@ -72,6 +72,9 @@ pub(crate) enum Command {
     /// Whether calls may be placed
     #[command(subcommand)]
     Dialling(dialling::Verb),
+    /// Numbers that must not be called
+    #[command(subcommand)]
+    Suppression(suppression::Verb),
     /// Access to the API
     #[command(subcommand)]
     Token(token::Verb),

@@ -48,6 +48,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::StopDialling(options) => verbs::dialling::stop(options, &session()?).await,
         Command::ResumeDialling => verbs::dialling::resume(&session()?).await,
         Command::Dialling(verb) => verbs::dialling::run(verb, &session()?).await,
+        Command::Suppression(verb) => verbs::suppression::run(verb, &session()?).await,
         Command::Token(verb) => verbs::token::run(verb, &session()?).await,
     }
 }

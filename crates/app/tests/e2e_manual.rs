@@ -109,6 +109,13 @@ fn stop_md_holds_and_lifts_dialling() {
 }
 
 #[test]
+fn suppression_md_keeps_a_number_from_being_called() {
+    let world = World::start();
+    let printed = Reader::of("suppression.md", &world).follow();
+    holds(&printed, &["is suppressed since", "is not suppressed", "RS_BLACKLIST"]);
+}
+
+#[test]
 fn api_md_speaks_to_the_api() {
     let world = World::start();
     let printed = Reader::of("api.md", &world).follow();

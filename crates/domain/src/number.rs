@@ -46,9 +46,23 @@ impl Dialable {
 
     /// What says that two rows mean the same telephone: E.164 where derivable, otherwise the cleaned text.
     pub fn key(&self, secret: u64) -> NumberKey {
-        let mut hasher = SipHasher13::new_with_keys(secret, !secret);
-        hasher.write(self.e164.as_deref().unwrap_or(&self.dialled).as_bytes());
-        NumberKey(hasher.finish() as i64)
+        key_of(self.e164.as_deref().unwrap_or(&self.dialled), secret)
+    }
+
+    /// Every key that a spelling of this telephone may have, this one's first: with and without its `+`, with and without
+    /// its country. For what must hold whatever a list says; two telephones are taken for one rather than the other
+    /// way round.
+    pub fn every_key(&self, secret: u64) -> Vec<NumberKey> {
+        let mut keys = vec![self.key(secret), key_of(&self.dialled, secret)];
+        for text in [Some(&self.dialled), self.e164.as_ref()].into_iter().flatten() {
+            let digits = text.strip_prefix('+').unwrap_or(text);
+            if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                keys.extend([key_of(digits, secret), key_of(&format!("+{digits}"), secret)]);
+            }
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        keys.retain(|key| seen.insert(*key));
+        keys
     }
 
     /// Whether the numbering plan knows this number; `false` is a warning, never a refusal.
@@ -64,6 +78,12 @@ impl Dialable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NumberKey(pub i64);
+
+fn key_of(text: &str, secret: u64) -> NumberKey {
+    let mut hasher = SipHasher13::new_with_keys(secret, !secret);
+    hasher.write(text.as_bytes());
+    NumberKey(hasher.finish() as i64)
+}
 
 fn e164(dialled: &str, country: Option<&str>) -> Option<String> {
     if dialled.contains(['*', '#']) || dialled[1..].contains('+') {
@@ -108,6 +128,22 @@ mod tests {
             assert_eq!(error.field, "number", "{text:?}");
         }
         assert!(Dialable::parse(&"1".repeat(40), None).is_ok());
+    }
+
+    #[test]
+    fn every_key_covers_the_spellings_that_a_list_without_a_country_may_have() {
+        let number = |text, country| Dialable::parse(text, country).unwrap();
+        let keys = number("+1 (555) 400-0002", None).every_key(7);
+        for text in ["+15554000002", "15554000002", "1 555 400 0002"] {
+            assert!(keys.contains(&number(text, None).key(7)), "{text}");
+        }
+        let keys = number("06 69820001", Some("IT")).every_key(7);
+        for (text, country) in [("+390669820001", None), ("390669820001", None), ("0669820001", None)] {
+            assert!(keys.contains(&number(text, country).key(7)), "{text}");
+        }
+        assert_eq!(keys[0], number("06 69820001", Some("IT")).key(7));
+        assert_eq!(number("*98", None).every_key(7).len(), 1);
+        assert!(!keys.contains(&number("0669820002", None).key(7)));
     }
 
     #[test]

@@ -108,6 +108,7 @@ impl Asked {
     fn answered(self, written: Written) -> Option<Event> {
         match (self, written) {
             (Self::Attempt(attempt), Written::Done) => Some(Event::Journalled(attempt)),
+            (Self::Attempt(attempt), Written::Suppressed) => Some(Event::JournalledSuppressed(attempt)),
             (Self::Attempt(attempt), Written::NumberBusy(_)) => Some(Event::JournalRefused { attempt, later: true }),
             (Self::Attempt(attempt), Written::Refused(why)) => {
                 warn!(attempt.id = attempt.0, why = %Masked(&why), "the journal refused an attempt");

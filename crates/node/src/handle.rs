@@ -5,9 +5,9 @@ use crate::configuration::{Configuration, run_spec};
 use crate::inputs::{Ask, Input, RunEvent};
 use crate::link::MAX_STATUS_CHARS;
 use crate::live::Live;
-use domain::{AttemptId, CampaignId, Invalid, ListId, RunId};
+use domain::{AttemptId, CampaignId, Dialable, Invalid, ListId, RunId};
 use std::time::Duration;
-use store::{Hold, RunRecord, Scope, Store};
+use store::{Hold, RunRecord, Scope, Store, Suppressed};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
@@ -121,6 +121,20 @@ impl Handle {
     pub async fn lift(&self, scope: &Scope, actor: &str) -> Result<(), NodeError> {
         self.store.lift_hold(scope, actor, wall()).await?;
         self.ask(Ask::Lift).await
+    }
+
+    /// Suppresses the numbers: when this returns they are on the disk and nothing is sent to them any more.
+    pub async fn suppress(
+        &self,
+        scope: &Scope,
+        numbers: &[Dialable],
+        actor: &str,
+        why: &str,
+    ) -> Result<Suppressed, NodeError> {
+        let done = self.store.suppress(scope, numbers, actor, why, wall()).await?;
+        info!(entries = done.keys.len(), actor, in_reserve = done.in_reserve, "numbers are suppressed");
+        self.ask(|answer| Ask::Suppressed(done.keys.clone(), answer)).await?;
+        Ok(done)
     }
 
     /// The live figures.

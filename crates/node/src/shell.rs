@@ -249,6 +249,10 @@ impl Shell {
                 self.pending.waiting.push(done);
             }
             Ask::ContactsAdded(list, added) => self.step(Event::ContactsAdded { list, added }, None),
+            Ask::Suppressed(keys, done) => {
+                self.step(Event::NumbersSuppressed(keys), None);
+                let _ = done.send(());
+            }
             Ask::Configure(configuration, done) => {
                 self.configure(*configuration);
                 let _ = done.send(());

@@ -11,10 +11,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use store::{Scope, Store};
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 /// How long a stop waits for decided writes to reach the disk.
 const STOP_DEADLINE: Duration = Duration::from_secs(4);
+
+/// How often the database is offered what is in the reserve.
+const RESERVE_EVERY: Duration = Duration::from_secs(2);
 
 /// What the node may be told at its start. Nothing yet: PBXs, trunks and campaigns live in the database.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +49,7 @@ pub async fn start(store: Store, _settings: Settings) -> Result<(Handle, Stopper
     let scope = Scope::installation();
     let epoch = store.begin_epoch().await?;
     info!(epoch = epoch.epoch, installation = epoch.installation, "node starts");
+    store.empty_reserve().await?;
     let open = store.open_attempts(&scope).await?;
     let configuration = Configuration::read(&store).await?;
     let (sender, receiver) = mpsc::channel(INPUTS_MAX);
@@ -67,8 +71,26 @@ pub async fn start(store: Store, _settings: Settings) -> Result<(Handle, Stopper
         info!(attempts = restored, "open attempts wait for their PBX to be compared");
     }
     tokio::spawn(shell.run());
+    tokio::spawn(empty_reserve(store.clone(), sender.clone()));
     let handle = Handle::new(store, sender.clone(), watched);
     Ok((handle, Stopper { shell: sender }))
+}
+
+/// What had to go to the reserve goes to the database as soon as that takes it again. Until then the dialler knows it.
+async fn empty_reserve(store: Store, shell: mpsc::Sender<Input>) {
+    let mut every = tokio::time::interval(RESERVE_EVERY);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = every.tick() => {}
+            () = shell.closed() => return,
+        }
+        if store.in_reserve() > 0
+            && let Err(error) = store.empty_reserve().await
+        {
+            debug!(%error, "the reserve stays as it is");
+        }
+    }
 }
 
 /// Runs that are not over, and runs that are but whose calls were still up.

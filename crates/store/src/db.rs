@@ -7,6 +7,7 @@ use crate::installation::Installation;
 use crate::journal::Sequences;
 use crate::schema;
 use crate::secret::Cipher;
+use crate::suppression::Shelf;
 use domain::{Dialable, NumberKey};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,7 @@ struct Inner {
     installation: Installation,
     epoch: AtomicI64,
     sequences: Mutex<Sequences>,
+    shelf: Shelf,
     settings: Settings,
     /// Held until the store is closed or its last clone is gone; the system lets it go when the process dies.
     lock: std::sync::Mutex<Option<File>>,
@@ -66,6 +68,7 @@ impl Store {
             }
         };
         schema::migrate(&writer, schema::VERSIONS, Some((&settings.path, &settings.key_file))).await?;
+        let shelf = Shelf::open(settings.path.parent().unwrap_or(Path::new(".")))?;
         let is_new = Installation::find(&writer).await?.is_none();
         let cipher = Cipher::load(&settings.key_file, is_new)?;
         let installation = Installation::read_or_create(&writer, &cipher, &settings.key_file).await?;
@@ -77,6 +80,7 @@ impl Store {
                 epoch: AtomicI64::new(installation.epoch),
                 installation,
                 sequences: Mutex::default(),
+                shelf,
                 settings: settings.clone(),
                 lock: std::sync::Mutex::new(lock),
             }),
@@ -99,6 +103,11 @@ impl Store {
     /// The key of a number under this installation's secret: what single flight and de-duplication compare.
     pub fn number_key(&self, number: &Dialable) -> NumberKey {
         number.key(self.inner.installation.number_secret)
+    }
+
+    /// The keys of every spelling of a number.
+    pub(crate) fn number_keys(&self, number: &Dialable) -> Vec<NumberKey> {
+        number.every_key(self.inner.installation.number_secret)
     }
 
     /// The folder of the database file, where imports keep theirs.
@@ -135,6 +144,11 @@ impl Store {
 
     pub(crate) fn set_epoch(&self, epoch: i64) {
         self.inner.epoch.store(epoch, Ordering::Relaxed);
+    }
+
+    /// What takes suppression entries when the database does not.
+    pub(crate) fn shelf(&self) -> &Shelf {
+        &self.inner.shelf
     }
 
     /// The event counters of open attempts; a commit holds them while it runs.

@@ -30,7 +30,8 @@ macro_rules! version {
 }
 
 /// Every version, from number 1. The texts for the two engines make the same tables.
-pub(crate) const VERSIONS: &[Version] = &[version!("0001", "first"), version!("0002", "restore")];
+pub(crate) const VERSIONS: &[Version] =
+    &[version!("0001", "first"), version!("0002", "restore"), version!("0003", "suppression")];
 
 statements! {
     MIGRATED = "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations";

@@ -263,6 +263,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
         ("restore records", crate::restore::records::STATEMENTS),
         ("runs", crate::runs::STATEMENTS),
         ("schema", crate::schema::STATEMENTS),
+        ("suppression", crate::suppression::STATEMENTS),
         ("timeline", crate::timeline::STATEMENTS),
         ("tokens", crate::tokens::STATEMENTS),
         ("trunks", crate::trunks::STATEMENTS),

@@ -13,6 +13,7 @@ pub(crate) mod report;
 mod rule;
 pub(crate) mod run;
 mod screen;
+pub(crate) mod suppression;
 mod timeline;
 pub(crate) mod token;
 pub(crate) mod trunk;

@@ -124,6 +124,7 @@ fn by(code: &str) -> &str {
         "far_end" => "the far end",
         "pbx" => "the PBX (its dialplan ended)",
         "refused" => "the PBX, which refused it",
+        "suppression" => "Carillon: the number is suppressed; nothing was sent",
         "unknown" => "nobody knows whom",
         other => other,
     }

@@ -10,6 +10,9 @@ use domain::{SegmentKind, Timestamp};
 use serde_json::json;
 use std::sync::LazyLock;
 
+/// The rule of the gate that [`INSERT`] asks.
+const NOT_SUPPRESSED: &str = "number_not_suppressed";
+
 statements! {
     // No row when the contact is gone, when it is not this contact's turn in the run, when the run is over, or when one
     // of the unique keys says no (the turn was taken, the number is in an open attempt, the id was used).
@@ -20,7 +23,8 @@ statements! {
         AND COALESCE((SELECT CASE WHEN rc.state = 'waiting' THEN rc.retry ELSE -1 END FROM run_contact rc \
         WHERE rc.run_id = $5 AND rc.contact_id = c.id), 0) = $11 \
         AND EXISTS (SELECT 1 FROM run r WHERE r.id = $5 AND r.tenant_id = $1 AND r.ended_at IS NULL) \
-        ON CONFLICT DO NOTHING";
+        ON CONFLICT DO NOTHING RETURNING CASE WHEN EXISTS \
+        (SELECT 1 FROM suppression_key s WHERE s.tenant_id = $1 AND s.number_key = $10) THEN CAST(1 AS BIGINT) ELSE 0 END AS suppressed";
     INSERT_CALL = "INSERT INTO call (id, tenant_id, started_at) VALUES ($1, $2, $3)";
     INSERT_LEG = "INSERT INTO leg (id, tenant_id, call_id, pbx_id, channel, role, started_at) \
         VALUES ($1, $2, $3, $4, $5, 'customer', $6)";
@@ -71,8 +75,8 @@ struct Ended {
 }
 
 impl Journal<'_> {
-    pub(super) async fn attempt(&mut self, new: NewAttempt) -> Result<Written> {
-        let done = query(INSERT)
+    pub(super) async fn attempt(&mut self, mut new: NewAttempt) -> Result<Written> {
+        let row = query(INSERT)
             .bind(self.scope.tenant.0)
             .bind(new.attempt.0)
             .bind(new.call.0)
@@ -88,10 +92,12 @@ impl Journal<'_> {
             .bind(new.end_point.0)
             .bind(new.pbx.0)
             .bind(new.scheduled_at.0)
-            .execute(&mut *self.connection)
+            .fetch_optional(&mut *self.connection)
             .await?;
-        if done.rows_affected() == 0 {
-            return self.why_not(&new).await;
+        let Some(row) = row else { return self.why_not(&new).await };
+        let suppressed = row.flag("suppressed")?;
+        if suppressed {
+            new.receipt.rules.retain(|rule| rule != NOT_SUPPRESSED);
         }
         let channel = self.epoch.channel(new.leg);
         query_joined(&TAKE)
@@ -126,7 +132,7 @@ impl Journal<'_> {
         self.sequences.insert((ATTEMPT, new.attempt.0), 0);
         let event = Event::of_attempt(self.scope.tenant, new.attempt, "attempt.scheduled", new.scheduled_at, data);
         self.event(event.caused_by(cause)).await?;
-        Ok(Written::Done)
+        Ok(if suppressed { Written::Suppressed } else { Written::Done })
     }
 
     pub(super) async fn close(&mut self, end: AttemptEnd, pbx_at: Option<String>) -> Result<Written> {

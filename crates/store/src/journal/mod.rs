@@ -121,6 +121,8 @@ pub enum Written {
     /// It was not written and the rest of the batch was; why, for people. An attempt is refused when this turn of the
     /// contact was taken before, or when contact or run are gone.
     Refused(String),
+    /// An attempt that is on the disk and must not be sent: its number is suppressed.
+    Suppressed,
     /// An attempt that was not written because its number is in another open one; the rest of the batch was. Later it
     /// may go.
     NumberBusy(String),

@@ -1,0 +1,345 @@
+//! Numbers that must not be called. An entry is added and never removed; it holds from the reply on.
+//!
+//! The journal asks for entries in the transaction that writes an attempt, so that the order of the two is the order on
+//! the disk. When the database cannot take an entry, it goes to the [`reserve`], and from there to the database as soon
+//! as that can be written again.
+
+pub mod reserve;
+
+use crate::db::Store;
+use crate::engine::{Connection, Row, query, query_scalar};
+use crate::error::{Error, Result};
+use crate::scope::Scope;
+use crate::sql::Columns;
+use domain::{Dialable, Invalid, NumberKey, Timestamp};
+use reserve::Reserve;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tracing::{info, warn};
+
+/// Numbers of one request, at most.
+pub const MAX_NUMBERS: usize = 1_000;
+/// Longest reason, in characters.
+pub const MAX_WHY_CHARS: usize = 200;
+/// How long the database may take before an entry goes to the reserve.
+const DATABASE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// An entry, as the reserve holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    tenant: i64,
+    /// Of every spelling.
+    keys: Vec<i64>,
+    number: String,
+    by: String,
+    why: String,
+    at: Timestamp,
+}
+
+/// A number that must not be called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SuppressionRecord {
+    /// Its id; `None` while it waits in the reserve.
+    pub id: Option<i64>,
+    /// E.164 where that can be derived, otherwise what would be dialled.
+    pub number: String,
+    /// Who added it.
+    pub by: String,
+    /// Why, in their words.
+    pub why: String,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// What became of a request to suppress.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suppressed {
+    /// The keys of all its numbers in every spelling, for the dialler.
+    pub keys: Vec<NumberKey>,
+    /// How many were not suppressed before; in the reserve all count.
+    pub added: usize,
+    /// They are in the reserve: the database could not be written.
+    pub in_reserve: bool,
+}
+
+statements! {
+    INSERT = "INSERT INTO suppression (tenant_id, number, actor, why, added_at) VALUES ($1, $2, $3, $4, $5) \
+        RETURNING id";
+    // A spelling belongs to the first entry that covers it.
+    INSERT_KEY = "INSERT INTO suppression_key (tenant_id, number_key, suppression_id) VALUES ($1, $2, $3) \
+        ON CONFLICT DO NOTHING";
+    KNOWN = "SELECT COUNT(*) FROM suppression_key WHERE tenant_id = $1 AND number_key = $2";
+    PAGE = "SELECT id, number, actor, why, added_at FROM suppression WHERE tenant_id = $1 AND id > $2 \
+        ORDER BY id LIMIT $3";
+    ONE = "SELECT s.id, s.number, s.actor, s.why, s.added_at FROM suppression_key k \
+        JOIN suppression s ON s.id = k.suppression_id WHERE k.tenant_id = $1 AND k.number_key = $2";
+}
+
+/// The reserve, shared by the clones of a store.
+#[derive(Debug, Clone)]
+pub(crate) struct Shelf(Arc<Mutex<Reserve>>);
+
+impl Shelf {
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
+        let path: PathBuf = folder.join("suppression.reserve");
+        let reserve = Reserve::open(&path).map_err(Error::io("cannot make the reserve", &path))?;
+        Ok(Self(Arc::new(Mutex::new(reserve))))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Reserve> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something with the reserve where waiting for the disk is allowed.
+    async fn with<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        work: impl FnOnce(&mut Reserve) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let shelf = self.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let mut reserve = shelf.lock();
+            work(&mut reserve).map_err(|error| Error::io(what, reserve.path())(error))
+        });
+        done.await.map_err(|error| Error::io(what, Path::new("the reserve"))(std::io::Error::other(error)))?
+    }
+}
+
+impl Store {
+    /// Suppresses the numbers. When this returns they are on the disk: in the database, or in the reserve when that
+    /// cannot be written within two seconds.
+    ///
+    /// Refused: more than [`MAX_NUMBERS`] numbers, or a reason over [`MAX_WHY_CHARS`] characters or on several lines.
+    pub async fn suppress(
+        &self,
+        scope: &Scope,
+        numbers: &[Dialable],
+        by: &str,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<Suppressed> {
+        if numbers.is_empty() || numbers.len() > MAX_NUMBERS {
+            return Err(Invalid::new("numbers", format!("must be 1 to {MAX_NUMBERS} numbers")).into());
+        }
+        if why.chars().count() > MAX_WHY_CHARS || why.chars().any(char::is_control) {
+            return Err(Invalid::new("why", format!("must be at most {MAX_WHY_CHARS} characters on one line")).into());
+        }
+        let entry = |number: &Dialable| Entry {
+            tenant: scope.tenant.0,
+            keys: self.number_keys(number).into_iter().map(|key| key.0).collect(),
+            number: number.e164.as_ref().unwrap_or(&number.dialled).clone(),
+            by: by.to_owned(),
+            why: why.to_owned(),
+            at,
+        };
+        let entries: Vec<Entry> = numbers.iter().map(entry).collect();
+        let keys = entries.iter().flat_map(|entry| entry.keys.iter().copied().map(NumberKey)).collect();
+        let why_not = match tokio::time::timeout(DATABASE_DEADLINE, self.insert_suppressions(&entries)).await {
+            Ok(Ok(added)) => return Ok(Suppressed { keys, added, in_reserve: false }),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("it took more than {DATABASE_DEADLINE:?}"),
+        };
+        warn!(entries = entries.len(), why = why_not, "suppression entries go to the reserve: the database failed");
+        let added = entries.len();
+        self.shelf().with("cannot write the reserve", move |reserve| reserve.append(&entries)).await?;
+        Ok(Suppressed { keys, added, in_reserve: true })
+    }
+
+    /// Moves what is in the reserve to the database; how many entries.
+    pub async fn empty_reserve(&self) -> Result<usize> {
+        let entries = self.shelf().lock().entries().to_vec();
+        if entries.is_empty() {
+            return Ok(0);
+        }
+        let deadline = tokio::time::timeout(DATABASE_DEADLINE, self.insert_suppressions(&entries)).await;
+        deadline.map_err(|_| {
+            Error::io("cannot empty", self.shelf().lock().path())(std::io::ErrorKind::TimedOut.into())
+        })??;
+        let count = entries.len();
+        // An entry that came meanwhile stays for the next time: a second copy of the others does no harm.
+        let clear =
+            move |reserve: &mut Reserve| if reserve.entries().len() == count { reserve.clear() } else { Ok(()) };
+        self.shelf().with("cannot empty the reserve", clear).await?;
+        info!(entries = count, "suppression entries moved from the reserve to the database");
+        Ok(count)
+    }
+
+    /// Entries that wait in the reserve.
+    pub fn in_reserve(&self) -> usize {
+        self.shelf().lock().entries().len()
+    }
+
+    /// Entries in the order in which they were added, from behind the id `after`.
+    pub async fn suppressions(&self, scope: &Scope, after: i64, limit: u32) -> Result<Vec<SuppressionRecord>> {
+        let rows = query(PAGE).bind(scope.tenant.0).bind(after).bind(i64::from(limit));
+        rows.fetch_all(self.readers()).await?.iter().map(read).collect()
+    }
+
+    /// The entry of a number, when it is suppressed; also one that waits in the reserve.
+    pub async fn suppression(&self, scope: &Scope, number: &Dialable) -> Result<Option<SuppressionRecord>> {
+        let key = self.number_key(number);
+        let row = query(ONE).bind(scope.tenant.0).bind(key.0).fetch_optional(self.readers()).await?;
+        if let Some(row) = row {
+            return read(&row).map(Some);
+        }
+        let reserve = self.shelf().lock();
+        let mut entries = reserve.entries().iter();
+        let found = entries.find(|entry| entry.tenant == scope.tenant.0 && entry.keys.contains(&key.0));
+        Ok(found.cloned().map(|entry| SuppressionRecord {
+            id: None,
+            number: entry.number,
+            by: entry.by,
+            why: entry.why,
+            at: entry.at,
+        }))
+    }
+
+    async fn insert_suppressions(&self, entries: &[Entry]) -> Result<usize> {
+        let mut transaction = self.begin().await?;
+        let added = insert(entries, &mut transaction).await?;
+        transaction.commit().await?;
+        Ok(added)
+    }
+}
+
+async fn insert(entries: &[Entry], connection: &mut Connection) -> Result<usize> {
+    let mut added = 0;
+    for entry in entries {
+        let Some(own) = entry.keys.first() else { continue };
+        let known: i64 = query_scalar(KNOWN).bind(entry.tenant).bind(*own).fetch_one(&mut *connection).await?;
+        if known > 0 {
+            continue;
+        }
+        let id: i64 = query_scalar(INSERT)
+            .bind(entry.tenant)
+            .bind(&entry.number)
+            .bind(&entry.by)
+            .bind(&entry.why)
+            .bind(entry.at.0)
+            .fetch_one(&mut *connection)
+            .await?;
+        for key in &entry.keys {
+            query(INSERT_KEY).bind(entry.tenant).bind(*key).bind(id).execute(&mut *connection).await?;
+        }
+        added += 1;
+    }
+    Ok(added)
+}
+
+fn read(row: &Row) -> Result<SuppressionRecord> {
+    Ok(SuppressionRecord {
+        id: Some(row.int("id")?),
+        number: row.text("number")?,
+        by: row.text("actor")?,
+        why: row.text("why")?,
+        at: row.at("added_at")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Write, Written};
+    use crate::testing::Home;
+
+    crate::testing::on_both_engines! {
+        a_number_is_suppressed_in_every_spelling_and_once;
+        what_is_too_much_is_refused_by_field;
+        when_the_database_cannot_be_written_the_reserve_takes_it;
+        a_writer_that_hangs_does_not_keep_an_entry_waiting;
+        the_journal_tells_which_attempt_may_not_be_sent;
+    }
+
+    fn number(text: &str) -> Dialable {
+        Dialable::parse(text, Some("IT")).unwrap()
+    }
+
+    async fn suppress(store: &Store, texts: &[&str]) -> Suppressed {
+        let numbers: Vec<Dialable> = texts.iter().map(|text| number(text)).collect();
+        store.suppress(&Scope::installation(), &numbers, "ana", "asked us to stop", Timestamp(5)).await.unwrap()
+    }
+
+    async fn a_number_is_suppressed_in_every_spelling_and_once(home: Home) {
+        let store = home.open().await;
+        let done = suppress(&store, &["06 69820001", "0669820002"]).await;
+        assert_eq!((done.added, done.in_reserve), (2, false));
+        assert!(done.keys.len() > 2, "every spelling has its key");
+        assert_eq!(suppress(&store, &["+390669820001"]).await.added, 0);
+        assert_eq!(suppress(&store, &["+1 555 400 0002"]).await.added, 1);
+        let scope = Scope::installation();
+        let found = store.suppression(&scope, &number("0669820001")).await.unwrap().unwrap();
+        assert_eq!((found.number.as_str(), found.by.as_str()), ("+390669820001", "ana"));
+        assert_eq!(store.suppression(&scope, &number("0669820009")).await.unwrap(), None);
+        let page = store.suppressions(&scope, 0, 1).await.unwrap();
+        let rest = store.suppressions(&scope, page[0].id.unwrap(), 10).await.unwrap();
+        assert_eq!((page.len(), rest.len()), (1, 2));
+    }
+
+    async fn what_is_too_much_is_refused_by_field(home: Home) {
+        let store = home.open().await;
+        let scope = Scope::installation();
+        let long = "x".repeat(MAX_WHY_CHARS + 1);
+        for (numbers, why, field) in
+            [(0, "", "numbers"), (MAX_NUMBERS + 1, "", "numbers"), (1, long.as_str(), "why"), (1, "a\nb", "why")]
+        {
+            let numbers = vec![number("0669820001"); numbers];
+            let error = store.suppress(&scope, &numbers, "ana", why, Timestamp(5)).await.unwrap_err();
+            assert!(matches!(&error, Error::Invalid(invalid) if invalid.field == field), "{error}");
+        }
+        assert!(store.suppressions(&scope, 0, 10).await.unwrap().is_empty());
+    }
+
+    /// The longest entry there can be goes through the reserve, over a restart, into the database.
+    async fn when_the_database_cannot_be_written_the_reserve_takes_it(home: Home) {
+        let store = home.open().await;
+        let scope = Scope::installation();
+        let hidden = "ALTER TABLE suppression RENAME TO hidden";
+        let mut transaction = store.begin().await.unwrap();
+        query(hidden).execute(&mut transaction).await.unwrap();
+        transaction.commit().await.unwrap();
+        let why = "\u{1f515}".repeat(MAX_WHY_CHARS);
+        let by = "\u{1f4de}".repeat(100);
+        let done = store.suppress(&scope, &[number(&"9".repeat(40))], &by, &why, Timestamp(5)).await.unwrap();
+        assert!(done.in_reserve);
+        assert_eq!(store.in_reserve(), 1);
+        assert!(store.empty_reserve().await.is_err());
+        store.close().await;
+        drop(store);
+        let store = home.open().await;
+        assert_eq!(store.in_reserve(), 1, "a restart loses nothing");
+        let mut transaction = store.begin().await.unwrap();
+        query("ALTER TABLE hidden RENAME TO suppression").execute(&mut transaction).await.unwrap();
+        transaction.commit().await.unwrap();
+        let waiting = store.suppression(&scope, &number(&"9".repeat(40))).await.unwrap().unwrap();
+        assert_eq!((waiting.id, waiting.why.as_str()), (None, why.as_str()));
+        assert_eq!(store.empty_reserve().await.unwrap(), 1);
+        assert_eq!(store.in_reserve(), 0);
+        assert!(store.suppression(&scope, &number(&"9".repeat(40))).await.unwrap().unwrap().id.is_some());
+    }
+
+    async fn a_writer_that_hangs_does_not_keep_an_entry_waiting(home: Home) {
+        let store = home.open().await;
+        let _writer = store.begin().await.unwrap();
+        let began = std::time::Instant::now();
+        assert!(suppress(&store, &["0669820001"]).await.in_reserve);
+        assert!(began.elapsed() < Duration::from_secs(10), "it waits for two: {:?}", began.elapsed());
+    }
+
+    async fn the_journal_tells_which_attempt_may_not_be_sent(home: Home) {
+        let store = home.open().await;
+        let world = crate::testing::World::of(&store, 2).await;
+        let run = store.start_run(&Scope::installation(), world.campaign.id, "ana", Timestamp(5)).await.unwrap().id;
+        suppress(&store, &[&world.contacts[0].number.as_given]).await;
+        let mut attempts = [world.attempt(1, run, 0, 0), world.attempt(2, run, 1, 0)];
+        attempts.iter_mut().for_each(|attempt| attempt.receipt.rules.push("number_not_suppressed".into()));
+        let batch = attempts.map(Write::Attempt).to_vec();
+        let written = store.commit(&Scope::installation(), batch).await.unwrap();
+        assert_eq!(written, [Written::Suppressed, Written::Done]);
+        for (attempt, claimed) in [(1, false), (2, true)] {
+            let events = store.timeline(&Scope::installation(), domain::AttemptId(attempt)).await.unwrap();
+            assert_eq!(events[0].data.to_string().contains("number_not_suppressed"), claimed, "what the receipt says");
+        }
+    }
+}
