@@ -2,9 +2,10 @@
 
 use crate::engine::postgres::{self, Server};
 use crate::engine::{Pool, Transaction, sqlite};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::installation::Installation;
 use crate::journal::Sequences;
+use crate::lease::{self, Lease};
 use crate::schema;
 use crate::secret::Cipher;
 use crate::suppression::Shelf;
@@ -13,7 +14,11 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 use tokio::sync::Mutex;
+
+/// Between two questions to a server that was lost in the middle of a commit.
+const SETTLE_EVERY: Duration = Duration::from_millis(250);
 
 /// Where the database and its key are.
 #[derive(Debug, Clone)]
@@ -44,6 +49,7 @@ impl std::fmt::Debug for Store {
 struct Inner {
     writer: Pool,
     readers: Pool,
+    lease: Arc<Lease>,
     cipher: Cipher,
     installation: Installation,
     epoch: AtomicI64,
@@ -57,17 +63,26 @@ struct Inner {
 impl Store {
     /// Opens the database, makes or migrates it, and refuses it to every other process.
     pub async fn open(settings: &Settings) -> Result<Self> {
-        let (writer, readers, lock) = match &settings.server {
+        let (writer, readers, keeper, lock) = match &settings.server {
             None => {
                 let (writer, readers, lock) = sqlite::open(&settings.path).await?;
-                (writer, readers, Some(lock))
+                (writer.clone(), readers, writer, Some(lock))
             }
             Some(server) => {
                 let (writer, readers) = postgres::open(server).await?;
-                (writer, readers, None)
+                (writer, readers, postgres::keeper(server)?, None)
             }
         };
+        // The tables of a process that is at work are not changed under it: the lease first, once there is a table for it.
+        let early = match schema::found(&writer).await? >= lease::SINCE {
+            true => Some(lease::take(&writer, keeper.clone()).await?),
+            false => None,
+        };
         schema::migrate(&writer, schema::VERSIONS, Some((&settings.path, &settings.key_file))).await?;
+        let lease = match early {
+            Some(lease) => lease,
+            None => lease::take(&writer, keeper).await?,
+        };
         let shelf = Shelf::open(settings.path.parent().unwrap_or(Path::new(".")))?;
         let is_new = Installation::find(&writer).await?.is_none();
         let cipher = Cipher::load(&settings.key_file, is_new)?;
@@ -76,6 +91,7 @@ impl Store {
             inner: Arc::new(Inner {
                 writer,
                 readers,
+                lease,
                 cipher,
                 epoch: AtomicI64::new(installation.epoch),
                 installation,
@@ -87,9 +103,11 @@ impl Store {
         })
     }
 
-    /// Waits for what is being written, closes the file and lets its lock go. Later calls fail, on every clone.
+    /// Waits for what is being written, gives the lease back, closes the database and lets the lock of its file go. Later
+    /// calls fail, on every clone.
     pub async fn close(&self) {
         self.inner.readers.close().await;
+        self.inner.lease.release().await;
         self.inner.writer.close().await;
         let lock = self.inner.lock.lock().map(|mut lock| lock.take());
         drop(lock);
@@ -115,10 +133,46 @@ impl Store {
         self.inner.settings.path.parent().unwrap_or(Path::new("."))
     }
 
-    /// The one way to write: takes the write lock at once, so that nothing can fail half way for want of it.
-    /// Dropped without `commit`, it changes nothing.
+    /// The one way to write: takes the write lock at once, so that nothing can fail half way for want of it, and proves
+    /// that the lease is ours. Dropped without `commit`, it changes nothing.
     pub(crate) async fn begin(&self) -> Result<Transaction> {
-        Ok(self.inner.writer.begin_write().await?)
+        let mut transaction = self.inner.writer.begin_write().await?;
+        self.inner.lease.guard(0, &mut transaction).await?;
+        Ok(transaction)
+    }
+
+    /// [`Store::begin`] for a batch of the journal, with its number: see [`Store::settled`].
+    pub(crate) async fn begin_batch(&self) -> Result<(Transaction, i64)> {
+        let mut transaction = self.inner.writer.begin_write().await?;
+        let number = self.inner.lease.guard(1, &mut transaction).await?;
+        Ok((transaction, number))
+    }
+
+    /// Whether the batch with this number is on the disk, when its commit was answered by an error. A server that was lost
+    /// in that moment may have carried it out: nobody else writes, so this waits until it can be asked.
+    pub(crate) async fn settled(&self, number: i64) -> Result<bool> {
+        if matches!(self.inner.writer, Pool::Sqlite(_)) {
+            return Ok(false);
+        }
+        loop {
+            // Waits for the server's end of the lost transaction, too: it holds the row that is asked.
+            let asked = async {
+                let mut transaction = self.inner.writer.begin_write().await?;
+                self.inner.lease.guard(0, &mut transaction).await
+            };
+            match asked.await {
+                Ok(commits) => return Ok(commits >= number),
+                Err(error @ Error::Fenced { .. }) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, "it is not known whether the last commit was carried out: asking again");
+                    tokio::time::sleep(SETTLE_EVERY).await;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.inner.lease
     }
 
     pub(crate) fn readers(&self) -> &Pool {
@@ -161,7 +215,6 @@ impl Store {
 mod tests {
     use super::*;
     use crate::engine::{Connection, query};
-    use crate::error::Error;
     use crate::testing::Home;
     use std::fs;
 

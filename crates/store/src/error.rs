@@ -64,6 +64,22 @@ pub enum Error {
         /// The lock file.
         path: PathBuf,
     },
+    /// Another process holds the lease of the site and renews it.
+    #[error("another process uses the database: {holder} (lease {fence}, renewed {} s ago)", seconds(*.age_ms))]
+    Leased {
+        /// Host and process.
+        holder: String,
+        /// Its fence.
+        fence: i64,
+        /// Since the last renewal, in milliseconds, by the clocks of both hosts.
+        age_ms: i64,
+    },
+    /// Another process has taken the lease of the site from us: nothing was written, nothing may be sent.
+    #[error("another process has taken over the database: {holder}")]
+    Fenced {
+        /// Host and process.
+        holder: String,
+    },
     /// The key file is missing, unreadable or not the one the secrets were sealed with.
     #[error("key file {}: {why}", .path.display())]
     Key {
@@ -166,6 +182,8 @@ impl Error {
             Self::DiskFull => "disk_full",
             Self::Newer { .. } => "database_newer",
             Self::Locked { .. } => "database_locked",
+            Self::Leased { .. } => "database_leased",
+            Self::Fenced { .. } => "fenced",
             Self::Key { .. } => "key_file",
             Self::Unusable { .. } => "database_unusable",
             Self::Unreachable { .. } => "database_unreachable",
@@ -211,6 +229,10 @@ impl Error {
             _ => error.into(),
         }
     }
+}
+
+fn seconds(ms: i64) -> String {
+    format!("{:.1}", ms as f64 / 1_000.0)
 }
 
 /// SQLite's result codes; extended ones keep them in the low byte.

@@ -30,8 +30,12 @@ macro_rules! version {
 }
 
 /// Every version, from number 1. The texts for the two engines make the same tables.
-pub(crate) const VERSIONS: &[Version] =
-    &[version!("0001", "first"), version!("0002", "restore"), version!("0003", "suppression")];
+pub(crate) const VERSIONS: &[Version] = &[
+    version!("0001", "first"),
+    version!("0002", "restore"),
+    version!("0003", "suppression"),
+    version!("0004", "site_lease"),
+];
 
 statements! {
     MIGRATED = "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations";

@@ -271,6 +271,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
     let modules = modules.into_iter().chain(crate::journal::statements().map(|statements| ("journal", statements)));
     let mut all: Vec<_> = modules.map(|(module, statements)| (module, statements.to_vec())).collect();
     all.push(("import", crate::import::statements()));
+    all.push(("lease", crate::lease::statements()));
     all
 }
 

@@ -19,6 +19,8 @@ const CACHED_STATEMENTS: usize = 256;
 const WRITE_TIMEOUT: &str = "30s";
 /// Longest statement of a reader: a report over everything is the longest there is.
 const READ_TIMEOUT: &str = "60s";
+/// Longest statement of the connection that keeps the lease.
+const KEEP_TIMEOUT: &str = "2s";
 /// Longest wait for a lock. The only other session that writes is the one that keeps the lease.
 const LOCK_TIMEOUT: &str = "5s";
 /// A session that does nothing in the middle of a transaction this long is ended by the server: a frozen process must
@@ -107,6 +109,12 @@ pub(crate) async fn open(server: &Server) -> Result<(Pool, Pool)> {
     let readers = pool(READERS).connect_lazy_with(options.options(reading));
     check_server(&writer, server).await?;
     Ok((Pool::Postgres(writer), Pool::Postgres(readers)))
+}
+
+/// The connection that keeps the lease: a long write must not hold it up.
+pub(crate) fn keeper(server: &Server) -> Result<Pool> {
+    let options = server.options()?.options([("statement_timeout", KEEP_TIMEOUT), ("lock_timeout", KEEP_TIMEOUT)]);
+    Ok(Pool::Postgres(pool(1).connect_lazy_with(options)))
 }
 
 fn pool(connections: u32) -> PgPoolOptions {

@@ -161,13 +161,14 @@ pub(crate) type Sequences = HashMap<(&'static str, i64), i64>;
 
 impl Store {
     /// Applies the batch in order in one transaction: when this returns, all of it is on the disk; when it fails, none.
-    /// The results are in the same order.
+    /// The results are in the same order. A server that is lost in the middle is asked for what it did as soon as it is
+    /// back, however long that takes: the caller watches the time.
     pub async fn commit(&self, scope: &Scope, batch: Vec<Write>) -> Result<Vec<Written>> {
         if batch.len() > MAX_BATCH {
             return Err(Invalid::new("batch", format!("{} writes: at most {MAX_BATCH}", batch.len())).into());
         }
         let mut sequences = self.sequences().lock().await;
-        let mut transaction = self.begin().await?;
+        let (mut transaction, number) = self.begin_batch().await?;
         let mut journal = Journal {
             scope,
             epoch: Epoch { installation: self.installation().name.clone(), epoch: self.epoch() },
@@ -183,7 +184,11 @@ impl Store {
             written.push(journal.apply(write).await?);
         }
         let counted = journal.finish().await?;
-        transaction.commit().await?;
+        if let Err(error) = transaction.commit().await
+            && !self.settled(number).await?
+        {
+            return Err(error.into());
+        }
         *sequences = counted;
         Ok(written)
     }
