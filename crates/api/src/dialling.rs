@@ -25,6 +25,19 @@ pub struct DiallingState {
     pub dialling: Dialling,
     /// Who stopped it, when and why.
     pub hold: Option<HoldState>,
+    /// Why nothing new is begun, held or not: the database cannot be written, or its disk is nearly full. Passes by
+    /// itself.
+    pub storage: Option<StorageState>,
+}
+
+/// What the database lacks.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct StorageState {
+    /// Since when nothing new is begun.
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Timestamp,
+    /// What is wrong.
+    pub why: String,
 }
 
 /// Who stopped dialling, when and why.
@@ -39,11 +52,13 @@ pub struct HoldState {
     pub why: String,
 }
 
-impl From<Option<Hold>> for DiallingState {
-    fn from(hold: Option<Hold>) -> Self {
+impl DiallingState {
+    fn of(hold: Option<Hold>, app: &App) -> Self {
         let hold = hold.map(|hold| HoldState { since: hold.since, by: hold.by, why: hold.why });
         let dialling = if hold.is_some() { Dialling::Held } else { Dialling::Dialling };
-        Self { dialling, hold }
+        let storage = app.node.as_ref().and_then(|node| node.health().storage);
+        let storage = storage.map(|storage| StorageState { since: storage.since, why: storage.why });
+        Self { dialling, hold, storage }
     }
 }
 
@@ -65,7 +80,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 #[utoipa::path(get, path = "/api/dialling", tag = "dialling", security(("token" = ["read"])),
     responses((status = 200, description = "whether they may", body = DiallingState)))]
 async fn get_dialling(Read(caller): Read, State(app): State<App>) -> Result<axum::Json<DiallingState>, ApiError> {
-    Ok(axum::Json(app.store.hold(&caller.scope).await?.into()))
+    Ok(axum::Json(DiallingState::of(app.store.hold(&caller.scope).await?, &app)))
 }
 
 /// Stops dialling: no call is placed after the answer to this. Conversations go on. It survives restarts.
@@ -83,7 +98,7 @@ async fn hold_dialling(
         return Err(Invalid::new("why", problem).into());
     }
     let hold = app.node()?.hold(&caller.scope, &caller.name, why).await?;
-    Ok(axum::Json(Some(hold).into()))
+    Ok(axum::Json(DiallingState::of(Some(hold), &app)))
 }
 
 /// Lifts the hold: dialling goes on.
@@ -94,7 +109,7 @@ async fn lift_dialling(
     State(app): State<App>,
 ) -> Result<axum::Json<DiallingState>, ApiError> {
     app.node()?.lift(&caller.scope, &caller.name).await?;
-    Ok(axum::Json(app.store.hold(&caller.scope).await?.into()))
+    Ok(axum::Json(DiallingState::of(app.store.hold(&caller.scope).await?, &app)))
 }
 
 #[cfg(test)]
@@ -105,7 +120,7 @@ mod tests {
     #[tokio::test]
     async fn dialling_is_stopped_and_lifted_and_says_by_whom_and_why() {
         let server = Server::with_dialler().await;
-        assert_eq!(server.get("/api/dialling").await.expect(200), json!({"dialling": "dialling", "hold": null}));
+        assert_eq!(server.get("/api/dialling").await.expect(200), json!({"dialling": "dialling", "hold": null, "storage": null}));
         let held = server.post("/api/dialling/hold", json!({"why": "complaints"})).await.expect(200);
         assert_eq!([&held["dialling"], &held["hold"]["by"], &held["hold"]["why"]], ["held", "admin", "complaints"]);
         let live = server.get("/api/live").await.expect(200);
@@ -113,7 +128,7 @@ mod tests {
         let again = server.post("/api/dialling/hold", json!({})).await.expect(200);
         assert_eq!(again, held, "the first hold stays");
         let lifted = server.post("/api/dialling/lift", Value::Null).await.expect(200);
-        assert_eq!(lifted, json!({"dialling": "dialling", "hold": null}));
+        assert_eq!(lifted, json!({"dialling": "dialling", "hold": null, "storage": null}));
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@
 
 use crate::App;
 use crate::auth::Read;
-use crate::dialling::HoldState;
+use crate::dialling::{HoldState, StorageState};
 use crate::error::ApiError;
 use crate::words::{CallState, Circuit, Dialling, PbxState, RunState};
 use axum::extract::State;
@@ -31,6 +31,9 @@ document! {
         dialling: Dialling,
         /// Why not, when they may not.
         hold: Option<HoldState>,
+        /// Why nothing new is begun, held or not: the database cannot be written, or its disk is nearly full. Passes by
+        /// itself.
+        storage: Option<StorageState>,
         /// Every PBX.
         pbxs: Vec<LivePbx>,
         /// Every trunk.
@@ -52,12 +55,17 @@ document! {
         name: String,
         /// State of the link.
         state: PbxState,
+        /// Since when it is in this state.
+        #[schema(format = DateTime)]
+        since: String,
         /// Why it is not up; empty when it is.
         why: String,
         /// Asterisk's version, once connected.
         version: Option<String>,
         /// Our calls on it.
         in_use: u32,
+        /// Channels on it that are not ours: other people's calls, and what our calls became behind the end point.
+        foreign_channels: u64,
     }
     /// A trunk.
     LiveTrunk {
@@ -220,13 +228,16 @@ mod tests {
             at,
             dialling: Dialling::Held,
             hold: Some(LiveHold { since: at, by: "admin".into(), why: "lunch".into() }),
+            storage: Some(LiveStorage { since: at, why: "the disk is full".into() }),
             pbxs: vec![LivePbx {
                 id: PbxId(1),
                 name: "office".into(),
                 state: PbxState::Up,
+                since: at,
                 why: String::new(),
                 version: Some("22.5.0".into()),
                 in_use: 3,
+                foreign_channels: 2,
             }],
             trunks: vec![LiveTrunk {
                 id: TrunkId(1),

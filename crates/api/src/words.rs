@@ -41,7 +41,7 @@ words! {
     /// Whether calls may be placed at all.
     ("snake_case") Dialling { Dialling, Held }
     /// State of the link to a PBX.
-    ("snake_case") PbxState { Up, Reconciling, Down }
+    ("snake_case") PbxState { Up, Reconciling, Stale, Down }
     /// State of a trunk's circuit breaker.
     ("snake_case") Circuit { Closed, Open, Probing }
     /// Where an import stands: `failed` ones can be resumed.
@@ -80,7 +80,7 @@ mod tests {
         same::<EndedBy, domain::EndedBy>(8);
         same::<Fault, domain::outcome::Fault>(6);
         same::<Dialling, node::live::Dialling>(2);
-        same::<PbxState, node::live::PbxState>(3);
+        same::<PbxState, node::live::PbxState>(4);
         same::<Circuit, node::live::Circuit>(3);
         same::<ImportState, store::import::ImportState>(5);
         same::<TokenScope, store::TokenScope>(3);

@@ -90,7 +90,7 @@ fn a_pbx_that_is_not_there_is_reported_by_name() {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let text = server.run(&["live"]).ok();
-        if text.contains("pbx office: down: ") {
+        if text.contains("pbx office: down since ") {
             break;
         }
         assert!(Instant::now() < deadline, "{text}\n{}", server.process.log_tail());

@@ -28,7 +28,7 @@ mod settings;
 pub use client::{Client, Outcome, QUEUED_REQUESTS_MAX, connect};
 pub use codec::{Message, Response, Unreadable, decode};
 pub use event::{Channel, ChannelState, DialStatus, Event, EventKind};
-pub use link::{INCOMING_MAX, Incoming, Lost};
+pub use link::{Doubt, INCOMING_MAX, Incoming, Lost};
 pub use originate::Originate;
 pub use request::{HangUpReason, Method, NotSent, REQUEST_BYTES_MAX, Request, Unknown};
 pub use session::{IN_FLIGHT_MAX, MESSAGE_BYTES_MAX};

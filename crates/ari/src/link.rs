@@ -39,6 +39,14 @@ pub enum Incoming {
     },
     /// Something happened on the PBX.
     Event(Event),
+    /// The connection is open and cannot be relied upon: compare what is believed with [`crate::Client::channels`],
+    /// which answers when the PBX does.
+    Doubted {
+        /// The connection.
+        epoch: u64,
+        /// Why.
+        why: Doubt,
+    },
     /// The connection is gone, or could not be made. A failed try is told once, until its reason changes.
     Lost {
         /// The last epoch that was connected; 0 = none yet.
@@ -46,6 +54,17 @@ pub enum Incoming {
         /// Why.
         why: Lost,
     },
+}
+
+/// Why an open connection is in doubt. Either way [`Settings::doubt_after`] has passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Doubt {
+    /// Not one frame, although pings were sent.
+    #[error("the PBX is silent")]
+    Silent,
+    /// It speaks, but a request was not answered.
+    #[error("the PBX does not answer a request")]
+    Unanswered,
 }
 
 /// Why there is no connection. Texts are for the operator: they name `host:port` and the remedy.

@@ -18,7 +18,7 @@ use tracing::{debug, warn};
 use crate::client::{Command, Outcome};
 use crate::codec::{Message, Response, decode};
 use crate::event::EventKind;
-use crate::link::{Incoming, Lost};
+use crate::link::{Doubt, Incoming, Lost};
 use crate::request::{NotSent, REQUEST_BYTES_MAX, Unknown};
 use crate::settings::Settings;
 
@@ -48,7 +48,7 @@ pub(crate) async fn pump(
     let ended = tokio::select! {
         ended = read(reader, &state, incoming, unreadable) => ended,
         ended = write(writer, &state, commands, epoch, settings.ping_every) => ended,
-        ended = watch(&state, settings.stale_after) => Some(ended),
+        ended = watch(&state, settings, incoming, epoch) => ended,
     };
     state.lose_all();
     ended
@@ -61,13 +61,24 @@ struct State {
 }
 
 struct Waiting {
-    by_number: BTreeMap<u64, (Instant, oneshot::Sender<Outcome<Response>>)>,
+    by_number: BTreeMap<u64, InFlight>,
     last_frame_at: Instant,
+    /// The present silence was told as a doubt.
+    silence_told: bool,
+}
+
+/// A request that was written and not yet answered.
+struct InFlight {
+    deadline: Instant,
+    written_at: Instant,
+    /// Its silence was told as a doubt.
+    told: bool,
+    reply: oneshot::Sender<Outcome<Response>>,
 }
 
 impl Default for State {
     fn default() -> Self {
-        let waiting = Waiting { by_number: BTreeMap::new(), last_frame_at: Instant::now() };
+        let waiting = Waiting { by_number: BTreeMap::new(), last_frame_at: Instant::now(), silence_told: false };
         Self { waiting: Mutex::new(waiting), room: Notify::new() }
     }
 }
@@ -83,26 +94,48 @@ impl State {
 
     fn answer(&self, response: Response) {
         let number = response.request_id.parse::<u64>().ok();
-        let Some((_, reply)) = number.and_then(|number| self.lock().by_number.remove(&number)) else {
+        let Some(request) = number.and_then(|number| self.lock().by_number.remove(&number)) else {
             // Its deadline passed, or Asterisk could not read the request (empty id): that one ends as unknown.
             debug!(status = response.status, "answer to a request nobody waits for");
             return;
         };
         self.room.notify_one();
-        let _gone = reply.send(outcome(response));
+        let _gone = request.reply.send(outcome(response));
+    }
+
+    fn heard(&self) {
+        let mut waiting = self.lock();
+        waiting.last_frame_at = Instant::now();
+        waiting.silence_told = false;
+    }
+
+    /// Why the connection is in doubt, told once per silence and once per request that is not answered.
+    fn doubt(&self, now: Instant, doubt_after: Duration) -> Option<Doubt> {
+        let mut waiting = self.lock();
+        if now.saturating_duration_since(waiting.last_frame_at) >= doubt_after {
+            return (!std::mem::replace(&mut waiting.silence_told, true)).then_some(Doubt::Silent);
+        }
+        // Requests are served one after the other: the first one that is late speaks for those behind it, too.
+        let late = |request: &InFlight| now.saturating_duration_since(request.written_at) >= doubt_after;
+        let mut told = false;
+        for request in waiting.by_number.values_mut().filter(|request| !request.told && late(request)) {
+            request.told = true;
+            told = true;
+        }
+        told.then_some(Doubt::Unanswered)
     }
 
     fn expire(&self, now: Instant) {
-        let late: Vec<_> = self.lock().by_number.extract_if(.., |_, (deadline, _)| *deadline <= now).collect();
-        for (_, (_, reply)) in late {
+        let late: Vec<_> = self.lock().by_number.extract_if(.., |_, request| request.deadline <= now).collect();
+        for (_, request) in late {
             self.room.notify_one();
-            let _gone = reply.send(Outcome::Unknown(Unknown::Deadline));
+            let _gone = request.reply.send(Outcome::Unknown(Unknown::Deadline));
         }
     }
 
     fn lose_all(&self) {
-        for (_, (_, reply)) in std::mem::take(&mut self.lock().by_number) {
-            let _gone = reply.send(Outcome::Unknown(Unknown::ConnectionLost));
+        for (_, request) in std::mem::take(&mut self.lock().by_number) {
+            let _gone = request.reply.send(Outcome::Unknown(Unknown::ConnectionLost));
         }
     }
 }
@@ -132,7 +165,7 @@ async fn read(
             Some(Err(error)) => return Some(Lost::Closed(error.to_string().to_lowercase())),
             None => return Some(Lost::Closed("end of stream".to_owned())),
         };
-        state.lock().last_frame_at = Instant::now();
+        state.heard();
         let text = match frame {
             tungstenite::Message::Text(text) => text,
             tungstenite::Message::Close(_) => return Some(Lost::Closed("closed by the PBX".to_owned())),
@@ -226,19 +259,27 @@ fn admit(state: &State, command: Command, epoch: u64, number: u64) -> Option<Str
         let _gone = reply.send(Outcome::NotSent(why));
         return None;
     }
-    state.lock().by_number.insert(number, (deadline, reply));
+    state.lock().by_number.insert(number, InFlight { deadline, written_at: Instant::now(), told: false, reply });
     Some(text)
 }
 
-/// Ends requests at their deadline, and the connection when nothing at all was read for `stale_after`.
-async fn watch(state: &State, stale_after: Duration) -> Lost {
+/// Ends requests at their deadline, tells of doubts, and ends the connection when nothing at all was read for
+/// `stale_after`.
+async fn watch(state: &State, settings: &Settings, incoming: &mpsc::Sender<Incoming>, epoch: u64) -> Option<Lost> {
     let mut tick = interval(WATCH_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let now = tick.tick().await;
         state.expire(now);
-        if now.saturating_duration_since(state.lock().last_frame_at) >= stale_after {
-            return Lost::Stale;
+        if now.saturating_duration_since(state.lock().last_frame_at) >= settings.stale_after {
+            return Some(Lost::Stale);
+        }
+        let Some(why) = state.doubt(now, settings.doubt_after) else { continue };
+        warn!(pbx = %settings.address(), epoch, %why, "PBX link in doubt");
+        match incoming.try_send(Incoming::Doubted { epoch, why }) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => return Some(Lost::Overrun),
+            Err(TrySendError::Closed(_)) => return None,
         }
     }
 }

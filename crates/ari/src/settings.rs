@@ -26,12 +26,16 @@ pub struct Settings {
     pub request_deadline: Duration,
     /// Between two websocket pings.
     pub ping_every: Duration,
-    /// Without any frame for this long the connection counts as dead. Longer than `ping_every`.
+    /// Without any frame for this long, or with a request unanswered for this long, the connection is in doubt
+    /// ([`crate::Incoming::Doubted`]); it stays open. Longer than `ping_every`.
+    pub doubt_after: Duration,
+    /// Without any frame for this long the connection counts as dead. Longer than `doubt_after`.
     pub stale_after: Duration,
 }
 
 impl Settings {
-    /// Plain websocket; connect 5 s, request 5 s, ping 2 s, stale 4.5 s (so that a frozen PBX is noticed within 5 s).
+    /// Plain websocket; connect 5 s, request 5 s, ping 0.5 s, doubt 2 s, stale 4.5 s (so that a PBX that stands still for
+    /// three seconds is noticed while it does, and one that stays away within 5 s).
     pub fn new(
         host: impl Into<String>,
         port: u16,
@@ -48,7 +52,8 @@ impl Settings {
             application: application.into(),
             connect_deadline: Duration::from_secs(5),
             request_deadline: Duration::from_secs(5),
-            ping_every: Duration::from_secs(2),
+            ping_every: Duration::from_millis(500),
+            doubt_after: Duration::from_secs(2),
             stale_after: Duration::from_millis(4_500),
         }
     }
@@ -90,8 +95,11 @@ impl Settings {
                 return wrong(name, "must be longer than zero");
             }
         }
-        if self.stale_after <= self.ping_every {
-            return wrong("stale_after", "must be longer than ping_every");
+        if self.doubt_after <= self.ping_every {
+            return wrong("doubt_after", "must be longer than ping_every");
+        }
+        if self.stale_after <= self.doubt_after {
+            return wrong("stale_after", "must be longer than doubt_after");
         }
         if self.tls {
             return Err(Error::TlsUnsupported { address: self.address() });
@@ -150,7 +158,8 @@ mod tests {
         assert_eq!(name_of(|s| s.username = "a:b".into()), "username");
         assert_eq!(name_of(|s| s.application = "a,b".into()), "application");
         assert_eq!(name_of(|s| s.request_deadline = Duration::ZERO), "request_deadline");
-        assert_eq!(name_of(|s| s.stale_after = s.ping_every), "stale_after");
+        assert_eq!(name_of(|s| s.doubt_after = s.ping_every), "doubt_after");
+        assert_eq!(name_of(|s| s.stale_after = s.doubt_after), "stale_after");
     }
 
     #[test]

@@ -306,7 +306,7 @@ async fn nobody_there_is_told_once_and_healed_when_it_starts() {
             }
             // While it boots: HTTP is up before ARI is.
             Incoming::Lost { .. } => assert!(Instant::now() < healed_by),
-            Incoming::Event(event) => panic!("{event:?}"),
+            other => panic!("{other:?}"),
         }
     }
     assert!(Instant::now() < healed_by);

@@ -191,6 +191,12 @@ impl Dialer {
         }
     }
 
+    pub(crate) fn pbx_stale(&mut self, pbx: PbxId) {
+        if let Some(pbx) = self.resources.pbxs.get_mut(&pbx) {
+            pbx.up = false;
+        }
+    }
+
     pub(crate) fn pbx_down(&mut self, now: Now, pbx: PbxId, out: &mut Vec<Command>) {
         if let Some(pbx) = self.resources.pbxs.get_mut(&pbx) {
             pbx.up = false;

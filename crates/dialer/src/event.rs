@@ -87,6 +87,9 @@ pub enum Event {
     },
     /// The link was lost. Its calls go on; what becomes of them is unknown until it is back.
     PbxDown(PbxId),
+    /// The link is open and in doubt: nothing new there until the next [`Event::PbxUp`]. What is known of its legs stays
+    /// known: their facts may still come.
+    PbxStale(PbxId),
     /// The list of our legs on a PBX, asked for while the link was up.
     PbxAudited {
         /// Which.

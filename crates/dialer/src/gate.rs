@@ -73,7 +73,7 @@ impl Refusal {
             Self::NumberInFlight => "the next numbers are in a call already",
             Self::NothingReady => "no contact is ready: retries wait for their time or contacts are being read",
             Self::NoRoute => "trunks and end points have no PBX in common",
-            Self::PbxDown => "the PBX is not connected",
+            Self::PbxDown => "the PBX is not connected, or its link is stale",
             Self::TrunksFull => "every trunk is full",
             Self::EndPointsFull => "every end point is full",
             Self::CircuitOpen { .. } => "the trunk rests after refusals by the carrier",

@@ -211,6 +211,7 @@ impl Dialer {
             }
             Event::PbxUp { pbx, legs } => self.pbx_up(now, pbx, &legs, out),
             Event::PbxDown(pbx) => self.pbx_down(now, pbx, out),
+            Event::PbxStale(pbx) => self.pbx_stale(pbx),
             Event::PbxAudited { pbx, legs, asked_at } => self.audited(now, pbx, &legs, asked_at, out),
             Event::AttemptRestored(open) => self.restore(now, *open),
             Event::OriginateDone(leg) | Event::LegCreated(leg) => return self.leg_created(now, leg, out),

@@ -8,9 +8,6 @@ use store::{Scope, Store, Write, Written};
 use tokio::sync::oneshot;
 use tracing::warn;
 
-/// Pause before a failed commit is tried again.
-const RETRY_EVERY: Duration = Duration::from_millis(500);
-
 /// Writes that wait, with who wants to know when they are on disk.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -60,13 +57,22 @@ pub fn as_write(command: Command, pbx_at: Option<&str>) -> Result<Write, Command
     }
 }
 
-/// Commits a batch. On failure waits a little, so that the caller may simply try again.
-pub async fn commit(store: Store, batch: Batch) -> Committed {
+/// Commits a batch. `doubted`: the commit before failed, and what its connection believes of the disk is not to be
+/// believed: a connection of its own is made first.
+pub async fn commit(store: Store, batch: Batch, doubted: bool) -> Committed {
     let asked: Vec<Asked> = batch.writes.iter().map(Asked::of).collect();
     let began = Instant::now();
-    // The store takes the batch by value; a copy is kept only to be able to try again.
-    match store.commit(&Scope::installation(), batch.writes.clone()).await {
-        Ok(written) => {
+    // The store takes the batch by value; a copy is kept only to be able to try again. In a task of its own, so that a
+    // panic down there gives the batch back, too.
+    let writes = batch.writes.clone();
+    let written = tokio::spawn(async move {
+        if doubted {
+            store.renew_writer().await?;
+        }
+        store.commit(&Scope::installation(), writes).await
+    });
+    let why = match written.await {
+        Ok(Ok(written)) => {
             let took = began.elapsed();
             for waiting in batch.waiting {
                 // Whoever gave up waiting does not mind.
@@ -74,13 +80,12 @@ pub async fn commit(store: Store, batch: Batch) -> Committed {
             }
             let events =
                 asked.into_iter().zip(written).filter_map(|(asked, written)| asked.answered(written)).collect();
-            Committed::Done { events, took }
+            return Committed::Done { events, took };
         }
-        Err(error) => {
-            tokio::time::sleep(RETRY_EVERY).await;
-            Committed::Failed { batch, why: error.to_string() }
-        }
-    }
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => format!("the commit broke off: {error}"),
+    };
+    Committed::Failed { batch, why }
 }
 
 /// What a write wants to hear.

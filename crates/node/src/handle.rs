@@ -4,7 +4,7 @@ use crate::clock::wall;
 use crate::configuration::{Configuration, run_spec};
 use crate::inputs::{Ask, Input, RunEvent};
 use crate::link::MAX_STATUS_CHARS;
-use crate::live::Live;
+use crate::live::{Live, LiveStorage};
 use domain::{AttemptId, CampaignId, Dialable, Invalid, ListId, RunId};
 use std::time::Duration;
 use store::{Hold, RunRecord, Scope, Store, Suppressed};
@@ -44,6 +44,8 @@ pub struct Health {
     pub ready: bool,
     /// What is wrong, one sentence each; may be non-empty while ready (one PBX of two is down).
     pub reasons: Vec<String>,
+    /// What the database lacks, when that stops new calls.
+    pub storage: Option<LiveStorage>,
 }
 
 /// How long a request may take.

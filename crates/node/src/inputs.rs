@@ -20,6 +20,8 @@ pub enum Input {
     Answer(Event),
     /// A request from the handle.
     Ask(Ask),
+    /// The disk of the database is nearly full, and how full; `None`: there is room again.
+    Space(Option<String>),
 }
 
 /// What a PBX link says.
@@ -39,10 +41,17 @@ pub enum FromPbx {
         /// Their channel ids.
         names: Vec<String>,
     },
+    /// Connected and not to be relied upon: nothing new there until it was compared again.
+    Stale {
+        /// Why, for people.
+        why: String,
+    },
     /// Not connected.
     Down {
         /// Why, for people.
         why: String,
+        /// It fell silent, as opposed to: it said no, or closed the connection.
+        silent: bool,
     },
     /// The channels are going to be listed: when is it?
     AuditBegins {

@@ -16,6 +16,9 @@ pub struct Live {
     pub dialling: Dialling,
     /// Why not, when they may not.
     pub hold: Option<LiveHold>,
+    /// Why nothing new is begun, held or not: the database cannot be written, or its disk is nearly full. Passes by
+    /// itself.
+    pub storage: Option<LiveStorage>,
     /// Every PBX.
     pub pbxs: Vec<LivePbx>,
     /// Every trunk.
@@ -51,6 +54,15 @@ pub struct LiveHold {
     pub why: String,
 }
 
+/// What the database lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveStorage {
+    /// Since when nothing new is begun.
+    pub since: Timestamp,
+    /// What is wrong, for people.
+    pub why: String,
+}
+
 /// State of the link to a PBX.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -59,6 +71,8 @@ pub enum PbxState {
     Up,
     /// Connected; its channels are being compared with ours. Nothing is dialled there yet.
     Reconciling,
+    /// It is silent or does not answer, whether still connected or not. Nothing is dialled there until it was compared.
+    Stale,
     /// Not connected.
     Down,
 }
@@ -72,12 +86,16 @@ pub struct LivePbx {
     pub name: String,
     /// State of the link.
     pub state: PbxState,
+    /// Since when it is in this state.
+    pub since: Timestamp,
     /// Why it is not up; empty when it is.
     pub why: String,
     /// Asterisk's version, once connected.
     pub version: Option<String>,
     /// Our calls on it.
     pub in_use: u32,
+    /// Channels on it that are not ours: other people's calls, and what our calls became behind the end point.
+    pub foreign_channels: u64,
 }
 
 /// State of a trunk's circuit breaker.

@@ -9,6 +9,7 @@ use crate::shell::{RunView, Shell};
 use dialer::Dialer;
 use dialer::figures::RunFigures;
 use domain::{Now, RunState, Timestamp};
+use std::sync::atomic::Ordering;
 
 /// Calls shown at once.
 pub(crate) const MAX_CALLS: usize = 1_000;
@@ -19,11 +20,12 @@ impl Shell {
     /// Everything at this instant.
     pub(crate) fn live(&self) -> Live {
         let now = self.clock.now();
+        let paused = self.storage.paused.as_ref().map(|storage| storage.why.as_str());
         let mut runs: Vec<LiveRun> = self
             .dialer
             .run_figures()
             .filter(|run| !run.state.is_final())
-            .filter_map(|run| Some(live_run(now.wall, run.clone(), self.runs.get(&run.run)?)))
+            .filter_map(|run| Some(live_run(now.wall, run.clone(), self.runs.get(&run.run)?, paused)))
             .collect();
         runs.sort_by_key(|run| (run.priority, run.id));
         let totals = totals(&runs, self.dialer.open_calls());
@@ -35,7 +37,8 @@ impl Shell {
                 by: hold.by.clone(),
                 why: hold.why.clone(),
             }),
-            pbxs: self.pbxs(),
+            storage: self.storage.paused.clone(),
+            pbxs: self.pbxs(now.wall),
             trunks: self.trunks(now),
             end_points: self.end_points(),
             runs,
@@ -44,7 +47,7 @@ impl Shell {
         }
     }
 
-    fn pbxs(&self) -> Vec<LivePbx> {
+    fn pbxs(&self, now: Timestamp) -> Vec<LivePbx> {
         let mut pbxs: Vec<LivePbx> = Vec::new();
         for (pbx, _) in self.configuration.pbxs.values() {
             let link = self.links.get(&pbx.id);
@@ -52,9 +55,11 @@ impl Shell {
                 id: pbx.id,
                 name: pbx.name.clone(),
                 state: link.map_or(PbxState::Down, |link| link.state),
+                since: link.map_or(now, |link| link.since),
                 why: link.map_or_else(|| "its settings cannot work".to_owned(), |link| link.why.clone()),
                 version: link.and_then(|link| link.version.clone()),
                 in_use: 0,
+                foreign_channels: link.map_or(0, |link| link.foreign.load(Ordering::Relaxed)),
             });
         }
         for call in self.dialer.call_figures() {
@@ -114,7 +119,7 @@ impl Shell {
     }
 }
 
-fn live_run(now: Timestamp, run: RunFigures, view: &RunView) -> LiveRun {
+fn live_run(now: Timestamp, run: RunFigures, view: &RunView, storage: Option<&str>) -> LiveRun {
     let running_s = u64::try_from(now.ms_since(view.started_at) / 1_000).unwrap_or(0);
     let per_hour = |count: u64| if running_s == 0 { 0.0 } else { count as f64 * 3_600.0 / running_s as f64 };
     let termination_rate = share(run.terminated, run.placed);
@@ -124,6 +129,9 @@ fn live_run(now: Timestamp, run: RunFigures, view: &RunView) -> LiveRun {
     let eta = (finished_here > 0 && run.state == RunState::Running)
         .then(|| (run.remaining as f64 * seen_s / finished_here as f64).round() as u64);
     let why = match (run.stopped, run.state, run.blocked) {
+        (false, RunState::Running | RunState::WrongTime | RunState::Runnable, _) if storage.is_some() => {
+            storage.unwrap_or_default().to_owned()
+        }
         (true, ..) => "stopped: a rule of the house was about to be broken, see the log".to_owned(),
         (_, RunState::Running | RunState::WrongTime, Some(refusal)) => refusal.text().to_owned(),
         (_, RunState::Paused, _) => "paused by an operator".to_owned(),

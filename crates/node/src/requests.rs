@@ -9,6 +9,8 @@ use crate::shell::{PbxLink, Shell};
 use ari::{HangUpReason, Outcome};
 use dialer::Event;
 use domain::{EndedBy, LegId, PbxId};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use tracing::error;
 
 impl Shell {
@@ -69,7 +71,9 @@ impl Shell {
         };
         self.links_made += 1;
         let number = self.links_made;
+        let foreign = Arc::new(AtomicU64::new(0));
         let link = Link {
+            foreign: Arc::clone(&foreign),
             pbx: pbx.id,
             number,
             client: client.clone(),
@@ -78,8 +82,9 @@ impl Shell {
             prefix: self.channels.prefix().to_owned(),
         };
         tokio::spawn(link.run());
-        let why = "connecting".to_owned();
-        self.links.insert(pbx.id, PbxLink { number, client, state: PbxState::Down, why, version: None });
+        let (why, since) = ("connecting".to_owned(), self.clock.now().wall);
+        let link = PbxLink { number, client, state: PbxState::Down, since, why, version: None, foreign };
+        self.links.insert(pbx.id, link);
     }
 
     pub(crate) fn originate(&mut self, call: dialer::Originate) {

@@ -4,6 +4,7 @@ use crate::channels::Channels;
 use crate::clock::Clock;
 use crate::commits::{Batch, Committed, as_write};
 use crate::configuration::Configuration;
+use crate::disk::Storage;
 use crate::handle::{Health, NodeError};
 use crate::inputs::{Ask, FromPbx, Input, RunEvent};
 use crate::live::PbxState;
@@ -11,6 +12,8 @@ use ari::Client;
 use dialer::{Command, Dialer, Event, RunSpec};
 use domain::{Campaign, LegId, Masked, PbxId, RunId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use store::{Hold, Store, Write};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -18,8 +21,6 @@ use tracing::{error, info, warn};
 
 /// Inputs taken at once before timers and commits are looked at again.
 const INPUTS_AT_ONCE: usize = 512;
-/// Writes that may wait for the disk before nothing new is begun.
-const WRITES_MAX: usize = 20_000;
 
 /// A PBX as the shell knows it.
 pub struct PbxLink {
@@ -29,10 +30,26 @@ pub struct PbxLink {
     pub client: Client,
     /// State of the link.
     pub state: PbxState,
+    /// Since when.
+    pub since: Timestamp,
     /// Why it is not up.
     pub why: String,
     /// Asterisk's version.
     pub version: Option<String>,
+    /// Channels there that are not ours; the link's task counts them.
+    pub foreign: Arc<AtomicU64>,
+}
+
+impl PbxLink {
+    /// Another state, or another reason for the same one. Returns the state before.
+    fn turns(&mut self, state: PbxState, why: String, now: Timestamp) -> PbxState {
+        self.why = why;
+        let was = std::mem::replace(&mut self.state, state);
+        if was != state {
+            self.since = now;
+        }
+        was
+    }
 }
 
 /// What the shell keeps about a run, for originates and figures.
@@ -57,7 +74,7 @@ pub struct Shell {
     pub(crate) links: BTreeMap<PbxId, PbxLink>,
     pub(crate) runs: BTreeMap<RunId, RunView>,
     pub(crate) hold: Option<Hold>,
-    pub(crate) storage_lost: Option<String>,
+    pub(crate) storage: Storage,
     pub(crate) pending: Batch,
     pub(crate) committing: Option<JoinHandle<Committed>>,
     /// When the last commit was sent to the disk.
@@ -92,7 +109,7 @@ impl Shell {
             links: BTreeMap::new(),
             runs: BTreeMap::new(),
             hold: None,
-            storage_lost: None,
+            storage: Storage::default(),
             pending: Batch::default(),
             committing: None,
             commit_began: None,
@@ -117,6 +134,7 @@ impl Shell {
             let now = self.clock.now();
             let wake = self.dialer.next_wake(now).map(|at| self.clock.instant(at));
             let commit_due = self.commit_due();
+            let commit_late = self.commit_late();
             tokio::select! {
                 biased;
                 done = async { self.committing.as_mut().expect("guarded by the condition").await },
@@ -131,7 +149,9 @@ impl Shell {
                 }
                 () = sleep_until(wake) => self.step(Event::Tick, None),
                 () = sleep_until(commit_due) => {}
+                () = sleep_until(commit_late) => {}
             }
+            self.weigh_storage();
         }
         for link in self.links.values() {
             link.client.shutdown();
@@ -163,9 +183,6 @@ impl Shell {
             }
         }
         self.out = out;
-        if self.pending.writes.len() > WRITES_MAX && self.storage_lost.is_none() {
-            self.storage_is_lost("the database is too slow: writes pile up".to_owned());
-        }
     }
 
     fn take(&mut self, input: Input) {
@@ -180,32 +197,36 @@ impl Shell {
                 self.step(event, None);
             }
             Input::Ask(ask) => self.asked(ask),
+            Input::Space(low) => self.storage.low = low,
         }
     }
 
     fn pbx_told(&mut self, id: PbxId, what: FromPbx) {
         let Some(link) = self.links.get_mut(&id) else { return };
+        let now = self.clock.now().wall;
         match what {
             FromPbx::Reconciling { version } => {
-                link.state = PbxState::Reconciling;
-                link.why = "comparing its channels with ours".to_owned();
+                link.turns(PbxState::Reconciling, "comparing its channels with ours".to_owned(), now);
                 link.version = Some(version);
             }
             FromPbx::Up { version, legs, names } => {
-                info!(pbx.id = id.0, version, channels = legs.len(), "pbx is up");
-                link.state = PbxState::Up;
-                link.why.clear();
+                let was = link.turns(PbxState::Up, String::new(), now);
+                info!(pbx.id = id.0, version, channels = legs.len(), was = ?was, "pbx is up");
                 link.version = Some(version);
                 for name in &names {
                     self.channels.adopt(name);
                 }
                 self.step(Event::PbxUp { pbx: id, legs }, None);
             }
-            FromPbx::Down { why } => {
+            FromPbx::Stale { why } => {
+                warn!(pbx.id = id.0, why, "pbx is stale: nothing new is dialled there until it was compared");
+                link.turns(PbxState::Stale, why, now);
+                self.step(Event::PbxStale(id), None);
+            }
+            FromPbx::Down { why, silent } => {
                 warn!(pbx.id = id.0, why, "pbx is not connected");
-                let was = std::mem::replace(&mut link.state, PbxState::Down);
-                link.why = why;
-                if was == PbxState::Up {
+                let was = link.turns(if silent { PbxState::Stale } else { PbxState::Down }, why, now);
+                if matches!(was, PbxState::Up | PbxState::Stale) {
                     self.step(Event::PbxDown(id), None);
                 }
             }

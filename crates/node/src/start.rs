@@ -1,6 +1,7 @@
 //! From a database to a dialling node, and back to rest.
 
 use crate::channels::Channels;
+use crate::disk::watch_space;
 use crate::configuration::{Configuration, run_spec};
 use crate::handle::{Handle, Health, NodeError};
 use crate::inputs::{Ask, INPUTS_MAX, Input};
@@ -19,9 +20,19 @@ const STOP_DEADLINE: Duration = Duration::from_secs(4);
 /// How often the database is offered what is in the reserve.
 const RESERVE_EVERY: Duration = Duration::from_secs(2);
 
-/// What the node may be told at its start. Nothing yet: PBXs, trunks and campaigns live in the database.
-#[derive(Debug, Clone, Default)]
-pub struct Settings {}
+/// What the node may be told at its start. PBXs, trunks and campaigns live in the database.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Free space of the database's disk, in bytes, below which nothing new is dialled. 0 = never looked at.
+    pub disk_free_min_bytes: u64,
+}
+
+impl Default for Settings {
+    /// 256 MiB: more than the log of a busy hour, and than the reserve that is kept for what must still be taken.
+    fn default() -> Self {
+        Self { disk_free_min_bytes: 256 << 20 }
+    }
+}
 
 /// Stops the node.
 #[derive(Debug)]
@@ -45,7 +56,7 @@ impl Stopper {
 ///
 /// Attempts that were open when the last process ended keep their trunk, end point and number occupied until their PBX
 /// was compared with the database: nobody is called twice because we forgot.
-pub async fn start(store: Store, _settings: Settings) -> Result<(Handle, Stopper), NodeError> {
+pub async fn start(store: Store, settings: Settings) -> Result<(Handle, Stopper), NodeError> {
     let scope = Scope::installation();
     let epoch = store.begin_epoch().await?;
     info!(epoch = epoch.epoch, installation = epoch.installation, "node starts");
@@ -53,7 +64,7 @@ pub async fn start(store: Store, _settings: Settings) -> Result<(Handle, Stopper
     let open = store.open_attempts(&scope).await?;
     let configuration = Configuration::read(&store).await?;
     let (sender, receiver) = mpsc::channel(INPUTS_MAX);
-    let (health, watched) = watch::channel(Health { ready: true, reasons: Vec::new() });
+    let (health, watched) = watch::channel(Health { ready: true, reasons: Vec::new(), storage: None });
     let mut shell = Shell::new(store.clone(), Channels::new(epoch), (sender.clone(), receiver), health);
 
     shell.hold = store.hold(&scope).await?;
@@ -69,6 +80,9 @@ pub async fn start(store: Store, _settings: Settings) -> Result<(Handle, Stopper
     }
     if restored > 0 {
         info!(attempts = restored, "open attempts wait for their PBX to be compared");
+    }
+    if settings.disk_free_min_bytes > 0 {
+        tokio::spawn(watch_space(store.clone(), settings.disk_free_min_bytes, sender.clone()));
     }
     tokio::spawn(shell.run());
     tokio::spawn(empty_reserve(store.clone(), sender.clone()));

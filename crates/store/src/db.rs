@@ -113,6 +113,19 @@ impl Store {
         drop(lock);
     }
 
+    /// Writes through a connection of its own from now on: one whose write or sync failed is never relied upon again.
+    /// What it had not committed is not in the log for anybody else; the next commit writes its place anew.
+    pub async fn renew_writer(&self) -> Result<()> {
+        Ok(self.inner.writer.renew().await?)
+    }
+
+    /// Bytes that are free where the database is; `None` for a database on another machine.
+    pub fn free_bytes(&self) -> Result<Option<u64>> {
+        let folder = self.folder();
+        let free = rustix::fs::statvfs(folder).map_err(|errno| Error::io("cannot look at", folder)(errno.into()))?;
+        Ok(Some(free.f_bavail.saturating_mul(free.f_frsize)))
+    }
+
     /// ISO code of the country that national numbers belong to, when one is configured.
     pub fn country(&self) -> Option<&str> {
         self.inner.settings.country.as_deref()

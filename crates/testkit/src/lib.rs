@@ -13,6 +13,7 @@
 pub mod ami;
 pub mod asterisk;
 mod console;
+pub mod disk;
 mod fetch;
 pub mod http;
 mod instance;
@@ -20,13 +21,16 @@ mod pair;
 pub mod ports;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 mod scratch;
 pub mod sipp;
 mod template;
 
+pub use disk::Disk;
 pub use instance::{Instance, Login};
 pub use pair::Pair;
 pub use ports::PortBlock;
 pub use process::Process;
+pub use proxy::Proxy;
 pub use scratch::Scratch;
 pub use template::Template;

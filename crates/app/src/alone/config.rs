@@ -44,6 +44,7 @@ fn rows(config: &Config) -> Vec<(&'static str, Value)> {
         ("key_file", json!(config.key_file)),
         ("zone", json!(config.zone)),
         ("country", json!(config.country)),
+        ("disk_free_min_mib", json!(config.disk_free_min_mib)),
         ("log.target", json!(config.log.target.name())),
         ("log.file", json!(config.log.file)),
         ("log.file_size_mb", json!(config.log.file_size_mb)),

@@ -33,7 +33,8 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
     let listener = Listener::open(&config).await?;
     let store = open::existing(&config).await?;
     let stop = stop_signal()?;
-    let (node, stopper) = node::start(store.clone(), node::Settings::default())
+    let settings = node::Settings { disk_free_min_bytes: u64::from(config.disk_free_min_mib) << 20 };
+    let (node, stopper) = node::start(store.clone(), settings)
         .await
         .map_err(|error| Failure::refused(format!("the dialler cannot start: {}", chain(&error))).remedy(SEE_LOG))?;
     let app = api::App {

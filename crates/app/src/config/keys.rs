@@ -45,6 +45,7 @@ pub(super) struct Draft {
     pub(super) log: Log,
     pub(super) zone: Option<String>,
     pub(super) country: Option<String>,
+    pub(super) disk_free_min_mib: Option<u32>,
 }
 
 impl Default for Log {
@@ -148,6 +149,18 @@ pub(super) const KEYS: &[Key] = &[
                 return Err(format!("{:?} is no ISO 3166 country code of two capitals, e.g. \"ES\"", value.text));
             }
             draft.country = Some(value.text.to_owned());
+            Ok(())
+        },
+    },
+    Key {
+        name: "disk_free_min_mib",
+        about: &[
+            "Free space of the database's disk, in MiB, below which no new call is begun; calls go on. 0: not looked at.",
+        ],
+        example: "256",
+        derived: false,
+        set: |draft, value| {
+            draft.disk_free_min_mib = Some(within(value.text, 0, 1_000_000)?);
             Ok(())
         },
     },

@@ -11,6 +11,8 @@ use toml::{Table, Value};
 
 /// The file that is read when none is named and it exists.
 const DEFAULT_FILE: &str = "carillon.toml";
+/// Free space of the database's disk, MiB, below which nothing new is dialled, unless it is configured.
+const DISK_FREE_MIN_MIB: u32 = 256;
 /// A larger file is not a configuration, bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// Variables of the command line (and of the test kit), which are no settings of the server.
@@ -160,6 +162,7 @@ fn finish(draft: Draft, origin: &Origin) -> Result<Config, Failure> {
         log: Log { file: log_file, ..draft.log },
         zone: draft.zone.unwrap_or_else(host_zone),
         country: draft.country,
+        disk_free_min_mib: draft.disk_free_min_mib.unwrap_or(DISK_FREE_MIN_MIB),
     })
 }
 
@@ -274,6 +277,7 @@ mod tests {
             ("[log]\nfile_size_mb = 0.5", "log.file_size_mb: is a float"),
             ("zone = \"Mars/Olympus\"", "zone: "),
             ("country = \"Spain\"", "country: "),
+            ("disk_free_min_mib = \"much\"", "disk_free_min_mib: "),
             ("trusted_proxies = [\"proxy\"]", "trusted_proxies: \"proxy\" is no address"),
             ("trusted_proxies = [1]", "trusted_proxies: must be a list"),
             ("[log]\nlevel = \"inof\"", "log.level: \"inof\" is no log level"),

@@ -33,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) zone: String,
     /// ISO code of the country that numbers without `+` belong to.
     pub(crate) country: Option<String>,
+    /// Free space of the database's disk below which nothing new is dialled, MiB; 0 = not looked at.
+    pub(crate) disk_free_min_mib: u32,
 }
 
 /// PEM files.

@@ -44,9 +44,18 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
 }
 
 fn sentence(dialling: &Value) -> String {
-    let hold = &dialling["hold"];
-    if hold.is_null() {
-        return "calls may be placed".into();
+    let (hold, storage) = (&dialling["hold"], &dialling["storage"]);
+    let mut lines = Vec::new();
+    if !hold.is_null() {
+        lines.push(format!("stopped since {} by {}: {}", local(hold, "since"), cell(hold, "by"), cell(hold, "why")));
     }
-    format!("stopped since {} by {}: {}", local(hold, "since"), cell(hold, "by"), cell(hold, "why"))
+    if !storage.is_null() {
+        lines.push(storage_line(storage));
+    }
+    if lines.is_empty() { "calls may be placed".into() } else { lines.join("\n") }
+}
+
+/// What the database lacks, in one line.
+pub(super) fn storage_line(storage: &Value) -> String {
+    format!("NOTHING NEW IS DIALLED since {}: {}", local(storage, "since"), cell(storage, "why"))
 }

@@ -1,5 +1,6 @@
 //! `carillon live`: what the dialler is doing now.
 
+use super::dialling::storage_line;
 use super::pbx::link_words;
 use super::screen::Screen;
 use crate::client::Session;
@@ -69,6 +70,10 @@ pub(super) fn line(live: &Value, run: Option<i64>) -> String {
 
 fn headline(live: &Value) -> String {
     let hold = &live["hold"];
+    if !live["storage"].is_null() {
+        let held = if hold.is_null() { String::new() } else { format!("; HELD by {}", cell(hold, "by")) };
+        return format!("{}{held}", storage_line(&live["storage"]));
+    }
     if hold.is_null() {
         let calls = live["totals"]["open_calls"].as_u64().unwrap_or(0);
         return format!("dialling, {calls} calls in progress");
@@ -232,7 +237,10 @@ mod tests {
                 why: "401 Unauthorized".into(),
                 version: None,
                 in_use: 0,
+                foreign_channels: 3,
+                since: at,
             }],
+            storage: None,
             trunks: vec![LiveTrunk {
                 id: TrunkId(1),
                 name: "carrier".into(),
@@ -269,7 +277,8 @@ mod tests {
         let text = frame(&live(), None);
         for part in [
             "by ana: fire drill",
-            "pbx office: down: 401 Unauthorized",
+            "pbx office: down since",
+            ": 401 Unauthorized, foreign channels: 3",
             "open, probe at",
             "-> message",
             "spring",
@@ -283,6 +292,17 @@ mod tests {
             assert!(text.contains(part), "{part:?} is not in\n{text}");
         }
         assert!(!frame(&live(), Some(7)).contains("autumn"));
+    }
+
+    #[test]
+    fn a_database_that_cannot_be_written_stands_in_the_first_line() {
+        let mut live = live();
+        live["storage"] = serde_json::json!({"since": live["at"], "why": "the disk is full"});
+        let (text, line) = (frame(&live, Some(7)), line(&live, None));
+        for text in [text.lines().next().unwrap(), line.as_str()] {
+            assert!(text.contains("NOTHING NEW IS DIALLED since"), "{text}");
+            assert!(text.contains("the disk is full; HELD by ana"), "{text}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{add, list_all, object, remove, replace};
 use crate::client::{Noun, Session};
 use crate::failure::Failure;
-use crate::output::{cell, facts};
+use crate::output::{cell, facts, local};
 use clap::{Args, Subcommand};
 use serde_json::Value;
 use std::fs::File;
@@ -169,12 +169,16 @@ async fn show(session: &Session, name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `up, Asterisk 22.5.2, 3 calls` or `down: 401 Unauthorized`.
+/// `up, Asterisk 22.5.2, 3 calls, foreign channels: 2` or `down since 10:12:03: 401 Unauthorized`.
 pub(super) fn link_words(live: &Value) -> String {
     let state = cell(live, "state");
-    match (state.as_str(), live["why"].as_str().unwrap_or_default()) {
+    let mut words = match (state.as_str(), live["why"].as_str().unwrap_or_default()) {
         ("up", _) => format!("up, Asterisk {}, {} calls", cell(live, "version"), cell(live, "in_use")),
-        (state, "") => state.to_owned(),
-        (state, _) => format!("{state}: {}", cell(live, "why")),
+        (state, "") => format!("{state} since {}", local(live, "since")),
+        (state, _) => format!("{state} since {}: {}", local(live, "since"), cell(live, "why")),
+    };
+    if live["foreign_channels"].as_u64().is_some_and(|channels| channels > 0) {
+        words.push_str(&format!(", foreign channels: {}", cell(live, "foreign_channels")));
     }
+    words
 }

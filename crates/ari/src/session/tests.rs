@@ -74,6 +74,22 @@ fn a_refusal_speaks_with_asterisks_words() {
     assert_eq!(refusal(&response("1", 500, "")), "Reason");
 }
 
+#[test]
+fn a_silence_and_a_request_without_answer_are_told_once_each() {
+    let state = State::default();
+    let (asked, _answer) = command("channels", None, 5 * SECOND);
+    assert!(admit(&state, asked, 1, 1).is_some());
+    let begin = Instant::now();
+    assert_eq!(state.doubt(begin + SECOND, 2 * SECOND), None);
+    assert_eq!(state.doubt(begin + 3 * SECOND, 2 * SECOND), Some(Doubt::Silent));
+    assert_eq!(state.doubt(begin + 3 * SECOND, 2 * SECOND), None);
+    state.lock().last_frame_at = begin + 3 * SECOND;
+    state.lock().silence_told = false;
+    assert_eq!(state.doubt(begin + 4 * SECOND, 2 * SECOND), Some(Doubt::Unanswered));
+    assert_eq!(state.doubt(begin + 4 * SECOND, 2 * SECOND), None);
+    assert_eq!(state.doubt(begin + 6 * SECOND, 2 * SECOND), Some(Doubt::Silent), "a second silence is told again");
+}
+
 /// Our end of a connection in `pump`, and what the other end writes: frames that Asterisk does not produce on demand.
 async fn pump_of(frames: Vec<tungstenite::Message>, room: usize) -> (Option<Lost>, usize, u64) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -61,6 +61,15 @@ impl Pool {
         }))
     }
 
+    /// Closes a connection that nobody uses; the next one asked for is made anew. SQLite's writer is the only one of its
+    /// pool. PostgreSQL's are tested before they are used.
+    pub(crate) async fn renew(&self) -> sqlx::Result<()> {
+        match self {
+            Self::Sqlite(pool) => pool.acquire().await?.close().await,
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Waits until every connection is back, and closes them.
     pub(crate) async fn close(&self) {
         match self {

@@ -281,6 +281,10 @@ impl Journal<'_> {
             .bind(i64::from(new.retry))
             .fetch_optional(&mut *self.connection)
             .await?;
+        if turn == Some(new.attempt.0) {
+            // The commit that failed had reached the disk after all, and this is its second try.
+            return Ok(Written::Done);
+        }
         if let Some(id) = turn {
             let (contact, run, retry) = (new.contact, new.run, new.retry);
             let why = format!("contact {contact} was attempted in run {run} at retry {retry} before: attempt {id}");
