@@ -120,7 +120,10 @@ mod tests {
     #[tokio::test]
     async fn dialling_is_stopped_and_lifted_and_says_by_whom_and_why() {
         let server = Server::with_dialler().await;
-        assert_eq!(server.get("/api/dialling").await.expect(200), json!({"dialling": "dialling", "hold": null, "storage": null}));
+        assert_eq!(
+            server.get("/api/dialling").await.expect(200),
+            json!({"dialling": "dialling", "hold": null, "storage": null})
+        );
         let held = server.post("/api/dialling/hold", json!({"why": "complaints"})).await.expect(200);
         assert_eq!([&held["dialling"], &held["hold"]["by"], &held["hold"]["why"]], ["held", "admin", "complaints"]);
         let live = server.get("/api/live").await.expect(200);

@@ -120,6 +120,7 @@ impl Link {
             // A doubt that comes meanwhile is answered by this very comparison.
             match self.while_reading(async { client.channels().await }).await {
                 Waited::Had((Outcome::Done(channels), _)) => {
+                    self.count_listed(&channels);
                     if matches!(self.while_reading(tokio::time::sleep(SETTLE)).await, Waited::Lost) {
                         return None;
                     }
@@ -184,6 +185,7 @@ impl Link {
             Waited::Had((_, doubt)) => return Waited::Had(doubt),
             Waited::Lost => return Waited::Lost,
         };
+        self.count_listed(&listed);
         let Waited::Had(((), later)) = self.while_reading(tokio::time::sleep(SETTLE)).await else {
             return Waited::Lost;
         };
@@ -195,10 +197,13 @@ impl Link {
     }
 
     fn ours(&self, channels: &[Channel]) -> (Vec<FoundLeg>, Vec<String>) {
-        let ours: (Vec<_>, Vec<_>) =
-            channels.iter().filter_map(|c| Some((found(&self.prefix, c)?, c.id.clone()))).unzip();
-        self.foreign.store((channels.len() - ours.0.len()) as u64, Ordering::Relaxed);
-        ours
+        channels.iter().filter_map(|c| Some((found(&self.prefix, c)?, c.id.clone()))).unzip()
+    }
+
+    /// As soon as the list is there: what comes and goes afterwards is counted on top of it.
+    fn count_listed(&self, channels: &[Channel]) {
+        let foreign = channels.iter().filter(|channel| leg_of(&self.prefix, &channel.id).is_none()).count();
+        self.foreign.store(foreign as u64, Ordering::Relaxed);
     }
 
     async fn event(&mut self, event: ari::Event) -> Option<()> {

@@ -1,8 +1,8 @@
 //! From a database to a dialling node, and back to rest.
 
 use crate::channels::Channels;
-use crate::disk::watch_space;
 use crate::configuration::{Configuration, run_spec};
+use crate::disk::watch_space;
 use crate::handle::{Handle, Health, NodeError};
 use crate::inputs::{Ask, INPUTS_MAX, Input};
 use crate::shell::Shell;

@@ -121,6 +121,9 @@ impl Store {
 
     /// Bytes that are free where the database is; `None` for a database on another machine.
     pub fn free_bytes(&self) -> Result<Option<u64>> {
+        if self.inner.settings.server.is_some() {
+            return Ok(None);
+        }
         let folder = self.folder();
         let free = rustix::fs::statvfs(folder).map_err(|errno| Error::io("cannot look at", folder)(errno.into()))?;
         Ok(Some(free.f_bavail.saturating_mul(free.f_frsize)))

@@ -115,9 +115,9 @@ fn library() -> Result<PathBuf> {
     let folder = scratch::base()?.join("disk");
     fs::create_dir_all(&folder)?;
     // FNV-1a: another source makes another file.
-    let name = SOURCE.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let name = SOURCE
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let library = folder.join(format!("{name:016x}.so"));
     if library.exists() {
         return Ok(library);

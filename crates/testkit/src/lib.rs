@@ -31,6 +31,6 @@ pub use instance::{Instance, Login};
 pub use pair::Pair;
 pub use ports::PortBlock;
 pub use process::Process;
-pub use proxy::Proxy;
+pub use proxy::{Faults, Proxy};
 pub use scratch::Scratch;
 pub use template::Template;

@@ -160,7 +160,7 @@ pub(super) const KEYS: &[Key] = &[
         example: "256",
         derived: false,
         set: |draft, value| {
-            draft.disk_free_min_mib = Some(within(value.text, 0, 1_000_000)?);
+            draft.disk_free_min_mib = Some(within(value.text, 0, 1_000_000_000)?);
             Ok(())
         },
     },

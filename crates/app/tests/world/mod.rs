@@ -5,6 +5,7 @@
 
 mod carrier;
 mod time;
+mod watch;
 
 pub use carrier::Invites;
 pub use time::{ms, seconds_between};
@@ -15,7 +16,7 @@ use std::panic::Location;
 use std::thread;
 use std::time::{Duration, Instant};
 use testkit::http::Client;
-use testkit::{Pair, Process};
+use testkit::{Disk, Pair, Process, Proxy};
 
 /// The server, the link or a small file is there within this, also on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,16 +39,48 @@ pub struct World {
     pub trunk: i64,
     /// The end point `message`: 10 calls at once.
     pub message: i64,
+    /// Stands between the server and the PBX.
+    pub proxy: Option<Proxy>,
+    /// The disk of the server, when it is one that can fail.
+    pub disk: Option<Disk>,
 }
 
 impl World {
     /// Both Asterisks, a server whose link is up, the trunk and the end point.
     pub fn start() -> Self {
-        let mut world = Self::without_pbx();
+        Self::without_pbx().with_office(None)
+    }
+
+    /// As [`World::start`], with the fault proxy between the server and the PBX.
+    pub fn through_proxy() -> Self {
+        let world = Self::without_pbx();
+        let proxy = Proxy::start(world.pair.ports.spare[0], world.pair.ports.ari).unwrap();
+        world.with_office(Some(proxy))
+    }
+
+    /// As [`World::start`], on a disk that can fail.
+    pub fn on_a_failing_disk() -> Self {
+        Self::begin(Some(Disk::new().unwrap())).with_office(None)
+    }
+
+    /// The proxy of [`World::through_proxy`].
+    pub fn proxy(&self) -> &Proxy {
+        self.proxy.as_ref().unwrap()
+    }
+
+    /// The disk of [`World::on_a_failing_disk`].
+    pub fn disk(&self) -> &Disk {
+        self.disk.as_ref().unwrap()
+    }
+
+    fn with_office(self, proxy: Option<Proxy>) -> Self {
+        let mut world = self;
         let login = world.pair.pbx.ari();
+        let port = proxy.as_ref().map_or(login.port, |proxy| proxy.port);
+        world.proxy = proxy;
         world.pbx = world.create(
             "pbxs",
-            json!({"name": "office", "host": login.host, "port": login.port, "username": login.user, "password": login.password}),
+            json!({"name": "office", "host": login.host, "port": port, "username": login.user, "password": login.password}),
         );
         world.trunk = world.add_trunk("carrier", json!({}));
         world.message = world.add_end_point("message", 10);
@@ -57,14 +90,18 @@ impl World {
 
     /// As [`World::start`], but nothing is configured yet.
     pub fn without_pbx() -> Self {
+        Self::begin(None)
+    }
+
+    fn begin(disk: Option<Disk>) -> Self {
         let pair = Pair::start().unwrap();
         let home = Home::new();
         home.file("carillon.toml", format!("listen = \"127.0.0.1:{}\"\n", pair.ports.api));
         home.run(&["init"]).ok();
         let token = std::fs::read_to_string(home.path("carillon-data/token")).unwrap();
         let api = Client::new(&format!("http://127.0.0.1:{}", pair.ports.api), Some(token.trim())).unwrap();
-        let server = serve(&home, pair.ports.api);
-        Self { pair, home, server, api, pbx: 0, trunk: 0, message: 0 }
+        let server = serve_on(&home, pair.ports.api, disk.as_ref());
+        Self { pair, home, server, api, pbx: 0, trunk: 0, message: 0, proxy: None, disk }
     }
 
     /// Kills the server as a power cut would.
@@ -74,7 +111,7 @@ impl World {
 
     /// Starts the server again.
     pub fn serve_again(&mut self) {
-        self.server = serve(&self.home, self.pair.ports.api);
+        self.server = serve_on(&self.home, self.pair.ports.api, self.disk.as_ref());
     }
 
     /// A command of the command line, run to its end.
@@ -298,7 +335,16 @@ pub fn count(attempts: &[Value], state: &str) -> usize {
 
 /// A server on the installation of `home`, once it answers.
 pub fn serve(home: &Home, port: u16) -> Process {
-    let mut process = Process::start("carillon", home.command(&["serve"]), &home.path("serve.log")).unwrap();
+    serve_on(home, port, None)
+}
+
+/// As [`serve`], on a disk that can fail.
+pub fn serve_on(home: &Home, port: u16, disk: Option<&Disk>) -> Process {
+    let mut command = home.command(&["serve"]);
+    if let Some(disk) = disk {
+        disk.under(&mut command);
+    }
+    let mut process = Process::start("carillon", command, &home.path("serve.log")).unwrap();
     process.wait_for_http(&format!("http://127.0.0.1:{port}/healthz"), PATIENCE).unwrap();
     process
 }

@@ -56,11 +56,8 @@ pub(super) fn connect(client: TcpStream, shared: &Arc<Shared>) -> std::io::Resul
     }
     let (to_pbx, for_pbx) = sync_channel(PARCELS_MAX);
     let (to_client, for_client) = sync_channel(PARCELS_MAX);
-    let connection = Arc::new(Connection {
-        client: client.try_clone()?,
-        pbx: pbx.try_clone()?,
-        to_client: to_client.clone(),
-    });
+    let connection =
+        Arc::new(Connection { client: client.try_clone()?, pbx: pbx.try_clone()?, to_client: to_client.clone() });
     spawn(write(for_pbx, pbx.try_clone()?, Direction::ToPbx, Arc::clone(shared)));
     spawn(write(for_client, client.try_clone()?, Direction::FromPbx, Arc::clone(shared)));
     spawn(read(client, to_pbx, Direction::ToPbx, Arc::clone(shared)));
