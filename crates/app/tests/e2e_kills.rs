@@ -20,7 +20,7 @@ const RESUMES_WITHIN: Duration = Duration::from_secs(5);
 /// The whole run after its last kill, on a busy machine.
 const AFTERWARDS: Duration = Duration::from_secs(100);
 /// More than are dialled in all the time between the kills.
-const CONTACTS: usize = 900;
+const CONTACTS: usize = 640;
 
 /// Numbers that follow from a seed (a linear congruential generator): a failing run can be had again.
 struct Seeded(u64);

@@ -231,8 +231,11 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 
 /// An event about a channel that is nobody's: made, then ended.
 fn stranger(number: u64) -> String {
-    let (kind, id) = (if number % 2 == 0 { "ChannelCreated" } else { "ChannelDestroyed" }, number / 2);
-    let cause = if number % 2 == 0 { "" } else { "\"cause\":16,\"cause_txt\":\"Normal Clearing\"," };
+    let id = number / 2;
+    let (kind, cause) = match number.is_multiple_of(2) {
+        true => ("ChannelCreated", ""),
+        false => ("ChannelDestroyed", "\"cause\":16,\"cause_txt\":\"Normal Clearing\","),
+    };
     format!(
         "{{\"type\":\"{kind}\",\"timestamp\":\"2026-11-21T08:30:08.342+0000\",{cause}\"channel\":{{\"id\":\"1700000000.{id}\",\
          \"name\":\"PJSIP/stranger-{id:08x}\",\"state\":\"Down\",\"protocol_id\":\"stranger{id}\",\

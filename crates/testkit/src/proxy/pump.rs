@@ -90,11 +90,13 @@ fn pass_on(stream: &mut impl Read, out: &SyncSender<Parcel>, direction: Directio
         Direction::FromPbx => head.starts_with(b"HTTP/1.1 101"),
     };
     out.send(Parcel::new(head, None)).ok()?;
-    while is_websocket {
-        let frame = read_frame(stream).ok()?;
-        match direction {
-            Direction::ToPbx => request(frame, out, shared)?,
-            Direction::FromPbx => from_pbx(frame, out, shared)?,
+    if is_websocket {
+        loop {
+            let frame = read_frame(stream).ok()?;
+            match direction {
+                Direction::ToPbx => request(frame, out, shared)?,
+                Direction::FromPbx => from_pbx(frame, out, shared)?,
+            }
         }
     }
     let mut chunk = vec![0; CHUNK_BYTES];
@@ -135,7 +137,7 @@ fn from_pbx(frame: Frame, out: &SyncSender<Parcel>, shared: &Shared) -> Option<(
         let mut state = shared.lock();
         state.answers += 1;
         let answers = state.answers;
-        u8::from(state.faults.swallow_every.is_none_or(|every| answers % u64::from(every.max(1)) != 0))
+        u8::from(state.faults.swallow_every.is_none_or(|every| !answers.is_multiple_of(u64::from(every.max(1)))))
     } else {
         let mut state = shared.lock();
         state.events += 1;
