@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 
 /// Carillon, an outbound dialler and contact centre on Asterisk
 ///
-/// `init`, `serve`, `config`, `openapi` and `db` work alone; everything else asks a running server.
+/// `init`, `serve`, `config`, `doctor`, `openapi` and `db` work alone; everything else asks a running server.
 /// Things may be named by id or by name. Exit codes: 0 done, 1 refused, 2 wrong usage or configuration,
 /// 3 the server cannot be reached.
 #[derive(Debug, Parser)]
@@ -35,6 +35,8 @@ pub(crate) enum Command {
     /// The server's settings
     #[command(subcommand)]
     Config(config::Verb),
+    /// Examine the installation and its PBXs, and say what to do
+    Doctor,
     /// Print the OpenAPI document of the API
     Openapi,
     /// The database, without a server

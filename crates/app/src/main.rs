@@ -34,6 +34,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Init => alone::init::run(&source, json).await,
         Command::Serve => alone::serve::run(&source).await,
         Command::Config(verb) => alone::config::run(&verb, &source, json),
+        Command::Doctor => alone::doctor::run(&source, json).await,
         Command::Openapi => alone::openapi::run(),
         Command::Db(verb) => alone::db::run(&verb, &source, json).await,
         Command::Pbx(verb) => verbs::pbx::run(verb, &session()?).await,

@@ -116,6 +116,15 @@ fn suppression_md_keeps_a_number_from_being_called() {
 }
 
 #[test]
+fn doctor_md_examines_a_sound_installation_and_a_broken_one() {
+    let world = World::start();
+    let own = |name: &str| world.home.path(name).display().to_string();
+    let reader = Reader::of("doctor.md", &world).with("CARILLON_CONFIG", own("carillon.toml"));
+    let printed = reader.with("CARILLON_DATA", own("carillon-data")).follow();
+    holds(&printed, &["ok       server", "failed   pbx.login typo", "error: one check failed"]);
+}
+
+#[test]
 fn api_md_speaks_to_the_api() {
     let world = World::start();
     let printed = Reader::of("api.md", &world).follow();
@@ -240,7 +249,7 @@ impl Reader {
         let end = Instant::now() + if looks { PATIENCE } else { Duration::ZERO };
         loop {
             let (code, text) = self.run(command);
-            let fails = command.prints.first().is_some_and(|line| line.starts_with("error: "));
+            let fails = command.prints.iter().any(|line| line.starts_with("error: "));
             let problem = match missing(&command.prints, &text) {
                 _ if (code != 0) != fails => Some(format!("it ended with {code}")),
                 missing => missing.map(|line| format!("it does not print {line:?}")),

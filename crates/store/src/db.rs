@@ -103,6 +103,41 @@ impl Store {
         })
     }
 
+    /// Opens what exists, beside the process that serves it: takes no lock, migrates nothing, writes nothing.
+    ///
+    /// Refused like [`Store::open`], and with `Unusable` when it is of an older version.
+    pub async fn open_to_read(settings: &Settings) -> Result<Self> {
+        let pool = match &settings.server {
+            None => sqlite::open_to_read(&settings.path).await?,
+            Some(server) => postgres::open_to_read(server).await?,
+        };
+        let (found, known) = (schema::found(&pool).await?, schema::known());
+        if found > known {
+            return Err(Error::Newer { found, known });
+        }
+        if found < known || Installation::find(&pool).await?.is_none() {
+            let path = settings.server.as_ref().map_or_else(|| settings.path.clone(), |server| server.url().into());
+            let why = format!("its version is {found}, not {known}: carillon serve brings it there");
+            return Err(Error::Unusable { path, why });
+        }
+        let cipher = Cipher::load(&settings.key_file, false)?;
+        let installation = Installation::read_or_create(&pool, &cipher, &settings.key_file).await?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                writer: pool.clone(),
+                lease: Arc::new(Lease::none(pool.clone())),
+                readers: pool,
+                cipher,
+                epoch: AtomicI64::new(installation.epoch),
+                installation,
+                sequences: Mutex::default(),
+                shelf: Shelf::closed()?,
+                settings: settings.clone(),
+                lock: std::sync::Mutex::new(None),
+            }),
+        })
+    }
+
     /// Waits for what is being written, gives the lease back, closes the database and lets the lock of its file go. Later
     /// calls fail, on every clone.
     pub async fn close(&self) {

@@ -255,6 +255,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
         ("campaigns", crate::campaigns::STATEMENTS),
         ("contacts", crate::contacts::STATEMENTS),
         ("end_points", crate::end_points::STATEMENTS),
+        ("inspect", crate::inspect::STATEMENTS),
         ("installation", crate::installation::STATEMENTS),
         ("lists", crate::lists::STATEMENTS),
         ("pbxs", crate::pbxs::STATEMENTS),

@@ -6,13 +6,21 @@ use store::{Error, Store};
 
 /// Opens the database; it is made when it does not exist.
 pub(super) async fn store(config: &Config) -> Result<Store, Failure> {
-    let settings = store::Settings {
+    Store::open(&settings(config)).await.map_err(|error| failure(&error))
+}
+
+/// Opens what exists, beside the server that uses it; nothing can be written.
+pub(super) async fn to_read(config: &Config) -> store::Result<Store> {
+    Store::open_to_read(&settings(config)).await
+}
+
+fn settings(config: &Config) -> store::Settings {
+    store::Settings {
         path: config.database.clone(),
         server: None,
         key_file: config.key_file.clone(),
         country: config.country.clone(),
-    };
-    Store::open(&settings).await.map_err(|error| failure(&error))
+    }
 }
 
 /// As [`store`], but refuses to make a database.

@@ -117,6 +117,13 @@ pub(crate) fn keeper(server: &Server) -> Result<Pool> {
     Ok(Pool::Postgres(pool(1).connect_lazy_with(options)))
 }
 
+/// Connections that cannot write; no lease is touched.
+pub(crate) async fn open_to_read(server: &Server) -> Result<Pool> {
+    let reading = [("statement_timeout", READ_TIMEOUT), ("default_transaction_read_only", "on")];
+    let opened = pool(1).connect_with(server.options()?.options(reading)).await;
+    Ok(Pool::Postgres(opened.map_err(|error| Error::unreachable(server, &error))?))
+}
+
 fn pool(connections: u32) -> PgPoolOptions {
     PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(CONNECT_SECONDS))
 }

@@ -25,6 +25,7 @@ const CHECKPOINT_PAGES: &str = "16000";
 statements! {
     JOURNAL_MODE = "PRAGMA journal_mode";
     SYNCHRONOUS = "PRAGMA synchronous";
+    QUICK_CHECK = "PRAGMA quick_check(1)";
     /// 0: nothing was migrated yet.
     pub(crate) IS_MIGRATED = "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'";
 }
@@ -54,6 +55,24 @@ pub(crate) async fn open(path: &Path) -> Result<(Pool, Pool, File)> {
     check_durability(&writer, path).await?;
     let readers = pool.max_connections(READERS).connect_lazy_with(options.pragma("query_only", "ON"));
     Ok((Pool::Sqlite(writer), Pool::Sqlite(readers), lock))
+}
+
+/// Connections that cannot write, to a file that exists; no lock.
+pub(crate) async fn open_to_read(path: &Path) -> Result<Pool> {
+    fs::metadata(path).map_err(Error::io("cannot open", path))?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(Duration::from_secs(BUSY_SECONDS))
+        .pragma("query_only", "ON")
+        .disable_statement_logging();
+    let pool = SqlitePoolOptions::new().acquire_timeout(Duration::from_secs(BUSY_SECONDS));
+    Ok(Pool::Sqlite(pool.max_connections(1).connect_with(options).await?))
+}
+
+/// The journal mode, and `ok` or the first damage that reading the whole file finds.
+pub(crate) async fn file_state(pool: &SqlitePool) -> Result<(String, String)> {
+    let mode = sqlx::query_scalar(JOURNAL_MODE).fetch_one(pool).await?;
+    Ok((mode, sqlx::query_scalar(QUICK_CHECK).fetch_one(pool).await?))
 }
 
 /// Refuses the database to every other process until the file is dropped.

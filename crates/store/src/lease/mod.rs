@@ -29,6 +29,8 @@ pub const TAKE_OVER_AFTER: Duration = Duration::from_secs(5);
 const RENEW_EVERY: Duration = Duration::from_secs(1);
 /// The version of the schema that made the tables.
 pub(crate) const SINCE: i64 = 4;
+/// Of nobody who ever took the lease.
+const NO_FENCE: i64 = -1;
 /// The site of this installation.
 const SITE: i64 = 1;
 
@@ -53,6 +55,12 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
+    /// Of a store that only reads: no lease, and no call may be sent.
+    pub(crate) fn none(pool: Pool) -> Self {
+        let until = Mutex::new(Some(Instant::now()));
+        Self { fence: NO_FENCE, until, lost: watch::channel(None).0, renewal: Mutex::default(), pool }
+    }
+
     /// `asked_at`: when it was asked for, `None` when it needs no renewal.
     fn new(fence: i64, asked_at: Option<Instant>, pool: Pool) -> Self {
         let until = Mutex::new(asked_at.map(|at| at + LEASE));
@@ -88,6 +96,9 @@ impl Lease {
 
     /// Gives it back, so that the next process need not wait.
     pub(crate) async fn release(&self) {
+        if self.fence == NO_FENCE {
+            return;
+        }
         self.stop_renewal();
         let release = query(RELEASE).bind(FIRST_TENANT.0).bind(SITE).bind(self.fence).execute(&self.pool);
         // A database that is away: then it runs out.
@@ -104,6 +115,9 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         self.stop_renewal();
+        if self.fence == NO_FENCE {
+            return;
+        }
         // Forgotten to close: given back as well as can be.
         if let (Pool::Postgres(_), Ok(runtime)) = (&self.pool, tokio::runtime::Handle::try_current()) {
             let (pool, fence) = (self.pool.clone(), self.fence);

@@ -11,7 +11,7 @@ use tracing_appender::non_blocking::NonBlocking;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Where the journal listens.
-pub(super) const SOCKET: &str = "/run/systemd/journal/socket";
+pub(in super::super) const SOCKET: &str = "/run/systemd/journal/socket";
 /// A journal that takes longer for a line loses it.
 const SEND_DEADLINE: Duration = Duration::from_millis(500);
 /// A longer message is cut, bytes: well below the smallest bound of a datagram.

@@ -8,6 +8,7 @@ mod rotating;
 
 use crate::config::{Log, LogFormat, LogTarget};
 use crate::failure::Failure;
+pub(super) use journal::SOCKET;
 use journal::{Journal, ToJournal};
 use rotating::Rotating;
 use std::io::{self, IsTerminal, Write};
@@ -47,8 +48,8 @@ pub(super) fn start(log: &Log) -> Result<Logging, Failure> {
     let (queue, writer) = match log.target {
         LogTarget::Stderr => queue(Counted { sink: io::stderr(), failed: Arc::clone(&failed) }),
         LogTarget::Journald => {
-            let sink = Journal::connect(journal::SOCKET.as_ref()).map_err(|error| {
-                Failure::refused(format!("log.target: the journal {} does not answer: {error}", journal::SOCKET))
+            let sink = Journal::connect(SOCKET.as_ref()).map_err(|error| {
+                Failure::refused(format!("log.target: the journal {} does not answer: {error}", SOCKET))
                     .remedy("is this systemd's machine? otherwise set log.target to \"stderr\" or \"file\"")
             })?;
             queue(Counted { sink, failed: Arc::clone(&failed) })
