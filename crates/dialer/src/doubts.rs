@@ -20,8 +20,6 @@ const MISSES_APART_US: u64 = 2_500_000;
 const LOOK_UPS_KNOWN: u8 = 2;
 /// Audits in a row that miss a leg before it counts as gone: the event of its end may be on its way.
 const AUDITS_MISSED: u8 = 2;
-/// How long before a comparison an originate may have been sent whose channel is still to come, microseconds.
-const LATE_CHANNEL_US: u64 = 20_000_000;
 /// An adopted call that was ringing gets at least this long, milliseconds.
 const ADOPTED_RING_MS: i64 = 1_000;
 
@@ -63,6 +61,11 @@ impl Dialer {
     pub(crate) fn leg_found(&mut self, now: Now, found: FoundLeg, out: &mut Vec<Command>) {
         let Some(leg) = self.calls.leg_mut(found.leg) else { return };
         leg.missed = 0;
+        // The hang-up was for a call that nobody had answered, and did not arrive: the conversation goes on.
+        let answered = found.up || leg.answered_at.is_some();
+        if answered && matches!(leg.hang_up, Some(EndedBy::AnswerTimeout | EndedBy::ProgressTimeout)) {
+            leg.hang_up = None;
+        }
         let (wanted, pbx) = (leg.hang_up, leg.pbx);
         if leg.state == LegState::Uncertain {
             leg.state = LegState::Created;
@@ -132,20 +135,10 @@ impl Dialer {
         if let Some(pbx) = self.resources.pbxs.get_mut(&pbx) {
             pbx.up = true;
         }
-        self.compare(
-            now,
-            pbx,
-            legs,
-            now.mono,
-            |leg| {
-                // An originate that went out just before the link or the process ended may still be making its channel. For
-                // a restored leg the age counts from the restart: the wall clock is not trusted with it.
-                let age_us = leg.requested.map_or(u64::MAX, |(requested, _)| now.mono.since(requested));
-                let seen = leg.created_at.is_some() || leg.answered_at.is_some();
-                if seen || age_us > LATE_CHANNEL_US { 1 } else { LOOK_UPS }
-            },
-            out,
-        );
+        // An originate that nobody has seen a channel of may still be making it, however long ago it was sent: a PBX that
+        // stood still does afterwards what it was asked before.
+        let unseen = |leg: &Leg| leg.created_at.is_none() && leg.answered_at.is_none();
+        self.compare(now, pbx, legs, now.mono, |leg| if unseen(leg) { LOOK_UPS } else { 1 }, out);
     }
 
     pub(crate) fn audited(&mut self, now: Now, pbx: PbxId, legs: &[FoundLeg], asked: Mono, out: &mut Vec<Command>) {

@@ -11,7 +11,9 @@ use domain::{EndedBy, LegId, Now, Timestamp, reschedule};
 /// How long a hang-up may take before the leg is looked for, milliseconds.
 pub(crate) const HANG_UP_MS: u64 = 5_000;
 /// SIP codes by which a carrier says "not now, not me".
-const OVERLOADED: u16 = 503;
+const OVERLOADED: [u16; 2] = [429, 503];
+/// SIP codes from here on say that a call was not answered.
+const REFUSALS: u16 = 400;
 /// HTTP status by which Asterisk says that the channel id exists: the call is ours already.
 const ID_IN_USE: u16 = 409;
 
@@ -137,7 +139,13 @@ impl Dialer {
         out: &mut Vec<Command>,
     ) {
         let Some(leg) = self.calls.leg(id) else { return };
-        let facts = leg.end_facts(cause, tech_cause);
+        // Nobody watched it for a while. Only a final refusal proves that it was not answered meanwhile.
+        let unwatched = leg.state == LegState::Uncertain && leg.answered_at.is_none();
+        let facts = if unwatched && tech_cause.is_none_or(|code| code < REFUSALS) {
+            leg.facts_ended_by(EndedBy::Unknown, cause, tech_cause)
+        } else {
+            leg.end_facts(cause, tech_cause)
+        };
         self.finish(now, id, facts, out);
     }
 
@@ -199,7 +207,8 @@ impl Dialer {
         let Some(trunk) = self.resources.trunks.get_mut(&attempt.trunk) else { return };
         let silent =
             fault == Fault::Carrier && !leg.alive() && facts.tech_cause.is_none_or(|code| code == 408 || code == 480);
-        let refused = facts.tech_cause == Some(OVERLOADED) || facts.ended_by == EndedBy::Refused || silent;
+        let overloaded = facts.tech_cause.is_some_and(|code| OVERLOADED.contains(&code));
+        let refused = overloaded || facts.ended_by == EndedBy::Refused || silent;
         if refused {
             if let Some(until) = trunk.circuit.refused(now.mono, id, attempt.key) {
                 let pause_ms = i64::try_from(until.since(now.mono) / 1_000).unwrap_or(i64::MAX);

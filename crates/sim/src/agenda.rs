@@ -16,26 +16,30 @@ pub(crate) const HOUR: At = 3_600 * SECOND;
 #[derive(Debug)]
 pub(crate) enum Happening {
     /// The dialler asked to be woken; only the youngest request counts.
-    Wake { request: u64 },
+    Wake { process: u32, request: u64 },
     /// The disk is done with a batch.
-    Committed { process: u32, written: bool },
+    Committed { process: u32, commit: u64, written: bool },
     /// An answer or an event reaches the dialler, if it is still the same process.
     Tell { process: u32, event: Event },
-    /// A request reaches a PBX.
-    Request { process: u32, pbx: PbxId, request: Request },
+    /// A request reaches a PBX, if it is still the same one.
+    Request { process: u32, pbx: PbxId, link: u32, boot: u32, request: Request },
     /// No answer to an originate came in time.
     OriginateDeadline { process: u32, leg: LegId },
+    /// No answer to a question for the channels came in time.
+    ListDeadline { pbx: PbxId, link: u32, asked: u32 },
+    /// The question for the channels is put again.
+    ListAgain { pbx: PbxId, link: u32 },
     /// An event of a channel reaches the dialler, if the link is still the same.
     FromPbx { pbx: PbxId, link: u32, event: Event },
     /// A list of channels reaches the dialler, if the link is still the same.
-    Listed { pbx: PbxId, link: u32, legs: Vec<FoundLeg>, asked_at: Option<Mono> },
+    Listed { pbx: PbxId, link: u32, asked: u32, legs: Vec<FoundLeg>, asked_at: Option<Mono> },
     /// A channel goes on.
     Channel { pbx: PbxId, leg: LegId, step: Step },
     /// Time to compare a PBX's channels with ours.
     Audit { pbx: PbxId, link: u32 },
     /// It is noticed that the link to a PBX is broken.
     LinkLost { pbx: PbxId, link: u32 },
-    /// The link to a PBX is made again.
+    /// The link to a PBX is made again, if it can be.
     LinkMade { pbx: PbxId },
     /// Something goes wrong somewhere.
     Fault,
@@ -43,21 +47,46 @@ pub(crate) enum Happening {
     Operator,
     /// The process starts.
     Start,
-    /// A 503 storm passes.
+    /// A process that another one took over from wakes.
+    ZombieWakes,
+    /// A carrier's storm passes.
     StormEnds { pbx: PbxId },
     /// Nothing goes wrong any more, and every person wants calls to be made.
     FaultsEnd,
-    /// The clock was looked at: the hold it caused is lifted.
-    LastLift,
+    /// Dialling should have resumed by now.
+    ResumeDeadline,
+    /// Runs that people had paused are wanted again.
+    LastUnpause,
+}
+
+impl Happening {
+    /// Whether it is the process that does or hears it, and not while it stands still.
+    pub(crate) fn is_the_process_s(&self) -> bool {
+        matches!(
+            self,
+            Self::Wake { .. }
+                | Self::Committed { .. }
+                | Self::Tell { .. }
+                | Self::OriginateDeadline { .. }
+                | Self::ListDeadline { .. }
+                | Self::ListAgain { .. }
+                | Self::FromPbx { .. }
+                | Self::Listed { .. }
+                | Self::Audit { .. }
+                | Self::LinkLost { .. }
+                | Self::LinkMade { .. }
+                | Self::Operator
+        )
+    }
 }
 
 /// What the dialler's shell asks of a PBX.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Request {
     Originate(Box<Originate>),
     HangUp { leg: LegId, why: EndedBy },
     LookUp { leg: LegId },
-    List { link: u32, asked_at: Option<Mono> },
+    List { asked: u32, asked_at: Option<Mono> },
 }
 
 /// What a channel does next.

@@ -26,11 +26,11 @@ impl Temper {
 }
 
 /// The steps of a call and when they come, after the channel was made.
-pub(crate) fn plan(rng: &mut Rng, temper: Temper, storm: bool) -> Vec<(At, Step)> {
+pub(crate) fn plan(rng: &mut Rng, temper: Temper, storm: Option<u16>) -> Vec<(At, Step)> {
     let end = |cause, code| Step::End { cause, code: Some(code) };
     let rings_at = rng.within(20..=4_000) * MS;
-    if storm {
-        return vec![(rng.within(10..=90) * MS, end(34, 503))];
+    if let Some(code) = storm {
+        return vec![(rng.within(10..=90) * MS, end(34, code))];
     }
     let dice = rng.within(0..=99);
     let mut up_to = 0;

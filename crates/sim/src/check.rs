@@ -1,108 +1,57 @@
-//! The judges: what must never be seen, and what must have become of everything at the end.
+//! The judges of single moments: an originate, a channel, a write.
 
 use crate::agenda::{At, SECOND};
-use crate::store::{AttemptState, Row};
+use crate::fault::Fault;
+use crate::proof::Check;
+use crate::sabotage::Sabotage;
+use crate::scenario::NUMBERS;
+use crate::store::AttemptState;
 use crate::world::World;
-use dialer::{Command, Event, Originate, RunSettings};
-use domain::{ContactId, EndPointId, HourState, LegId, ListId, NumberKey, PbxId, RunId, RunState, TrunkId};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use dialer::{Command, Originate};
+use domain::journal::{AttemptEnd, Fact, RetryAt};
+use domain::reschedule::MAX_RETRY_SECONDS;
+use domain::{CallState, EndedBy, HourState, LegId, Mode, RescheduleRule, RuleId};
+use std::collections::VecDeque;
 
-/// A limit that was just lowered still binds calls that were decided before.
-const LOWERED_LIMITS: At = 15 * SECOND;
+/// A limit that was lowered binds only calls that were decided later, and a PBX may stand still for a minute in between.
+const LOWERED_LIMITS: At = 90 * SECOND;
 /// What may be missing from a second between two sendings: the disk's usual jitter.
 const JITTER: At = 25_000;
-
-/// What was asked for and seen, written down outside the dialler.
-#[derive(Debug, Default)]
-pub(crate) struct Witness {
-    /// The settings that each run was last told.
-    settings: BTreeMap<RunId, RunSettings>,
-    /// Runs that were told to pause or end.
-    quiet: BTreeSet<RunId>,
-    /// Turns that reached a PBX.
-    rang: BTreeSet<(RunId, ContactId, u32)>,
-    /// Channels up, by number, trunk and end point.
-    numbers: BTreeMap<NumberKey, LegId>,
-    on_trunk: BTreeMap<TrunkId, u32>,
-    to_end_point: BTreeMap<EndPointId, u32>,
-    /// Sendings of the last seconds.
-    by_trunk: BTreeMap<TrunkId, VecDeque<At>>,
-    by_pbx: BTreeMap<PbxId, VecDeque<At>>,
-    /// Until when limits of a trunk or end point are not judged, because they were changed.
-    pub(crate) changed_at: BTreeMap<i64, At>,
-    /// Each run's lists with their last contact when the dialler found it completed: later ones came too late.
-    completed: BTreeMap<RunId, BTreeMap<ListId, ContactId>>,
-    commits: u64,
-}
-
-impl Witness {
-    /// A new process is told everything again.
-    pub(crate) fn forget_intents(&mut self) {
-        self.settings.clear();
-        self.quiet.clear();
-        self.by_trunk.clear();
-        self.by_pbx.clear();
-    }
-
-    pub(crate) fn hears(&mut self, event: &Event) {
-        match event {
-            Event::RunStarted(spec) => {
-                self.settings.insert(spec.run, spec.settings.clone());
-                if spec.state == RunState::Paused {
-                    self.quiet.insert(spec.run);
-                }
-            }
-            Event::RunReloaded(spec) => {
-                self.settings.insert(spec.run, spec.settings.clone());
-            }
-            Event::RunPaused(run) | Event::RunRemoved(run) => {
-                self.quiet.insert(*run);
-            }
-            Event::RunUnpaused(run) => {
-                self.quiet.remove(run);
-            }
-            _ => {}
-        }
-    }
-
-    pub(crate) fn channel_ended(&mut self, call: &Originate) {
-        self.numbers.remove(&call.contact.key);
-        if let Some(calls) = self.on_trunk.get_mut(&call.trunk) {
-            *calls -= 1;
-        }
-        if let Some(calls) = self.to_end_point.get_mut(&call.end_point) {
-            *calls -= 1;
-        }
-    }
-}
+/// One write in so many is searched for numbers.
+const SEARCHED: u64 = 8;
 
 impl World {
     /// An originate is on its way: was it allowed?
     pub(crate) fn check_originate(&mut self, call: &Originate) {
         let (attempt, run, wall) = (call.attempt, call.run, self.wall());
+        if self.process.as_ref().is_some_and(|process| process.fence != self.store.fence) {
+            self.broke(Check::FencedOff, format!("attempt {attempt} is sent by a process that was taken over from"));
+        }
         match self.store.attempts.get(&attempt) {
             Some(row) if row.state == AttemptState::Open && row.new.leg == call.leg => {
                 if row.due_at.is_some_and(|due_at| due_at > wall) {
-                    self.broke(format!("attempt {attempt} is sent before its retry is due"));
+                    self.broke(Check::GapKept, format!("attempt {attempt} is sent before its retry is due"));
                 }
             }
             other => {
                 let state = other.map(|row| row.state);
-                self.broke(format!("attempt {attempt} is sent while it is {state:?} in the database"));
+                let what = format!("attempt {attempt} is sent while it is {state:?} in the database");
+                self.broke(Check::JournalledBeforeSent, what);
             }
         }
         if self.store.held {
-            self.broke(format!("attempt {attempt} is sent while dialling is held"));
+            self.broke(Check::HoldKept, format!("attempt {attempt} is sent while dialling is held"));
         }
         if self.store.suppressed.contains(&call.contact.key) {
-            self.broke(format!("attempt {attempt} is sent to a suppressed number"));
+            self.broke(Check::SuppressionKept, format!("attempt {attempt} is sent to a suppressed number"));
         }
         if self.witness.quiet.contains(&run) {
-            self.broke(format!("attempt {attempt} is sent although run {run} was paused or removed"));
+            let what = format!("attempt {attempt} is sent although run {run} was paused or removed");
+            self.broke(Check::PauseKept, what);
         }
         let hours = self.witness.settings.get(&run).map(|settings| settings.hours.state_at(wall));
         if !matches!(hours, Some(HourState::Open { .. })) {
-            self.broke(format!("attempt {attempt} is sent outside the hours: {hours:?}"));
+            self.broke(Check::HoursKept, format!("attempt {attempt} is sent outside the hours: {hours:?}"));
         }
         self.check_rate(call);
     }
@@ -119,12 +68,14 @@ impl World {
         let now = self.now;
         let made = window(self.witness.by_trunk.entry(call.trunk).or_default(), now);
         if per_second > 0 && made > per_second as usize && !self.was_changed(call.trunk.0) {
-            self.broke(format!("trunk {}: {made} calls in a second, {per_second} are allowed", call.trunk));
+            let what = format!("trunk {}: {made} calls in a second, {per_second} are allowed", call.trunk);
+            self.broke(Check::RateKept, what);
         }
         let made = window(self.witness.by_pbx.entry(call.pbx).or_default(), now);
         let per_second = self.site.pbxs.get(&call.pbx).map_or(0, |spec| spec.originates_per_second);
         if made > per_second as usize {
-            self.broke(format!("PBX {}: {made} calls in a second, {per_second} are allowed", call.pbx));
+            let what = format!("PBX {}: {made} calls in a second, {per_second} are allowed", call.pbx);
+            self.broke(Check::RateKept, what);
         }
     }
 
@@ -132,119 +83,142 @@ impl World {
         self.witness.changed_at.get(&id).is_some_and(|at| self.now < at + LOWERED_LIMITS)
     }
 
-    /// An originate reached a PBX: is it the only one?
+    /// An originate reached a PBX: is it known, and the only one?
     pub(crate) fn check_channel(&mut self, call: &Originate) {
+        match self.store.attempts.get(&call.attempt) {
+            Some(row) if row.new.leg == call.leg && row.state != AttemptState::Withdrawn => {
+                if let AttemptState::Ended(state) = row.state
+                    && !self.is(Sabotage::SendsAgain)
+                {
+                    let what = format!("attempt {} was closed as {state:?} before its channel was made", call.attempt);
+                    self.broke(Check::ChannelHasAttempt, what);
+                }
+            }
+            other => {
+                let state = other.map(|row| row.state);
+                let what = format!("leg {} is made, its attempt {} is {state:?}", call.leg, call.attempt);
+                self.broke(Check::ChannelHasAttempt, what);
+            }
+        }
         let turn = (call.run, call.contact.id, call.retry);
         if !self.witness.rang.insert(turn) {
-            self.broke(format!("contact {} of run {} is dialled twice at retry {}", turn.1, turn.0, turn.2));
+            let what = format!("contact {} of run {} is dialled twice at retry {}", turn.1, turn.0, turn.2);
+            self.broke(Check::TurnDialledOnce, what);
         }
         if let Some(other) = self.witness.numbers.insert(call.contact.key, call.leg) {
-            self.broke(format!("leg {} calls a number that leg {other} is in a call with", call.leg));
+            let what = format!("leg {} calls a number that leg {other} is in a call with", call.leg);
+            self.broke(Check::OneCallPerNumber, what);
         }
         let on_trunk = self.witness.on_trunk.entry(call.trunk).or_default();
         *on_trunk += 1;
         let on_trunk = *on_trunk;
         let capacity = self.site.trunks.get(&call.trunk).map_or(0, |spec| spec.capacity);
         if on_trunk > capacity && !self.was_changed(call.trunk.0) {
-            self.broke(format!("trunk {} has {on_trunk} calls, its capacity is {capacity}", call.trunk));
+            let what = format!("trunk {} has {on_trunk} calls, its capacity is {capacity}", call.trunk);
+            self.broke(Check::TrunkCapacityKept, what);
         }
         let to_end_point = self.witness.to_end_point.entry(call.end_point).or_default();
         *to_end_point += 1;
         let to_end_point = *to_end_point;
         let channels = self.site.end_points.get(&call.end_point).map_or(0, |spec| spec.max_channels);
         if to_end_point > channels {
-            self.broke(format!("end point {} has {to_end_point} calls, it takes {channels}", call.end_point));
+            let what = format!("end point {} has {to_end_point} calls, it takes {channels}", call.end_point);
+            self.broke(Check::EndPointCapacityKept, what);
         }
     }
 
-    /// After every commit each contact is in one state, and open contacts are those with an open attempt.
-    pub(crate) fn check_commit(&mut self) {
-        self.witness.commits += 1;
-        if self.witness.commits.is_multiple_of(8) || self.calm {
-            self.check_accounts();
+    /// A hang-up is decided: timers for unanswered calls do not end conversations.
+    pub(crate) fn check_hang_up(&mut self, leg: LegId, why: EndedBy) {
+        let for_silence = matches!(why, EndedBy::AnswerTimeout | EndedBy::ProgressTimeout);
+        if for_silence && self.witness.told_up.contains(&leg) {
+            self.broke(Check::ConversationKept, format!("leg {leg} is up and hung up on: {why:?}"));
         }
     }
 
-    fn check_accounts(&mut self) {
-        let mut wrong = None;
-        for (id, run) in &self.store.runs {
-            let rows = self.store.rows.get(id);
-            let count = |of: fn(&Row) -> bool| rows.map_or(0, |rows| rows.values().filter(|row| of(row)).count());
-            let open = count(|row| matches!(row, Row::Open { .. }));
-            let waiting = count(|row| matches!(row, Row::Waiting { .. })) as u64;
-            let finished = count(|row| *row == Row::Finished) as u64;
-            let attempts = self.store.open.values().filter(|a| self.store.attempts[a].new.run == *id).count();
-            let totals = run.totals;
-            if open != attempts || waiting != totals.open_retries || finished != totals.terminated {
-                wrong = Some(format!(
-                    "accounts of run {id}: {open} open of {attempts} attempts, {waiting} wait, {finished} finished; {totals:?}"
-                ));
-            }
+    /// A write is decided: is it true, and does it keep the rules?
+    pub(crate) fn check_write(&mut self, write: &Command) {
+        self.witness.writes += 1;
+        if self.witness.writes.is_multiple_of(SEARCHED) {
+            self.check_words(&format!("{write:?}"));
         }
+        if let Command::Close(end) = write {
+            self.check_outcome(end);
+            self.check_retry(end);
+        }
+    }
+
+    /// No number is in what the dialler writes and says.
+    pub(crate) fn check_words(&mut self, words: &str) {
+        if words.contains(NUMBERS) {
+            self.broke(Check::NumbersStayOut, format!("a number is in {words}"));
+        }
+    }
+
+    fn check_outcome(&mut self, end: &AttemptEnd) {
+        let truth = self.witness.truth.get(&end.leg).copied().unwrap_or_default();
+        let made = truth.made_at.is_some();
+        let lost_events = self.faults.set.has(Fault::EventsLost);
+        let wrong = match end.state {
+            CallState::RsLost if made && !truth.gone => Some("its channel exists"),
+            CallState::RsLost => None,
+            CallState::RsBlacklist if made => Some("it was dialled"),
+            CallState::RsBlacklist => None,
+            _ if made && !truth.gone => Some("its channel exists"),
+            CallState::RsError if truth.refused => None,
+            _ if !made => Some("no PBX knows of it"),
+            CallState::Terminated | CallState::RsTimeout if !truth.answered => Some("nobody answered"),
+            CallState::Terminated | CallState::RsTimeout => None,
+            _ if truth.answered && !lost_events => Some("somebody answered"),
+            CallState::RsBusy if truth.code != Some(486) => Some("it was not busy"),
+            CallState::RsNumber if truth.code != Some(404) => Some("the number was good"),
+            _ => None,
+        };
         if let Some(wrong) = wrong {
-            self.broke(wrong);
+            let what = format!("attempt {} ends as {} and {wrong}: {truth:?}", end.attempt, end.state.code());
+            self.broke(Check::OutcomeIsTrue, what);
         }
     }
 
-    pub(crate) fn note_completion(&mut self, command: &Command) {
-        let Command::RunChanged(change) = command else { return };
-        if change.state == RunState::Completed {
-            let lists = self.store.runs[&change.run].lists.iter();
-            let last = |list: &ListId| self.store.lists.get(list)?.last().map(|contact| (*list, contact.id));
-            self.witness.completed.insert(change.run, lists.filter_map(last).collect());
+    /// A retry is what a rule allows, and after an unknown outcome it waits the longest gap of all.
+    fn check_retry(&mut self, end: &AttemptEnd) {
+        let Some(next) = end.retry else { return };
+        let retry = self.store.attempts.get(&end.attempt).map_or(0, |row| row.new.retry);
+        let rules = self.witness.settings.get(&end.run).map(|settings| settings.rules.as_slice()).unwrap_or_default();
+        let applies = |rule: &&RescheduleRule| {
+            rule.status == end.state && rule.status_ext == end.ext_state && retry < rule.max_attempts
+        };
+        if !rules.iter().any(|rule| applies(&rule)) {
+            let what = format!("attempt {} at retry {retry} is tried again and no rule says so", end.attempt);
+            return self.broke(Check::AttemptsCapped, what);
+        }
+        let longest = rules.iter().map(|rule| match rule.mode {
+            Mode::Fixed => rule.retry_after_s,
+            Mode::Mult => rule.retry_after_s.saturating_mul(retry + 1).min(MAX_RETRY_SECONDS),
+        });
+        let longest = longest.max().unwrap_or(0);
+        if end.state == CallState::RsLost && next.at < end.ended_at.plus_seconds(longest.into()) {
+            let what =
+                format!("attempt {} is lost, tried again in {} s and not in {longest} s", end.attempt, next.delay_s);
+            self.broke(Check::LongestGapKept, what);
         }
     }
 
-    /// Whether every run has ended or idles without work, and everything is written.
-    pub(crate) fn is_over(&self) -> bool {
-        let done = |run: RunState| run.is_final() || run == RunState::Idle;
-        self.process.as_ref().is_some_and(|process| process.has_written())
-            && self.store.open.is_empty()
-            && self.store.runs.values().all(|run| done(run.state))
-            && self.pbxs.values().all(|pbx| pbx.channels.is_empty())
-    }
-
-    /// For a world that does not end.
-    pub(crate) fn what_goes_on(&self) -> String {
-        let states: Vec<_> = self.store.runs.iter().map(|(id, run)| format!("run {id} {}", run.state.code())).collect();
-        let figures: Vec<_> = self.process.iter().flat_map(|process| process.dialer.run_figures()).collect();
-        let links: Vec<_> = self.pbxs.values().map(|pbx| (pbx.link, pbx.channels.len())).collect();
-        format!("{}, {} attempts open, links {links:?}, {figures:#?}", states.join(", "), self.store.open.len())
-    }
-
-    /// At the end everybody was called as often as the rules say, and everything adds up.
-    pub(crate) fn check_end(&mut self) {
-        self.check_accounts();
-        let mut wrong = Vec::new();
-        for (id, run) in &self.store.runs {
-            if run.state == RunState::Removed {
-                continue;
+    /// What is done wrong on purpose on the way to the disk.
+    pub(crate) fn tamper(&mut self, write: &mut Command) {
+        let Some(sabotage) = self.options.sabotage else { return };
+        match (sabotage, write) {
+            (Sabotage::ShortensUnknownGap, Command::Close(end)) if end.state == CallState::RsLost => {
+                let at = end.ended_at.plus_seconds(1);
+                end.retry = end.retry.map(|retry| RetryAt { delay_s: 1, at, ..retry });
             }
-            let all = || run.lists.iter().map(|list| (*list, ContactId(i64::MAX))).collect();
-            let completed = self.witness.completed.get(id).filter(|_| run.state == RunState::Completed);
-            for (list, until) in &completed.cloned().unwrap_or_else(all) {
-                let contacts = self.store.lists.get(list).into_iter().flatten();
-                let rows = self.store.rows.get(id);
-                for contact in contacts.filter(|contact| contact.id <= *until) {
-                    let row = rows.and_then(|rows| rows.get(&contact.id));
-                    if row != Some(&Row::Finished) {
-                        wrong.push(format!("run {id} is over and contact {} is {row:?}", contact.id));
-                    }
-                }
+            (Sabotage::RetriesWithoutEnd, Command::Close(end)) => {
+                let at = end.ended_at.plus_seconds(5);
+                end.retry.get_or_insert(RetryAt { rule: RuleId(1), delay_s: 5, at });
             }
-        }
-        let figures: Vec<_> = self.process.iter().flat_map(|process| process.dialer.run_figures()).collect();
-        for figures in figures {
-            let totals = self.store.runs[&figures.run].totals;
-            let of_store = (totals.placed, totals.terminated, totals.open_retries, totals.connected, 0);
-            let of_dialler =
-                (figures.placed, figures.terminated, figures.open_retries, figures.connected, figures.in_flight);
-            if of_store != of_dialler {
-                wrong.push(format!("figures of run {}: {of_dialler:?}, the database has {of_store:?}", figures.run));
+            (Sabotage::WritesNumbers, Command::Note(note)) => {
+                note.fact = Fact::Uncertain { why: format!("{NUMBERS}0000001 does not answer") };
             }
-        }
-        if let Some(wrong) = wrong.into_iter().next() {
-            self.broke(wrong);
+            _ => {}
         }
     }
 }

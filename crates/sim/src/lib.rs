@@ -4,22 +4,37 @@
 //! commands exactly as the shell does, and judges it from outside: by what the virtual PBXs saw and the virtual database
 //! holds, never by what the dialler believes.
 
+mod accounts;
 mod agenda;
 mod carrier;
+mod channels;
 mod check;
+mod crash;
+mod fault;
 mod links;
+mod liveness;
 mod operators;
 mod pbx;
 mod process;
+mod proof;
 mod report;
 mod rng;
+mod sabotage;
 mod scenario;
+mod shrink;
 mod store;
+mod trouble;
+mod witness;
 mod world;
 
-pub use report::{Failure, Options, Summary};
+pub use crash::{Crash, CrashPoint, Victim};
+pub use fault::{Fault, FaultSet};
+pub use proof::{Check, PROOFS, Proof};
+pub use report::{Failure, Options, Scene, Summary};
+pub use sabotage::Sabotage;
+pub use shrink::shrink;
 
 /// Plays the world of `seed` until every run has ended after the faults stopped, or a rule is broken.
-pub fn run(seed: u64, options: &Options) -> Result<Summary, Failure> {
+pub fn run(seed: u64, options: &Options) -> Result<Summary, Box<Failure>> {
     world::World::new(seed, options).play()
 }

@@ -1,203 +1,179 @@
-//! Between shell and PBX: requests, answers, events, lost links; and what channels do.
+//! Between shell and PBX: requests, answers, links that are made, lost and compared.
 
-use crate::agenda::{HOUR, Happening, MS, Request, SECOND, Step};
-use crate::carrier;
-use crate::pbx::{Channel, Link};
+use crate::agenda::{HOUR, Happening, MS, Request, SECOND};
+use crate::crash::CrashPoint;
+use crate::fault::Fault;
+use crate::pbx::Link;
+use crate::sabotage::Sabotage;
 use crate::world::World;
-use dialer::{Event, FoundLeg, Originate};
+use dialer::{Event, FoundLeg};
 use domain::{LegId, Mono, PbxId};
 
 /// A list of channels is believed this much later: events that belong to it come first.
 const SETTLE: u64 = 200 * MS;
 const AUDIT_EVERY: u64 = 30 * SECOND;
+/// How long the answer to a question for the channels may take, and when it is put again.
+const LIST_DEADLINE: u64 = 5 * SECOND;
+const LIST_AGAIN: u64 = 500 * MS;
 
 impl World {
     /// Sends a request over the link as it is; a broken one loses it or its answer.
     pub(crate) fn request(&mut self, id: PbxId, request: Request) {
+        let slow = matches!(request, Request::Originate(_)) && self.strikes(Fault::ChannelsSlow);
         let (Some(process), Some(pbx)) = (&self.process, self.pbxs.get_mut(&id)) else { return };
-        if pbx.link == Link::Down {
+        if pbx.link == Link::Down || pbx.to_lost {
             return;
         }
         let mut at = pbx.hears_at(self.now, &mut self.rng);
         if matches!(request, Request::Originate(_)) {
             // Making a channel takes its time, and now and then a lot of it; other requests do not wait for it.
-            at += if self.rng.percent(self.rough.slow_channels) {
-                self.rng.within(300..=4_000) * MS
-            } else {
-                self.rng.within(0..=5) * MS
-            };
+            at += if slow { self.rng.within(300..=4_000) * MS } else { self.rng.within(0..=5) * MS };
         }
-        self.agenda.add(at, Happening::Request { process: process.no, pbx: id, request });
+        let (link, boot) = (pbx.link_no, pbx.boot);
+        self.agenda.add(at, Happening::Request { process: process.no, pbx: id, link, boot, request });
     }
 
-    pub(crate) fn heard(&mut self, process: u32, id: PbxId, request: Request) {
+    /// A request arrives at the PBX, unless it died meanwhile. What was on its way when the link broke arrives or not.
+    pub(crate) fn heard(&mut self, process: u32, id: PbxId, (link, boot): (u32, u32), request: Request) {
+        let Some(pbx) = self.pbxs.get_mut(&id) else { return };
+        if pbx.stalled_until > self.now {
+            return self.agenda.add(pbx.stalled_until, Happening::Request { process, pbx: id, link, boot, request });
+        }
+        if pbx.boot != boot || (pbx.link_no != link && self.rng.percent(50)) {
+            return;
+        }
         let answer = match request {
-            Request::Originate(call) => self.make_channel(id, *call),
-            Request::HangUp { leg, why } => {
-                let Some(pbx) = self.pbxs.get(&id) else { return };
-                match pbx.channels.get(&leg) {
-                    Some(channel) => {
-                        let up = channel.up;
-                        self.log(|| format!("{id:?} hangs up {leg:?}, {why:?}"));
-                        let (cause, code) = if up { (16, None) } else { (19, Some(480)) };
-                        self.end_channel(id, leg, cause, code);
-                        None
-                    }
-                    None => Some(Event::LegMissing(leg)),
+            Request::Originate(call) => {
+                let again = self.is(Sabotage::SendsAgain).then(|| call.clone());
+                let answer = self.make_channel(id, *call);
+                if let Some(call) = again {
+                    let request = Request::Originate(call);
+                    let later = Happening::Request { process, pbx: id, link, boot, request };
+                    self.agenda.add(self.now + 600 * SECOND, later);
                 }
+                answer
             }
+            Request::HangUp { leg, why } => self.hang_up(id, leg, why),
             Request::LookUp { leg } => {
                 let Some(pbx) = self.pbxs.get(&id) else { return };
                 let found = pbx.found().into_iter().find(|found| found.leg == leg);
-                (!self.rng.percent(3)).then(|| found.map_or(Event::LegMissing(leg), Event::LegFound))
+                Some(found.map_or(Event::LegMissing(leg), Event::LegFound))
             }
-            Request::List { link, asked_at } => {
-                let Some(pbx) = self.pbxs.get_mut(&id) else { return };
-                let legs = pbx.found();
-                let at = pbx.says_at(self.now, &mut self.rng) + SETTLE;
-                self.agenda.add(at, Happening::Listed { pbx: id, link, legs, asked_at });
-                None
-            }
+            Request::List { asked, asked_at } => return self.list(id, link, asked, asked_at),
         };
         let Some(event) = answer else { return };
+        if self.strikes(Fault::RepliesLost) {
+            return;
+        }
         // An answer needs a link that stands.
-        if self.pbxs.get(&id).is_some_and(|pbx| pbx.link != Link::Down && !pbx.deaf) {
-            let at = self.now + self.rng.within(100..=4_000);
+        let Some(pbx) = self.pbxs.get_mut(&id) else { return };
+        if pbx.link_no == link && !pbx.from_lost {
+            let at = pbx.says_at(self.now, 0, &mut self.rng);
             self.agenda.add(at, Happening::Tell { process, event });
         }
     }
 
-    fn make_channel(&mut self, id: PbxId, call: Originate) -> Option<Event> {
-        let leg = call.leg;
-        if self.rng.percent(1) {
-            return Some(Event::OriginateRefused { leg, status: 500, message: "Allocation failed".to_owned() });
-        }
-        self.check_channel(&call);
-        self.summary.dialled += 1;
-        let pbx = self.pbxs.get_mut(&id)?;
-        self.agenda
-            .add(self.now + u64::from(call.timeout_ms) * MS, Happening::Channel { pbx: id, leg, step: Step::TimeOut });
-        for (after, step) in carrier::plan(&mut self.rng, pbx.temper, pbx.storm) {
-            self.agenda.add(self.now + after, Happening::Channel { pbx: id, leg, step });
-        }
-        pbx.channels.insert(leg, Channel { call, ringing: false, up: false });
-        self.say(id, Event::LegCreated(leg));
-        if self.rng.percent(1) {
-            return Some(Event::OriginateRefused { leg, status: 409, message: "Channel exists".to_owned() });
-        }
-        Some(Event::OriginateDone(leg))
-    }
-
-    pub(crate) fn channel_step(&mut self, id: PbxId, leg: LegId, step: Step) {
+    fn list(&mut self, id: PbxId, link: u32, asked: u32, asked_at: Option<Mono>) {
+        let lost = self.strikes(Fault::RepliesLost);
         let Some(pbx) = self.pbxs.get_mut(&id) else { return };
-        if pbx.stalled_until > self.now {
-            return self.agenda.add(pbx.stalled_until, Happening::Channel { pbx: id, leg, step });
-        }
-        let Some(channel) = pbx.channels.get_mut(&leg) else { return };
-        match step {
-            Step::Progress => self.say(id, Event::LegProgress(leg)),
-            Step::Ring => {
-                channel.ringing = true;
-                self.say(id, Event::LegRinging(leg));
-            }
-            Step::Answer => {
-                channel.up = true;
-                self.summary.answered += 1;
-                self.say(id, Event::LegAnswered(leg));
-            }
-            Step::Status(status) => self.say(id, Event::StatusSet { leg, status: status.to_owned() }),
-            Step::FarEndHangsUp => self.say(id, Event::LegHangUpAsked(leg)),
-            Step::End { cause, code } => self.end_channel(id, leg, cause, code),
-            Step::TimeOut if channel.up => {}
-            Step::TimeOut => self.end_channel(id, leg, 19, Some(480)),
+        let legs = pbx.found();
+        let at = pbx.says_at(self.now, 0, &mut self.rng) + SETTLE;
+        if !lost && !pbx.from_lost {
+            self.agenda.add(at, Happening::Listed { pbx: id, link, asked, legs, asked_at });
         }
     }
 
-    fn end_channel(&mut self, id: PbxId, leg: LegId, cause: u16, code: Option<u16>) {
-        let Some(channel) = self.pbxs.get_mut(&id).and_then(|pbx| pbx.channels.remove(&leg)) else { return };
-        self.witness.channel_ended(&channel.call);
-        self.say(id, Event::LegEnded { leg, cause, tech_cause: code });
-    }
-
-    /// An event goes out, now and then twice. What is said into a broken link is lost.
-    fn say(&mut self, id: PbxId, event: Event) {
+    fn ask_for_channels(&mut self, id: PbxId, asked_at: Option<Mono>) {
         let Some(pbx) = self.pbxs.get_mut(&id) else { return };
-        if pbx.link == Link::Down || pbx.deaf {
-            return;
-        }
-        let link = pbx.link_no;
-        if self.rng.percent(2) {
-            let at = pbx.says_at(self.now, &mut self.rng);
-            self.agenda.add(at, Happening::FromPbx { pbx: id, link, event: event.clone() });
-        }
-        let at = pbx.says_at(self.now, &mut self.rng);
-        self.agenda.add(at, Happening::FromPbx { pbx: id, link, event });
+        pbx.lists += 1;
+        let (link, asked) = (pbx.link_no, pbx.lists);
+        self.agenda.add(self.now + LIST_DEADLINE, Happening::ListDeadline { pbx: id, link, asked });
+        self.request(id, Request::List { asked, asked_at });
     }
 
-    pub(crate) fn pbx_says(&mut self, id: PbxId, link: u32, event: Event) {
-        if self.pbxs.get(&id).is_some_and(|pbx| pbx.link_no == link) {
-            self.step(event);
+    /// The question was not answered: it is put again, for an audit with the next one.
+    pub(crate) fn list_deadline(&mut self, id: PbxId, link: u32, asked: u32) {
+        let waits = |pbx: &crate::pbx::Pbx| pbx.link_no == link && pbx.listed < asked && pbx.link == Link::Comparing;
+        if self.pbxs.get(&id).is_some_and(waits) {
+            self.agenda.add(self.now + LIST_AGAIN, Happening::ListAgain { pbx: id, link });
+        }
+    }
+
+    pub(crate) fn list_again(&mut self, id: PbxId, link: u32) {
+        if self.pbxs.get(&id).is_some_and(|pbx| pbx.link_no == link && pbx.link == Link::Comparing) {
+            self.ask_for_channels(id, None);
         }
     }
 
     pub(crate) fn link_made(&mut self, id: PbxId) {
+        if self.calm && self.is(Sabotage::LeavesLinksDown) {
+            return;
+        }
         let Some(pbx) = self.pbxs.get_mut(&id) else { return };
         if self.process.is_none() || pbx.link != Link::Down {
             return;
         }
+        if pbx.reachable_at() > self.now {
+            // Tried again and again, with pauses.
+            let at = pbx.reachable_at() + self.rng.within(100..=5_000) * MS;
+            return self.agenda.add(at, Happening::LinkMade { pbx: id });
+        }
         pbx.link = Link::Comparing;
-        pbx.deaf = false;
+        (pbx.to_lost, pbx.from_lost) = (false, false);
         pbx.link_no += 1;
-        let link = pbx.link_no;
+        pbx.forget_queues();
         self.log(|| format!("link to {id:?} is made"));
-        self.request(id, Request::List { link, asked_at: None });
+        self.ask_for_channels(id, None);
+        self.at(CrashPoint::ChannelsAsked, Some(id));
     }
 
-    /// The link breaks; the shell notices after `notice` microseconds, until then its requests go nowhere or arrive
-    /// without an answer.
-    pub(crate) fn link_breaks(&mut self, id: PbxId) {
-        let Some(pbx) = self.pbxs.get_mut(&id) else { return };
-        if pbx.link == Link::Down {
-            return;
-        }
-        self.summary.links_lost += 1;
-        pbx.deaf = true;
-        pbx.link_no += 1;
+    /// The shell will see in `notice` microseconds that the link does not work any more.
+    pub(crate) fn link_breaks(&mut self, id: PbxId, notice: u64) {
+        let Some(pbx) = self.pbxs.get(&id).filter(|pbx| pbx.link != Link::Down) else { return };
         let link = pbx.link_no;
-        let at = self.now + self.rng.within(0..=4_000) * MS;
         self.log(|| format!("link to {id:?} breaks"));
-        self.agenda.add(at, Happening::LinkLost { pbx: id, link });
+        self.agenda.add(self.now + notice, Happening::LinkLost { pbx: id, link });
     }
 
     pub(crate) fn link_lost(&mut self, id: PbxId, link: u32) {
-        let Some(pbx) = self.pbxs.get_mut(&id) else { return };
-        if pbx.link_no != link {
+        let Some(pbx) = self.pbxs.get_mut(&id).filter(|pbx| pbx.link_no == link && pbx.link != Link::Down) else {
             return;
-        }
+        };
         let was_up = pbx.link == Link::Up;
         pbx.link = Link::Down;
-        self.agenda.add(self.now + self.rng.within(100..=15_000) * MS, Happening::LinkMade { pbx: id });
+        // What the old link still has to say is not heard.
+        pbx.link_no += 1;
+        self.summary.links_lost += 1;
+        let longest = if self.calm { 2_000 } else { 5_000 };
+        let again = self.now + self.rng.within(200..=longest) * MS;
+        self.agenda.add(again, Happening::LinkMade { pbx: id });
         let Some(process) = &self.process else { return };
         let unanswered: Vec<LegId> =
             process.unanswered.iter().filter(|(_, on)| **on == id).map(|(leg, _)| *leg).collect();
+        let no = process.no;
         for leg in unanswered {
             let event = Event::OriginateUnknown { leg, why: "the link was lost".to_owned() };
             let at = self.now + self.rng.within(0..=1_000);
-            self.agenda.add(at, Happening::Tell { process: process.no, event });
+            self.agenda.add(at, Happening::Tell { process: no, event });
         }
         if was_up {
             self.step(Event::PbxDown(id));
         }
     }
 
-    pub(crate) fn listed(&mut self, id: PbxId, link: u32, legs: Vec<FoundLeg>, asked_at: Option<Mono>) {
+    pub(crate) fn listed(&mut self, id: PbxId, (link, asked): (u32, u32), legs: Vec<FoundLeg>, asked_at: Option<Mono>) {
         let Some(pbx) = self.pbxs.get_mut(&id).filter(|pbx| pbx.link_no == link) else { return };
+        pbx.listed = pbx.listed.max(asked);
+        if self.process.is_none() {
+            return;
+        }
         match asked_at {
-            Some(asked_at) => self.step(Event::PbxAudited { pbx: id, legs, asked_at }),
+            Some(asked_at) => self.deliver(Event::PbxAudited { pbx: id, legs, asked_at }, Some(id)),
+            None if pbx.link == Link::Up => {}
             None => {
                 pbx.link = Link::Up;
                 self.agenda.add(self.now + AUDIT_EVERY, Happening::Audit { pbx: id, link });
-                self.step(Event::PbxUp { pbx: id, legs });
+                self.deliver(Event::PbxUp { pbx: id, legs }, Some(id));
             }
         }
     }
@@ -212,7 +188,7 @@ impl World {
         self.agenda.add(self.now + next, Happening::Audit { pbx: id, link });
         if busy {
             let asked_at = Some(self.time().mono);
-            self.request(id, Request::List { link, asked_at });
+            self.ask_for_channels(id, asked_at);
         }
     }
 }

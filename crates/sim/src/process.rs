@@ -1,7 +1,11 @@
 //! The shell around the dialler: steps, commands in order, one queue to the disk; and the life of the process.
 
 use crate::agenda::{At, Happening, MS, Request, SECOND};
+use crate::crash::CrashPoint;
+use crate::fault::Fault;
 use crate::pbx::Link;
+use crate::proof::Check;
+use crate::sabotage::Sabotage;
 use crate::world::World;
 use dialer::{Command, Dialer, Event, RunSpec};
 use domain::{CampaignId, LegId, Mono, Now, PbxId, RunId};
@@ -13,13 +17,19 @@ const ORIGINATE_DEADLINE: At = 5 * SECOND;
 const WRITE_AGAIN: At = 500 * MS;
 /// Wake-ups in a row that may bring nothing.
 const IDLE_WAKES: u32 = 50;
+/// A process that was not heard of for this long is taken over from.
+const LEASE: At = 10 * SECOND;
 
 pub(crate) struct Process {
     pub(crate) no: u32,
     pub(crate) dialer: Dialer,
+    /// Its number at the database.
+    pub(crate) fence: u64,
     born: At,
     queue: Vec<Command>,
     committing: Option<Vec<Command>>,
+    /// Counts its commits.
+    commit: u64,
     storage_lost: bool,
     wake_at: Option<At>,
     wake_request: u64,
@@ -27,6 +37,13 @@ pub(crate) struct Process {
     idle_since: At,
     /// Legs whose originate was not answered yet.
     pub(crate) unanswered: BTreeMap<LegId, PbxId>,
+}
+
+/// A process that stood still until another one took over.
+pub(crate) struct Zombie {
+    process: Process,
+    /// What its last commit answered, unheard.
+    answers: Vec<Event>,
 }
 
 impl Process {
@@ -42,13 +59,16 @@ impl World {
             return;
         }
         self.processes += 1;
+        self.store.fence += 1;
         self.log(|| "process starts".to_owned());
         self.process = Some(Process {
             no: self.processes,
             dialer: Dialer::new(),
+            fence: self.store.fence,
             born: self.now,
             queue: Vec::new(),
             committing: None,
+            commit: 0,
             storage_lost: false,
             wake_at: None,
             wake_request: 0,
@@ -56,53 +76,118 @@ impl World {
             idle_since: self.now,
             unanswered: BTreeMap::new(),
         });
+        let no = self.processes;
         self.witness.forget_intents();
-        if self.store.held {
+        if self.store.held && !self.is(Sabotage::KeepsHoldsBack) {
             self.step(Event::DiallingHeld);
         }
-        let runs: Vec<RunId> =
-            self.store.runs.iter().filter(|(_, run)| !run.state.is_final()).map(|(id, _)| *id).collect();
-        let mut events: Vec<Event> = runs.iter().map(|run| Event::RunStarted(Box::new(self.run_spec(*run)))).collect();
-        let restored = self.store.open_attempts().into_iter().map(|open| Event::AttemptRestored(Box::new(open)));
-        let configured: Vec<Event> = self
-            .site
-            .pbxs
-            .values()
-            .map(|spec| Event::PbxConfigured(*spec))
-            .chain(self.site.trunks.values().map(|spec| Event::TrunkConfigured(*spec)))
-            .chain(self.site.end_points.values().map(|spec| Event::EndPointConfigured(*spec)))
-            .collect();
-        events.extend(configured);
-        events.extend(restored);
-        if self.rng.percent(30) {
-            events.reverse();
-        }
-        for event in events {
+        for (n, event) in self.beginning().into_iter().enumerate() {
             self.step(event);
+            if n % 5 == 4 {
+                self.at(CrashPoint::Restoring, None);
+            }
+            if !self.lives(no) {
+                return;
+            }
         }
         let pbxs: Vec<PbxId> = self.pbxs.keys().copied().collect();
         for pbx in pbxs {
-            let at = self.now + self.rng.within(20..=3_000) * MS;
+            let at = self.now + self.rng.within(20..=1_500) * MS;
             self.agenda.add(at, Happening::LinkMade { pbx });
         }
     }
 
-    /// The process ends between two instructions; a commit that was under way may have reached the disk.
-    pub(crate) fn kill(&mut self) {
-        let Some(process) = self.process.take() else { return };
-        self.log(|| "process is killed".to_owned());
-        self.summary.kills += 1;
-        if let Some(batch) = process.committing
-            && self.rng.percent(50)
-        {
-            self.write(batch);
+    /// What a new process is told: runs that are not over and those whose calls may be up, configuration, open attempts.
+    fn beginning(&mut self) -> Vec<Event> {
+        let open = self.store.open_attempts();
+        let wanted = |run: &RunId| open.iter().any(|attempt| attempt.run == *run);
+        let runs: Vec<RunId> = (self.store.runs.iter())
+            .filter(|(id, run)| !run.state.is_final() || wanted(id))
+            .map(|(id, _)| *id)
+            .collect();
+        let mut events: Vec<Event> = runs.iter().map(|run| Event::RunStarted(Box::new(self.run_spec(*run)))).collect();
+        let (trunks, end_points) = (self.is(Sabotage::DoublesTrunks), self.is(Sabotage::DoublesEndPoints));
+        let rates = self.is(Sabotage::TriplesRates);
+        events.extend(self.site.pbxs.values().map(|spec| Event::PbxConfigured(*spec)));
+        for spec in self.site.trunks.values() {
+            let mut spec = *spec;
+            spec.capacity *= if trunks { 2 } else { 1 };
+            spec.calls_per_second *= if rates { 3 } else { 1 };
+            events.push(Event::TrunkConfigured(spec));
         }
+        for spec in self.site.end_points.values() {
+            let mut spec = *spec;
+            spec.max_channels *= if end_points { 2 } else { 1 };
+            events.push(Event::EndPointConfigured(spec));
+        }
+        if self.is(Sabotage::RestoresTwice) {
+            events.extend(open.first().map(|open| {
+                let mut twin = open.clone();
+                twin.attempt.0 += 1_000_000;
+                Event::AttemptRestored(Box::new(twin))
+            }));
+        }
+        events.extend(open.into_iter().map(|open| Event::AttemptRestored(Box::new(open))));
+        if self.rng.percent(30) {
+            events.reverse();
+        }
+        events
+    }
+
+    /// The process ends between two instructions and starts again after `again`; a commit that was under way may have
+    /// reached the disk.
+    pub(crate) fn kill(&mut self, again: At) {
+        let Some(mut process) = self.process.take() else { return };
+        self.log(|| "process is killed".to_owned());
+        self.stopped_until = 0;
+        self.last_commit(&mut process);
+        self.links_die();
+        self.agenda.add(self.now + again, Happening::Start);
+    }
+
+    fn links_die(&mut self) {
         for pbx in self.pbxs.values_mut() {
             pbx.link = Link::Down;
             pbx.link_no += 1;
         }
-        let again = self.now + self.rng.within(1_000..=20_000) * MS;
-        self.agenda.add(again, Happening::Start);
+    }
+
+    /// A commit that was under way when its process stopped may have reached the disk; its answers.
+    fn last_commit(&mut self, process: &mut Process) -> Vec<Event> {
+        match process.committing.take() {
+            Some(batch) if self.rng.percent(50) => self.write(batch),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The process stands still, a second one takes over when its lease has run out, and then it wakes.
+    pub(crate) fn second_process(&mut self) {
+        if self.zombie.is_some() {
+            return;
+        }
+        let Some(mut process) = self.process.take() else { return };
+        let answers = self.last_commit(&mut process);
+        self.zombie = Some(Zombie { process, answers });
+        self.stopped_until = 0;
+        self.links_die();
+        self.agenda.add(self.now + LEASE, Happening::Start);
+        let wakes = LEASE + self.faults.rng(Fault::SecondProcess).within(1..=30_000) * MS;
+        self.agenda.add(self.now + wakes, Happening::ZombieWakes);
+    }
+
+    /// It goes on where it stood: hears what its disk had said, and wants to send and to write.
+    pub(crate) fn zombie_wakes(&mut self) {
+        let Some(Zombie { process, answers }) = self.zombie.take() else { return };
+        self.log(|| "a process wakes that was taken over from".to_owned());
+        let living = self.process.replace(process);
+        for event in answers.into_iter().chain([Event::Tick]) {
+            self.step(event);
+        }
+        let zombie = std::mem::replace(&mut self.process, living);
+        // Its next commit tells that somebody else has the database: it ends.
+        if zombie.is_some_and(|zombie| zombie.fence != self.store.fence && !zombie.has_written()) {
+            self.summary.fenced += 1;
+        }
     }
 
     /// A run as the shell hands it to a dialler.
@@ -125,12 +210,13 @@ impl World {
 
     pub(crate) fn time(&self) -> Now {
         let born = self.process.as_ref().map_or(0, |process| process.born);
-        Now { mono: Mono(self.now - born), wall: self.wall() }
+        let wrong = if self.is(Sabotage::WrongClock) { 12 * 3_600 } else { 0 };
+        Now { mono: Mono(self.now - born), wall: self.wall().plus_seconds(wrong) }
     }
 
     /// An event for the process that asked, if it is still there.
     pub(crate) fn tell(&mut self, process: u32, event: Event) {
-        if self.process.as_ref().is_none_or(|p| p.no != process) {
+        if !self.lives(process) {
             return;
         }
         if let Event::OriginateDone(leg)
@@ -144,7 +230,7 @@ impl World {
             }
             self.summary.unknown += u64::from(matches!(event, Event::OriginateUnknown { .. }));
         }
-        self.step(event);
+        self.deliver(event, None);
     }
 
     /// An event for whichever process there is.
@@ -152,15 +238,26 @@ impl World {
         let now = self.time();
         self.witness.hears(&event);
         self.log(|| format!("> {event:?}"));
+        let answered = match &event {
+            Event::LegAnswered(leg) if self.is(Sabotage::HangsUpOnPeople) => Some(*leg),
+            _ => None,
+        };
         let Some(process) = &mut self.process else { return };
+        let no = process.no;
         self.summary.steps += 1;
         let mut out = Vec::new();
         process.dialer.step(now, event, &mut out);
         if !out.is_empty() || self.now > process.idle_since + SECOND {
             (process.idle_wakes, process.idle_since) = (0, self.now);
         }
+        if let Some(leg) = answered {
+            out.push(Command::HangUp { leg, pbx: PbxId(1), why: domain::EndedBy::AnswerTimeout });
+        }
         for command in out {
             self.carry_out(command);
+            if !self.lives(no) {
+                return;
+            }
         }
         self.start_commit();
         self.set_alarm();
@@ -168,36 +265,65 @@ impl World {
 
     fn carry_out(&mut self, command: Command) {
         self.log(|| format!("    < {command:?}"));
+        // A process that was taken over from sends nothing when its lease has run out, and no PBX listens to it any more.
+        let taken_over = self.process.as_ref().is_some_and(|process| process.fence != self.store.fence);
+        let ignores = self.is(Sabotage::IgnoresLease) && matches!(command, Command::Originate(_));
+        if taken_over && !ignores {
+            if let Some(process) = &mut self.process {
+                process.queue.push(command);
+            }
+            return;
+        }
         match command {
             Command::Originate(call) => self.originate(call),
-            Command::HangUp { leg, pbx, why } => self.request(pbx, Request::HangUp { leg, why }),
-            Command::LookUp { leg, pbx } => self.request(pbx, Request::LookUp { leg }),
-            Command::HoldDialling { .. } => self.store.held = true,
+            Command::HangUp { leg, pbx, why } => {
+                self.check_hang_up(leg, why);
+                self.at(CrashPoint::HangUpUnsent, Some(pbx));
+                self.request(pbx, Request::HangUp { leg, why });
+                self.at(CrashPoint::HangUpSent, Some(pbx));
+            }
+            Command::LookUp { leg, pbx } => {
+                self.request(pbx, Request::LookUp { leg });
+                self.at(CrashPoint::LookUpSent, Some(pbx));
+            }
+            Command::HoldDialling { why } => {
+                self.check_words(&why);
+                self.store.held = true;
+            }
             Command::CircuitChanged { probe_at, .. } => self.summary.circuits_opened += u64::from(probe_at.is_some()),
-            Command::Violated { invariant, detail, .. } => self.broke(format!("{invariant}: {detail}")),
-            write => {
+            Command::Violated { invariant, detail, .. } => {
+                self.broke(Check::OwnInvariants, format!("{invariant}: {detail}"));
+            }
+            mut write => {
                 self.note_completion(&write);
-                if let Some(process) = &mut self.process {
-                    process.queue.push(write);
-                }
+                self.tamper(&mut write);
+                self.check_write(&write);
+                let point = CrashPoint::unwritten(&write);
+                let Some(process) = &mut self.process else { return };
+                process.queue.push(write);
+                self.at_maybe(point, None);
             }
         }
     }
 
     fn originate(&mut self, call: dialer::Originate) {
-        self.check_originate(&call);
         let (now, leg, pbx) = (self.now, call.leg, call.pbx);
-        let Some(process) = &mut self.process else { return };
+        let Some(process) = &self.process else { return };
         let no = process.no;
-        process.unanswered.insert(leg, pbx);
+        self.check_originate(&call);
+        self.at(CrashPoint::OriginateUnsent, Some(pbx));
         let soon = now + self.rng.within(50..=2_000);
+        let fails = self.strikes(Fault::SendFails);
+        let Some(process) = self.process.as_mut().filter(|process| process.no == no) else { return };
+        process.unanswered.insert(leg, pbx);
         let up = self.pbxs.get(&pbx).is_some_and(|pbx| pbx.link != Link::Down);
-        if !up || (self.rng.percent(1) && !self.calm) {
+        if !up || fails {
             let event = Event::OriginateNotSent { leg, why: "not connected".to_owned() };
             return self.agenda.add(soon, Happening::Tell { process: no, event });
         }
         self.agenda.add(now + ORIGINATE_DEADLINE, Happening::OriginateDeadline { process: no, leg });
         self.request(pbx, Request::Originate(Box::new(call)));
+        self.at(CrashPoint::OriginateSent, Some(pbx));
     }
 
     pub(crate) fn originate_deadline(&mut self, process: u32, leg: LegId) {
@@ -205,25 +331,35 @@ impl World {
     }
 
     fn start_commit(&mut self) {
-        let Some(process) = &mut self.process else { return };
-        if process.committing.is_some() || process.queue.is_empty() {
-            return;
-        }
-        process.committing = Some(std::mem::take(&mut process.queue));
-        let no = process.no;
-        let takes = match self.rng.percent(self.rough.slow_commits) {
-            true => self.rng.within(8..=1_500) * MS,
-            false => self.rng.within(1..=8) * MS,
+        let slow = match &self.process {
+            Some(process) if process.committing.is_none() && !process.queue.is_empty() => {
+                self.strikes(Fault::CommitsSlow)
+            }
+            _ => return,
         };
-        let at = self.now + takes;
-        if at < self.disk_fails_until {
-            return self.agenda.add(at + WRITE_AGAIN, Happening::Committed { process: no, written: false });
-        }
-        self.agenda.add(at, Happening::Committed { process: no, written: true });
+        let takes = if slow { self.rng.within(8..=1_500) } else { self.rng.within(1..=8) } * MS;
+        let Some(process) = &mut self.process else { return };
+        process.committing = Some(std::mem::take(&mut process.queue));
+        process.commit += 1;
+        let (no, commit) = (process.no, process.commit);
+        let at = (self.now + takes).max(self.disk_stops_until);
+        let written = at >= self.disk_fails_until;
+        let at = if written { at } else { at + WRITE_AGAIN };
+        self.agenda.add(at, Happening::Committed { process: no, commit, written });
     }
 
-    pub(crate) fn committed(&mut self, no: u32, written: bool) {
-        let Some(process) = self.process.as_mut().filter(|process| process.no == no) else { return };
+    /// The database works again: what waited for it is done soon.
+    pub(crate) fn hurry_commit(&mut self) {
+        if let Some(process) = self.process.as_ref().filter(|process| process.committing.is_some()) {
+            let (process, commit) = (process.no, process.commit);
+            self.agenda.add(self.now + 5 * MS, Happening::Committed { process, commit, written: true });
+        }
+    }
+
+    pub(crate) fn committed(&mut self, no: u32, commit: u64, written: bool) {
+        let Some(process) = self.process.as_mut().filter(|process| process.no == no && process.commit == commit) else {
+            return;
+        };
         let Some(batch) = process.committing.take() else { return };
         if !written {
             let younger = std::mem::replace(&mut process.queue, batch);
@@ -232,14 +368,22 @@ impl World {
             return self.step(Event::StorageLost);
         }
         let was_lost = std::mem::take(&mut process.storage_lost);
+        let points: Vec<CrashPoint> = batch.iter().filter_map(CrashPoint::written).collect();
         let events = self.write(batch);
-        if was_lost {
+        for point in points {
+            self.at(point, None);
+        }
+        if was_lost && self.lives(no) {
             self.step(Event::StorageBack);
         }
         for event in events {
-            self.step(event);
+            if self.lives(no) {
+                self.deliver(event, None);
+            }
         }
-        self.start_commit();
+        if self.lives(no) {
+            self.start_commit();
+        }
     }
 
     /// The batch is on the disk; the answers.
@@ -251,9 +395,15 @@ impl World {
                 self.summary.suppressed += u64::from(end.state == domain::CallState::RsBlacklist);
             }
             self.summary.withdrawn += u64::from(matches!(write, Command::Withdraw(_)));
-            match self.store.apply(write) {
-                Ok(event) => events.extend(event),
-                Err(what) => self.broke(format!("the database: {what}")),
+            if self.is(Sabotage::NeverCloses) && matches!(&write, Command::Close(end) if end.attempt.0 % 50 == 7) {
+                continue;
+            }
+            let twice = self.is(Sabotage::ClosesTwice) && matches!(write, Command::Close(_));
+            for write in std::iter::repeat_n(write, if twice { 2 } else { 1 }) {
+                match self.store.apply(write) {
+                    Ok(event) => events.extend(event),
+                    Err((check, what)) => self.broke(check, what),
+                }
             }
         }
         self.check_commit();
@@ -274,19 +424,25 @@ impl World {
         process.wake_at = Some(at);
         process.wake_request += 1;
         let late = if self.rng.percent(80) { self.rng.within(0..=1_000) } else { self.rng.within(0..=5_000) };
-        let request = process.wake_request;
-        self.agenda.add(at.max(self.now) + 20 + late, Happening::Wake { request });
+        let (process, request) = (process.no, process.wake_request);
+        self.agenda.add(at.max(self.now) + 20 + late, Happening::Wake { process, request });
     }
 
-    pub(crate) fn woken(&mut self, request: u64) {
+    pub(crate) fn woken(&mut self, no: u32, request: u64) {
         let now = self.time();
-        let Some(process) = self.process.as_mut().filter(|process| process.wake_request == request) else { return };
+        let Some(process) = self.process.as_mut().filter(|process| process.no == no && process.wake_request == request)
+        else {
+            return;
+        };
         process.wake_at = None;
         process.idle_wakes += 1;
         let (wakes, idle_since) = (process.idle_wakes, process.idle_since);
         let still_due = process.dialer.next_wake(now).is_some_and(|at| at <= now.mono);
         if wakes > IDLE_WAKES && still_due && self.now < idle_since + SECOND {
-            return self.broke(format!("liveness: {wakes} wake-ups in a second brought nothing"));
+            return self.broke(Check::NoIdleWakes, format!("{wakes} wake-ups in a second brought nothing"));
+        }
+        if self.is(Sabotage::SwallowsTicks) {
+            return self.set_alarm();
         }
         self.step(Event::Tick);
     }

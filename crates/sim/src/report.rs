@@ -1,6 +1,24 @@
 //! What a run of the world is asked for, and what it says.
 
+use crate::crash::{Crash, CrashPoint};
+use crate::fault::{Fault, FaultSet};
+use crate::proof::Check;
+use crate::sabotage::Sabotage;
 use std::fmt;
+
+/// What the world is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scene {
+    /// Drawn: one to three PBXs, one to four runs, operators.
+    Any,
+    /// One or two PBXs, a trunk each, one run of a few contacts with quick retries, nobody who operates.
+    Small,
+    /// A day of work: two PBXs with half of `lines` each, one run with more contacts than can be dialled, one supervisor.
+    Day {
+        /// Calls at once.
+        lines: u32,
+    },
+}
 
 /// How to play.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -9,11 +27,26 @@ pub struct Options {
     pub hours: f64,
     /// How many of the last things that happened a failure tells.
     pub trail: usize,
+    /// What the world is like.
+    pub scene: Scene,
+    /// The kinds of faults; `None`: the swarm of the seed.
+    pub faults: Option<FaultSet>,
+    /// One death at a chosen crash point; other deaths at crash points do not happen.
+    pub crash: Option<Crash>,
+    /// Something is done wrong on purpose, so that a check has something to find.
+    pub sabotage: Option<Sabotage>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { hours: 0.2, trail: 60 }
+        Self { hours: 0.2, trail: 60, scene: Scene::Any, faults: None, crash: None, sabotage: None }
+    }
+}
+
+impl Options {
+    /// The kinds of faults that the world of this seed knows.
+    pub fn faults_of(&self, seed: u64) -> FaultSet {
+        self.faults.unwrap_or_else(|| FaultSet::drawn(seed))
     }
 }
 
@@ -30,45 +63,108 @@ pub struct Summary {
     pub dialled: u64,
     /// Calls that were answered.
     pub answered: u64,
+    /// Milliseconds of all channels: calls at once are this by the virtual time.
+    pub line_ms: u64,
     /// Attempts that were taken back.
     pub withdrawn: u64,
     /// Attempts whose outcome stayed unknown.
     pub lost: u64,
     /// Attempts that ended because their number was suppressed.
     pub suppressed: u64,
-    /// Times the process was killed.
-    pub kills: u64,
-    /// Times a link to a PBX was lost.
-    pub links_lost: u64,
     /// Originates whose fate was unknown for a while.
     pub unknown: u64,
+    /// Times a link to a PBX was lost.
+    pub links_lost: u64,
     /// Times a trunk's circuit opened.
     pub circuits_opened: u64,
     /// Things that operators did.
     pub operations: u64,
+    /// Batches of a process that another one had taken over from: all were refused.
+    pub fenced: u64,
+    /// How often each kind of fault struck, in the order of [`Fault::ALL`].
+    pub faults: [u64; Fault::ALL.len()],
+    /// How often each crash point was passed, in the order of [`CrashPoint::ALL`].
+    pub points: [u64; CrashPoint::ALL.len()],
+    /// How often somebody died there.
+    pub crashes: [u64; CrashPoint::ALL.len()],
+    /// The longest time from the end of the faults to a new call when a process had to start, milliseconds.
+    pub resumed_process_ms: u64,
+    /// The same when a link or a PBX had to come back.
+    pub resumed_pbx_ms: u64,
 }
 
 impl Summary {
-    /// Adds another world's figures.
+    /// Adds another world's figures; of times the longest counts.
     pub fn add(&mut self, other: &Self) {
-        let fields: [(&mut u64, u64); 13] = [
+        let fields: [(&mut u64, u64); 14] = [
             (&mut self.steps, other.steps),
             (&mut self.virtual_s, other.virtual_s),
             (&mut self.contacts, other.contacts),
             (&mut self.dialled, other.dialled),
             (&mut self.answered, other.answered),
+            (&mut self.line_ms, other.line_ms),
             (&mut self.withdrawn, other.withdrawn),
             (&mut self.lost, other.lost),
             (&mut self.suppressed, other.suppressed),
-            (&mut self.kills, other.kills),
-            (&mut self.links_lost, other.links_lost),
             (&mut self.unknown, other.unknown),
+            (&mut self.links_lost, other.links_lost),
             (&mut self.circuits_opened, other.circuits_opened),
             (&mut self.operations, other.operations),
+            (&mut self.fenced, other.fenced),
         ];
         for (sum, more) in fields {
             *sum += more;
         }
+        self.faults.iter_mut().zip(other.faults).for_each(|(sum, more)| *sum += more);
+        self.points.iter_mut().zip(other.points).for_each(|(sum, more)| *sum += more);
+        self.crashes.iter_mut().zip(other.crashes).for_each(|(sum, more)| *sum += more);
+        self.resumed_process_ms = self.resumed_process_ms.max(other.resumed_process_ms);
+        self.resumed_pbx_ms = self.resumed_pbx_ms.max(other.resumed_pbx_ms);
+    }
+
+    /// How often this kind of fault struck.
+    pub fn struck(&self, fault: Fault) -> u64 {
+        self.faults[fault as usize]
+    }
+
+    /// How often somebody died at a crash point.
+    pub fn deaths(&self) -> u64 {
+        self.crashes.iter().sum()
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} steps, {:.1} virtual hours, {} contacts, {} calls ({} answered), {} withdrawn, {} lost, {} suppressed, {} unknown for a while",
+            self.steps,
+            self.virtual_s as f64 / 3_600.0,
+            self.contacts,
+            self.dialled,
+            self.answered,
+            self.withdrawn,
+            self.lost,
+            self.suppressed,
+            self.unknown
+        )?;
+        writeln!(
+            f,
+            "{} links lost, {} circuits opened, {} operations, {} batches fenced off",
+            self.links_lost, self.circuits_opened, self.operations, self.fenced
+        )?;
+        let faults = Fault::ALL.into_iter().map(|fault| format!("{} {}", fault.name(), self.struck(fault)));
+        writeln!(f, "faults: {}", faults.collect::<Vec<_>>().join(", "))?;
+        let points = CrashPoint::ALL.into_iter().map(|point| {
+            let n = point as usize;
+            format!("{point:?} {} of {}", self.crashes[n], self.points[n])
+        });
+        writeln!(f, "deaths at crash points: {}: {}", self.deaths(), points.collect::<Vec<_>>().join(", "))?;
+        write!(
+            f,
+            "longest until dialling resumed: {} ms after a process start, {} ms after a PBX was back",
+            self.resumed_process_ms, self.resumed_pbx_ms
+        )
     }
 }
 
@@ -81,7 +177,9 @@ pub struct Failure {
     pub options: Options,
     /// Virtual milliseconds after its beginning.
     pub at_ms: u64,
-    /// Which rule, and what was seen.
+    /// Which rule.
+    pub check: Check,
+    /// What was seen.
     pub what: String,
     /// The last things that happened before, oldest first.
     pub trail: Vec<String>,
@@ -92,9 +190,18 @@ impl fmt::Display for Failure {
         for line in &self.trail {
             writeln!(f, "  {line}")?;
         }
-        writeln!(f, "seed {} broke a rule after {} ms: {}", self.seed, self.at_ms, self.what)?;
-        let (seed, hours) = (self.seed, self.options.hours);
-        write!(f, "again: cargo run -p sim --example swarm -- --first {seed} --seeds 1 --hours {hours}")
+        let (seed, hours, faults) = (self.seed, self.options.hours, self.options.faults_of(self.seed));
+        writeln!(f, "seed {seed} broke {} after {} ms: {}", self.check.name(), self.at_ms, self.what)?;
+        writeln!(f, "its faults: {faults}")?;
+        let mut words = vec![format!("--first {seed} --seeds 1 --hours {hours}")];
+        words.extend(self.options.faults.map(|set| format!("--faults {set}")));
+        match self.options.scene {
+            Scene::Any => {}
+            Scene::Small => words.push("--small".to_owned()),
+            Scene::Day { lines } => words.push(format!("--lines {lines}")),
+        }
+        words.extend(self.options.crash.map(|crash| format!("--crash {}:{:?}", crash.nth, crash.victim)));
+        write!(f, "again: cargo run -p sim --example swarm -- {}", words.join(" "))
     }
 }
 

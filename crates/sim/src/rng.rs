@@ -18,6 +18,11 @@ impl Rng {
         }))
     }
 
+    /// One of many streams of a seed: what is drawn from one leaves the others as they are.
+    pub(crate) fn stream(seed: u64, number: u64) -> Self {
+        Self::new(seed ^ number.wrapping_add(1).wrapping_mul(0xd6e8_feb8_6659_fd93))
+    }
+
     fn next(&mut self) -> u64 {
         let s = &mut self.0;
         let result = s[0].wrapping_add(s[3]).rotate_left(23).wrapping_add(s[0]);
@@ -46,6 +51,11 @@ impl Rng {
     /// True in `percent` of a hundred cases.
     pub(crate) fn percent(&mut self, percent: u64) -> bool {
         self.next() % 100 < percent
+    }
+
+    /// True in `share` of a thousand cases.
+    pub(crate) fn per_mille(&mut self, share: u64) -> bool {
+        self.next() % 1_000 < share
     }
 
     /// One of them; `None` of nothing.

@@ -2,6 +2,7 @@
 
 use crate::carrier::Temper;
 use crate::pbx::Pbx;
+use crate::report::Scene;
 use crate::rng::Rng;
 use crate::store::{RunRow, Store};
 use dialer::{EndPointSpec, PbxSpec, RunSettings, RunTotals, TrunkSpec};
@@ -10,7 +11,6 @@ use domain::{
     RescheduleRule, RuleId, RunId, RunState, Timestamp, TrunkId,
 };
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// The configuration, which operators change.
 #[derive(Debug)]
@@ -25,98 +25,167 @@ pub(crate) struct Site {
 pub(crate) struct Roughness {
     /// Between two faults, at most, milliseconds.
     pub(crate) faults_ms: u64,
-    /// Between two things that operators do, at most, milliseconds.
+    /// Between two things that operators do, at most, milliseconds; 0: nobody operates.
     pub(crate) operators_ms: u64,
-    /// Commits that take long, percent.
-    pub(crate) slow_commits: u64,
-    /// Originates whose channel takes long to make, percent.
-    pub(crate) slow_channels: u64,
 }
 
-pub(crate) fn roughness(rng: &mut Rng) -> Roughness {
-    Roughness {
+pub(crate) fn roughness(rng: &mut Rng, scene: Scene) -> Roughness {
+    let drawn = Roughness {
         faults_ms: *rng.pick(&[3_000, 10_000, 40_000, 120_000]).unwrap_or(&40_000),
         operators_ms: *rng.pick(&[500, 5_000, 40_000]).unwrap_or(&40_000),
-        slow_commits: *rng.pick(&[1, 1, 10, 40]).unwrap_or(&1),
-        slow_channels: *rng.pick(&[1, 3, 15]).unwrap_or(&1),
+    };
+    match scene {
+        Scene::Any => drawn,
+        Scene::Small => Roughness { faults_ms: 10_000, operators_ms: 0 },
+        Scene::Day { .. } => Roughness { faults_ms: 600_000, operators_ms: 20_000 },
     }
 }
 
-/// A beginning in the two weeks around a change of the clocks in New York and Madrid.
+/// Beginnings around what clocks and calendars do: both changes of the clocks in New York, Madrid, Santiago and
+/// Asunción (which stopped changing), a leap day, the end of a year.
+const BEGINNINGS: [(&str, u32); 6] = [
+    ("2026-10-24T00:00:00Z", 14 * 86_400),
+    ("2026-03-07T00:00:00Z", 23 * 86_400),
+    ("2026-04-03T00:00:00Z", 3 * 86_400),
+    ("2026-09-04T00:00:00Z", 3 * 86_400),
+    ("2028-02-28T00:00:00Z", 2 * 86_400),
+    ("2026-12-31T00:00:00Z", 86_400),
+];
+
+const ZONES: [&str; 6] =
+    ["UTC", "America/New_York", "Europe/Madrid", "America/Sao_Paulo", "America/Santiago", "America/Asuncion"];
+
 pub(crate) fn wall_at_start(rng: &mut Rng) -> Timestamp {
-    const OCTOBER_24: i64 = 1_792_800_000_000_000;
-    Timestamp(OCTOBER_24).plus_seconds(i64::from(rng.number(0..=14 * 86_400)))
+    let (from, seconds) = *rng.pick(&BEGINNINGS).unwrap_or(&BEGINNINGS[0]);
+    let from = from.parse().map_or(Timestamp(0), Timestamp::from_jiff);
+    from.plus_seconds(i64::from(rng.number(0..=seconds)))
 }
 
-pub(crate) fn site(rng: &mut Rng) -> (Site, BTreeMap<PbxId, Pbx>) {
+/// The first id of what the world adds itself to see whether dialling resumes: operators and settings leave it alone.
+pub(crate) const PROBES: i64 = 900;
+/// Calls of each probe at most: the first ones may go into a link that is broken and not known to be.
+pub(crate) const PROBE_CALLS: u32 = 30;
+
+pub(crate) fn site(rng: &mut Rng, scene: Scene) -> (Site, BTreeMap<PbxId, Pbx>) {
     let mut site = Site { pbxs: BTreeMap::new(), trunks: BTreeMap::new(), end_points: BTreeMap::new() };
     let mut pbxs = BTreeMap::new();
-    for n in 1..=i64::from(rng.number(1..=3)) {
+    let (most_pbxs, most_trunks) = match scene {
+        Scene::Any => (3, 2),
+        Scene::Small => (2, 1),
+        Scene::Day { .. } => (2, 1),
+    };
+    let least_pbxs = if matches!(scene, Scene::Day { .. }) { 2 } else { 1 };
+    for n in 1..=i64::from(rng.number(least_pbxs..=most_pbxs)) {
         let id = PbxId(n);
         site.pbxs.insert(id, PbxSpec { id, originates_per_second: rng.number(2..=40) });
         pbxs.insert(id, Pbx::new(Temper::random(rng)));
-        for m in 0..i64::from(rng.number(1..=2)) {
-            let spec = TrunkSpec {
+        for m in 0..i64::from(rng.number(1..=most_trunks)) {
+            let mut spec = TrunkSpec {
                 id: TrunkId(n * 10 + m),
                 pbx: id,
                 capacity: rng.number(1..=12),
                 calls_per_second: rng.number(0..=6),
                 progress_timeout_ms: rng.number(1_000..=12_000),
             };
+            if let Scene::Day { lines } = scene {
+                (spec.capacity, spec.calls_per_second) = (lines.div_ceil(2), 0);
+            }
             site.trunks.insert(spec.id, spec);
         }
-        for m in 0..i64::from(rng.number(1..=2)) {
-            let spec = EndPointSpec { id: EndPointId(n * 10 + m), pbx: id, max_channels: rng.number(1..=10) };
+        for m in 0..i64::from(rng.number(1..=most_trunks)) {
+            let mut spec = EndPointSpec { id: EndPointId(n * 10 + m), pbx: id, max_channels: rng.number(1..=10) };
+            if let Scene::Day { lines } = scene {
+                spec.max_channels = lines;
+            }
             site.end_points.insert(spec.id, spec);
         }
+        let (capacity, calls_per_second) = (PROBE_CALLS, 4);
+        let trunk =
+            TrunkSpec { id: TrunkId(PROBES + n), pbx: id, capacity, calls_per_second, progress_timeout_ms: 5_000 };
+        site.trunks.insert(trunk.id, trunk);
+        let end_point = EndPointSpec { id: EndPointId(PROBES + n), pbx: id, max_channels: PROBE_CALLS };
+        site.end_points.insert(end_point.id, end_point);
     }
     (site, pbxs)
 }
 
+impl Site {
+    /// The trunks that runs and operators use.
+    pub(crate) fn usual_trunks(&self) -> Vec<TrunkId> {
+        self.trunks.keys().copied().filter(|id| id.0 < PROBES).collect()
+    }
+
+    fn usual_end_points(&self) -> Vec<EndPointId> {
+        self.end_points.keys().copied().filter(|id| id.0 < PROBES).collect()
+    }
+}
+
+/// What a number begins with; no id and no time does.
+pub(crate) const NUMBERS: &str = "+99955";
+
 /// Adds contacts to a list; one in eight has the number of another one of some list.
 pub(crate) fn add_contacts(rng: &mut Rng, store: &mut Store, list: ListId, count: u64) {
-    let first = store.lists.values().flatten().map(|contact| contact.id.0).max().unwrap_or(0) + 1;
+    let first = store.last_contact() + 1;
     for next in (first..).take(usize::try_from(count).unwrap_or(0)) {
-        let known: Vec<NumberKey> = store.lists.values().flatten().map(|contact| contact.key).collect();
-        let key = match rng.pick(&known) {
-            Some(key) if rng.percent(12) => *key,
-            _ => NumberKey(1_000_000 + next),
-        };
-        let contact = Contact {
-            id: ContactId(next),
-            list,
-            list_name: String::new(),
-            number: Dialable { as_given: String::new(), dialled: String::new(), e164: None },
-            number_ref: NumberRef(next),
-            key,
-            attributes: Default::default(),
-        };
-        store.lists.entry(list).or_default().push(Arc::new(contact));
+        let mut number = next;
+        if next > 1 && rng.percent(12) {
+            number = i64::try_from(rng.within(1..=next.unsigned_abs() - 1)).unwrap_or(1);
+        }
+        store.add(list, contact(next, list, number));
+    }
+}
+
+/// Contact `id` with number `number` of the world.
+pub(crate) fn contact(id: i64, list: ListId, number: i64) -> Contact {
+    let text = format!("{NUMBERS}{number:07}");
+    Contact {
+        id: ContactId(id),
+        list,
+        list_name: String::new(),
+        number: Dialable { as_given: text.clone(), dialled: text, e164: None },
+        number_ref: NumberRef(id),
+        key: NumberKey(1_000_000 + number),
+        attributes: Default::default(),
     }
 }
 
 /// The lists and runs of the store.
-pub(crate) fn fill(rng: &mut Rng, store: &mut Store, site: &Site) {
-    let lists: Vec<ListId> = (1..=i64::from(rng.number(1..=4))).map(ListId).collect();
+pub(crate) fn fill(rng: &mut Rng, store: &mut Store, site: &Site, scene: Scene) {
+    let (most_lists, most_runs) = if scene == Scene::Any { (4, 4) } else { (1, 1) };
+    let lists: Vec<ListId> = (1..=i64::from(rng.number(1..=most_lists))).map(ListId).collect();
     for list in &lists {
-        let count = if rng.percent(10) { rng.within(100..=250) } else { rng.within(0..=40) };
+        let count = match scene {
+            Scene::Any if rng.percent(10) => rng.within(100..=250),
+            Scene::Any => rng.within(0..=40),
+            Scene::Small => rng.within(3..=6),
+            Scene::Day { lines } => 2_000 * u64::from(lines),
+        };
         store.lists.insert(*list, Vec::new());
         add_contacts(rng, store, *list, count);
     }
-    for n in 1..=i64::from(rng.number(1..=4)) {
-        let run = RunRow {
-            settings: settings(rng, site),
-            lists: some(rng, &lists),
-            state: RunState::Runnable,
-            totals: RunTotals::default(),
-        };
+    for n in 1..=i64::from(rng.number(1..=most_runs)) {
+        let mut settings = settings(rng, site);
+        if scene != Scene::Any {
+            settings.hours = Hours::always();
+            settings.idle_on_termination = false;
+            settings.rules = rules(rng);
+            for rule in &mut settings.rules {
+                rule.retry_after_s = if scene == Scene::Small { rule.retry_after_s % 20 + 1 } else { 1_800 };
+            }
+            (settings.trunks, settings.end_points) = (site.usual_trunks(), site.usual_end_points());
+        }
+        if let Scene::Day { .. } = scene {
+            (settings.batch_size, settings.answer_timeout_ms, settings.forced_closure_s) = (200, 25_000, 0);
+        }
+        let run =
+            RunRow { settings, lists: some(rng, &lists), state: RunState::Runnable, totals: RunTotals::default() };
         store.runs.insert(RunId(n), run);
     }
 }
 
 /// Random settings; trunks and end points share a PBX.
 pub(crate) fn settings(rng: &mut Rng, site: &Site) -> RunSettings {
-    let zone = *rng.pick(&["UTC", "America/New_York", "Europe/Madrid", "America/Sao_Paulo"]).unwrap_or(&"UTC");
+    let zone = *rng.pick(&ZONES).unwrap_or(&"UTC");
     let hours = match rng.within(0..=3) {
         0 => {
             let from = rng.within(0..=23);
@@ -126,8 +195,7 @@ pub(crate) fn settings(rng: &mut Rng, site: &Site) -> RunSettings {
         }
         _ => Hours::always(),
     };
-    let trunks: Vec<TrunkId> = site.trunks.keys().copied().collect();
-    let end_points: Vec<EndPointId> = site.end_points.keys().copied().collect();
+    let (trunks, end_points) = (site.usual_trunks(), site.usual_end_points());
     let (mut trunks, mut end_points) = (some(rng, &trunks), some(rng, &end_points));
     let pbx_of = |trunk: &TrunkId| site.trunks.get(trunk).map(|spec| spec.pbx);
     let shared = |end_point: &EndPointId| {
@@ -135,8 +203,7 @@ pub(crate) fn settings(rng: &mut Rng, site: &Site) -> RunSettings {
         trunks.iter().any(|trunk| pbx_of(trunk) == pbx)
     };
     if !end_points.iter().any(shared) {
-        trunks = site.trunks.keys().copied().collect();
-        end_points = site.end_points.keys().copied().collect();
+        (trunks, end_points) = (site.usual_trunks(), site.usual_end_points());
     }
     RunSettings {
         priority: i32::try_from(rng.within(1..=3)).unwrap_or(1),

@@ -1,5 +1,7 @@
 //! The virtual database: lists, runs, contacts' states and attempts, and the rules that its constraints stand for.
 
+use crate::proof::Check;
+use crate::sabotage::Sabotage;
 use dialer::{Command, Event, IdKind, LoadContacts, Loaded, RetryEntry, RunSettings, RunTotals};
 use domain::journal::{AttemptEnd, Fact, NewAttempt, Note, OpenAttempt, Withdrawal};
 use domain::{AttemptId, CallState, Contact, ContactId, ListId, NumberKey, RunId, RunState, Timestamp};
@@ -44,19 +46,48 @@ pub(crate) struct Store {
     pub(crate) lists: BTreeMap<ListId, Vec<Arc<Contact>>>,
     pub(crate) runs: BTreeMap<RunId, RunRow>,
     pub(crate) rows: BTreeMap<RunId, BTreeMap<ContactId, Row>>,
+    /// The same, of those that wait, by their time.
+    waiting: BTreeMap<RunId, BTreeSet<(Timestamp, ContactId)>>,
+    contacts: BTreeMap<ContactId, Arc<Contact>>,
     pub(crate) attempts: BTreeMap<AttemptId, AttemptRow>,
     pub(crate) open: BTreeMap<NumberKey, AttemptId>,
     /// Numbers that must not be called.
     pub(crate) suppressed: BTreeSet<NumberKey>,
     /// Survives restarts.
     pub(crate) held: bool,
+    /// The number of the youngest process that opened it: writes of an older one are refused.
+    pub(crate) fence: u64,
+    pub(crate) sabotage: Option<Sabotage>,
     ids: BTreeMap<IdKind, i64>,
 }
 
 /// A rule that a write broke.
-pub(crate) type Broken = String;
+pub(crate) type Broken = (Check, String);
+
+/// A retry is told this much earlier than it is by a database that does not tell the truth, seconds.
+const TOLD_EARLY_S: i64 = 100;
 
 impl Store {
+    /// Adds contacts to the end of a list.
+    pub(crate) fn add(&mut self, list: ListId, contact: Contact) {
+        let contact = Arc::new(contact);
+        self.contacts.insert(contact.id, Arc::clone(&contact));
+        self.lists.entry(list).or_default().push(contact);
+    }
+
+    /// Contacts of all lists.
+    pub(crate) fn contacts(&self) -> impl Iterator<Item = &Contact> {
+        self.contacts.values().map(AsRef::as_ref)
+    }
+
+    pub(crate) fn last_contact(&self) -> i64 {
+        self.contacts.last_key_value().map_or(0, |(id, _)| id.0)
+    }
+
+    fn is(&self, sabotage: Sabotage) -> bool {
+        self.sabotage == Some(sabotage)
+    }
+
     /// One write of a batch; the answer for the dialler, if it wants one.
     pub(crate) fn apply(&mut self, write: Command) -> Result<Option<Event>, Broken> {
         match write {
@@ -66,22 +97,43 @@ impl Store {
             Command::Withdraw(withdrawal) => self.withdraw(&withdrawal).map(|()| None),
             Command::RunChanged(change) => self.run_changed(change.run, change.state).map(|()| None),
             Command::WantIds { kind, count } => {
+                let again = self.is(Sabotage::SameIdsAgain);
                 let next = self.ids.entry(kind).or_insert(1);
                 let from = *next;
-                *next += i64::from(count);
-                Ok(Some(Event::IdsGranted { kind, from, to: *next }))
+                *next += if again { 0 } else { i64::from(count) };
+                Ok(Some(Event::IdsGranted { kind, from, to: from + i64::from(count) }))
             }
             Command::LoadContacts(load) => Ok(Some(Event::ContactsLoaded(self.load(&load)))),
-            other => Err(format!("{other:?} is no write")),
+            other => Err((Check::WritesFit, format!("{other:?} is no write"))),
         }
     }
 
-    fn journal(&mut self, new: NewAttempt) -> Result<Event, Broken> {
+    /// Where a contact is from now on; `None`: it is fresh.
+    fn set_row(&mut self, run: RunId, contact: ContactId, row: Option<Row>) {
+        let rows = self.rows.entry(run).or_default();
+        let old = match row {
+            Some(row) => rows.insert(contact, row),
+            None => rows.remove(&contact),
+        };
+        let waiting = self.waiting.entry(run).or_default();
+        if let Some(Row::Waiting { due_at, .. }) = old {
+            waiting.remove(&(due_at, contact));
+        }
+        if let Some(Row::Waiting { due_at, .. }) = row {
+            waiting.insert((due_at, contact));
+        }
+    }
+
+    fn journal(&mut self, mut new: NewAttempt) -> Result<Event, Broken> {
+        let unfit = |what: String| Err((Check::WritesFit, what));
         let refused = |later| Event::JournalRefused { attempt: new.attempt, later };
         if self.attempts.contains_key(&new.attempt) {
-            return Err(format!("attempt id {} was used before", new.attempt));
+            return unfit(format!("attempt id {} was used before", new.attempt));
         }
-        let Some(run) = self.runs.get_mut(&new.run) else { return Err(format!("no run {}", new.run)) };
+        if self.is(Sabotage::LyingDisk) && new.attempt.0 % 5 == 0 {
+            return Ok(Event::Journalled(new.attempt));
+        }
+        let Some(run) = self.runs.get_mut(&new.run) else { return unfit(format!("no run {}", new.run)) };
         if self.open.contains_key(&new.number_key) {
             return Ok(refused(true));
         }
@@ -89,23 +141,28 @@ impl Store {
         let due_at = match row {
             None if new.retry == 0 => None,
             Some(Row::Waiting { retry, due_at }) if retry == new.retry => Some(due_at),
-            _ => return Err(format!("contact {} is {row:?}, journalled at retry {}", new.contact, new.retry)),
+            _ => return unfit(format!("contact {} is {row:?}, journalled at retry {}", new.contact, new.retry)),
         };
         if due_at.is_some_and(|due_at| due_at > new.scheduled_at) {
-            return Err(format!("contact {} was decided before it was due", new.contact));
+            return Err((Check::GapKept, format!("contact {} was decided before it was due", new.contact)));
         }
         if run.state.is_final() {
             return Ok(refused(false));
         }
         run.totals.placed += 1;
         run.totals.open_retries -= u64::from(new.retry > 0);
-        self.rows.entry(new.run).or_default().insert(new.contact, Row::Open { retry: new.retry });
+        self.set_row(new.run, new.contact, Some(Row::Open { retry: new.retry }));
         self.open.insert(new.number_key, new.attempt);
-        let answer = if self.suppressed.contains(&new.number_key) {
+        let answer = if self.suppressed.contains(&new.number_key) && !self.is(Sabotage::KeepsSuppressionsBack) {
             Event::JournalledSuppressed(new.attempt)
         } else {
             Event::Journalled(new.attempt)
         };
+        if self.is(Sabotage::WritesAnotherNumber)
+            && let Some((key, _)) = self.open.iter().find(|(key, _)| **key != new.number_key)
+        {
+            new.number_key = *key;
+        }
         let row = AttemptRow { state: AttemptState::Open, due_at, connected_at: None, ext_state: String::new(), new };
         self.attempts.insert(row.new.attempt, row);
         Ok(answer)
@@ -114,7 +171,10 @@ impl Store {
     fn open_row(&mut self, attempt: AttemptId) -> Result<&mut AttemptRow, Broken> {
         match self.attempts.get_mut(&attempt) {
             Some(row) if row.state == AttemptState::Open => Ok(row),
-            other => Err(format!("attempt {attempt} is written to while it is {:?}", other.map(|row| row.state))),
+            other => {
+                let state = other.map(|row| row.state);
+                Err((Check::OneOutcome, format!("attempt {attempt} is written to while it is {state:?}")))
+            }
         }
     }
 
@@ -129,26 +189,31 @@ impl Store {
     }
 
     fn close(&mut self, end: &AttemptEnd) -> Result<(), Broken> {
+        let (late, twice) = (self.is(Sabotage::TellsRetriesEarly), self.is(Sabotage::CountsTwice));
+        let loses = self.is(Sabotage::LosesRows);
         let row = self.open_row(end.attempt)?;
         row.state = AttemptState::Ended(end.state);
         if end.segments.windows(2).any(|two| two[0].to > two[1].from) {
-            return Err(format!("attempt {} has segments that overlap", end.attempt));
+            return Err((Check::WritesFit, format!("attempt {} has segments that overlap", end.attempt)));
         }
         let (key, retry) = (row.new.number_key, row.new.retry);
         self.open.remove(&key);
-        let Some(run) = self.runs.get_mut(&end.run) else { return Err(format!("no run {}", end.run)) };
-        run.totals.connected += u64::from(end.connected_at.is_some());
+        let Some(run) = self.runs.get_mut(&end.run) else {
+            return Err((Check::WritesFit, format!("no run {}", end.run)));
+        };
+        run.totals.connected += u64::from(end.connected_at.is_some()) * if twice { 2 } else { 1 };
         let next = match end.retry {
             Some(next) => {
                 run.totals.open_retries += 1;
-                Row::Waiting { retry: retry + 1, due_at: next.at }
+                let due_at = next.at.plus_seconds(if late { TOLD_EARLY_S } else { 0 });
+                Row::Waiting { retry: retry + 1, due_at }
             }
             None => {
                 run.totals.terminated += 1;
                 Row::Finished
             }
         };
-        self.rows.entry(end.run).or_default().insert(end.contact, next);
+        self.set_row(end.run, end.contact, (!loses).then_some(next));
         Ok(())
     }
 
@@ -156,25 +221,26 @@ impl Store {
         let row = self.open_row(withdrawal.attempt)?;
         row.state = AttemptState::Withdrawn;
         if row.due_at != withdrawal.due_at || row.new.retry != withdrawal.retry {
-            return Err(format!("attempt {} is taken back to where it never was", withdrawal.attempt));
+            let what = format!("attempt {} is taken back to where it never was", withdrawal.attempt);
+            return Err((Check::WritesFit, what));
         }
         let key = row.new.number_key;
         self.open.remove(&key);
-        let Some(run) = self.runs.get_mut(&withdrawal.run) else { return Err(format!("no run {}", withdrawal.run)) };
+        let Some(run) = self.runs.get_mut(&withdrawal.run) else {
+            return Err((Check::WritesFit, format!("no run {}", withdrawal.run)));
+        };
         run.totals.placed -= 1;
         run.totals.open_retries += u64::from(withdrawal.due_at.is_some());
-        let rows = self.rows.entry(withdrawal.run).or_default();
-        match withdrawal.due_at {
-            Some(due_at) => rows.insert(withdrawal.contact, Row::Waiting { retry: withdrawal.retry, due_at }),
-            None => rows.remove(&withdrawal.contact),
-        };
+        let back = withdrawal.due_at.map(|due_at| Row::Waiting { retry: withdrawal.retry, due_at });
+        self.set_row(withdrawal.run, withdrawal.contact, back);
         Ok(())
     }
 
     fn run_changed(&mut self, id: RunId, state: RunState) -> Result<(), Broken> {
-        let Some(run) = self.runs.get_mut(&id) else { return Err(format!("no run {id}")) };
+        let Some(run) = self.runs.get_mut(&id) else { return Err((Check::WritesFit, format!("no run {id}"))) };
         if run.state.is_final() {
-            return Err(format!("run {id} is {} and becomes {}", run.state.code(), state.code()));
+            let what = format!("run {id} is {} and becomes {}", run.state.code(), state.code());
+            return Err((Check::WritesFit, what));
         }
         run.state = state;
         Ok(())
@@ -182,40 +248,51 @@ impl Store {
 
     fn load(&self, load: &LoadContacts) -> Loaded {
         let rows = self.rows.get(&load.run);
-        let is_fresh = |contact: &&Arc<Contact>| rows.is_none_or(|rows| !rows.contains_key(&contact.id));
+        let skips = self.is(Sabotage::SkipsContacts);
+        let is_fresh = |contact: &&Arc<Contact>| {
+            rows.is_none_or(|rows| !rows.contains_key(&contact.id)) && !(skips && contact.id.0 % 3 == 0)
+        };
         let limit = load.fresh_limit as usize;
         let mut fresh: Vec<Arc<Contact>> = Vec::new();
         if let Some((list, after)) = load.list {
             let contacts = self.lists.get(&list).map(Vec::as_slice).unwrap_or_default();
-            fresh = contacts.iter().filter(|c| c.id > after).filter(is_fresh).take(limit).cloned().collect();
+            let first = contacts.partition_point(|contact| contact.id <= after);
+            fresh = contacts[first..].iter().filter(is_fresh).take(limit).cloned().collect();
         }
-        let mut waiting: Vec<RetryEntry> = Vec::new();
-        for (id, row) in rows.into_iter().flatten() {
-            if let (Row::Waiting { retry, due_at }, Some(contact)) = (row, self.contact(*id)) {
-                waiting.push(RetryEntry { contact, retry: *retry, due_at: *due_at });
+        let early = if self.is(Sabotage::TellsRetriesEarly) { -TOLD_EARLY_S } else { 0 };
+        let mut waiting = self.waiting.get(&load.run).into_iter().flatten().filter_map(|(due_at, id)| {
+            let retry = match rows?.get(id)? {
+                Row::Waiting { retry, .. } => *retry,
+                _ => return None,
+            };
+            let contact = Arc::clone(self.contacts.get(id)?);
+            Some(RetryEntry { contact, retry, due_at: due_at.plus_seconds(early) })
+        });
+        let mut retries = Vec::new();
+        let mut next_due = None;
+        for entry in waiting.by_ref() {
+            if entry.due_at > load.due_before || retries.len() >= load.retry_limit as usize {
+                next_due = Some(entry.due_at);
+                break;
             }
+            retries.push(entry);
         }
-        waiting.sort_by_key(|entry| (entry.due_at, entry.contact.id));
-        let due = waiting.iter().take_while(|entry| entry.due_at <= load.due_before).count();
-        let due = due.min(load.retry_limit as usize);
         Loaded {
             run: load.run,
             list: load.list.map(|(list, _)| list),
             list_exhausted: fresh.len() < limit,
             fresh,
-            next_due: waiting.get(due).map(|entry| entry.due_at),
-            retries: waiting.into_iter().take(due).collect(),
+            retries,
+            next_due,
         }
-    }
-
-    fn contact(&self, id: ContactId) -> Option<Arc<Contact>> {
-        self.lists.values().flatten().find(|contact| contact.id == id).cloned()
     }
 
     /// What a new process finds open.
     pub(crate) fn open_attempts(&self) -> Vec<OpenAttempt> {
-        let open = self.attempts.values().filter(|row| row.state == AttemptState::Open);
-        open.map(|row| OpenAttempt {
+        let open = self.open.values().filter_map(|attempt| self.attempts.get(attempt));
+        let mut open: Vec<&AttemptRow> = open.filter(|row| row.state == AttemptState::Open).collect();
+        open.sort_unstable_by_key(|row| row.new.attempt);
+        let open = open.into_iter().map(|row| OpenAttempt {
             attempt: row.new.attempt,
             call: row.new.call,
             leg: row.new.leg,
@@ -229,7 +306,7 @@ impl Store {
             scheduled_at: row.new.scheduled_at,
             connected_at: row.connected_at,
             ext_state: row.ext_state.clone(),
-        })
-        .collect()
+        });
+        open.collect()
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A seed that failed once becomes a test of its own below, named after what it found.
 
-use sim::{Options, Summary};
+use sim::{Failure, Fault, Options, Sabotage, Summary};
 
 /// Plays the seeds; a world that breaks a rule prints how to play it again.
 fn play(seeds: std::ops::Range<u64>, options: &Options) -> Summary {
@@ -48,15 +48,31 @@ fn everything_that_can_go_wrong_goes_wrong_somewhere() {
         ("withdrawn attempts", sum.withdrawn),
         ("lost attempts", sum.lost),
         ("suppressed attempts", sum.suppressed),
-        ("killed processes", sum.kills),
         ("lost links", sum.links_lost),
         ("unknown originates", sum.unknown),
         ("open circuits", sum.circuits_opened),
         ("operations", sum.operations),
+        ("batches of a process that was taken over from", sum.fenced),
+        ("a start of the process that was waited for", sum.resumed_process_ms),
+        ("a PBX that was waited for", sum.resumed_pbx_ms),
     ];
     for (what, count) in seen {
-        assert!(count > 0, "no {what} in {sum:?}");
+        assert!(count > 0, "no {what} in {sum}");
     }
+    for fault in Fault::ALL {
+        assert!(sum.struck(fault) > 0, "{} never struck in {sum}", fault.name());
+    }
+}
+
+#[test]
+fn a_failure_is_made_smaller_and_stays_the_same_failure() {
+    let options = Options { sabotage: Some(Sabotage::ShortensUnknownGap), ..Options::default() };
+    let failure = (1..100).find_map(|seed| sim::run(seed, &options).err()).expect("unknown outcomes are common");
+    let smallest = sim::shrink(&failure);
+    assert_eq!((smallest.seed, smallest.check), (failure.seed, failure.check));
+    let kinds = |failure: &Failure| failure.options.faults_of(failure.seed).iter().count();
+    assert!(kinds(&smallest) < kinds(&failure), "{smallest}");
+    assert!(smallest.options.hours <= failure.options.hours);
 }
 
 #[test]

@@ -35,6 +35,16 @@ fn five_refusals_open_the_circuit_and_contacts_not_picked_lose_nothing() {
 }
 
 #[test]
+fn too_many_requests_is_a_refusal_for_overload_like_503() {
+    let mut script = Script::new();
+    script.feed(vec![Event::TrunkConfigured(trunk(1, 5))]);
+    script.feed(vec![Event::RunStarted(Box::new(run_spec(1, 50))), fresh(RUN, 1..=50)]);
+    script.play(&(1..=5).map(|n| (0, Event::Journalled(domain::AttemptId(n)))).collect::<Vec<_>>());
+    let seen = script.play(&(1..=5).map(|n| (100, ended(domain::LegId(n), 34, 429))).collect::<Vec<_>>());
+    assert!(seen.contains(&(100, Circuit(true))), "{seen:?}");
+}
+
+#[test]
 fn one_probe_goes_out_and_its_answer_closes_the_circuit() {
     let mut script = Script::new();
     script.feed(vec![Event::TrunkConfigured(trunk(1, 5))]);

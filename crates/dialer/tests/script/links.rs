@@ -51,6 +51,52 @@ fn a_hang_up_that_fell_into_the_gap_is_repeated() {
     assert!(seen.contains(&(40_000, HangUp(L1, EndedBy::AnswerTimeout))), "{seen:?}");
 }
 
+/// Seeds 1140 and 202: a hang-up for silence was lost, the person answered, and the look-up repeated the hang-up.
+#[test]
+fn a_hang_up_for_silence_that_was_lost_is_not_repeated_on_a_person_who_answered() {
+    for answered_before in [false, true] {
+        let mut script = Script::ringing();
+        script.check(&[(30_000, Event::Tick)], &[(30_000, HangUp(L1, EndedBy::AnswerTimeout))]);
+        let answer = if answered_before { Event::LegAnswered(L1) } else { Event::Tick };
+        script.check(&[(31_000, answer), (35_000, Event::Tick)], &[(35_000, LookUp(L1))]);
+        // The answer to the look-up may be older than the answer of the person.
+        script.check(&[(35_010, Event::LegFound(found(L1, !answered_before)))], &[]);
+        let by_pbx = |script: &Script| {
+            script.commands.iter().any(|c| matches!(c, dialer::Command::Close(end) if end.ended_by == EndedBy::Pbx))
+        };
+        script.check(
+            &[(90_000, ended(L1, 16, 0))],
+            &[(90_000, Close(1, CallState::Terminated, None)), (90_000, Run(RunState::Completed))],
+        );
+        assert!(by_pbx(&script));
+    }
+}
+
+/// Seed 168: its answer was never heard, and its end came before the comparison.
+#[test]
+fn an_end_after_a_stretch_that_nobody_watched_proves_no_answer_unless_it_is_a_refusal() {
+    for (end, state) in
+        [(ended(L1, 0, 0), CallState::RsLost), (ended(L1, 16, 200), CallState::RsLost), (busy(L1), CallState::RsBusy)]
+    {
+        let mut script = Script::ringing();
+        script.check(
+            &[(1_000, Event::PbxDown(PBX)), (5_000, end)],
+            &[(5_000, Close(1, state, None)), (5_000, Run(RunState::Completed))],
+        );
+    }
+}
+
+/// A PBX that stood still for a minute makes afterwards the channels that it was asked for before.
+#[test]
+fn a_channel_that_nobody_has_seen_is_waited_for_however_long_the_link_was_down() {
+    let mut script = Script::dialling(1);
+    let lost = Event::OriginateUnknown { leg: L1, why: lost("the link was lost") };
+    script.feed(vec![Event::Journalled(A1), Event::PbxDown(PBX), lost]);
+    let seen = script.play(&[(60_000, up(vec![])), (63_100, Event::LegFound(found(L1, false)))]);
+    assert!(!seen.iter().any(|(_, seen)| matches!(seen, Close(..))), "{seen:?}");
+    assert_eq!(script.dialer.open_calls(), 1);
+}
+
 #[test]
 fn a_hang_up_in_the_gap_says_nothing_about_an_answer_nobody_saw() {
     let mut script = Script::ringing();

@@ -171,6 +171,32 @@ fn late_and_repeated_facts_change_nothing() {
     );
 }
 
+/// Every order of the four facts, each with every one of them said twice: the end is the same.
+#[test]
+fn facts_in_any_order_and_repeated_end_the_same() {
+    let facts = [Event::LegCreated(L1), Event::LegProgress(L1), Event::LegRinging(L1), Event::LegAnswered(L1)];
+    let mut orders: Vec<Vec<usize>> = vec![vec![]];
+    for _ in &facts {
+        orders = orders.iter().flat_map(|order| (0..4).map(|n| [order.as_slice(), &[n]].concat())).collect();
+    }
+    orders.retain(|order| (0..4).all(|n| order.contains(&n)));
+    assert_eq!(orders.len(), 24);
+    for order in orders {
+        for repeated in 0..4 {
+            let mut script = Script::dialling(1);
+            script.feed(vec![Event::Journalled(A1)]);
+            let told = order.iter().chain([&repeated]).map(|n| (10, facts[*n].clone()));
+            script.play(&told.chain([(5_010, ended(L1, 16, 0)), (5_011, facts[repeated].clone())]).collect::<Vec<_>>());
+            let notes = script.commands.iter().filter(|c| matches!(c, Command::Note(_))).count();
+            assert_eq!(notes, 4, "each fact is written once: {order:?} {repeated}");
+            let end = script.commands.iter().find_map(|c| if let Command::Close(end) = c { Some(end) } else { None });
+            let end = end.expect("the call has ended");
+            assert_eq!((end.state, end.ended_by), (CallState::Terminated, EndedBy::Pbx), "{order:?} {repeated}");
+            assert_eq!(end.connected_at, Some(NOON.plus_ms(10)));
+        }
+    }
+}
+
 #[test]
 fn events_that_come_before_the_reply_make_an_unknown_originate_known() {
     let mut script = Script::dialling(1);

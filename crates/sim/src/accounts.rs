@@ -1,0 +1,124 @@
+//! The judges of the whole: the database's accounts at every commit, and everything at the end.
+
+use crate::proof::Check;
+use crate::store::{AttemptState, Row};
+use crate::world::World;
+use dialer::Command;
+use domain::{ContactId, ListId, NumberKey, RunState};
+use std::collections::BTreeSet;
+
+/// A world with so many rows in its accounts is counted at every commit; a larger one less often in proportion, so that
+/// the counting stays a small part of the work.
+const COUNTED_ALWAYS: usize = 20;
+
+impl World {
+    /// After every commit each contact is in one state, and open contacts are those with an open attempt.
+    pub(crate) fn check_commit(&mut self) {
+        self.witness.commits += 1;
+        let rows: usize = self.store.rows.values().map(std::collections::BTreeMap::len).sum();
+        if self.witness.commits * COUNTED_ALWAYS >= rows {
+            self.witness.commits = 0;
+            self.check_accounts();
+        }
+    }
+
+    fn check_accounts(&mut self) {
+        let mut wrong = None;
+        for (id, run) in &self.store.runs {
+            let (mut open, mut waiting, mut finished) = (0, 0, 0);
+            for row in self.store.rows.get(id).into_iter().flat_map(|rows| rows.values()) {
+                match row {
+                    Row::Open { .. } => open += 1,
+                    Row::Waiting { .. } => waiting += 1,
+                    Row::Finished => finished += 1,
+                }
+            }
+            let attempts = self.store.open.values().filter(|a| self.store.attempts[a].new.run == *id).count();
+            let totals = run.totals;
+            if open != attempts || waiting != totals.open_retries || finished != totals.terminated {
+                wrong = Some(format!(
+                    "run {id}: {open} open of {attempts} attempts, {waiting} wait, {finished} finished; {totals:?}"
+                ));
+            }
+        }
+        if let Some(wrong) = wrong {
+            self.broke(Check::AccountsAddUp, wrong);
+        }
+        let mut numbers: BTreeSet<NumberKey> = BTreeSet::new();
+        let open = self.store.open.values().map(|attempt| &self.store.attempts[attempt]);
+        let twice = open.filter(|row| row.state == AttemptState::Open).find(|row| !numbers.insert(row.new.number_key));
+        if let Some(twice) = twice.map(|row| row.new.attempt) {
+            self.broke(Check::OneOpenAttemptPerNumber, format!("attempt {twice} is open and another to its number"));
+        }
+    }
+
+    pub(crate) fn note_completion(&mut self, command: &Command) {
+        let Command::RunChanged(change) = command else { return };
+        if change.state == RunState::Completed {
+            let lists = self.store.runs[&change.run].lists.iter();
+            let last = |list: &ListId| self.store.lists.get(list)?.last().map(|contact| (*list, contact.id));
+            self.witness.completed.insert(change.run, lists.filter_map(last).collect());
+        }
+    }
+
+    /// Whether every run has ended or idles without work, and everything is written.
+    pub(crate) fn every_run_is_over(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.has_written())
+            && self.zombie.is_none()
+            && self.store.open.is_empty()
+            && self.store.runs.values().all(|run| is_over(run.state))
+            && self.pbxs.values().all(|pbx| pbx.channels.is_empty())
+    }
+
+    /// For a world that does not end.
+    pub(crate) fn what_goes_on(&self) -> String {
+        let states: Vec<_> = self.store.runs.iter().map(|(id, run)| format!("run {id} {}", run.state.code())).collect();
+        let figures: Vec<_> = self.process.iter().flat_map(|process| process.dialer.run_figures()).collect();
+        let links: Vec<_> = self.pbxs.values().map(|pbx| (pbx.link, pbx.channels.len())).collect();
+        format!("{}, {} attempts open, links {links:?}, {figures:#?}", states.join(", "), self.store.open.len())
+    }
+
+    /// At the end everybody was called as often as the rules say, and everything adds up.
+    pub(crate) fn check_end(&mut self) {
+        self.check_accounts();
+        let mut forgotten = None;
+        for (id, run) in &self.store.runs {
+            if run.state == RunState::Removed || !is_over(run.state) {
+                continue;
+            }
+            let all = || run.lists.iter().map(|list| (*list, ContactId(i64::MAX))).collect();
+            let completed = self.witness.completed.get(id).filter(|_| run.state == RunState::Completed);
+            for (list, until) in &completed.cloned().unwrap_or_else(all) {
+                let contacts = self.store.lists.get(list).into_iter().flatten();
+                let rows = self.store.rows.get(id);
+                for contact in contacts.filter(|contact| contact.id <= *until) {
+                    let row = rows.and_then(|rows| rows.get(&contact.id));
+                    if row != Some(&Row::Finished) {
+                        forgotten = Some(format!("run {id} is over and contact {} is {row:?}", contact.id));
+                    }
+                }
+            }
+        }
+        if let Some(forgotten) = forgotten {
+            self.broke(Check::NobodyForgotten, forgotten);
+        }
+        if !self.every_run_is_over() {
+            return;
+        }
+        let figures: Vec<_> = self.process.iter().flat_map(|process| process.dialer.run_figures()).collect();
+        for figures in figures {
+            let totals = self.store.runs[&figures.run].totals;
+            let of_store = (totals.placed, totals.terminated, totals.open_retries, totals.connected, 0);
+            let of_dialler =
+                (figures.placed, figures.terminated, figures.open_retries, figures.connected, figures.in_flight);
+            if of_store != of_dialler {
+                let what = format!("figures of run {}: {of_dialler:?}, the database has {of_store:?}", figures.run);
+                self.broke(Check::FiguresAgree, what);
+            }
+        }
+    }
+}
+
+fn is_over(run: RunState) -> bool {
+    run.is_final() || run == RunState::Idle
+}

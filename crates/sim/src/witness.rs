@@ -1,0 +1,121 @@
+//! What was asked for and seen, written down outside the dialler.
+
+use crate::agenda::At;
+use dialer::{Event, Originate, RunSettings};
+use domain::{ContactId, EndPointId, LegId, ListId, NumberKey, PbxId, RunId, RunState, TrunkId};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// What became of a leg on its PBX.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Truth {
+    /// The PBX refused to make its channel.
+    pub(crate) refused: bool,
+    pub(crate) made_at: Option<At>,
+    pub(crate) answered: bool,
+    /// It is over.
+    pub(crate) gone: bool,
+    /// The SIP code it ended with.
+    pub(crate) code: Option<u16>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Witness {
+    /// The settings that each run was last told.
+    pub(crate) settings: BTreeMap<RunId, RunSettings>,
+    /// Runs that were told to pause or end.
+    pub(crate) quiet: BTreeSet<RunId>,
+    /// Legs that this process was told are up.
+    pub(crate) told_up: BTreeSet<LegId>,
+    /// What the PBXs know.
+    pub(crate) truth: BTreeMap<LegId, Truth>,
+    /// Turns that reached a PBX.
+    pub(crate) rang: BTreeSet<(RunId, ContactId, u32)>,
+    /// Channels up, by number, trunk and end point.
+    pub(crate) numbers: BTreeMap<NumberKey, LegId>,
+    pub(crate) on_trunk: BTreeMap<TrunkId, u32>,
+    pub(crate) to_end_point: BTreeMap<EndPointId, u32>,
+    /// Sendings of the last seconds.
+    pub(crate) by_trunk: BTreeMap<TrunkId, VecDeque<At>>,
+    pub(crate) by_pbx: BTreeMap<PbxId, VecDeque<At>>,
+    /// Until when limits of a trunk or end point are not judged, because they were changed.
+    pub(crate) changed_at: BTreeMap<i64, At>,
+    /// Each run's lists with their last contact when the dialler found it completed: later ones came too late.
+    pub(crate) completed: BTreeMap<RunId, BTreeMap<ListId, ContactId>>,
+    /// Commits since the accounts were last counted.
+    pub(crate) commits: usize,
+    /// Writes seen so far.
+    pub(crate) writes: u64,
+}
+
+impl Witness {
+    /// A new process is told everything again.
+    pub(crate) fn forget_intents(&mut self) {
+        self.settings.clear();
+        self.quiet.clear();
+        self.told_up.clear();
+        self.by_trunk.clear();
+        self.by_pbx.clear();
+    }
+
+    pub(crate) fn hears(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted(spec) => {
+                self.settings.insert(spec.run, spec.settings.clone());
+                if spec.state == RunState::Paused || spec.state.is_final() {
+                    self.quiet.insert(spec.run);
+                }
+            }
+            Event::RunReloaded(spec) => {
+                self.settings.insert(spec.run, spec.settings.clone());
+            }
+            Event::RunPaused(run) | Event::RunRemoved(run) => {
+                self.quiet.insert(*run);
+            }
+            Event::RunUnpaused(run) => {
+                self.quiet.remove(run);
+            }
+            Event::LegAnswered(leg) => {
+                self.told_up.insert(*leg);
+            }
+            Event::LegFound(found) if found.up => {
+                self.told_up.insert(found.leg);
+            }
+            Event::PbxUp { legs, .. } | Event::PbxAudited { legs, .. } => {
+                self.told_up.extend(legs.iter().filter(|found| found.up).map(|found| found.leg));
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn refused(&mut self, leg: LegId) {
+        self.truth.entry(leg).or_default().refused = true;
+    }
+
+    pub(crate) fn made(&mut self, leg: LegId, now: At) {
+        let truth = self.truth.entry(leg).or_default();
+        (truth.made_at, truth.gone) = (Some(now), false);
+    }
+
+    pub(crate) fn answered(&mut self, leg: LegId) {
+        self.truth.entry(leg).or_default().answered = true;
+    }
+
+    /// A channel has ended; when it was made.
+    pub(crate) fn ended(&mut self, call: &Originate, code: Option<u16>) -> At {
+        self.numbers.remove(&call.contact.key);
+        if let Some(calls) = self.on_trunk.get_mut(&call.trunk) {
+            *calls -= 1;
+        }
+        if let Some(calls) = self.to_end_point.get_mut(&call.end_point) {
+            *calls -= 1;
+        }
+        let truth = self.truth.entry(call.leg).or_default();
+        (truth.gone, truth.code) = (true, code);
+        truth.made_at.unwrap_or(0)
+    }
+
+    /// A number that is in a call, other than this one.
+    pub(crate) fn number_in_a_call(&self, but: NumberKey) -> Option<NumberKey> {
+        self.numbers.keys().copied().find(|key| *key != but)
+    }
+}
