@@ -16,9 +16,10 @@ struct Bench {
     dials: bool,
 }
 
-const BENCHES: [Bench; 2] = [
+const BENCHES: [Bench; 3] = [
     Bench { name: "engine", package: "dialer", example: "bench_engine", dials: false },
     Bench { name: "dial", package: "carillon", example: "bench_dial", dials: true },
+    Bench { name: "import", package: "carillon", example: "bench_import", dials: true },
 ];
 
 /// `cargo xtask bench NAME [--json]`.

@@ -34,7 +34,7 @@ enum Task {
     Test,
     /// Runs a measurement and prints a table, or one line of JSON
     Bench {
-        /// Which one: `dial` or `engine`
+        /// Which one: `dial`, `engine` or `import`
         name: String,
         /// One line of JSON on standard output instead of the table
         #[arg(long)]

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::installation::Installation;
 use crate::journal::Sequences;
 use crate::lease::{self, Lease};
+use crate::queue::Queue;
 use crate::schema;
 use crate::secret::Cipher;
 use crate::suppression::Shelf;
@@ -55,6 +56,7 @@ struct Inner {
     epoch: AtomicI64,
     sequences: Mutex<Sequences>,
     shelf: Shelf,
+    queue: Queue,
     settings: Settings,
     /// Held until the store is closed or its last clone is gone; the system lets it go when the process dies.
     lock: std::sync::Mutex<Option<File>>,
@@ -97,6 +99,7 @@ impl Store {
                 installation,
                 sequences: Mutex::default(),
                 shelf,
+                queue: Queue::default(),
                 settings: settings.clone(),
                 lock: std::sync::Mutex::new(lock),
             }),
@@ -187,14 +190,19 @@ impl Store {
     /// The one way to write: takes the write lock at once, so that nothing can fail half way for want of it, and proves
     /// that the lease is ours. Dropped without `commit`, it changes nothing.
     pub(crate) async fn begin(&self) -> Result<Transaction> {
+        let place = self.inner.queue.wait();
         let mut transaction = self.inner.writer.begin_write().await?;
+        drop(place);
         self.inner.lease.guard(0, &mut transaction).await?;
         Ok(transaction)
     }
 
     /// [`Store::begin`] for a batch of the journal, with its number: see [`Store::settled`].
     pub(crate) async fn begin_batch(&self) -> Result<(Transaction, i64)> {
+        let place = self.inner.queue.wait();
+        self.inner.queue.journal_comes();
         let mut transaction = self.inner.writer.begin_write().await?;
+        drop(place);
         let number = self.inner.lease.guard(1, &mut transaction).await?;
         Ok((transaction, number))
     }
@@ -220,6 +228,10 @@ impl Store {
                 }
             }
         }
+    }
+
+    pub(crate) fn queue(&self) -> &Queue {
+        &self.inner.queue
     }
 
     pub(crate) fn lease(&self) -> &Lease {

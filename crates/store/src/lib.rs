@@ -21,6 +21,7 @@ pub mod journal;
 mod lease;
 pub mod lists;
 pub mod pbxs;
+mod queue;
 pub mod reports;
 pub mod restore;
 pub mod runs;

@@ -36,7 +36,7 @@ const END_DEADLINE: Duration = Duration::from_secs(60);
 
 /// The knee of Carillon.
 pub(crate) fn knee(world: &World, ladder: &mut Ladder) -> Result<Option<Step>> {
-    let server = Server::start(world)?;
+    let server = Server::start(&world.options.carillon, world.ports.api)?;
     let dialler = Dialler::configure(world, &server)?;
     eprintln!("carillon: the PBX's limit is raised to {ORIGINATES_PER_SECOND} originates/s; the trunk makes the rate");
     let knee = ladder.knee(Driver::Carillon, |rate| dialler.offer(rate))?;
@@ -112,6 +112,19 @@ impl<'a> Dialler<'a> {
         self.server.create("campaigns", &campaign)
     }
 
+    /// All items of a list of the API, page by page.
+    fn all(&self, path: &str, mut each: impl FnMut(&Value) -> Result<()>) -> Result<()> {
+        let mut after = 0;
+        loop {
+            let page = self.server.api.expect("GET", &format!("{path}&limit=1000&after={after}"), None)?;
+            page["items"].as_array().context("a page has items")?.iter().try_for_each(&mut each)?;
+            match page["next"].as_i64() {
+                Some(next) => after = next,
+                None => return Ok(()),
+            }
+        }
+    }
+
     /// Waits for the end of the run; one that does not end by itself is removed: its calls count as they are.
     fn finish(&self, run: i64) -> Result<()> {
         let deadline = Instant::now() + END_DEADLINE;
@@ -132,7 +145,7 @@ impl<'a> Dialler<'a> {
     /// there was one.
     fn requested(&self, run: i64, window: Duration) -> Result<Vec<Option<Duration>>> {
         let mut attempts: Vec<(Timestamp, Option<Timestamp>)> = Vec::new();
-        self.server.all(&format!("/api/attempts?run={run}"), |attempt| {
+        self.all(&format!("/api/attempts?run={run}"), |attempt| {
             if let Some(requested) = instant(&attempt["requested_at"])? {
                 attempts.push((requested, instant(&attempt["connected_at"])?));
             }

@@ -1,6 +1,7 @@
 //! `carillon serve` on a fresh SQLite database.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -8,8 +9,6 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use testkit::http::Client;
 use testkit::{Process, Scratch, process};
-
-use crate::World;
 
 /// From the start of the server to its first answer, and for an import.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -24,19 +23,19 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Makes an installation and serves it.
-    pub(crate) fn start(world: &World) -> Result<Self> {
+    /// Makes an installation and serves it with the program `carillon` on this port.
+    pub(crate) fn start(carillon: &Path, port: u16) -> Result<Self> {
         let folder = Scratch::new("bench")?;
         let data = folder.path().join("data");
         let config = folder.path().join("carillon.toml");
-        let address = format!("127.0.0.1:{}", world.ports.api);
+        let address = format!("127.0.0.1:{}", port);
         fs::write(&config, format!("listen = {address:?}\ndata = {:?}\n", data.display().to_string()))?;
-        let mut init = Command::new(&world.options.carillon);
+        let mut init = Command::new(carillon);
         init.arg("init").arg("--config").arg(&config).current_dir(folder.path());
         process::run(init, DEADLINE)?;
         let token = fs::read_to_string(data.join("token")).context("carillon init made no token")?;
 
-        let mut serve = Command::new(&world.options.carillon);
+        let mut serve = Command::new(carillon);
         serve.arg("serve").arg("--config").arg(&config).current_dir(folder.path());
         let mut process = Process::start("carillon", serve, &folder.path().join("log"))?;
         process.wait_for_http(&format!("http://{address}/healthz"), DEADLINE)?;
@@ -90,19 +89,6 @@ impl Server {
         let job = done.context("the import did not end in time")?;
         ensure!(job["accepted"] == rows, "{rows} contacts were sent: {job}");
         Ok(())
-    }
-
-    /// All items of a list of the API, page by page.
-    pub(crate) fn all(&self, path: &str, mut each: impl FnMut(&Value) -> Result<()>) -> Result<()> {
-        let mut after = 0;
-        loop {
-            let page = self.api.expect("GET", &format!("{path}&limit=1000&after={after}"), None)?;
-            page["items"].as_array().context("a page has items")?.iter().try_for_each(&mut each)?;
-            match page["next"].as_i64() {
-                Some(next) => after = next,
-                None => return Ok(()),
-            }
-        }
     }
 
     /// Prometheus' text.

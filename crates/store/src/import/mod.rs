@@ -33,7 +33,7 @@ pub use native::parse as parse_native;
 pub use preview::{PREVIEW_ROWS, Preview, PreviewRow, preview};
 pub use reader::{Candidate, Position, Reader, Row, Verdict};
 pub use records::MAX_RECORD_BYTES;
-pub use run::CHUNK_ROWS;
+pub use run::{CHUNK_ROWS, GROUP_ROWS};
 pub use sniff::{Choices, Columns, Format, Guess, HEAD_BYTES, Layout, sniff, sniff_all};
 pub(crate) use upload::blocking;
 pub use upload::{MAX_UPLOAD_BYTES, Upload};

@@ -8,7 +8,7 @@ use super::sniff::{Guess, sniff_all};
 use super::upload::{self, blocking, private};
 use super::verdicts::{Fate, HEADER, append};
 use crate::db::Store;
-use crate::engine::query;
+use crate::engine::{Transaction, query};
 use crate::error::{Error, Result};
 use crate::lists::count_contacts;
 use crate::scope::Scope;
@@ -23,10 +23,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// Rows per transaction: what a kill can cost in work, and how long the journal waits for its turn (about 15 ms).
-pub const CHUNK_ROWS: usize = 1_000;
+/// Rows that are written at once: how long the journal waits for its turn (about 5 ms), and what a transaction holds while
+/// calls are made.
+pub const CHUNK_ROWS: usize = 250;
+/// Rows of one transaction while no calls are made: each transaction writes most pages of the index of numbers, so fewer
+/// of them write less. Also what a kill can cost in work. (Tests interrupt imports of a few transactions.)
+pub const GROUP_ROWS: usize = if cfg!(test) { 2 * CHUNK_ROWS } else { 20_000 };
 /// Chunks read ahead of the one that is being written.
-const CHUNKS_AHEAD: usize = 2;
+const CHUNKS_AHEAD: usize = 8;
+/// How long after a commit of the journal calls count as being made.
+const QUIET_AFTER: Duration = Duration::from_secs(1);
 /// How long a run waits for the last write of one that was just given up, in milliseconds.
 const LOCK_WAIT_MS: u64 = 2_000;
 /// Between two looks at that lock, in milliseconds.
@@ -43,7 +49,8 @@ statements! {
 
 impl Store {
     /// Reads the file of a job into its list, from the start or from where it was interrupted, and returns the job as it
-    /// ended: done, or cancelled meanwhile. `progress` is called after every [`CHUNK_ROWS`] rows.
+    /// ended: done, or cancelled meanwhile. `progress` is called after every transaction: [`GROUP_ROWS`]
+    /// rows, fewer while calls are made.
     ///
     /// Dropping the future is as good as a kill: nothing is lost or doubled, and running it again goes on.
     /// An error leaves the job `failed`, to be run again. Refused while the job runs already.
@@ -96,8 +103,7 @@ impl Store {
         let verdicts = Verdicts::open(upload::verdict_path(self, id), job.verdict_bytes, lock).await?;
         let mut chunks = self.read_ahead(raw, guess, job.bytes_done);
         while job.state == ImportState::Running {
-            let chunk = chunks.recv().await.expect("the reader's last message is the last chunk or an error")?;
-            let Some(next) = self.apply(scope, &job, chunk, &verdicts).await? else {
+            let Some(next) = self.apply(scope, &job, &mut chunks, &verdicts).await? else {
                 return self.import(scope, id).await;
             };
             job = next;
@@ -142,22 +148,79 @@ impl Store {
         receiver
     }
 
-    /// `None`: it was cancelled meanwhile, and nothing of this chunk is kept.
+    /// Writes a chunk, and more of them while nobody else wants to write, in one transaction.
+    /// `None`: it was cancelled meanwhile, and nothing of this is kept.
     async fn apply(
         &self,
         scope: &Scope,
         job: &ImportJob,
-        chunk: Chunk,
+        chunks: &mut mpsc::Receiver<Result<Chunk>>,
         verdicts: &Verdicts,
     ) -> Result<Option<ImportJob>> {
+        // Read before the turn is taken: nobody waits for a file.
+        let mut chunk = next_chunk(chunks).await?;
+        let alone = self.queue().journal_rests(QUIET_AFTER);
         let mut transaction = self.begin().await?;
+        let mut sums = Sums { verdict_bytes: job.verdict_bytes, ..Sums::default() };
+        // The verdicts are on the disk before the commit that counts them; meanwhile the database works.
+        let mut synced = None;
+        let (bytes_done, state, finished_at) = loop {
+            let (offset, last) = (chunk.offset, chunk.last);
+            let ends = last || !alone || sums.rows + CHUNK_ROWS >= GROUP_ROWS;
+            let new = self.judge(scope, job, chunk, &mut sums, &mut transaction).await?;
+            if ends {
+                synced = Some(verdicts.sync(std::mem::take(&mut sums.writing)));
+            }
+            insert(scope, job.list, job.id, new, &mut transaction).await?;
+            if last {
+                break (job.bytes_total, "done", Some(now().0));
+            }
+            if ends || self.queue().waiting() > 0 {
+                break (offset, "running", None);
+            }
+            chunk = next_chunk(chunks).await?;
+        };
+        let synced = synced.unwrap_or_else(|| verdicts.sync(std::mem::take(&mut sums.writing)));
+        if sums.added > 0 {
+            count_contacts(scope, job.list, sums.added, &mut transaction).await?;
+        }
+        let row = query(ADVANCE)
+            .bind(scope.tenant.0)
+            .bind(job.id.0)
+            .bind(as_i64(job.bytes_done))
+            .bind(sums.rows as i64)
+            .bind(sums.added)
+            .bind(sums.refused)
+            .bind(sums.duplicates)
+            .bind(as_i64(bytes_done))
+            .bind(as_i64(sums.verdict_bytes))
+            .bind(state)
+            .bind(finished_at)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        synced.await?;
+        let Some(row) = row else { return Ok(None) };
+        let job = read(&row)?;
+        transaction.commit().await?;
+        Ok(Some(job))
+    }
+
+    /// What becomes of a chunk's rows: their verdicts into `sums`, and those that go into the list.
+    async fn judge(
+        &self,
+        scope: &Scope,
+        job: &ImportJob,
+        chunk: Chunk,
+        sums: &mut Sums,
+        transaction: &mut Transaction,
+    ) -> Result<Vec<Line>> {
         let mut seen = HashSet::new();
         if job.dedupe {
             let keys = chunk.lines.iter().flatten().map(|line| line.key);
-            seen = existing_keys(scope, job.list, keys, &mut transaction).await?;
+            seen = existing_keys(scope, job.list, keys, transaction).await?;
         }
-        let mut text = if job.verdict_bytes == 0 { HEADER.to_vec() } else { Vec::new() };
-        let (mut new, mut refused, mut duplicates) = (Vec::with_capacity(chunk.rows.len()), 0, 0);
+        let mut text = if sums.verdict_bytes == 0 { HEADER.to_vec() } else { Vec::new() };
+        let mut new = Vec::with_capacity(chunk.rows.len());
         for (row, line) in chunk.rows.iter().zip(chunk.lines) {
             let fate = match line {
                 None => Fate::Refused,
@@ -167,41 +230,16 @@ impl Store {
                     Fate::Added
                 }
             };
-            refused += i64::from(fate == Fate::Refused);
-            duplicates += i64::from(fate == Fate::Duplicate);
+            sums.refused += i64::from(fate == Fate::Refused);
+            sums.duplicates += i64::from(fate == Fate::Duplicate);
             append(&mut text, row, fate);
         }
-        let verdict_bytes = job.verdict_bytes + text.len() as u64;
-        // On disk before the commit that counts them; meanwhile the database works.
-        let written = verdicts.write(job.verdict_bytes, text);
-        let added = new.len() as i64;
-        insert(scope, job.list, job.id, new, &mut transaction).await?;
-        if added > 0 {
-            count_contacts(scope, job.list, added, &mut transaction).await?;
-        }
-        let (bytes_done, state, finished_at) = match chunk.last {
-            true => (job.bytes_total, "done", Some(now().0)),
-            false => (chunk.offset, "running", None),
-        };
-        let row = query(ADVANCE)
-            .bind(scope.tenant.0)
-            .bind(job.id.0)
-            .bind(as_i64(job.bytes_done))
-            .bind(chunk.rows.len() as i64)
-            .bind(added)
-            .bind(refused)
-            .bind(duplicates)
-            .bind(as_i64(bytes_done))
-            .bind(as_i64(verdict_bytes))
-            .bind(state)
-            .bind(finished_at)
-            .fetch_optional(&mut *transaction)
-            .await?;
-        written.await?;
-        let Some(row) = row else { return Ok(None) };
-        let job = read(&row)?;
-        transaction.commit().await?;
-        Ok(Some(job))
+        sums.rows += chunk.rows.len();
+        sums.added += new.len() as i64;
+        let at = sums.verdict_bytes;
+        sums.verdict_bytes += text.len() as u64;
+        sums.writing.push((at, text));
+        Ok(new)
     }
 
     async fn fail(&self, scope: &Scope, id: ImportId, error: &Error) {
@@ -218,7 +256,24 @@ impl Store {
     }
 }
 
-/// Rows that are committed together.
+async fn next_chunk(chunks: &mut mpsc::Receiver<Result<Chunk>>) -> Result<Chunk> {
+    chunks.recv().await.expect("the reader's last message is the last chunk or an error")
+}
+
+/// What a transaction changes.
+#[derive(Default)]
+struct Sums {
+    rows: usize,
+    added: i64,
+    refused: i64,
+    duplicates: i64,
+    /// Length of the verdict file with it.
+    verdict_bytes: u64,
+    /// Verdicts, with their places in the file.
+    writing: Vec<(u64, Vec<u8>)>,
+}
+
+/// Rows that are written at once.
 struct Chunk {
     rows: Vec<Row>,
     /// One per row; `None` where the row was refused.
@@ -290,10 +345,11 @@ impl Verdicts {
     }
 
     /// Writes on another thread, at once; await the result before committing.
-    fn write(&self, at: u64, text: Vec<u8>) -> impl Future<Output = Result<()>> + use<> {
+    fn sync(&self, texts: Vec<(u64, Vec<u8>)>) -> impl Future<Output = Result<()>> + use<> {
         let (file, path, lock) = (self.file.clone(), self.path.clone(), self.lock.clone());
         let task = tokio::task::spawn_blocking(move || {
-            let done = file.write_all_at(&text, at).and_then(|()| file.sync_data());
+            let mut texts = texts.iter();
+            let done = texts.try_for_each(|(at, text)| file.write_all_at(text, *at)).and_then(|()| file.sync_data());
             drop(lock);
             done.map_err(Error::io("cannot write", &path))
         });

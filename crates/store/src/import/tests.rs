@@ -23,7 +23,7 @@ crate::testing::on_both_engines! {
     uploads_that_come_to_nothing_leave_no_file;
 }
 
-const ROWS: usize = 5 * CHUNK_ROWS + 123;
+const ROWS: usize = 5 * GROUP_ROWS + 123;
 /// Every so many rows one is bad.
 const BAD_EVERY: usize = 50;
 
@@ -134,7 +134,8 @@ async fn a_list_is_imported_with_one_verdict_per_row(home: Home) {
     assert_eq!((job.state, job.file_name.as_str()), (ImportState::Uploaded, "spring.csv"));
     let mut told = Vec::new();
     let job = store.run_import(&Scope::installation(), job.id, |job| told.push(job.rows)).await.unwrap();
-    assert_eq!(told, [0, 1_000, 2_000, 3_000, 4_000, 5_000, 5_123]);
+    let transactions = (0..=5).map(|n| (n * GROUP_ROWS) as i64).chain([ROWS as i64]);
+    assert_eq!(told, transactions.collect::<Vec<_>>());
     check_complete(&store, list, job.id, ROWS).await;
     assert_eq!((job.encoding.as_deref(), job.delimiter.as_deref()), (Some("utf-8"), Some(";")));
     let contact = store.contacts(&Scope::installation(), list, ContactId(0), 1).await.unwrap().remove(0);
@@ -146,7 +147,7 @@ async fn a_list_is_imported_with_one_verdict_per_row(home: Home) {
 async fn exactly_full_chunks_and_no_rows_at_all_end_as_done(home: Home) {
     let home = plain(home);
     let store = home.open().await;
-    for (rows, name) in [(CHUNK_ROWS, "full"), (2 * CHUNK_ROWS, "twice"), (0, "none")] {
+    for (rows, name) in [(CHUNK_ROWS, "full"), (GROUP_ROWS, "one transaction"), (2 * GROUP_ROWS, "two"), (0, "none")] {
         let list = store.create_list(&Scope::installation(), name).await.unwrap().id;
         let job = upload(&store, list, table(rows).as_bytes(), ImportOptions::default()).await;
         store.run_import(&Scope::installation(), job.id, |_| {}).await.unwrap();
@@ -227,7 +228,7 @@ async fn one_job_is_run_once_at_a_time(home: Home) {
     let home = plain(home);
     let store = home.open().await;
     let list = new_list(&store).await;
-    let job = upload(&store, list, table(20 * CHUNK_ROWS).as_bytes(), ImportOptions::default()).await;
+    let job = upload(&store, list, table(20 * GROUP_ROWS).as_bytes(), ImportOptions::default()).await;
     let held = std::fs::File::open(store.folder().join(format!("imports/{}.raw", job.id))).unwrap();
     held.lock().unwrap();
     let error = store.run_import(&Scope::installation(), job.id, |_| {}).await.unwrap_err();
@@ -258,7 +259,7 @@ async fn a_cancelled_import_leaves_nothing_even_while_it_runs(home: Home) {
     let list = new_list(&store).await;
     let other = upload(&store, list, b"5550001\n", ImportOptions::default()).await;
     store.run_import(&Scope::installation(), other.id, |_| {}).await.unwrap();
-    let job = upload(&store, list, table(30 * CHUNK_ROWS).as_bytes(), ImportOptions::default()).await;
+    let job = upload(&store, list, table(30 * GROUP_ROWS).as_bytes(), ImportOptions::default()).await;
     let (begun, has_begun) = tokio::sync::oneshot::channel();
     let mut begun = Some(begun);
     let scope = Scope::installation();
