@@ -135,6 +135,7 @@ impl Store {
                 installation,
                 sequences: Mutex::default(),
                 shelf: Shelf::closed()?,
+                queue: Queue::default(),
                 settings: settings.clone(),
                 lock: std::sync::Mutex::new(None),
             }),

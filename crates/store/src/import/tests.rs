@@ -134,7 +134,7 @@ async fn a_list_is_imported_with_one_verdict_per_row(home: Home) {
     assert_eq!((job.state, job.file_name.as_str()), (ImportState::Uploaded, "spring.csv"));
     let mut told = Vec::new();
     let job = store.run_import(&Scope::installation(), job.id, |job| told.push(job.rows)).await.unwrap();
-    let transactions = (0..=5).map(|n| (n * GROUP_ROWS) as i64).chain([ROWS as i64]);
+    let transactions = (0..=5).map(|n| (n * GROUP_ROWS) as u64).chain([ROWS as u64]);
     assert_eq!(told, transactions.collect::<Vec<_>>());
     check_complete(&store, list, job.id, ROWS).await;
     assert_eq!((job.encoding.as_deref(), job.delimiter.as_deref()), (Some("utf-8"), Some(";")));
