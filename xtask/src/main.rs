@@ -7,6 +7,7 @@ mod bench;
 mod check;
 mod demo;
 mod demo_contacts;
+mod dist;
 mod setup;
 mod step;
 mod test;
@@ -32,6 +33,8 @@ enum Task {
     Check,
     /// Every test: unit, simulation, end to end
     Test,
+    /// Builds what is handed out: a tarball and a Debian package, into `dist` of the target folder
+    Dist,
     /// Runs a measurement and prints a table, or one line of JSON
     Bench {
         /// Which one: `dial`, `engine` or `import`
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Task::Setup => setup::run(),
         Task::Check => check::run(),
         Task::Test => test::run(),
+        Task::Dist => dist::run(),
         Task::Bench { name, json } => bench::run(&name, json),
         Task::Sim { seeds, hours } => bench::sim(seeds, hours),
         Task::Demo { exit_when_done } => demo::run(exit_when_done),

@@ -9,8 +9,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
-/// The file that is read when none is named and it exists.
-const DEFAULT_FILE: &str = "carillon.toml";
+/// The first of these that exists is read when none is named: that of the working directory, that of the package.
+const DEFAULT_FILES: [&str; 2] = ["carillon.toml", "/etc/carillon/carillon.toml"];
 /// Free space of the database's disk, MiB, below which nothing new is dialled, unless it is configured.
 const DISK_FREE_MIN_MIB: u32 = 256;
 /// A larger file is not a configuration, bytes.
@@ -31,7 +31,7 @@ const OTHER_VARIABLES: &[&str] = &[
 /// Where the command line says that settings are.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Source {
-    /// Configuration file [default: ./carillon.toml if there is one]
+    /// Configuration file [default: ./carillon.toml, else /etc/carillon/carillon.toml]
     #[arg(long, global = true, env = "CARILLON_CONFIG", value_name = "FILE", help_heading = "Everywhere")]
     config: Option<PathBuf>,
     /// Data folder; wins over the configuration file
@@ -61,7 +61,7 @@ pub(crate) struct Origin {
     pub(crate) warnings: Vec<String>,
 }
 
-/// Reads `file` (or `./carillon.toml` if there is one) and the variables in `environment`.
+/// Reads `file` (or the first default file that is there) and the variables in `environment`.
 ///
 /// Refusals name the key and the file or the variable, in one line.
 fn load(
@@ -70,7 +70,7 @@ fn load(
 ) -> Result<(Config, Origin), Failure> {
     let mut draft = Draft::default();
     let mut origin = Origin::default();
-    let found = file.or_else(|| Some(Path::new(DEFAULT_FILE)).filter(|path| path.exists()));
+    let found = file.or_else(|| DEFAULT_FILES.iter().map(Path::new).find(|path| path.exists()));
     if let Some(path) = found {
         read_file(path, &mut draft, &mut origin)?;
     }
