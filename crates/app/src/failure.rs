@@ -10,6 +10,9 @@ const MISCONFIGURED: u8 = 2;
 /// No answer from the server.
 const UNREACHABLE: u8 = 3;
 
+/// Another process has taken over the database: start again to stand by.
+const TAKEN_OVER: u8 = 4;
+
 /// Ends a command: one line that names the thing, one line of remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -17,7 +20,8 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// What to do; empty when the message says it already.
     pub(crate) remedy: String,
-    /// The process's exit code: 1 refused, 2 configuration or usage, 3 the server cannot be reached.
+    /// The process's exit code: 1 refused, 2 configuration or usage, 3 the server cannot be reached,
+    /// 4 another process has taken over.
     pub(crate) exit: u8,
 }
 
@@ -35,6 +39,11 @@ impl Failure {
     /// The server does not answer.
     pub(crate) fn unreachable(message: impl Display) -> Self {
         Self { message: message.to_string(), remedy: String::new(), exit: UNREACHABLE }
+    }
+
+    /// Another process has taken the lease of the site.
+    pub(crate) fn taken_over(message: impl Display) -> Self {
+        Self { message: message.to_string(), remedy: String::new(), exit: TAKEN_OVER }
     }
 
     /// A file on this side could not be used: `what` is `read` or `write`.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
 mod common;
+#[macro_use]
 mod world;
 
 use serde_json::{Value, json};
@@ -9,6 +10,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use testkit::{Instance, PortBlock, Template};
 use world::{Invites, World, brief, count, ms};
+
+on_both_engines! {
+    a_trunks_calls_per_second_are_kept;
+    one_number_twice_in_a_list_is_called_twice_and_never_at_once;
+    a_storm_of_503_rests_the_trunk_after_five_and_costs_the_others_nothing;
+}
 
 /// A dozen short calls on a busy machine.
 const A_DOZEN_CALLS: Duration = Duration::from_secs(55);
@@ -45,7 +52,6 @@ fn an_end_point_for_one_call_takes_strictly_one_after_the_other() {
     assert_one_after_the_other(&attempts);
 }
 
-#[test]
 fn a_trunks_calls_per_second_are_kept() {
     let world = World::start();
     let trunk = world.add_trunk("slow", json!({"calls_per_second": 2}));
@@ -61,7 +67,6 @@ fn a_trunks_calls_per_second_are_kept() {
     assert!(decided[8] - decided[0] < 12_000, "{decided:?}");
 }
 
-#[test]
 fn one_number_twice_in_a_list_is_called_twice_and_never_at_once() {
     let world = World::start();
     let mut invites = Invites::watch(&world.pair.carrier);
@@ -131,7 +136,6 @@ fn campaigns_of_one_priority_share_a_trunk_fairly() {
     }
 }
 
-#[test]
 fn a_storm_of_503_rests_the_trunk_after_five_and_costs_the_others_nothing() {
     let world = World::start();
     let trunk = world.add_trunk("stormy", json!({"capacity": 1}));

@@ -3,12 +3,19 @@
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
 mod common;
+#[macro_use]
 mod world;
 
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use world::{Invites, World, brief, count};
+
+on_both_engines! {
+    calls_go_on_over_a_crash_of_the_server_and_are_followed_to_their_end;
+    calls_go_on_over_an_orderly_stop_of_the_server;
+    a_crash_in_the_middle_of_a_burst_dials_nobody_twice_and_forgets_nobody;
+}
 
 /// A restart in the middle of some calls, on a busy machine.
 const A_RESTART: Duration = Duration::from_secs(75);
@@ -63,12 +70,10 @@ fn goes_on_over_a_restart(stop: impl FnOnce(&mut World)) {
     }
 }
 
-#[test]
 fn calls_go_on_over_a_crash_of_the_server_and_are_followed_to_their_end() {
     goes_on_over_a_restart(World::crash);
 }
 
-#[test]
 fn calls_go_on_over_an_orderly_stop_of_the_server() {
     goes_on_over_a_restart(|world| {
         let status = world.server.terminate();
@@ -99,7 +104,6 @@ fn what_ended_while_the_server_was_away_is_lost_keeps_its_place_and_is_retried_b
     assert_eq!(invites.reaching(4), 4);
 }
 
-#[test]
 fn a_crash_in_the_middle_of_a_burst_dials_nobody_twice_and_forgets_nobody() {
     let mut world = World::start();
     let mut invites = Invites::watch(&world.pair.carrier);

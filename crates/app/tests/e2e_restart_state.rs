@@ -2,16 +2,21 @@
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
 mod common;
+#[macro_use]
 mod world;
 
 use serde_json::json;
 use std::time::Duration;
 use world::{Invites, World, brief, count, merged, ms, rule};
 
+on_both_engines! {
+    a_retry_that_waits_is_not_forgotten_not_early_and_keeps_its_counter;
+    figures_add_up_before_and_after_a_crash;
+}
+
 /// A crash and a few calls on a busy machine.
 const A_CRASH: Duration = Duration::from_secs(55);
 
-#[test]
 fn a_retry_that_waits_is_not_forgotten_not_early_and_keeps_its_counter() {
     let mut world = World::start();
     let mut invites = Invites::watch(&world.pair.carrier);
@@ -75,7 +80,6 @@ fn the_call_of_a_removed_run_is_followed_over_a_crash_and_keeps_its_status() {
     assert_eq!(world.get(&format!("/api/runs/{run}"))["state"], "REMOVED");
 }
 
-#[test]
 fn figures_add_up_before_and_after_a_crash() {
     let mut world = World::start();
     let trunk = world.add_trunk("narrow", json!({"capacity": 1}));

@@ -2,11 +2,17 @@
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
 mod common;
+#[macro_use]
 mod world;
 
 use serde_json::{Value, json};
 use std::time::Duration;
 use world::{World, brief, count, merged, ms, rule};
+
+on_both_engines! {
+    a_multiplied_delay_grows_with_the_attempt_number;
+    an_extended_status_of_the_dialplan_drives_its_own_rule;
+}
 
 /// A few calls with short retries on a busy machine.
 const A_FEW_CALLS: Duration = Duration::from_secs(55);
@@ -25,7 +31,6 @@ fn assert_spaced(attempts: &[Value]) {
     }
 }
 
-#[test]
 fn a_multiplied_delay_grows_with_the_attempt_number() {
     let world = World::start();
     let rules = json!([merged(rule("RS_BUSY", 3, 1), json!({"mode": "MULT"}))]);
@@ -54,7 +59,6 @@ fn an_outcome_without_a_rule_ends_the_contact() {
     assert_eq!((attempts.len(), delays(&attempts)), (2, vec![None, None]), "{}", brief(&attempts));
 }
 
-#[test]
 fn an_extended_status_of_the_dialplan_drives_its_own_rule() {
     let world = World::start();
     let status = world.add_end_point("status", 4);

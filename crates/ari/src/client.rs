@@ -39,6 +39,7 @@ pub fn connect(settings: Settings) -> Result<(Client, mpsc::Receiver<Incoming>),
         unreadable: Arc::clone(&unreadable),
         request_deadline: settings.request_deadline,
         only_epoch: None,
+        send_before: None,
     };
     let link = Link { settings, commands: command_queue, incoming, stop: stopped, unreadable };
     tokio::spawn(link.run());
@@ -53,6 +54,7 @@ pub struct Client {
     unreadable: Arc<AtomicU64>,
     request_deadline: Duration,
     only_epoch: Option<u64>,
+    send_before: Option<Instant>,
 }
 
 /// The one end of a request.
@@ -197,6 +199,13 @@ impl Client {
         self.stop.send_replace(true);
     }
 
+    /// A client whose requests do not leave after an instant: they end as [`NotSent::Deadline`]. Looked at when a request
+    /// is written, so that it holds for a process that was frozen meanwhile, too.
+    #[must_use]
+    pub fn sending_before(&self, send_before: Option<Instant>) -> Self {
+        Self { send_before, ..self.clone() }
+    }
+
     /// Whether the link has ended for good: shut down, or replaced by another controller.
     pub fn has_ended(&self) -> bool {
         self.commands.is_closed()
@@ -206,7 +215,9 @@ impl Client {
     fn send(&self, request: Request) -> impl Future<Output = Outcome<Response>> + Send + use<> {
         let (reply, answer) = oneshot::channel();
         let deadline = Instant::now() + self.request_deadline;
-        let queued = self.commands.try_send(Command { request, only_epoch: self.only_epoch, deadline, reply });
+        let send_before = self.send_before.map_or(deadline, |before| before.min(deadline));
+        let (only_epoch, commands) = (self.only_epoch, &self.commands);
+        let queued = commands.try_send(Command { request, only_epoch, send_before, deadline, reply });
         async move {
             match queued {
                 // The link's task answers at the deadline; it drops the reply only when it ends.
@@ -241,6 +252,9 @@ fn read<T: DeserializeOwned>(response: &Response) -> Outcome<T> {
 pub(crate) struct Command {
     pub(crate) request: Request,
     pub(crate) only_epoch: Option<u64>,
+    /// Not written after this.
+    pub(crate) send_before: Instant,
+    /// Not waited for after this.
     pub(crate) deadline: Instant,
     pub(crate) reply: oneshot::Sender<Outcome<Response>>,
 }
@@ -276,9 +290,15 @@ mod tests {
             unreadable: Arc::default(),
             request_deadline: Duration::from_secs(5),
             only_epoch: None,
+            send_before: None,
         };
         let _waiting = [client.originate(&call("c-1")), client.originate(&call("c-10"))];
         let mut next = || queue.try_recv().unwrap().request.body.unwrap()["channelId"].clone();
         assert_eq!([next(), next()], ["c-1", "c-10"]);
+        let soon = Instant::now() + Duration::from_secs(1);
+        let _waiting = client.sending_before(Some(soon)).originate(&call("c-2"));
+        let command = queue.try_recv().unwrap();
+        assert_eq!(command.send_before, soon);
+        assert!(command.deadline > soon, "what was written in time is waited for as long as ever");
     }
 }

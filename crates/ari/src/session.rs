@@ -241,14 +241,14 @@ async fn write_all(
 
 /// The text to write, already noted as in flight: from here on its fate is unknown until it is answered.
 fn admit(state: &State, command: Command, epoch: u64, number: u64) -> Option<String> {
-    let Command { request, only_epoch, deadline, reply } = command;
+    let Command { request, only_epoch, send_before, deadline, reply } = command;
     if reply.is_closed() {
         return None;
     }
     let text = request.encode(number);
     let refusal = if only_epoch.is_some_and(|only| only != epoch) {
         Some(NotSent::OtherConnection)
-    } else if deadline <= Instant::now() {
+    } else if send_before <= Instant::now() {
         Some(NotSent::Deadline)
     } else if text.len() > REQUEST_BYTES_MAX {
         Some(NotSent::TooLarge { bytes: text.len() })

@@ -102,7 +102,9 @@ impl Shell {
         metrics::counter!("carillon_originates_total").increment(1);
         let sender = self.sender.clone();
         // Queued here and not in the task, so that calls leave in the order in which they were decided.
-        let answer = client.originate(&originate);
+        // Not after the lease has run out: another process may dial by then, and this one would not know.
+        let send_before = self.store.send_before().map(tokio::time::Instant::from_std);
+        let answer = client.sending_before(send_before).originate(&originate);
         tokio::spawn(async move {
             let event = match answer.await {
                 Outcome::Done(_) => Event::OriginateDone(leg),

@@ -40,7 +40,7 @@ fn rows(config: &Config) -> Vec<(&'static str, Value)> {
         ("listen", json!(config.listen.to_string())),
         ("trusted_proxies", json!(proxies)),
         ("data", json!(config.data)),
-        ("database", json!(config.database)),
+        ("database", json!(config.database_name())),
         ("key_file", json!(config.key_file)),
         ("zone", json!(config.zone)),
         ("country", json!(config.country)),

@@ -33,14 +33,13 @@ pub(crate) async fn run(verb: &Verb, source: &Source, json: bool) -> Result<(), 
 }
 
 async fn status(config: &Config) -> Result<Vec<(&'static str, Value)>, Failure> {
-    let mut log = config.database.as_os_str().to_owned();
-    log.push("-wal");
-    let mut rows = vec![
-        ("database", json!(config.database)),
-        ("key file", json!(config.key_file)),
-        ("size bytes", json!(size(&config.database))),
-        ("log bytes", json!(size(Path::new(&log)))),
-    ];
+    let mut rows = vec![("database", json!(config.database_name())), ("key file", json!(config.key_file))];
+    if config.server.is_none() {
+        let mut log = config.database.as_os_str().to_owned();
+        log.push("-wal");
+        rows.push(("size bytes", json!(size(&config.database))));
+        rows.push(("log bytes", json!(size(Path::new(&log)))));
+    }
     match open::existing(config).await {
         Ok(store) => {
             rows.push(("state", json!("sound, no server uses it")));
@@ -48,6 +47,10 @@ async fn status(config: &Config) -> Result<Vec<(&'static str, Value)>, Failure> 
             store.close().await;
         }
         // A server at work is no failure of the database.
+        Err(failure) if failure.message.contains("process uses the database:") => {
+            rows.push(("state", json!("in use by a running server")));
+            rows.push(("holder", json!(failure.message.split_once(": ").map_or("", |(_, holder)| holder))));
+        }
         Err(failure) if failure.message.contains(".lock") => rows.push(("state", json!("in use by a running server"))),
         Err(failure) => return Err(failure),
     }

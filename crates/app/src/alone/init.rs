@@ -19,7 +19,8 @@ pub(crate) async fn run(source: &Source, json: bool) -> Result<(), Failure> {
     let (config, origin) = source.load()?;
     origin.warnings.iter().for_each(|warning| note(format!("warning: {warning}")));
     let token_file = config.token_file();
-    for path in [&config.database, &token_file] {
+    let database = (config.server.is_none()).then_some(&config.database);
+    for path in database.into_iter().chain([&token_file]) {
         if path.exists() {
             return Err(Failure::refused(format!("{} exists already and is left as it is", path.display()))
                 .remedy("start it with: carillon serve, or choose another folder with --data FOLDER"));
@@ -40,7 +41,7 @@ pub(crate) async fn run(source: &Source, json: bool) -> Result<(), Failure> {
     store.close().await;
     if json {
         say(json!({
-            "data": config.data, "database": config.database, "key_file": config.key_file,
+            "data": config.data, "database": config.database_name(), "key_file": config.key_file,
             "token_file": token_file, "token_name": FIRST_TOKEN,
         }));
     } else {
@@ -68,7 +69,7 @@ fn next_steps(config: &Config) -> String {
          token     {} (name {FIRST_TOKEN}; scopes read, operate, admin)\n\nnext:\n  \
          carillon serve{folder}\n  carillon live{folder}",
         config.data.display(),
-        config.database.display(),
+        config.database_name(),
         config.key_file.display(),
         config.token_file().display(),
     )

@@ -17,7 +17,7 @@ pub(super) async fn to_read(config: &Config) -> store::Result<Store> {
 fn settings(config: &Config) -> store::Settings {
     store::Settings {
         path: config.database.clone(),
-        server: None,
+        server: config.server.clone(),
         key_file: config.key_file.clone(),
         country: config.country.clone(),
     }
@@ -25,7 +25,14 @@ fn settings(config: &Config) -> store::Settings {
 
 /// As [`store`], but refuses to make a database.
 pub(super) async fn existing(config: &Config) -> Result<Store, Failure> {
-    if !config.database.exists() {
+    if let Some(server) = &config.server {
+        // Whether the server holds an installation is known once it is opened, and opening it would make one.
+        if !config.key_file.exists() {
+            let missing = config.key_file.display();
+            return Err(Failure::refused(format!("there is no key {missing} for the database {server}"))
+                .remedy("make the installation with: carillon init, or copy the key from the host where it was made"));
+        }
+    } else if !config.database.exists() {
         return Err(Failure::refused(format!("there is no database {}", config.database.display()))
             .remedy("make it with: carillon init, or name its folder with --data FOLDER"));
     }
@@ -36,6 +43,11 @@ pub(super) async fn existing(config: &Config) -> Result<Store, Failure> {
 pub(super) fn failure(error: &Error) -> Failure {
     let remedy = match error {
         Error::Locked { .. } => "stop the other carillon that serves this data folder first",
+        Error::Leased { .. } => {
+            "stop the other carillon first; if it is dead, this one may start 5 s after its last sign"
+        }
+        Error::Fenced { .. } => "this process was away too long; start it again to stand by",
+        Error::Unreachable { .. } => "check database and database_password_file, and that the server accepts us",
         Error::Key { .. } => "restore the key file from its copy, or set key_file to where it is",
         Error::DiskFull => "make room on the disk of the data folder",
         Error::Io { .. } | Error::Unusable { .. } => "check the data folder and who may write to it",

@@ -8,7 +8,7 @@ use axum_server::Handle;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 /// After a signal: requests in progress may take this long to end.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -51,6 +51,13 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
     systemd::ready(node);
     tokio::select! {
         () = stop => info!("stopping: no further call is placed"),
+        // Nothing leaves any more: the lease's end stands in the way of every originate.
+        holder = store.fenced() => {
+            exit_in_time();
+            error!(holder, "another process has taken over: this one ends");
+            return Err(Failure::taken_over(format!("another process has taken over the database: {holder}"))
+                .remedy("this process was away too long; start it again to stand by"));
+        }
         // Ends by itself only when the port can no longer be served.
         ended = &mut served => {
             exit_in_time();

@@ -41,6 +41,9 @@ pub(super) struct Draft {
     pub(super) trusted_proxies: Vec<Network>,
     pub(super) data: Option<PathBuf>,
     pub(super) database: Option<PathBuf>,
+    /// Instead of a file: checked, and still without its password.
+    pub(super) server: Option<String>,
+    pub(super) password_file: Option<PathBuf>,
     pub(super) key_file: Option<PathBuf>,
     pub(super) log: Log,
     pub(super) zone: Option<String>,
@@ -105,11 +108,33 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "database",
-        about: &["The database, an SQLite file; by default carillon.db in the data folder."],
+        about: &[
+            "The database: an SQLite file, by default carillon.db in the data folder, or a PostgreSQL database, e.g.",
+            "\"postgresql://carillon@db.example.com/carillon?sslmode=verify-full\".",
+        ],
         example: "\"carillon-data/carillon.db\"",
         derived: true,
         set: |draft, value| {
-            draft.database = Some(value.path()?);
+            // The environment wins over the file, also with the other kind.
+            (draft.database, draft.server) = (None, None);
+            if value.text.contains("://") {
+                store::Server::parse(value.text, None).map_err(|invalid| invalid.problem)?;
+                draft.server = Some(value.text.to_owned());
+            } else {
+                draft.database = Some(value.path()?);
+            }
+            Ok(())
+        },
+    },
+    Key {
+        name: "database_password_file",
+        about: &[
+            "The file that holds the password of a PostgreSQL database, readable by its owner only; by default none.",
+        ],
+        example: "\"/etc/carillon/database-password\"",
+        derived: true,
+        set: |draft, value| {
+            draft.password_file = Some(value.path()?);
             Ok(())
         },
     },

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::nearest;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
@@ -149,6 +150,7 @@ fn finish(draft: Draft, origin: &Origin) -> Result<Config, Failure> {
             return Err(Failure::config(message).remedy("set both, or none for plain HTTP on loopback"));
         }
     };
+    let server = server(draft.server.as_deref(), draft.password_file.as_deref(), origin)?;
     let data = draft.data.unwrap_or_else(|| PathBuf::from("carillon-data"));
     let log_file =
         if draft.log.file.as_os_str().is_empty() { data.join("carillon.log") } else { draft.log.file.clone() };
@@ -157,6 +159,7 @@ fn finish(draft: Draft, origin: &Origin) -> Result<Config, Failure> {
         tls,
         trusted_proxies: draft.trusted_proxies,
         database: draft.database.unwrap_or_else(|| data.join("carillon.db")),
+        server,
         key_file: draft.key_file.unwrap_or_else(|| data.join("key")),
         data,
         log: Log { file: log_file, ..draft.log },
@@ -164,6 +167,32 @@ fn finish(draft: Draft, origin: &Origin) -> Result<Config, Failure> {
         country: draft.country,
         disk_free_min_mib: draft.disk_free_min_mib.unwrap_or(DISK_FREE_MIN_MIB),
     })
+}
+
+/// The PostgreSQL database with its password.
+fn server(url: Option<&str>, password: Option<&Path>, origin: &Origin) -> Result<Option<store::Server>, Failure> {
+    let Some(url) = url else { return Ok(None) };
+    let password = password.map(|path| read_password(path, origin)).transpose()?;
+    let server = store::Server::parse(url, password);
+    Ok(Some(server.map_err(|invalid| Failure::config(format!("database: {}", invalid.problem)))?))
+}
+
+fn read_password(path: &Path, origin: &Origin) -> Result<String, Failure> {
+    let wrong = |problem: String| {
+        let from = origin.given.get("database_password_file").map_or("", String::as_str);
+        Failure::config(format!("{from}: database_password_file: {}: {problem}", path.display()))
+            .remedy("write the password into it, one line, and make it readable by its owner only: chmod 600")
+    };
+    let mode = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?.permissions().mode();
+    if mode & 0o007 != 0 {
+        return Err(wrong("everybody can read it".to_owned()));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let password = text.trim_end_matches(['\r', '\n']);
+    if password.is_empty() || password.contains('\n') {
+        return Err(wrong("must hold one line".to_owned()));
+    }
+    Ok(password.to_owned())
 }
 
 /// The host's zone, or UTC when the host does not tell one by name.
@@ -289,6 +318,25 @@ mod tests {
             let message = refusal(text);
             assert!(message.starts_with(starts), "{text} gives {message}");
         }
+    }
+
+    #[test]
+    fn a_database_may_be_a_server_and_its_password_is_in_a_file_of_ours_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let password = folder.path().join("password");
+        std::fs::write(&password, "s3cret\n").unwrap();
+        let text = |url: &str| format!("database = {url:?}\ndatabase_password_file = {password:?}\n");
+        let url = "postgresql://carillon@db.example.com/carillon?sslmode=verify-full";
+        assert!(refusal(&text(url)).contains("everybody can read it"));
+        std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o640)).unwrap();
+        let (config, _) = read(&text(url)).unwrap();
+        assert_eq!(config.database_name(), url);
+        assert!(!format!("{config:?}").contains("s3cret"));
+        let refused = refusal(&text("postgresql://carillon:s3cret@db.example.com/carillon"));
+        assert!(refused.contains("database_password_file") && !refused.contains("s3cret"), "{refused}");
+        assert!(refusal(&text("mysql://db.example.com/carillon")).contains("must begin with postgresql://"));
+        std::fs::remove_file(&password).unwrap();
+        assert!(refusal(&text(url)).contains("database_password_file: "));
     }
 
     #[test]

@@ -23,8 +23,10 @@ pub(crate) struct Config {
     pub(crate) trusted_proxies: Vec<Network>,
     /// Folder for the database, the key, imports.
     pub(crate) data: PathBuf,
-    /// The SQLite file.
+    /// The SQLite file; with a server only its folder is used.
     pub(crate) database: PathBuf,
+    /// The PostgreSQL database to use instead.
+    pub(crate) server: Option<store::Server>,
     /// The file with the key that encrypts stored passwords.
     pub(crate) key_file: PathBuf,
     /// How logs are written.
@@ -98,6 +100,11 @@ impl Config {
     /// Where init writes the first token, and where client verbs look for one.
     pub(crate) fn token_file(&self) -> PathBuf {
         self.data.join("token")
+    }
+
+    /// The database's file or address, which holds no password.
+    pub(crate) fn database_name(&self) -> String {
+        self.server.as_ref().map_or_else(|| self.database.display().to_string(), ToString::to_string)
     }
 
     /// The address at which this machine reaches the server.

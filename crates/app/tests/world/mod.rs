@@ -4,10 +4,13 @@
 #![allow(clippy::unwrap_used, reason = "test support: a failure here fails the test")]
 
 mod carrier;
+#[macro_use]
+mod engine;
 mod time;
 mod watch;
 
 pub use carrier::Invites;
+pub use engine::{setting, use_database, use_postgres};
 pub use time::{ms, seconds_between};
 
 use crate::common::{Home, Ran};
@@ -96,7 +99,7 @@ impl World {
     fn begin(disk: Option<Disk>) -> Self {
         let pair = Pair::start().unwrap();
         let home = Home::new();
-        home.file("carillon.toml", format!("listen = \"127.0.0.1:{}\"\n", pair.ports.api));
+        home.file("carillon.toml", format!("listen = \"127.0.0.1:{}\"\n{}", pair.ports.api, setting()));
         home.run(&["init"]).ok();
         let token = std::fs::read_to_string(home.path("carillon-data/token")).unwrap();
         let api = Client::new(&format!("http://127.0.0.1:{}", pair.ports.api), Some(token.trim())).unwrap();

@@ -7,7 +7,8 @@ use crate::request::{Method, Request};
 fn command(uri: &str, only_epoch: Option<u64>, wait: Duration) -> (Command, oneshot::Receiver<Outcome<Response>>) {
     let (reply, answer) = oneshot::channel();
     let request = Request::new(Method::Get, uri);
-    (Command { request, only_epoch, deadline: Instant::now() + wait, reply }, answer)
+    let deadline = Instant::now() + wait;
+    (Command { request, only_epoch, send_before: deadline, deadline, reply }, answer)
 }
 
 fn response(id: &str, status: u16, body: &str) -> Response {
