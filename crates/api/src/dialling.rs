@@ -1,16 +1,18 @@
 //! `/api/dialling`: one switch that stops every new call.
 
 use crate::App;
-use crate::auth::{Operate, Read};
+use crate::auth::{Caller, Operate, Read};
 use crate::error::ApiError;
-use crate::extract::Json;
+use crate::extract::{Json, Query};
 use crate::words;
 use axum::extract::State;
+use axum::http::StatusCode;
 use domain::{Invalid, Timestamp};
 use node::live::Dialling;
 use serde::{Deserialize, Serialize};
 use store::Hold;
-use utoipa::ToSchema;
+use store::restore::OpenRestore;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -28,6 +30,8 @@ pub struct DiallingState {
     /// Why nothing new is begun, held or not: the database cannot be written, or its disk is nearly full. Passes by
     /// itself.
     pub storage: Option<StorageState>,
+    /// The restore because of which dialling is held, beside any other reason.
+    pub restore: Option<RestoreState>,
 }
 
 /// What the database lacks.
@@ -38,6 +42,29 @@ pub struct StorageState {
     pub since: Timestamp,
     /// What is wrong.
     pub why: String,
+}
+
+/// A backup took the place of the database, and who was called between the two is not known.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RestoreState {
+    /// When it was restored.
+    #[schema(value_type = String, format = DateTime)]
+    pub restored_at: Timestamp,
+    /// When the backup was made: calls after that are not known.
+    #[schema(value_type = String, format = DateTime)]
+    pub taken_at: Timestamp,
+    /// When the hold ends by itself: the longest gap of all rules is over then, at least a day.
+    #[schema(value_type = String, format = DateTime)]
+    pub lift_at: Timestamp,
+}
+
+/// How to lift the hold.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct LiftQuery {
+    /// After a restore: people who were called since the backup may be called again, and that is accepted.
+    pub accept_restore: Option<bool>,
 }
 
 /// Who stopped dialling, when and why.
@@ -52,13 +79,25 @@ pub struct HoldState {
     pub why: String,
 }
 
+/// As the database has it.
+async fn state(app: &App, caller: &Caller) -> Result<axum::Json<DiallingState>, ApiError> {
+    let hold = app.store.hold(&caller.scope).await?;
+    let restore = app.store.open_restore(&caller.scope).await?;
+    Ok(axum::Json(DiallingState::of(hold, restore, app)))
+}
+
 impl DiallingState {
-    fn of(hold: Option<Hold>, app: &App) -> Self {
+    fn of(hold: Option<Hold>, restore: Option<OpenRestore>, app: &App) -> Self {
         let hold = hold.map(|hold| HoldState { since: hold.since, by: hold.by, why: hold.why });
         let dialling = if hold.is_some() { Dialling::Held } else { Dialling::Dialling };
+        let restore = restore.map(|restore| RestoreState {
+            restored_at: restore.restored_at,
+            taken_at: restore.taken_at,
+            lift_at: restore.lift_at,
+        });
         let storage = app.node.as_ref().and_then(|node| node.health().storage);
         let storage = storage.map(|storage| StorageState { since: storage.since, why: storage.why });
-        Self { dialling, hold, storage }
+        Self { dialling, hold, restore, storage }
     }
 }
 
@@ -80,7 +119,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 #[utoipa::path(get, path = "/api/dialling", tag = "dialling", security(("token" = ["read"])),
     responses((status = 200, description = "whether they may", body = DiallingState)))]
 async fn get_dialling(Read(caller): Read, State(app): State<App>) -> Result<axum::Json<DiallingState>, ApiError> {
-    Ok(axum::Json(DiallingState::of(app.store.hold(&caller.scope).await?, &app)))
+    state(&app, &caller).await
 }
 
 /// Stops dialling: no call is placed after the answer to this. Conversations go on. It survives restarts.
@@ -97,19 +136,39 @@ async fn hold_dialling(
         let problem = format!("must be at most {MAX_WHY_CHARS} characters on one line");
         return Err(Invalid::new("why", problem).into());
     }
-    let hold = app.node()?.hold(&caller.scope, &caller.name, why).await?;
-    Ok(axum::Json(DiallingState::of(Some(hold), &app)))
+    app.node()?.hold(&caller.scope, &caller.name, why).await?;
+    state(&app, &caller).await
 }
 
-/// Lifts the hold: dialling goes on.
-#[utoipa::path(post, path = "/api/dialling/lift", tag = "dialling", security(("token" = ["operate"])),
+/// Lifts the hold: dialling goes on. After a restore only with `accept_restore=true`; 409 `restored` otherwise.
+#[utoipa::path(post, path = "/api/dialling/lift", tag = "dialling", params(LiftQuery),
+    security(("token" = ["operate"])),
     responses((status = 200, description = "calls may be placed again", body = DiallingState)))]
 async fn lift_dialling(
     Operate(caller): Operate,
     State(app): State<App>,
+    Query(query): Query<LiftQuery>,
 ) -> Result<axum::Json<DiallingState>, ApiError> {
+    let restore = app.store.open_restore(&caller.scope).await?;
+    if let Some(restore) = restore.filter(|_| query.accept_restore != Some(true)) {
+        return Err(unaccepted(&restore));
+    }
     app.node()?.lift(&caller.scope, &caller.name).await?;
-    Ok(axum::Json(DiallingState::of(app.store.hold(&caller.scope).await?, &app)))
+    state(&app, &caller).await
+}
+
+/// What may be dialled twice, in words.
+fn unaccepted(restore: &OpenRestore) -> ApiError {
+    let message = format!(
+        "the database was restored from a backup of {}: whoever was called between then and the restore at {} may be \
+         called again",
+        restore.taken_at, restore.restored_at
+    );
+    ApiError::new(StatusCode::CONFLICT, "restored", message).remedy(format!(
+        "read the PBX's call records (carillon restore --cdr Master.csv), wait until {}, or accept it with \
+         carillon resume-dialling --accept-restore",
+        restore.lift_at
+    ))
 }
 
 #[cfg(test)]
@@ -122,7 +181,7 @@ mod tests {
         let server = Server::with_dialler().await;
         assert_eq!(
             server.get("/api/dialling").await.expect(200),
-            json!({"dialling": "dialling", "hold": null, "storage": null})
+            json!({"dialling": "dialling", "hold": null, "restore": null, "storage": null})
         );
         let held = server.post("/api/dialling/hold", json!({"why": "complaints"})).await.expect(200);
         assert_eq!([&held["dialling"], &held["hold"]["by"], &held["hold"]["why"]], ["held", "admin", "complaints"]);
@@ -131,7 +190,7 @@ mod tests {
         let again = server.post("/api/dialling/hold", json!({})).await.expect(200);
         assert_eq!(again, held, "the first hold stays");
         let lifted = server.post("/api/dialling/lift", Value::Null).await.expect(200);
-        assert_eq!(lifted, json!({"dialling": "dialling", "hold": null, "storage": null}));
+        assert_eq!(lifted, json!({"dialling": "dialling", "hold": null, "restore": null, "storage": null}));
     }
 
     #[tokio::test]

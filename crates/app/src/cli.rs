@@ -1,6 +1,6 @@
 //! The grammar of the command line: singular noun, then verb.
 
-use crate::alone::{config, db};
+use crate::alone::{backup, config, db, restore};
 use crate::client::Target;
 use crate::config::Source;
 use crate::verbs::{attempt, campaign, dialling, end_point, list, live, pbx, report, run, suppression, token, trunk};
@@ -8,7 +8,8 @@ use clap::{Parser, Subcommand};
 
 /// Carillon, an outbound dialler and contact centre on Asterisk
 ///
-/// `init`, `serve`, `config`, `doctor`, `openapi` and `db` work alone; everything else asks a running server.
+/// `init`, `serve`, `config`, `doctor`, `openapi`, `db`, `backup` and `restore` work alone; everything else asks a
+/// running server.
 /// Things may be named by id or by name. Exit codes: 0 done, 1 refused, 2 wrong usage or configuration,
 /// 3 the server cannot be reached.
 #[derive(Debug, Parser)]
@@ -39,6 +40,10 @@ pub(crate) enum Command {
     Doctor,
     /// Print the OpenAPI document of the API
     Openapi,
+    /// Copy everything into one file, also while the server works
+    Backup(backup::Options),
+    /// Put a backup in the place of the database, or read call records after that
+    Restore(restore::Options),
     /// The database, without a server
     #[command(subcommand)]
     Db(db::Verb),
@@ -70,7 +75,7 @@ pub(crate) enum Command {
     /// Place no further call until dialling is resumed; calls in progress go on
     StopDialling(dialling::StopOptions),
     /// Lift the hold that stop-dialling set
-    ResumeDialling,
+    ResumeDialling(dialling::ResumeOptions),
     /// Whether calls may be placed
     #[command(subcommand)]
     Dialling(dialling::Verb),

@@ -7,6 +7,7 @@ use crate::link::MAX_STATUS_CHARS;
 use crate::live::{Live, LiveStorage};
 use domain::{AttemptId, CampaignId, Dialable, Invalid, ListId, RunId};
 use std::time::Duration;
+use store::restore::Settled;
 use store::{Hold, RunRecord, Scope, Store, Suppressed};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -119,9 +120,15 @@ impl Handle {
         Ok(self.store.set_hold(scope, actor, why, hold.since).await?)
     }
 
-    /// Lifts the hold.
+    /// Lifts the hold, also that of a restore: who was called since the backup may be called again.
     pub async fn lift(&self, scope: &Scope, actor: &str) -> Result<(), NodeError> {
+        self.store.settle_restore(scope, actor, Settled::Accepted, wall()).await?;
         self.store.lift_hold(scope, actor, wall()).await?;
+        self.dial_on().await
+    }
+
+    /// Nothing in the database holds dialling any more.
+    pub(crate) async fn dial_on(&self) -> Result<(), NodeError> {
         self.ask(Ask::Lift).await
     }
 

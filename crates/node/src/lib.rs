@@ -15,6 +15,7 @@ pub mod live;
 mod live_view;
 pub mod placing;
 mod requests;
+mod restored;
 pub mod shell;
 pub mod start;
 

@@ -86,7 +86,10 @@ pub async fn start(store: Store, settings: Settings) -> Result<(Handle, Stopper)
     }
     tokio::spawn(shell.run());
     tokio::spawn(empty_reserve(store.clone(), sender.clone()));
-    let handle = Handle::new(store, sender.clone(), watched);
+    let handle = Handle::new(store.clone(), sender.clone(), watched);
+    if let Some(restore) = store.open_restore(&scope).await? {
+        tokio::spawn(crate::restored::wait(restore, store, handle.clone()));
+    }
     Ok((handle, Stopper { shell: sender }))
 }
 

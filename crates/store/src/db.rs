@@ -65,6 +65,10 @@ struct Inner {
 impl Store {
     /// Opens the database, makes or migrates it, and refuses it to every other process.
     pub async fn open(settings: &Settings) -> Result<Self> {
+        Self::open_any(settings).await.map_err(|error| error.at(&settings.path))
+    }
+
+    async fn open_any(settings: &Settings) -> Result<Self> {
         let (writer, readers, keeper, lock) = match &settings.server {
             None => {
                 let (writer, readers, lock) = sqlite::open(&settings.path).await?;
@@ -249,6 +253,11 @@ impl Store {
 
     pub(crate) fn key_file(&self) -> &Path {
         &self.inner.settings.key_file
+    }
+
+    /// The installation's name, which is part of its channel ids.
+    pub fn installation_name(&self) -> &str {
+        &self.inner.installation.name
     }
 
     pub(crate) fn installation(&self) -> &Installation {

@@ -146,6 +146,12 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// A server's database, which is copied and restored with the server's own tools.
+    #[error("the database is a PostgreSQL server's, and {what} works on files only")]
+    ServersOwn {
+        /// `backup` or `restore`.
+        what: &'static str,
+    },
     /// A restore was begun and did not end.
     #[error("a restore of the database {} was interrupted", .path.display())]
     RestoreInterrupted {
@@ -192,6 +198,7 @@ impl Error {
             Self::NoRoom { .. } => "no_room",
             Self::Damaged { .. } | Self::Corrupt(_) => "database_damaged",
             Self::NoBackup { .. } => "no_backup",
+            Self::ServersOwn { .. } => "database_on_server",
             Self::RestoreInterrupted { .. } => "restore_interrupted",
             Self::Database(_) => "database",
             Self::Migration(_) => "database_migration",
@@ -210,6 +217,14 @@ impl Error {
 
     pub(crate) fn not_found(what: &'static str, id: impl ToString) -> Self {
         Self::NotFound { what, id: id.to_string() }
+    }
+
+    /// Names the file that a statement found to be damaged.
+    pub(crate) fn at(self, path: &std::path::Path) -> Self {
+        match self {
+            Self::Corrupt(what) => Self::Damaged { path: path.to_owned(), what },
+            other => other,
+        }
     }
 
     pub(crate) fn unreachable(server: &crate::engine::postgres::Server, error: &sqlx::Error) -> Self {

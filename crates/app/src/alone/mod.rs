@@ -1,5 +1,7 @@
 //! The verbs that work without a running server.
 
+pub(crate) mod backup;
+mod call_records;
 pub(crate) mod config;
 pub(crate) mod db;
 pub(crate) mod doctor;
@@ -8,5 +10,6 @@ mod listen;
 mod logs;
 mod open;
 pub(crate) mod openapi;
+pub(crate) mod restore;
 pub(crate) mod serve;
 mod systemd;

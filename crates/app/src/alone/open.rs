@@ -14,7 +14,8 @@ pub(super) async fn to_read(config: &Config) -> store::Result<Store> {
     Store::open_to_read(&settings(config)).await
 }
 
-fn settings(config: &Config) -> store::Settings {
+/// Where the configuration says that database and key are.
+pub(super) fn settings(config: &Config) -> store::Settings {
     store::Settings {
         path: config.database.clone(),
         server: config.server.clone(),
@@ -51,7 +52,19 @@ pub(super) fn failure(error: &Error) -> Failure {
         Error::Key { .. } => "restore the key file from its copy, or set key_file to where it is",
         Error::DiskFull => "make room on the disk of the data folder",
         Error::Io { .. } | Error::Unusable { .. } => "check the data folder and who may write to it",
-        Error::Newer { .. } => "start the version that wrote it",
+        Error::Newer { .. } => {
+            "start the version that wrote it; to go back, restore the copy that it made first (FILE.before-vN)"
+        }
+        Error::Damaged { .. } | Error::Corrupt(_) => {
+            "nothing is dialled with it; put the last backup in its place: carillon restore FILE"
+        }
+        Error::RestoreInterrupted { .. } => "run it again: carillon restore FILE",
+        Error::ServersOwn { .. } => "use pg_dump and pg_restore, with the server stopped for the latter",
+        Error::Missing { .. } => "check the path; make a database with: carillon init",
+        Error::Exists { .. } => "choose another name, or overwrite it with --force",
+        Error::NoRoom { .. } => "make room there, or choose another disk",
+        Error::NoBackup { .. } => "name a file that carillon backup made",
+        Error::Invalid(_) => "--help shows what is expected",
         _ => "is the file a database of Carillon? --data names its folder",
     };
     Failure::refused(error).remedy(remedy)

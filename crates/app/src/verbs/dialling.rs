@@ -28,9 +28,18 @@ pub(crate) async fn stop(options: StopOptions, session: &Session) -> Result<(), 
     Ok(())
 }
 
+/// How to go on.
+#[derive(Debug, Args)]
+pub(crate) struct ResumeOptions {
+    /// After a restore: whoever was called since the backup may be called again
+    #[arg(long)]
+    accept_restore: bool,
+}
+
 /// Calls are placed again.
-pub(crate) async fn resume(session: &Session) -> Result<(), Failure> {
-    let answer = session.client.post("api/dialling/lift", None).await?;
+pub(crate) async fn resume(options: ResumeOptions, session: &Session) -> Result<(), Failure> {
+    let path = if options.accept_restore { "api/dialling/lift?accept_restore=true" } else { "api/dialling/lift" };
+    let answer = session.client.post(path, None).await?;
     session.done(&answer, "dialling is resumed");
     Ok(())
 }

@@ -8,7 +8,7 @@ mod import;
 pub(crate) mod list;
 pub(crate) mod live;
 pub(crate) mod pbx;
-mod progress;
+pub(crate) mod progress;
 pub(crate) mod report;
 mod rule;
 pub(crate) mod run;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const LINE_EVERY: Duration = Duration::from_secs(1);
 
 /// Shows progress on stderr.
-pub(super) struct Progress {
+pub(crate) struct Progress {
     /// None: stderr is no terminal.
     bar: Option<ProgressBar>,
     /// When the last plain line was written, and which.
@@ -20,7 +20,7 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Of `total` bytes; `what` is `uploading` or `importing`.
-    pub(super) fn new(what: &'static str, total: u64) -> Self {
+    pub(crate) fn new(what: &'static str, total: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
             let style = ProgressStyle::with_template("{prefix} [{bar:30}] {percent:>3} %  {msg}");
@@ -32,7 +32,7 @@ impl Progress {
     }
 
     /// `done` of the total; `words` say more.
-    pub(super) fn show(&mut self, done: u64, words: &str) {
+    pub(crate) fn show(&mut self, done: u64, words: &str) {
         if let Some(bar) = &self.bar {
             bar.set_position(done.min(self.total));
             bar.set_message(words.to_owned());
@@ -48,7 +48,7 @@ impl Progress {
     }
 
     /// Takes the bar away.
-    pub(super) fn finish(self) {
+    pub(crate) fn finish(self) {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();
         }

@@ -66,10 +66,13 @@ pub async fn backup(
     options: Options,
     told: &mut (dyn FnMut((u64, u64)) + Send),
 ) -> Result<Backup> {
+    if settings.server.is_some() {
+        return Err(Error::ServersOwn { what: "backup" });
+    }
     let source = open(&settings.path).await?;
     let made = write(&source, &settings.path, &settings.key_file, to, options, told).await;
     source.close().await;
-    made
+    made.map_err(|error| error.at(&settings.path))
 }
 
 /// As [`backup`], through a connection that is there already.
@@ -159,10 +162,7 @@ pub(crate) async fn check(database: &SqlitePool, path: &Path) -> Result<()> {
 
 /// Names the file when SQLite found it to be no sound database.
 pub(crate) fn damaged(path: &Path, error: sqlx::Error) -> Error {
-    match Error::from(error) {
-        Error::Corrupt(what) => Error::Damaged { path: path.to_owned(), what },
-        other => other,
-    }
+    Error::from(error).at(path)
 }
 
 fn checksum(path: &Path) -> Result<(u64, String)> {

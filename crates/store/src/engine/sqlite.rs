@@ -1,6 +1,7 @@
 //! What only SQLite needs: the file, its lock, its settings.
 
 use super::Pool;
+use crate::backup::damaged;
 use crate::error::{Error, Result};
 use crate::restore;
 use sqlx::ConnectOptions;
@@ -8,7 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Connections that only read.
 const READERS: u32 = 4;
@@ -21,6 +22,13 @@ const WRITER_CACHE: &str = "-65536";
 /// Pages of 4 KiB after which the log is copied into the database. The commit that reaches it pays: a busy dialler writes
 /// some 40 pages a commit, so that one commit in 400 does.
 const CHECKPOINT_PAGES: &str = "16000";
+
+/// How long a start may read the file for damage.
+const SOUND_BUDGET: Duration = Duration::from_millis(1_500);
+/// Steps of SQLite's machine between two looks at the clock.
+const STEPS_PER_LOOK: i32 = 10_000;
+/// SQLite's code for a statement that was cut off.
+const INTERRUPTED: &str = "9";
 
 statements! {
     JOURNAL_MODE = "PRAGMA journal_mode";
@@ -51,8 +59,10 @@ pub(crate) async fn open(path: &Path) -> Result<(Pool, Pool, File)> {
         .disable_statement_logging();
     let pool = SqlitePoolOptions::new().acquire_timeout(Duration::from_secs(BUSY_SECONDS)).idle_timeout(None);
     let write_options = options.clone().pragma("cache_size", WRITER_CACHE);
-    let writer = pool.clone().max_connections(1).max_lifetime(None).connect_with(write_options).await?;
+    let writer = pool.clone().max_connections(1).max_lifetime(None).connect_with(write_options).await;
+    let writer = writer.map_err(|error| damaged(path, error))?;
     check_durability(&writer, path).await?;
+    check_sound(&writer, path).await?;
     let readers = pool.max_connections(READERS).connect_lazy_with(options.pragma("query_only", "ON"));
     Ok((Pool::Sqlite(writer), Pool::Sqlite(readers), lock))
 }
@@ -95,9 +105,30 @@ fn private() -> OpenOptions {
     options
 }
 
+/// Refuses a file in which SQLite finds damage within [`SOUND_BUDGET`]. A larger file is read in part only: what lies
+/// behind is found when it is used, and by the next backup.
+async fn check_sound(writer: &SqlitePool, path: &Path) -> Result<()> {
+    let mut connection = writer.acquire().await.map_err(|error| damaged(path, error))?;
+    let end = Instant::now() + SOUND_BUDGET;
+    connection.lock_handle().await?.set_progress_handler(STEPS_PER_LOOK, move || Instant::now() < end);
+    let lines = sqlx::query_scalar::<_, String>(QUICK_CHECK).fetch_all(&mut *connection).await;
+    connection.lock_handle().await?.remove_progress_handler();
+    match lines {
+        Ok(lines) if lines == ["ok"] => Ok(()),
+        Ok(lines) => Err(Error::Damaged { path: path.to_owned(), what: lines.join("; ") }),
+        Err(error) if Instant::now() >= end && is_interrupted(&error) => Ok(()),
+        Err(error) => Err(damaged(path, error)),
+    }
+}
+
+fn is_interrupted(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).as_deref() == Some(INTERRUPTED)
+}
+
 async fn check_durability(writer: &SqlitePool, path: &Path) -> Result<()> {
     let unusable = |why: String| Error::Unusable { path: path.to_owned(), why };
-    let mode: String = sqlx::query_scalar(JOURNAL_MODE).fetch_one(writer).await?;
+    let mode = sqlx::query_scalar(JOURNAL_MODE).fetch_one(writer).await;
+    let mode: String = mode.map_err(|error| damaged(path, error))?;
     if mode != "wal" {
         return Err(unusable(format!("journal mode is {mode}, not wal: the file system cannot share memory")));
     }

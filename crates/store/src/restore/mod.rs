@@ -57,6 +57,9 @@ pub struct Restored {
 ///
 /// Refused: a file that is no sound backup of this program or of an older one, another key, a disk without room.
 pub async fn restore(settings: &Settings, from: &Path) -> Result<Restored> {
+    if settings.server.is_some() {
+        return Err(Error::ServersOwn { what: "restore" });
+    }
     if let Some(folder) = settings.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).map_err(Error::io("cannot create folder", folder))?;
     }
@@ -64,7 +67,7 @@ pub async fn restore(settings: &Settings, from: &Path) -> Result<Restored> {
     let source = backup::open(from).await?;
     let checked = check(&source, settings, from).await;
     source.close().await;
-    let (facts, key_written) = checked?;
+    let (facts, key_written) = checked.map_err(|error| error.at(from))?;
     let present = Present::look(settings, &facts.installation).await;
 
     let part = copy::beside(&settings.path, PREPARING);
@@ -76,7 +79,7 @@ pub async fn restore(settings: &Settings, from: &Path) -> Result<Restored> {
     let database = backup::open(&part).await?;
     let prepared = prepare(database.clone(), &facts, &present, &imports).await;
     database.close().await;
-    let mark = prepared?;
+    let mark = prepared.map_err(|error| error.at(from))?;
 
     let aside = change_places(&settings.path, &part, &imports, mark.restored_at)?;
     drop(lock);
@@ -189,3 +192,6 @@ fn copy_file(from: &Path, to: &Path) -> Result<()> {
         .and_then(|()| target.sync_all())
         .map_err(Error::io("cannot write", to))
 }
+
+#[cfg(test)]
+mod tests;
