@@ -76,6 +76,11 @@ fn rows(restored: &Restored) -> Vec<(&'static str, String)> {
     if let Some(aside) = &restored.aside {
         rows.push(("put aside", aside.display().to_string()));
     }
+    match restored.suppressions {
+        Some(0) => {}
+        Some(count) => rows.push(("suppressed", format!("{count} numbers taken over from there"))),
+        None => rows.push(("suppressed", "numbers entered after the backup are lost: enter them again".to_owned())),
+    }
     if restored.key_written {
         rows.push(("key", "written from the backup".to_owned()));
     }

@@ -63,7 +63,12 @@ impl World {
 
     /// As [`World::start`], on a disk that can fail.
     pub fn on_a_failing_disk() -> Self {
-        Self::begin(Some(Disk::new().unwrap())).with_office(None)
+        Self::begin(Pair::start().unwrap(), Some(Disk::new().unwrap())).with_office(None)
+    }
+
+    /// As [`World::start`], with a PBX that keeps call records.
+    pub fn with_call_records() -> Self {
+        Self::begin(Pair::start_with_call_records().unwrap(), None).with_office(None)
     }
 
     /// The proxy of [`World::through_proxy`].
@@ -93,11 +98,10 @@ impl World {
 
     /// As [`World::start`], but nothing is configured yet.
     pub fn without_pbx() -> Self {
-        Self::begin(None)
+        Self::begin(Pair::start().unwrap(), None)
     }
 
-    fn begin(disk: Option<Disk>) -> Self {
-        let pair = Pair::start().unwrap();
+    fn begin(pair: Pair, disk: Option<Disk>) -> Self {
         let home = Home::new();
         home.file("carillon.toml", format!("listen = \"127.0.0.1:{}\"\n{}", pair.ports.api, setting()));
         home.run(&["init"]).ok();

@@ -4,6 +4,7 @@
 //! another: epoch and ids jump above everything that either database knows or can have handed out. And nothing is
 //! dialled until it is known who was called, or until it does not matter any more ([`hold`]).
 
+mod carry;
 pub(crate) mod hold;
 mod jump;
 pub(crate) mod records;
@@ -48,6 +49,9 @@ pub struct Restored {
     pub present: Present,
     /// Where it is now, if there was one.
     pub aside: Option<PathBuf>,
+    /// Suppressed numbers that were taken over from it; `None`: it could not be read, and those that were entered after
+    /// the backup are lost.
+    pub suppressions: Option<u64>,
     /// The key file was missing and was written from the backup.
     pub key_written: bool,
 }
@@ -77,7 +81,7 @@ pub async fn restore(settings: &Settings, from: &Path) -> Result<Restored> {
     let imports = copy::beside(&files::folder(&settings.path), PREPARING);
     remove_folder(&imports)?;
     let database = backup::open(&part).await?;
-    let prepared = prepare(database.clone(), &facts, &present, &imports).await;
+    let prepared = prepare(database.clone(), &facts, &present, settings, &imports).await;
     database.close().await;
     let mark = prepared.map_err(|error| error.at(from))?;
 
@@ -91,6 +95,7 @@ pub async fn restore(settings: &Settings, from: &Path) -> Result<Restored> {
         attempt_id: mark.attempt_id,
         present,
         aside,
+        suppressions: mark.suppressions,
         key_written,
     })
 }
@@ -131,21 +136,30 @@ struct Mark {
     lift_at: Timestamp,
     epoch: i64,
     attempt_id: i64,
+    suppressions: Option<u64>,
 }
 
 /// Makes a database of ours of the copied backup.
-async fn prepare(database: SqlitePool, facts: &Facts, present: &Present, imports: &Path) -> Result<Mark> {
+async fn prepare(
+    database: SqlitePool,
+    facts: &Facts,
+    present: &Present,
+    settings: &Settings,
+    imports: &Path,
+) -> Result<Mark> {
     files::unpack(&database, imports).await?;
     Facts::drop_tables(&database).await?;
-    let pool = Pool::Sqlite(database);
+    let pool = Pool::Sqlite(database.clone());
     schema::migrate(&pool, schema::VERSIONS, None).await?;
+    carry::free_lease(&database).await?;
+    let suppressions = carry::suppressions(&database, &settings.path).await;
     let restored_at = crate::sql::now();
     let mut transaction = pool.begin_write().await?;
     let (epoch, attempt_id) = jump::jump(facts, present, restored_at, &mut transaction).await?;
     let lift_at = hold::mark(facts, restored_at, attempt_id, &mut transaction).await?;
     jump::jump_event(present, &mut transaction).await?;
     transaction.commit().await?;
-    Ok(Mark { restored_at, lift_at, epoch, attempt_id })
+    Ok(Mark { restored_at, lift_at, epoch, attempt_id, suppressions })
 }
 
 /// Renames what is there and puts the new in its place. Interrupted, no database can be started and the restore is run
