@@ -13,7 +13,8 @@
 //! ```
 //!
 //! Values are 64-bit integers (flags are 0 or 1, instants microseconds), texts and bytes, each possibly null; nothing
-//! else is stored. What one text cannot say on both engines is in [`sqlite`] and [`postgres`], and nowhere else.
+//! else is stored. What one text cannot say on both engines is in [`sqlite`] and [`postgres`], and in the import, which
+//! copies rows into PostgreSQL.
 //! For both: integers in PostgreSQL are BIGINT, so cast what is not (`CAST(SUM(x) AS BIGINT)`); a value inserted as an
 //! identity must not be null; every sub-select in FROM has a name; a place-holder is first used where its type shows
 //! (`(a.id = $2 OR $2 IS NULL)`, not the other way round).

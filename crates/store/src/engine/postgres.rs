@@ -4,7 +4,7 @@ use super::Pool;
 use crate::error::{Error, Result};
 use domain::Invalid;
 use sqlx::ConnectOptions;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -81,6 +81,8 @@ impl Server {
             .options([
                 ("lock_timeout", LOCK_TIMEOUT),
                 ("idle_in_transaction_session_timeout", IDLE_TIMEOUT),
+                // Not that a table exists already, which the migrator asks for at every start.
+                ("client_min_messages", "warning"),
                 // What a commit acknowledged survives a crash of the server, whatever its own default is.
                 ("synchronous_commit", "on"),
             ])
@@ -124,6 +126,58 @@ pub(crate) async fn open_to_read(server: &Server) -> Result<Pool> {
     Ok(Pool::Postgres(opened.map_err(|error| Error::unreachable(server, &error))?))
 }
 
+/// Rows for `COPY ... FROM STDIN`, in PostgreSQL's text format.
+#[derive(Default)]
+pub(crate) struct CopyRows {
+    text: String,
+    rows: u64,
+    inside: bool,
+}
+
+impl CopyRows {
+    /// The next column of the row; `None` is NULL.
+    pub(crate) fn column(&mut self, value: Option<&str>) {
+        if std::mem::replace(&mut self.inside, true) {
+            self.text.push('\t');
+        }
+        let Some(value) = value else { return self.text.push_str("\\N") };
+        for c in value.chars() {
+            match c {
+                '\\' => self.text.push_str("\\\\"),
+                '\t' => self.text.push_str("\\t"),
+                '\n' => self.text.push_str("\\n"),
+                '\r' => self.text.push_str("\\r"),
+                // What the engine cannot store.
+                '\0' => self.text.push(char::REPLACEMENT_CHARACTER),
+                other => self.text.push(other),
+            }
+        }
+    }
+
+    /// The same for a number.
+    pub(crate) fn int(&mut self, value: i64) {
+        self.column(Some(&value.to_string()));
+    }
+
+    /// Ends the row.
+    pub(crate) fn end_row(&mut self) {
+        self.text.push('\n');
+        self.rows += 1;
+        self.inside = false;
+    }
+
+    /// Sends them in the connection's transaction. `statement` is one of ours, without values.
+    pub(crate) async fn send(self, statement: &'static str, connection: &mut PgConnection) -> sqlx::Result<()> {
+        let mut copy = connection.copy_in_raw(statement).await?;
+        copy.send(self.text.as_bytes()).await?;
+        let written = copy.finish().await?;
+        match written == self.rows {
+            true => Ok(()),
+            false => Err(sqlx::Error::Protocol(format!("{written} of {} rows were copied", self.rows))),
+        }
+    }
+}
+
 fn pool(connections: u32) -> PgPoolOptions {
     PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(CONNECT_SECONDS))
 }
@@ -146,4 +200,33 @@ async fn check_server(writer: &PgPool, server: &Server) -> Result<()> {
         tracing::warn!("the database server runs with fsync off: a loss of power loses calls");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copied_values_cannot_end_their_column_or_row() {
+        let mut rows = CopyRows::default();
+        rows.column(Some("a\tb\nc\\N\r\0"));
+        rows.column(None);
+        rows.int(-7);
+        rows.end_row();
+        rows.column(Some("\\."));
+        rows.end_row();
+        assert_eq!(rows.text, "a\\tb\\nc\\\\N\\r\u{fffd}\t\\N\t-7\n\\\\.\n");
+    }
+
+    #[test]
+    fn an_address_holds_no_password_and_shows_none() {
+        for url in ["postgresql://ana:pw@host/db", "postgresql://host/db?user=ana&password=pw"] {
+            let refused = Server::parse(url, None).unwrap_err().to_string();
+            assert!(refused.contains("database_password_file") && !refused.contains("pw"), "{refused}");
+        }
+        assert!(Server::parse("/var/lib/carillon.db", None).is_err());
+        let server = Server::parse("postgresql://ana@host/db", Some("s3cret".into())).unwrap();
+        assert!(!format!("{server} {server:?}").contains("s3cret"));
+        assert!(!format!("{:?}", Error::unreachable(&server, &sqlx::Error::PoolTimedOut)).contains("s3cret"));
+    }
 }

@@ -51,13 +51,18 @@ pub(super) fn sqlite(values: Vec<Value>) -> sqlx::Result<SqliteArguments> {
     Ok(arguments)
 }
 
+/// PostgreSQL keeps every character but NUL.
+fn without_nul(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+}
+
 pub(super) fn postgres(values: impl ExactSizeIterator<Item = Value>) -> sqlx::Result<PgArguments> {
     let mut arguments = PgArguments::default();
     arguments.reserve(values.len(), 0);
     for value in values {
         match value {
             Value::Int(value) => arguments.add(value),
-            Value::Text(value) => arguments.add(value),
+            Value::Text(value) => arguments.add(value.map(without_nul)),
             Value::Bytes(value) => arguments.add(value),
         }
         .map_err(sqlx::Error::Encode)?;
