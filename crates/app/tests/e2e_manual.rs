@@ -53,6 +53,16 @@ fn install_md_leads_to_a_server_that_answers() {
 }
 
 #[test]
+fn postgresql_md_leads_to_a_server_on_a_database_of_its_own() {
+    let home = Home::new();
+    let ports = PortBlock::lease().unwrap();
+    let database = testkit::postgres::Database::new().unwrap();
+    let reader = Reader::new("postgresql.md", &home).with("CARILLON_DATABASE", database.url());
+    let printed = reader.with("CARILLON_LISTEN", format!("127.0.0.1:{}", ports.api)).follow();
+    holds(&printed, &["the settings are right", "made the data folder", "in use by a running server"]);
+}
+
+#[test]
 fn your_asterisk_md_connects_a_pbx_and_explains_one_that_refuses() {
     let world = World::without_pbx();
     let printed = Reader::of("your-asterisk.md", &world).follow();

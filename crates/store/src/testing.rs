@@ -8,6 +8,7 @@ use domain::{
     LegId, Pbx, PbxId, RuleId, RunId, SegmentKind, Timestamp, Trunk, TrunkId,
 };
 use std::path::Path;
+use std::process::Command;
 use testkit::postgres::{Database, template};
 
 /// Makes two tests of each function that takes a [`Home`]: `sqlite::name` and `postgres::name`.
@@ -44,6 +45,19 @@ impl Home {
         Self { _database: Some(database), ..home }
     }
 
+    /// Another one on the same engine.
+    pub(crate) fn another(&self) -> Self {
+        if self.settings.server.is_some() { Self::on_postgres() } else { Self::new() }
+    }
+
+    /// Tells a process that is started where it is: [`handed_over`] there.
+    pub(crate) fn hand_over(&self, child: &mut Command) {
+        child.env(FOLDER, self.path());
+        if let Some(server) = &self.settings.server {
+            child.env(SERVER, server.url());
+        }
+    }
+
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = Settings {
@@ -68,6 +82,16 @@ impl Home {
         drop(store);
         self.open().await
     }
+}
+
+const FOLDER: &str = "CARILLON_STORE_TEST_FOLDER";
+const SERVER: &str = "CARILLON_STORE_TEST_SERVER";
+
+/// The settings of the [`Home`] of the process that started this one; `None`: no test did.
+pub(crate) fn handed_over() -> Option<Settings> {
+    let folder = std::path::PathBuf::from(std::env::var_os(FOLDER)?);
+    let server = std::env::var(SERVER).ok().map(|url| Server::parse(&url, None).unwrap());
+    Some(Settings { path: folder.join("carillon.db"), server, key_file: folder.join("key"), country: None })
 }
 
 /// The template of the cluster that holds empty tables.

@@ -2,17 +2,18 @@
 
 use super::*;
 use crate::engine::query;
-use crate::testing::Home;
+use crate::testing::{Home, handed_over};
 use crate::{Scope, Store};
 use domain::{ContactId, ImportId, ListId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::pin::pin;
 use std::task::Poll;
 
 crate::testing::on_both_engines! {
+    an_import_dropped_anywhere_goes_on_under_the_same_id;
+    a_killed_process_loses_no_row_and_doubles_none;
     a_list_is_imported_with_one_verdict_per_row;
     exactly_full_chunks_and_no_rows_at_all_end_as_done;
     one_job_is_run_once_at_a_time;
@@ -155,10 +156,9 @@ async fn exactly_full_chunks_and_no_rows_at_all_end_as_done(home: Home) {
     }
 }
 
-#[tokio::test]
-async fn an_import_dropped_anywhere_goes_on_under_the_same_id() {
+async fn an_import_dropped_anywhere_goes_on_under_the_same_id(home: Home) {
     for (chunks, polls_more) in [(0, 0), (1, 0), (2, 1), (1, 3), (3, 8)] {
-        let home = home();
+        let home = plain(home.another());
         let store = home.open().await;
         let list = new_list(&store).await;
         let wide: Vec<u8> = table(ROWS).encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -181,43 +181,34 @@ const TOLD: &str = "rows committed: ";
 /// Not a test of its own: the process that the next test kills. It does nothing unless that test starts it.
 #[tokio::test]
 async fn child_that_imports() {
-    let Ok(folder) = std::env::var("IMPORT_TEST_FOLDER") else { return };
-    let settings = settings_in(Path::new(&folder));
+    let Some(settings) = handed_over() else { return };
     let store = Store::open(&settings).await.unwrap();
     let told = |job: &ImportJob| println!("{TOLD}{}", job.rows);
     let end = store.run_import(&Scope::installation(), ImportId(1), told).await;
     panic!("the import ended before it was killed: {end:?}");
 }
 
-fn settings_in(folder: &Path) -> crate::Settings {
-    crate::Settings { path: folder.join("carillon.db"), server: None, key_file: folder.join("key"), country: None }
-}
-
-#[tokio::test]
-async fn a_killed_process_loses_no_row_and_doubles_none() {
-    const MANY: usize = 200_000;
-    let folder = tempfile::tempdir().unwrap();
-    let settings = settings_in(folder.path());
-    let store = Store::open(&settings).await.unwrap();
+async fn a_killed_process_loses_no_row_and_doubles_none(home: Home) {
+    const MANY: usize = 80_000;
+    let home = plain(home);
+    let store = home.open().await;
     let list = new_list(&store).await;
     let job = upload(&store, list, table(MANY).as_bytes(), ImportOptions::default()).await;
     assert_eq!(job.id, ImportId(1));
     store.close().await;
     drop(store);
     for rows in [3_000, 9_000] {
-        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "--nocapture", "import::tests::child_that_imports"])
-            .env("IMPORT_TEST_FOLDER", folder.path())
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "--nocapture", "import::tests::child_that_imports"]);
+        home.hand_over(&mut child);
+        let mut child = child.stdout(std::process::Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(|line| line.unwrap());
         let mut told = lines.filter_map(|line| line.strip_prefix(TOLD)?.parse::<u64>().ok());
         assert!(told.any(|committed| committed >= rows), "the child ended by itself");
         child.kill().unwrap();
         child.wait().unwrap();
     }
-    let store = Store::open(&settings).await.unwrap();
+    let store = home.open().await;
     let before = store.import(&Scope::installation(), job.id).await.unwrap();
     assert!(before.state == ImportState::Running && before.rows >= 9_000 && before.rows < MANY as u64, "{before:?}");
     store.run_import(&Scope::installation(), job.id, |_| {}).await.unwrap();
