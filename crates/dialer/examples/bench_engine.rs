@@ -140,6 +140,7 @@ impl Bench {
                     run: load.run,
                     list: load.list.map(|(list, _)| list),
                     list_exhausted: fresh.len() < limit,
+                    list_end: ContactId(CONTACTS),
                     fresh,
                     retries: vec![],
                     next_due: None,

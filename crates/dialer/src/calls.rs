@@ -1,8 +1,12 @@
 //! Calls, legs and segments: what happened on the line. Knows no run, no campaign, no agent.
 
 use domain::journal::Segment;
-use domain::{CallId, EndFacts, EndedBy, LegId, Mono, PbxId, SegmentKind, Timestamp};
+use domain::time::Microseconds;
+use domain::{CallId, EndFacts, EndedBy, LegId, Mono, Now, PbxId, SegmentKind, Timestamp};
 use std::collections::BTreeMap;
+
+/// Two clocks that tell the same time between two instants to this much were not stepped, microseconds.
+const CLOCKS_AGREE_US: i64 = 100_000;
 
 /// Where a leg is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +49,8 @@ pub struct Leg {
     pub created_at: Option<Timestamp>,
     /// When it was answered.
     pub answered_at: Option<Timestamp>,
+    /// The same three on the clock that never steps, as far as this process was there.
+    pub steady: Steady,
     /// RINGING was seen.
     pub ringing: bool,
     /// Early media was seen.
@@ -59,6 +65,17 @@ pub struct Leg {
     pub missed_at: Option<Mono>,
     /// When it is looked for next; an earlier or later timer is an old one.
     pub look_up_at: Option<Mono>,
+}
+
+/// When a leg was requested, created and answered, on the clock that never steps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Steady {
+    /// The originate was handed over.
+    pub requested: Option<Mono>,
+    /// The channel was confirmed.
+    pub created: Option<Mono>,
+    /// It was answered.
+    pub answered: Option<Mono>,
 }
 
 /// Every leg that has not ended.
@@ -79,6 +96,7 @@ impl Calls {
             requested: None,
             created_at: None,
             answered_at: None,
+            steady: Steady::default(),
             ringing: false,
             progress: false,
             hang_up: None,
@@ -151,26 +169,43 @@ impl Leg {
     }
 
     /// What its time was made of: setup until the channel was confirmed, ringing until the answer, then talk.
-    pub fn segments(&self, ended_at: Timestamp) -> Vec<Segment> {
+    ///
+    /// Each begins where the last one ended. How long each was is told by the steady clock where the wall clock was
+    /// stepped in between.
+    pub fn segments(&self, ended: Now) -> Vec<Segment> {
         let Some((_, requested_at)) = self.requested else { return Vec::new() };
-        let created = self.created_at.or(self.answered_at).unwrap_or(ended_at);
-        let answered = self.answered_at.unwrap_or(ended_at);
+        let requested = (self.steady.requested, requested_at);
+        let ended = (Some(ended.mono), ended.wall);
+        let answered = self.answered_at.map(|at| (self.steady.answered, at));
+        let created = self.created_at.map(|at| (self.steady.created, at));
         let mut segments = Vec::with_capacity(3);
-        // Each begins where the last one ended, also when the wall clock was set back in between.
-        let mut from = requested_at;
-        let mut push = |kind, to: Timestamp| {
-            let to = to.max(from);
-            segments.push(Segment { kind, from, to });
-            from = to;
+        let mut begins = requested_at;
+        let mut push = |kind, from, to| {
+            let ends = begins + span(from, to);
+            segments.push(Segment { kind, from: begins, to: ends });
+            begins = ends;
         };
-        push(SegmentKind::Setup, created.min(answered));
-        if self.created_at.is_some() {
-            push(SegmentKind::Ringing, answered);
+        push(SegmentKind::Setup, requested, created.or(answered).unwrap_or(ended));
+        if let Some(created) = created {
+            push(SegmentKind::Ringing, created, answered.unwrap_or(ended));
         }
-        if self.answered_at.is_some() {
-            push(SegmentKind::Talk, ended_at);
+        if let Some(answered) = answered {
+            push(SegmentKind::Talk, answered, ended);
         }
         segments
+    }
+}
+
+/// An instant on both clocks; the steady one may not be known.
+type Instant = (Option<Mono>, Timestamp);
+
+/// The wall clock's word for the time between two instants, unless it was stepped in between; never negative.
+fn span(from: Instant, to: Instant) -> Microseconds {
+    let wall = to.1 - from.1;
+    let steady = from.0.zip(to.0).map(|(from, to)| i64::try_from(to.since(from)).unwrap_or(i64::MAX));
+    match steady {
+        Some(steady) if (wall.0 - steady).abs() > CLOCKS_AGREE_US => Microseconds(steady),
+        _ => Microseconds(wall.0.max(0)),
     }
 }
 
@@ -185,8 +220,15 @@ mod tests {
         leg.requested = Some((Mono(0), Timestamp(1_000_000)));
         leg.created_at = Some(Timestamp(1_002_000));
         leg.answered_at = Some(Timestamp(3_000_000));
-        let ms: Vec<_> = leg.segments(Timestamp(8_500_000)).iter().map(|s| (s.kind, s.to.ms_since(s.from))).collect();
+        let at = |mono, wall| Now { mono: Mono(mono), wall: Timestamp(wall) };
+        let ms: Vec<_> =
+            leg.segments(at(7_500_000, 8_500_000)).iter().map(|s| (s.kind, s.to.ms_since(s.from))).collect();
         assert_eq!(ms, [(SegmentKind::Setup, 2), (SegmentKind::Ringing, 1_998), (SegmentKind::Talk, 5_500)]);
-        assert!(leg.segments(Timestamp(2_000_000)).iter().all(|s| s.to >= s.from));
+        assert!(leg.segments(at(0, 2_000_000)).iter().all(|s| s.to >= s.from));
+        // The wall clock is set back by an hour while they talk.
+        leg.steady = Steady { requested: Some(Mono(0)), created: Some(Mono(2_000)), answered: Some(Mono(2_000_000)) };
+        let segments = leg.segments(at(7_500_000, 8_500_000 - 3_600_000_000));
+        let ms: Vec<_> = segments.iter().map(|s| (s.kind, s.to.ms_since(s.from))).collect();
+        assert_eq!(ms, [(SegmentKind::Setup, 2), (SegmentKind::Ringing, 1_998), (SegmentKind::Talk, 5_500)]);
     }
 }

@@ -71,7 +71,10 @@ impl Dialer {
             leg.state = LegState::Created;
             let asked = leg.requested.map_or(now.wall, |(_, wall)| wall);
             // Nobody saw when it was made: its time counts as ringing, not as the PBX's latency.
-            leg.created_at.get_or_insert(asked);
+            if leg.created_at.is_none() {
+                leg.created_at = Some(asked);
+                leg.steady.created = leg.steady.requested;
+            }
             self.note_leg(found.leg, Fact::Adopted, now.wall, out);
             self.rearm_ring_timer(now, found.leg, asked);
         }
@@ -135,10 +138,15 @@ impl Dialer {
         if let Some(pbx) = self.resources.pbxs.get_mut(&pbx) {
             pbx.up = true;
         }
-        // An originate that nobody has seen a channel of may still be making it, however long ago it was sent: a PBX that
-        // stood still does afterwards what it was asked before.
-        let unseen = |leg: &Leg| leg.created_at.is_none() && leg.answered_at.is_none();
-        self.compare(now, pbx, legs, now.mono, |leg| if unseen(leg) { LOOK_UPS } else { 1 }, out);
+        let patience = |leg: &Leg| match leg.state {
+            // An originate that nobody has seen a channel of may still be making it, however long ago it was sent: a PBX
+            // that stood still does afterwards what it was asked before.
+            _ if leg.created_at.is_none() && leg.answered_at.is_none() => LOOK_UPS,
+            LegState::Uncertain => 1,
+            // The link was in doubt and is the same: the channel may be younger than the list.
+            _ => AUDITS_MISSED,
+        };
+        self.compare(now, pbx, legs, now.mono, patience, out);
     }
 
     pub(crate) fn audited(&mut self, now: Now, pbx: PbxId, legs: &[FoundLeg], asked: Mono, out: &mut Vec<Command>) {

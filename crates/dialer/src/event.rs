@@ -3,8 +3,8 @@
 use crate::command::IdKind;
 use domain::journal::OpenAttempt;
 use domain::{
-    AttemptId, CampaignId, Contact, EndPointId, Hours, LegId, ListId, Mono, NumberKey, PbxId, RescheduleRule, RunId,
-    RunState, Timestamp, TrunkId,
+    AttemptId, CampaignId, Contact, ContactId, EndPointId, Hours, LegId, ListId, Mono, NumberKey, PbxId,
+    RescheduleRule, RunId, RunState, Timestamp, TrunkId,
 };
 use std::sync::Arc;
 
@@ -264,6 +264,8 @@ pub struct Loaded {
     pub fresh: Vec<Arc<Contact>>,
     /// Nothing is left behind the last of `fresh`.
     pub list_exhausted: bool,
+    /// The last contact of that list, dialled or not; 0 of an empty list, or when none was read.
+    pub list_end: ContactId,
     /// Retries due soon.
     pub retries: Vec<RetryEntry>,
     /// When the first retry that was not returned is due.

@@ -5,8 +5,11 @@ use domain::Mono;
 use std::collections::VecDeque;
 
 const SECOND_US: u64 = 1_000_000;
-/// How far a start may come early to make up for a late timer, in microseconds.
-const CATCH_UP_US: u64 = 20_000;
+/// How much of a stall (a late timer, a slow step) is made up for by starts closer together, in microseconds. What
+/// leaves in a second never exceeds the rate.
+const CATCH_UP_US: u64 = 250_000;
+/// The disk's usual jitter: so much may be missing from a second between two sendings.
+const JITTER_US: u64 = 20_000;
 
 /// The rate of one trunk or PBX. `per_second` 0 = unlimited.
 #[derive(Debug)]
@@ -64,7 +67,7 @@ impl Rate {
     pub fn may_send_at(&self) -> Mono {
         match self.sent.front() {
             Some(first) if self.per_second > 0 && self.sent.len() >= self.per_second as usize => {
-                Mono(first.0 + SECOND_US - CATCH_UP_US)
+                Mono(first.0 + SECOND_US - JITTER_US)
             }
             _ => Mono(0),
         }
@@ -108,6 +111,22 @@ mod tests {
                 let within = made[i..].iter().take_while(|other| **other < start + SECOND_US).count();
                 assert!(within <= per_second as usize, "{within} starts in a second at {per_second}/s");
             }
+        }
+    }
+
+    #[test]
+    fn a_stall_of_up_to_a_quarter_of_a_second_is_made_up_for() {
+        for per_second in [10, 40, 100] {
+            let mut rate = Rate::new(per_second);
+            let mut made = 0;
+            // In every second nobody asks for the first 200 ms.
+            for now in (0..10 * SECOND_US).step_by(1_000).filter(|now| now % SECOND_US >= 200_000) {
+                while rate.allowed_at() <= Mono(now) {
+                    rate.take(Mono(now));
+                    made += 1;
+                }
+            }
+            assert!(made >= per_second * 10 * 97 / 100, "{made} starts in ten seconds at {per_second}/s");
         }
     }
 

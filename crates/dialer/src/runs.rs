@@ -56,6 +56,8 @@ pub struct ListProgress {
     pub high_water: ContactId,
     /// Read to its end.
     pub exhausted: bool,
+    /// The last contact it had when it was last read, dialled or not.
+    pub end: ContactId,
 }
 
 /// The load that is out, if one is.
@@ -183,6 +185,7 @@ impl Run {
                 if let Some(last) = loaded.fresh.last() {
                     progress.high_water = progress.high_water.max(last.id);
                 }
+                progress.end = loaded.list_end;
                 progress.exhausted = loaded.list_exhausted && !load.grown.contains(&progress.list);
             }
             for contact in loaded.fresh {
@@ -205,6 +208,16 @@ impl Run {
         self.in_flight.insert(contact);
         self.connected_now += u32::from(answered);
         self.totals.connected += u64::from(answered);
+    }
+
+    /// Its lists, each with the last contact that it was read to.
+    pub fn read_to(&self) -> Vec<(ListId, ContactId)> {
+        self.lists.iter().map(|progress| (progress.list, progress.end)).collect()
+    }
+
+    /// Whether attempts of it are open that this process was not told of yet.
+    pub fn awaits_restored(&self) -> bool {
+        self.totals.placed > self.totals.terminated + self.totals.rescheduled + self.in_flight.len() as u64
     }
 
     /// A contact was taken for an attempt.
@@ -274,7 +287,9 @@ impl Run {
 }
 
 fn progress(lists: &[ListId]) -> Vec<ListProgress> {
-    lists.iter().map(|list| ListProgress { list: *list, high_water: ContactId(0), exhausted: false }).collect()
+    let unread =
+        |list: &ListId| ListProgress { list: *list, high_water: ContactId(0), exhausted: false, end: ContactId(0) };
+    lists.iter().map(unread).collect()
 }
 
 fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {

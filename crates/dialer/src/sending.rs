@@ -101,6 +101,7 @@ impl Dialer {
         if let Some(leg) = self.calls.leg_mut(leg_id) {
             leg.state = LegState::Requested;
             leg.requested = Some((now.mono, now.wall));
+            leg.steady.requested = Some(now.mono);
         }
     }
 

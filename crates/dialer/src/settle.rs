@@ -28,6 +28,7 @@ impl Dialer {
         }
         leg.state = LegState::Created;
         leg.created_at = Some(now.wall);
+        leg.steady.created = Some(now.mono);
         self.note_leg(id, Fact::Created, now.wall, out);
     }
 
@@ -51,6 +52,9 @@ impl Dialer {
         }
         leg.state = LegState::Up;
         let first = leg.answered_at.is_none();
+        if first {
+            leg.steady.answered = Some(now.mono);
+        }
         let at = *leg.answered_at.get_or_insert(at);
         let Some(attempt) = self.by_leg.get(&id).and_then(|id| self.attempts.get(id)) else { return };
         if let Some(run) = self.runs.get_mut(&attempt.run) {
@@ -182,7 +186,7 @@ impl Dialer {
             ended_by: facts.ended_by,
             ended_at: now.wall,
             connected_at: leg.answered_at,
-            segments: leg.segments(now.wall),
+            segments: leg.segments(now),
             retry: retry.map(|retry| RetryAt {
                 rule: retry.rule,
                 delay_s: retry.delay_s,

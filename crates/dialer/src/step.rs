@@ -245,7 +245,8 @@ impl Dialer {
     fn remove_run(&mut self, now: Now, id: RunId, out: &mut Vec<Command>) {
         let Some(run) = self.runs.get_mut(&id).filter(|run| !run.state.is_final()) else { return };
         run.state = RunState::Removed;
-        let change = RunChange { run: id, state: run.state, why: "removed by an operator".to_owned(), at: now.wall };
+        let why = "removed by an operator".to_owned();
+        let change = RunChange { run: id, state: run.state, why, at: now.wall, read_to: Vec::new() };
         out.push(Command::RunChanged(change));
         self.dirty.insert(id);
     }
@@ -297,7 +298,8 @@ impl Dialer {
         while let Some(id) = self.dirty.pop_first() {
             let Some(run) = self.runs.get_mut(&id) else { continue };
             if run.state.is_final() {
-                if run.in_flight.is_empty() {
+                // After a restart its open attempts may be restored after it.
+                if run.in_flight.is_empty() && !run.awaits_restored() {
                     self.runs.remove(&id);
                 }
                 continue;
@@ -309,7 +311,8 @@ impl Dialer {
             if state != run.state {
                 run.state = state;
                 let why = reason(state).to_owned();
-                out.push(Command::RunChanged(RunChange { run: id, state, why, at: now.wall }));
+                let read_to = if state == RunState::Completed { run.read_to() } else { Vec::new() };
+                out.push(Command::RunChanged(RunChange { run: id, state, why, at: now.wall, read_to }));
                 if state.is_final() {
                     self.runs.remove(&id);
                 }

@@ -237,6 +237,9 @@ pub struct RunChange {
     pub why: String,
     /// When.
     pub at: Timestamp,
+    /// Of a run that is completed: each of its lists with the last contact that it was read to. Contacts behind it were
+    /// added too late and are not its work. Otherwise empty.
+    pub read_to: Vec<(ListId, ContactId)>,
 }
 
 /// An attempt that was open when the process ended.

@@ -120,9 +120,10 @@ impl Asked {
                 Some(Event::JournalRefused { attempt, later: false })
             }
             (Self::Ids(kind), Written::Ids { from, to }) => Some(Event::IdsGranted { kind, from, to }),
-            (Self::Load { run, list }, Written::Loaded { fresh, list_exhausted, retries, next_due }) => {
+            (Self::Load { run, list }, Written::Loaded { fresh, list_exhausted, list_end, retries, next_due }) => {
                 let retries = retries.into_iter().map(retry_entry).collect();
-                Some(Event::ContactsLoaded(dialer::Loaded { run, list, fresh, list_exhausted, retries, next_due }))
+                let loaded = dialer::Loaded { run, list, fresh, list_exhausted, list_end, retries, next_due };
+                Some(Event::ContactsLoaded(loaded))
             }
             _ => None,
         }

@@ -57,7 +57,13 @@ impl World {
         if change.state == RunState::Completed {
             let lists = self.store.runs[&change.run].lists.iter();
             let last = |list: &ListId| self.store.lists.get(list)?.last().map(|contact| (*list, contact.id));
-            self.witness.completed.insert(change.run, lists.filter_map(last).collect());
+            let ends: std::collections::BTreeMap<ListId, ContactId> = lists.filter_map(last).collect();
+            let short = change.read_to.iter().find(|(list, read_to)| ends.get(list).is_some_and(|end| read_to < end));
+            if let Some((list, read_to)) = short {
+                let what = format!("run {} is completed and read list {list} to contact {read_to} only", change.run);
+                self.broke(Check::NobodyForgotten, what);
+            }
+            self.witness.completed.insert(change.run, ends);
         }
     }
 

@@ -37,6 +37,8 @@ pub(crate) enum Happening {
     Channel { pbx: PbxId, leg: LegId, step: Step },
     /// Time to compare a PBX's channels with ours.
     Audit { pbx: PbxId, link: u32 },
+    /// A link was silent or a request unanswered for a while: it is in doubt.
+    LinkDoubted { pbx: PbxId, link: u32 },
     /// It is noticed that the link to a PBX is broken.
     LinkLost { pbx: PbxId, link: u32 },
     /// The link to a PBX is made again, if it can be.
@@ -73,6 +75,7 @@ impl Happening {
                 | Self::FromPbx { .. }
                 | Self::Listed { .. }
                 | Self::Audit { .. }
+                | Self::LinkDoubted { .. }
                 | Self::LinkLost { .. }
                 | Self::LinkMade { .. }
                 | Self::Operator

@@ -15,6 +15,10 @@ const AUDIT_EVERY: u64 = 30 * SECOND;
 /// How long the answer to a question for the channels may take, and when it is put again.
 const LIST_DEADLINE: u64 = 5 * SECOND;
 const LIST_AGAIN: u64 = 500 * MS;
+/// A link is in doubt after this much silence, or when a request was not answered for so long; and how long it rests
+/// before its channels are compared.
+const DOUBT: u64 = 2 * SECOND;
+const REST: u64 = 500 * MS;
 
 impl World {
     /// Sends a request over the link as it is; a broken one loses it or its answer.
@@ -63,7 +67,7 @@ impl World {
         };
         let Some(event) = answer else { return };
         if self.strikes(Fault::RepliesLost) {
-            return;
+            return self.link_will_be_doubted(id);
         }
         // An answer needs a link that stands.
         let Some(pbx) = self.pbxs.get_mut(&id) else { return };
@@ -119,12 +123,32 @@ impl World {
             return self.agenda.add(at, Happening::LinkMade { pbx: id });
         }
         pbx.link = Link::Comparing;
-        (pbx.to_lost, pbx.from_lost) = (false, false);
+        (pbx.to_lost, pbx.from_lost, pbx.stale) = (false, false, false);
         pbx.link_no += 1;
         pbx.forget_queues();
         self.log(|| format!("link to {id:?} is made"));
         self.ask_for_channels(id, None);
         self.at(CrashPoint::ChannelsAsked, Some(id));
+    }
+
+    /// Nothing new on a link in doubt; when it answers its channels are compared.
+    pub(crate) fn link_doubted(&mut self, id: PbxId, link: u32) {
+        if self.process.is_none() {
+            return;
+        }
+        let Some(pbx) = self.pbxs.get_mut(&id).filter(|pbx| pbx.link_no == link && pbx.link == Link::Up) else {
+            return;
+        };
+        (pbx.link, pbx.stale) = (Link::Comparing, true);
+        self.agenda.add(self.now + REST, Happening::ListAgain { pbx: id, link });
+        self.step(Event::PbxStale(id));
+    }
+
+    /// The shell takes a link for doubtful that is silent, or on which a request is not answered, for so long.
+    pub(crate) fn link_will_be_doubted(&mut self, id: PbxId) {
+        if let Some(pbx) = self.pbxs.get(&id) {
+            self.agenda.add(self.now + DOUBT, Happening::LinkDoubted { pbx: id, link: pbx.link_no });
+        }
     }
 
     /// The shell will see in `notice` microseconds that the link does not work any more.
@@ -139,7 +163,7 @@ impl World {
         let Some(pbx) = self.pbxs.get_mut(&id).filter(|pbx| pbx.link_no == link && pbx.link != Link::Down) else {
             return;
         };
-        let was_up = pbx.link == Link::Up;
+        let was_up = pbx.link == Link::Up || std::mem::take(&mut pbx.stale);
         pbx.link = Link::Down;
         // What the old link still has to say is not heard.
         pbx.link_no += 1;
@@ -163,7 +187,9 @@ impl World {
 
     pub(crate) fn listed(&mut self, id: PbxId, (link, asked): (u32, u32), legs: Vec<FoundLeg>, asked_at: Option<Mono>) {
         let Some(pbx) = self.pbxs.get_mut(&id).filter(|pbx| pbx.link_no == link) else { return };
-        pbx.listed = pbx.listed.max(asked);
+        if asked_at.is_none() {
+            pbx.listed = pbx.listed.max(asked);
+        }
         if self.process.is_none() {
             return;
         }
@@ -171,7 +197,11 @@ impl World {
             Some(asked_at) => self.deliver(Event::PbxAudited { pbx: id, legs, asked_at }, Some(id)),
             None if pbx.link == Link::Up => {}
             None => {
+                let audited = std::mem::take(&mut pbx.stale);
                 pbx.link = Link::Up;
+                if audited {
+                    return self.deliver(Event::PbxUp { pbx: id, legs }, Some(id));
+                }
                 self.agenda.add(self.now + AUDIT_EVERY, Happening::Audit { pbx: id, link });
                 self.deliver(Event::PbxUp { pbx: id, legs }, Some(id));
             }

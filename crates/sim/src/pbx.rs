@@ -33,6 +33,8 @@ pub(crate) struct Pbx {
     pub(crate) to_lost: bool,
     /// What it says is lost, and nobody has noticed yet.
     pub(crate) from_lost: bool,
+    /// The link is in doubt; the dialler was told that it is stale, not that it is down.
+    pub(crate) stale: bool,
     /// Counts the links, so that what belongs to an old one is known.
     pub(crate) link_no: u32,
     /// Counts its starts: what was on its way to an earlier one is gone.
@@ -60,6 +62,7 @@ impl Pbx {
             link: Link::Down,
             to_lost: false,
             from_lost: false,
+            stale: false,
             link_no: 0,
             boot: 1,
             lists: 0,

@@ -147,7 +147,7 @@ impl World {
 
     fn links_die(&mut self) {
         for pbx in self.pbxs.values_mut() {
-            pbx.link = Link::Down;
+            (pbx.link, pbx.stale) = (Link::Down, false);
             pbx.link_no += 1;
         }
     }

@@ -281,6 +281,10 @@ impl Store {
             run: load.run,
             list: load.list.map(|(list, _)| list),
             list_exhausted: fresh.len() < limit,
+            list_end: load
+                .list
+                .and_then(|(list, _)| self.lists.get(&list)?.last())
+                .map_or(ContactId(0), |contact| contact.id),
             fresh,
             retries,
             next_due,

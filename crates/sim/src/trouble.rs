@@ -54,6 +54,7 @@ impl World {
                     .pick(&[(true, true), (true, false), (false, true)])
                     .unwrap_or(&(true, true));
                 self.deafen(id, to, from);
+                self.link_will_be_doubted(id);
                 self.link_breaks(id, notice);
             }
             Fault::LinkSlow => {
@@ -116,6 +117,7 @@ impl World {
         let Some(pbx) = self.pbxs.get_mut(&id) else { return };
         // At the end of the faults it goes on, too, and what waits for it with it.
         pbx.stalled_until = pbx.stalled_until.max((self.now + stands).min(self.calm_at));
+        self.link_will_be_doubted(id);
         if stands > notice {
             self.link_breaks(id, notice);
         }

@@ -197,6 +197,7 @@ impl World {
             Happening::Listed { pbx, link, asked, legs, asked_at } => self.listed(pbx, (link, asked), legs, asked_at),
             Happening::Channel { pbx, leg, step } => self.channel_step(pbx, leg, step),
             Happening::Audit { pbx, link } => self.audit(pbx, link),
+            Happening::LinkDoubted { pbx, link } => self.link_doubted(pbx, link),
             Happening::LinkLost { pbx, link } => self.link_lost(pbx, link),
             Happening::LinkMade { pbx } => self.link_made(pbx),
             Happening::Fault => self.fault(),

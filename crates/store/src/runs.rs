@@ -321,7 +321,13 @@ mod tests {
         assert_eq!((run.state, run.campaign_name.as_str(), run.actor.as_str()), (RunState::Runnable, "spring", "ana"));
         let error = store.start_run(&scope, world.campaign.id, "ben", Timestamp(6)).await.unwrap_err();
         assert_eq!(error.to_string(), "campaign \"spring\" is already running");
-        let over = RunChange { run: run.id, state: RunState::Removed, why: "by ana".into(), at: Timestamp(7) };
+        let over = RunChange {
+            run: run.id,
+            state: RunState::Removed,
+            why: "by ana".into(),
+            at: Timestamp(7),
+            read_to: vec![],
+        };
         store.commit(&scope, vec![Write::Run(over)]).await.unwrap();
         let second = store.start_run(&scope, world.campaign.id, "ben", Timestamp(8)).await.unwrap();
         let all = store.runs(&scope, &RunFilter::default()).await.unwrap();

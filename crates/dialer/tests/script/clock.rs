@@ -49,6 +49,21 @@ fn a_retry_that_a_small_correction_made_early_again_waits() {
 }
 
 #[test]
+fn a_conversation_lasts_as_long_as_it_lasts_whatever_the_wall_clock_does() {
+    for step_ms in [3_600_000, -3_600_000, -1_500] {
+        let mut script = Script::ringing();
+        script.play(&[(4_000, Event::LegAnswered(L1))]);
+        script.wall_skew_ms = step_ms;
+        script.play(&[(64_000, ended(L1, 16, 0))]);
+        let talk = script.commands.iter().find_map(|command| match command {
+            dialer::Command::Close(end) => end.segments.last().map(|segment| segment.to.ms_since(segment.from)),
+            _ => None,
+        });
+        assert_eq!(talk, Some(60_000), "stepped by {step_ms} ms");
+    }
+}
+
+#[test]
 fn timers_do_not_follow_the_wall_clock() {
     let mut script = Script::ringing();
     script.feed(vec![Event::DiallingHeld]);

@@ -160,6 +160,7 @@ impl Desk {
             run: load.run,
             list: load.list.map(|(list, _)| list),
             list_exhausted: fresh.len() < limit,
+            list_end: self.contacts.iter().next_back().map_or(ContactId(0), |id| ContactId(*id)),
             fresh,
             next_due: waiting.get(due).map(|entry| entry.due_at),
             retries: waiting.into_iter().take(due).collect(),

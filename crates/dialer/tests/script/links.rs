@@ -97,6 +97,16 @@ fn a_channel_that_nobody_has_seen_is_waited_for_however_long_the_link_was_down()
     assert_eq!(script.dialer.open_calls(), 1);
 }
 
+/// Seed 274: its channel was made after the list was taken and before it was compared.
+#[test]
+fn a_channel_that_is_younger_than_the_list_of_a_link_in_doubt_is_not_given_up() {
+    let mut script = Script::dialling(1);
+    script.feed(vec![Event::Journalled(A1), Event::PbxStale(PBX)]);
+    let seen = script.play(&[(3_000, Event::LegCreated(L1)), (3_100, up(vec![])), (6_200, up(vec![found(L1, false)]))]);
+    assert_eq!(seen, [(6_100, LookUp(L1))]);
+    assert_eq!(script.dialer.open_calls(), 1);
+}
+
 #[test]
 fn a_hang_up_in_the_gap_says_nothing_about_an_answer_nobody_saw() {
     let mut script = Script::ringing();

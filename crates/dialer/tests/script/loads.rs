@@ -5,6 +5,19 @@ use Seen::*;
 use dialer::{Command, Event, LoadContacts, Loaded};
 use domain::{CallState, ContactId, ListId, Mode};
 
+/// A contact that is added between "out of contacts" and the commit of that is not counted as the run's, and not lost.
+#[test]
+fn a_completed_run_says_how_far_it_read_its_lists() {
+    let mut script = Script::dialling(3);
+    let end = |n| [(10, Event::Journalled(domain::AttemptId(n))), (10, busy(domain::LegId(n)))];
+    script.play(&(1..=3).flat_map(end).collect::<Vec<_>>());
+    let read_to = |command: &Command| match command {
+        Command::RunChanged(change) if change.state.is_final() => Some(change.read_to.clone()),
+        _ => None,
+    };
+    assert_eq!(script.commands.iter().find_map(read_to), Some(vec![(LIST, ContactId(3))]));
+}
+
 fn loads(script: &Script) -> Vec<LoadContacts> {
     let load = |command: &Command| if let Command::LoadContacts(load) = command { Some(load.clone()) } else { None };
     script.commands.iter().filter_map(load).collect()
@@ -26,6 +39,7 @@ fn some(contacts: impl IntoIterator<Item = i64>) -> Event {
         list: Some(LIST),
         fresh: contacts.into_iter().map(contact).collect(),
         list_exhausted: false,
+        list_end: ContactId(0),
         retries: vec![],
         next_due: None,
     })
@@ -118,7 +132,15 @@ fn contacts_whose_number_is_in_a_call_count_against_the_batch() {
     script.feed(vec![Event::RunStarted(Box::new(spec))]);
     let same = |range: std::ops::RangeInclusive<i64>| {
         let fresh = range.map(|id| contact_with_key(id, 5)).collect();
-        let load = Loaded { run: RUN, list: Some(LIST), fresh, list_exhausted: false, retries: vec![], next_due: None };
+        let load = Loaded {
+            run: RUN,
+            list: Some(LIST),
+            fresh,
+            list_exhausted: false,
+            list_end: ContactId(0),
+            retries: vec![],
+            next_due: None,
+        };
         Event::ContactsLoaded(load)
     };
     // One list, one number: what cannot be dialled is not read without end.
@@ -160,6 +182,7 @@ fn many_due_retries_are_not_read_again_for_every_call() {
         list: None,
         fresh: vec![],
         list_exhausted: true,
+        list_end: ContactId(0),
         retries,
         next_due: Some(NOON.plus_ms(-500)),
     };

@@ -94,6 +94,19 @@ fn a_call_of_a_run_that_is_over_is_still_closed() {
 }
 
 #[test]
+fn a_ringing_call_of_a_run_that_was_removed_gets_its_ring_timer_too() {
+    for attempt_first in [false, true] {
+        let mut spec = going_on();
+        spec.state = RunState::Removed;
+        let mut script = restarted(spec, attempt_first);
+        script.check(&[(1_000, Event::PbxUp { pbx: PBX, legs: vec![found(L1, false)] })], &[]);
+        script.check(&[(5_001, Event::Tick)], &[(5_000, HangUp(L1, EndedBy::AnswerTimeout))]);
+        script.check(&[(5_100, ended(L1, 19, 480))], &[(5_100, Close(1, CallState::RsNoanswer, None))]);
+        assert_eq!(script.dialer.run_figures().count(), 0, "it is forgotten when its last call has ended");
+    }
+}
+
+#[test]
 fn a_call_on_a_trunk_that_was_deleted_is_still_closed() {
     let mut script = Script::new();
     let mut open = open_attempt(1);

@@ -244,7 +244,8 @@ pub(crate) fn loaded(
     retries: Vec<RetryEntry>,
     next_due: Option<Timestamp>,
 ) -> Event {
-    Event::ContactsLoaded(Loaded { run, list: Some(LIST), fresh, list_exhausted: true, retries, next_due })
+    let list_end = fresh.last().map_or(ContactId(0), |contact| contact.id);
+    Event::ContactsLoaded(Loaded { run, list: Some(LIST), fresh, list_exhausted: true, list_end, retries, next_due })
 }
 
 /// An open attempt of contact `n` that is attempt, call and leg `n`.

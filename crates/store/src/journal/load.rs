@@ -5,7 +5,7 @@ use crate::contacts;
 use crate::engine::{query, query_scalar};
 use crate::error::Result;
 use crate::sql::Columns;
-use domain::{Contact, Timestamp};
+use domain::{Contact, ContactId, ListId, Timestamp};
 use std::sync::Arc;
 
 statements! {
@@ -17,6 +17,7 @@ statements! {
         c.number, c.e164, c.number_key, c.attributes FROM run_contact rc JOIN contact c ON c.id = rc.contact_id \
         JOIN list l ON l.id = c.list_id WHERE rc.tenant_id = $1 AND rc.run_id = $2 AND rc.state = 'waiting' \
         AND rc.due_at <= $3 ORDER BY rc.due_at, rc.contact_id LIMIT $4";
+    LIST_END = "SELECT MAX(id) FROM contact WHERE list_id = $2 AND tenant_id = $1";
     NEXT_DUE = "SELECT MIN(due_at) FROM run_contact \
         WHERE run_id = $2 AND state = 'waiting' AND due_at > $3 AND tenant_id = $1";
 }
@@ -24,8 +25,18 @@ statements! {
 impl Journal<'_> {
     pub(super) async fn load(&mut self, load: &LoadContacts) -> Result<Written> {
         let (fresh, list_exhausted) = self.fresh(load).await?;
+        let list_end = match load.list {
+            Some((list, _)) if list_exhausted => self.list_end(list).await?,
+            _ => ContactId(0),
+        };
         let (retries, next_due) = self.retries(load).await?;
-        Ok(Written::Loaded { fresh, list_exhausted, retries, next_due })
+        Ok(Written::Loaded { fresh, list_exhausted, list_end, retries, next_due })
+    }
+
+    async fn list_end(&mut self, list: ListId) -> Result<ContactId> {
+        let last: Option<i64> =
+            query_scalar(LIST_END).bind(self.scope.tenant.0).bind(list.0).fetch_one(&mut *self.connection).await?;
+        Ok(ContactId(last.unwrap_or(0)))
     }
 
     async fn fresh(&mut self, load: &LoadContacts) -> Result<(Vec<Arc<Contact>>, bool)> {

@@ -139,6 +139,8 @@ pub enum Written {
         fresh: Vec<Arc<Contact>>,
         /// The list has no more of them now.
         list_exhausted: bool,
+        /// The list's last contact, attempted or not, when it has no more; 0 of an empty list and otherwise.
+        list_end: ContactId,
         /// Retries that are due, earliest first.
         retries: Vec<RetryEntry>,
         /// When the first retry that was not returned is due.
@@ -150,8 +152,7 @@ statements! {
     NEXT_IDS = "UPDATE id_block SET next = next + $3 WHERE tenant_id = $1 AND kind = $2 RETURNING next";
     RUN_STATE = "UPDATE run SET state = $3, why = $4, ended_at = $5 \
         WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL";
-    RUN_LAST_CONTACTS = "UPDATE run_list SET last_id = COALESCE((SELECT MAX(c.id) FROM contact c \
-        WHERE c.list_id = run_list.list_id), 0) WHERE tenant_id = $1 AND run_id = $2";
+    RUN_READ_TO = "UPDATE run_list SET last_id = $4 WHERE tenant_id = $1 AND run_id = $2 AND list_id = $3";
     RUN_TOTALS = "UPDATE run SET placed = placed + $3, terminated = terminated + $4, \
         open_retries = open_retries + $5, connected = connected + $6 WHERE tenant_id = $1 AND id = $2";
 }
@@ -249,10 +250,13 @@ impl Journal<'_> {
         if done.rows_affected() == 0 {
             return Ok(Written::Refused(format!("run {} is over or does not exist", change.run)));
         }
-        if change.state == RunState::Completed {
-            query(RUN_LAST_CONTACTS)
+        // Contacts that were added after the decision are not the run's work, and not lost either.
+        for (list, last) in &change.read_to {
+            query(RUN_READ_TO)
                 .bind(self.scope.tenant.0)
                 .bind(change.run.0)
+                .bind(list.0)
+                .bind(last.0)
                 .execute(&mut *self.connection)
                 .await?;
         }

@@ -36,7 +36,7 @@ async fn commit(store: &Store, batch: Vec<Write>) -> Vec<Written> {
 }
 
 fn change(run: RunId, state: RunState, at: i64) -> Write {
-    Write::Run(RunChange { run, state, why: "because".into(), at: Timestamp(at) })
+    Write::Run(RunChange { run, state, why: "because".into(), at: Timestamp(at), read_to: vec![] })
 }
 
 fn load(run: RunId, world: &World, after: usize, due_before: i64) -> Write {
@@ -213,6 +213,8 @@ async fn a_load_sees_the_writes_before_it_in_its_batch(home: Home) {
     assert_eq!(loaded(&world, &written[9]), (vec![9], vec![], Some(40)));
     let exhausted = |written: &Written| matches!(written, Written::Loaded { list_exhausted: true, .. });
     assert!(!exhausted(&written[7]) && exhausted(&written[9]) && exhausted(&written[10]));
+    let end = |written: &Written| if let Written::Loaded { list_end, .. } = written { *list_end } else { panic!() };
+    assert_eq!([end(&written[7]), end(&written[10])], [ContactId(0), world.contacts[9].id]);
 }
 
 async fn a_withdrawn_attempt_gives_the_contact_its_turn_back(home: Home) {
@@ -338,7 +340,7 @@ async fn no_event_holds_a_number_a_name_or_an_attribute_value(home: Home) {
         note(1, Fact::Refused { status: 500, message: words.into() }, 1),
         note(1, Fact::Uncertain { why: words.into() }, 1),
         Write::Withdraw(Withdrawal { why: words.into(), ..world.withdrawal(1, run, 0, 0) }),
-        Write::Run(RunChange { run, state: RunState::Paused, why: words.into(), at: Timestamp(1) }),
+        Write::Run(RunChange { run, state: RunState::Paused, why: words.into(), at: Timestamp(1), read_to: vec![] }),
         Write::Attempt(world.attempt(2, run, 0, 0)),
         close(world.end(2, run, 0, None)),
     ];
@@ -362,8 +364,14 @@ async fn the_report_counts_rows_and_finds_doubles_and_losses(home: Home) {
     }
     batch.push(Write::Attempt(world.attempt(11, run, 0, 1)));
     batch.push(close(world.end(11, run, 0, None)));
-    batch.push(change(run, RunState::Completed, 99));
     commit(&store, batch).await;
+    // The dialler has read ten contacts and is done; one more is added before that is written.
+    store.add_contacts(&scope, world.list.id, crate::testing::contacts(1), false).await.unwrap();
+    let mut completed = change(run, RunState::Completed, 99);
+    if let Write::Run(change) = &mut completed {
+        change.read_to = vec![(world.list.id, world.contacts[9].id)];
+    }
+    commit(&store, vec![completed]).await;
     let report = store.report(&scope, &[run]).await.unwrap();
     assert_eq!((report.contacts, report.attempts, report.connected, report.retries), (10, 11, 9, 1));
     assert_eq!((report.talk_s, report.wait_pre_s, report.wait_after_s), (4.5, 1.1, 3.3));
