@@ -46,3 +46,15 @@ pub(crate) fn sim(seeds: u64, hours: f64) -> Result<()> {
     command.args(["--seeds", &seeds.to_string(), "--hours", &hours.to_string()]);
     step::run(command)
 }
+
+/// `cargo xtask soak`.
+pub(crate) fn soak(attempts: u64, minutes: Option<u64>, rate: u64) -> Result<()> {
+    setup::run()?;
+    let mut command = cargo(&["run", "--quiet", "--profile", PROFILE, "-p", "carillon", "--example", "soak", "--"]);
+    command.args(["--attempts", &attempts.to_string(), "--rate", &rate.to_string()]);
+    if let Some(minutes) = minutes {
+        command.args(["--minutes", &minutes.to_string()]);
+    }
+    command.env("CARILLON_BIN", demo::build_in(PROFILE)?);
+    step::run(command)
+}

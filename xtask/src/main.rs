@@ -52,6 +52,18 @@ enum Task {
         #[arg(long, default_value_t = 1.0)]
         hours: f64,
     },
+    /// Dials for long and fails when memory, descriptors or the log of the database grow
+    Soak {
+        /// Ends after this many attempts
+        #[arg(long, default_value_t = 1_000_000)]
+        attempts: u64,
+        /// Ends after this many minutes, too
+        #[arg(long)]
+        minutes: Option<u64>,
+        /// Attempts a second
+        #[arg(long, default_value_t = 100)]
+        rate: u64,
+    },
     /// Sets everything up, dials an example campaign over real Asterisks, shows it live, prints the report
     Demo {
         /// Stop everything after the report instead of leaving the server up
@@ -68,6 +80,7 @@ fn main() -> ExitCode {
         Task::Dist => dist::run(),
         Task::Bench { name, json } => bench::run(&name, json),
         Task::Sim { seeds, hours } => bench::sim(seeds, hours),
+        Task::Soak { attempts, minutes, rate } => bench::soak(attempts, minutes, rate),
         Task::Demo { exit_when_done } => demo::run(exit_when_done),
     };
     match done {

@@ -1,6 +1,7 @@
 //! Attempts as CSV, a page of the database at a time, so that a long export needs little memory.
 
 use axum::body::Bytes;
+use domain::spreadsheet::guarded;
 use domain::{AttemptId, RunId, Timestamp};
 use futures_util::{Stream, stream};
 use std::collections::VecDeque;
@@ -45,6 +46,16 @@ struct Cursor {
     runs: VecDeque<RunId>,
     after: AttemptId,
     started: bool,
+    cells: Cells,
+}
+
+/// How texts are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cells {
+    /// A text that a spreadsheet would take for a formula gets a `'` in front, as in the verdicts of an import.
+    Spreadsheet,
+    /// Exactly as they are, for programs: a spreadsheet may run them.
+    Raw,
 }
 
 /// The lines of the file: a line of labels, then a line per attempt, by run and id.
@@ -52,13 +63,14 @@ pub(crate) fn attempts(
     store: Store,
     scope: Scope,
     runs: Vec<RunId>,
+    cells: Cells,
 ) -> impl Stream<Item = Result<Bytes, store::Error>> + Send + 'static {
-    let cursor = Cursor { store, scope, runs: runs.into(), after: AttemptId(0), started: false };
+    let cursor = Cursor { store, scope, runs: runs.into(), after: AttemptId(0), started: false, cells };
     stream::try_unfold(cursor, |mut cursor| async move {
         let mut lines = csv::Writer::from_writer(Vec::new());
         if !cursor.started {
             cursor.started = true;
-            write(&mut lines, HEADER.map(str::to_owned));
+            write(&mut lines, HEADER.map(str::to_owned), cursor.cells);
             return Ok(Some((finish(lines), cursor)));
         }
         while let Some(run) = cursor.runs.front().copied() {
@@ -73,22 +85,26 @@ pub(crate) fn attempts(
                     continue;
                 }
             }
-            page.into_iter().for_each(|attempt| write(&mut lines, cells(attempt)));
+            page.into_iter().for_each(|attempt| write(&mut lines, cells_of(attempt), cursor.cells));
             return Ok(Some((finish(lines), cursor)));
         }
         Ok(None)
     })
 }
 
-fn write(lines: &mut csv::Writer<Vec<u8>>, cells: [String; 26]) {
-    lines.write_record(cells).expect("memory takes every line, and all have the same length");
+fn write(lines: &mut csv::Writer<Vec<u8>>, texts: [String; 26], cells: Cells) {
+    let written = match cells {
+        Cells::Spreadsheet => lines.write_record(texts.each_ref().map(|text| guarded(text).into_owned())),
+        Cells::Raw => lines.write_record(texts),
+    };
+    written.expect("memory takes every line, and all have the same length");
 }
 
 fn finish(lines: csv::Writer<Vec<u8>>) -> Bytes {
     lines.into_inner().expect("memory takes every line").into()
 }
 
-fn cells(a: AttemptRecord) -> [String; 26] {
+fn cells_of(a: AttemptRecord) -> [String; 26] {
     let at = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
     let number = |n: Option<i64>| n.map(|n| n.to_string()).unwrap_or_default();
     let word = |value: Option<serde_json::Value>| {
@@ -97,20 +113,20 @@ fn cells(a: AttemptRecord) -> [String; 26] {
     [
         a.id.to_string(),
         a.run.to_string(),
-        guarded(a.campaign_name),
-        guarded(a.list_name.unwrap_or_default()),
+        a.campaign_name,
+        a.list_name.unwrap_or_default(),
         a.contact.to_string(),
-        guarded(a.number.unwrap_or_default()),
+        a.number.unwrap_or_default(),
         a.retry.to_string(),
         a.state,
-        guarded(a.ext_state),
+        a.ext_state,
         word(a.fault.map(|fault| serde_json::json!(fault))),
         number(a.cause.map(i64::from)),
         number(a.tech_cause.map(i64::from)),
         word(a.ended_by.map(|by| serde_json::json!(by))),
-        guarded(a.pbx_name.unwrap_or_default()),
-        guarded(a.trunk_name.unwrap_or_default()),
-        guarded(a.end_point_name.unwrap_or_default()),
+        a.pbx_name.unwrap_or_default(),
+        a.trunk_name.unwrap_or_default(),
+        a.end_point_name.unwrap_or_default(),
         a.channel,
         at(Some(a.scheduled_at)),
         at(a.requested_at),
@@ -124,19 +140,29 @@ fn cells(a: AttemptRecord) -> [String; 26] {
     ]
 }
 
-/// A cell that a spreadsheet would take for a formula gets a `'` in front, as in the verdicts of an import.
-fn guarded(cell: String) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::guarded;
+    use super::*;
+    use domain::spreadsheet::begins_formula;
+    use proptest::prelude::*;
 
-    #[test]
-    fn no_cell_begins_a_formula() {
-        for (cell, shown) in [("=1+1", "'=1+1"), ("+39066982", "'+39066982"), ("@x", "'@x"), ("100", "100"), ("", "")] {
-            assert_eq!(guarded(cell.into()), shown);
+    proptest! {
+        #[test]
+        fn every_file_reads_back_exactly_or_without_a_formula(cells in proptest::collection::vec("[ \t\r\n=+@,;\"'-]{0,4}\\PC{0,5}", 26)) {
+            let cells: [String; 26] = cells.try_into().unwrap();
+            for as_is in [Cells::Raw, Cells::Spreadsheet] {
+                let mut lines = csv::Writer::from_writer(Vec::new());
+                write(&mut lines, cells.clone(), as_is);
+                let file = finish(lines);
+                let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&file[..]);
+                let read = reader.records().next().unwrap().unwrap();
+                for (read, cell) in read.iter().zip(&cells) {
+                    match as_is {
+                        Cells::Raw => prop_assert_eq!(read, cell),
+                        Cells::Spreadsheet => prop_assert!(!begins_formula(read), "{:?}", read),
+                    }
+                }
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::App;
 use crate::auth::Read;
 use crate::error::ApiError;
-use crate::export;
+use crate::export::{self, Cells};
 use crate::extract::Query;
 use crate::runs::Run;
 use axum::body::Body;
@@ -259,8 +259,12 @@ async fn get_report(
     Ok(axum::Json(app.store.report(&caller.scope, &runs).await?.into()))
 }
 
-/// Every attempt of runs as CSV, chosen as for the report; safe to open in a spreadsheet.
-#[utoipa::path(get, path = "/api/reports/attempts.csv", tag = "results", params(ReportQuery),
+/// Every attempt of runs as CSV, chosen as for the report.
+///
+/// Safe to open in a spreadsheet: a text that would begin a formula has a `'` in front, also a number with `+`. With
+/// `cells=raw` every text is exactly what is stored, for programs.
+#[utoipa::path(get, path = "/api/reports/attempts.csv", tag = "results",
+    params(ReportQuery, ("cells" = Option<String>, Query, description = "`spreadsheet` (default) or `raw`")),
     security(("token" = ["read"])),
     responses((status = 200, description = "one line per attempt", body = String, content_type = "text/csv")))]
 async fn get_attempts_csv(
@@ -268,6 +272,12 @@ async fn get_attempts_csv(
     State(app): State<App>,
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<Response, ApiError> {
+    let (chosen, pairs): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(name, _)| name == "cells");
+    let cells = match chosen.last().map_or("spreadsheet", |(_, value)| value.as_str()) {
+        "spreadsheet" => Cells::Spreadsheet,
+        "raw" => Cells::Raw,
+        other => return Err(Invalid::new("cells", format!("{other:?} is neither spreadsheet nor raw")).into()),
+    };
     let runs = ReportQuery::parse(&pairs)?.runs(&app, &caller.scope).await?;
     for run in &runs {
         app.store.run(&caller.scope, *run).await?; // in the scope, before the answer begins
@@ -276,7 +286,7 @@ async fn get_attempts_csv(
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"attempts.csv\""),
     ];
-    let lines = export::attempts(app.store, caller.scope, runs);
+    let lines = export::attempts(app.store, caller.scope, runs, cells);
     Ok((headers, Body::from_stream(lines)).into_response())
 }
 
@@ -325,6 +335,10 @@ mod tests {
         assert!(lines[0].starts_with("attempt,run,campaign,list,contact,number,"), "{text}");
         assert_eq!(lines.len(), 4, "{text}");
         assert!(lines[1].contains("'=spring") && lines[1].contains("'+390669820001"), "{text}");
+        let raw = server.get(&format!("/api/reports/attempts.csv?run={}&cells=raw", journal.run)).await.text();
+        assert!(raw.contains(",=spring") && raw.contains(",+390669820001"), "{raw}");
+        let wrong = server.get(&format!("/api/reports/attempts.csv?run={}&cells=bold", journal.run)).await;
+        assert_eq!(wrong.refused(422).1, "cells");
         assert_eq!(server.get("/api/reports/attempts.csv?run=77").await.refused(404).0, "not_found");
     }
 }

@@ -16,6 +16,7 @@ pub mod pbx;
 pub mod record_mark;
 pub mod reschedule;
 pub mod run;
+pub mod spreadsheet;
 pub mod template;
 pub mod time;
 

@@ -27,6 +27,9 @@ pub(crate) struct Options {
     /// Save every attempt of the runs named by --run, as CSV
     #[arg(long, value_name = "FILE", requires = "runs")]
     attempts: Option<PathBuf>,
+    /// With --attempts: texts exactly as they are, for programs; a spreadsheet may run what begins with = + - @
+    #[arg(long, requires = "attempts")]
+    raw: bool,
 }
 
 /// Does it.
@@ -49,6 +52,8 @@ pub(crate) async fn run(options: Options, session: &Session) -> Result<(), Failu
     let answer = client.find("api/reports", &query).await?;
     session.print(&answer, tables);
     if let Some(path) = &options.attempts {
+        let cells = if options.raw { "raw" } else { "spreadsheet" };
+        let query = [&query[..], &[("cells", cells)]].concat();
         let attempts = client.find("api/reports/attempts.csv", &query).await?;
         std::fs::write(path, attempts.text).map_err(|error| Failure::file("write", path, error))?;
     }

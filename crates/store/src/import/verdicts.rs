@@ -1,6 +1,7 @@
 //! The verdict file: one line per row of the list, safe to open in a spreadsheet.
 
 use super::reader::{Row, Verdict};
+use domain::spreadsheet::begins_formula;
 use std::borrow::Cow;
 
 /// First line of every verdict file.
@@ -43,8 +44,7 @@ pub(crate) fn append(file: &mut Vec<u8>, row: &Row, fate: Fate) {
 /// A cell that a spreadsheet shows as text. One that would begin a formula gets a `'` in front, which the import of
 /// numbers takes off again; line breaks and other control characters become spaces.
 fn push_cell(file: &mut Vec<u8>, cell: &str) {
-    let guarded =
-        cell.trim_start_matches(|c: char| c.is_whitespace() || c.is_control()).starts_with(['=', '+', '-', '@']);
+    let guarded = begins_formula(cell);
     let quoted = guarded || cell.contains(|c: char| c == '"' || c == ',' || c == ';' || c.is_control());
     if !quoted {
         file.extend_from_slice(cell.as_bytes());
