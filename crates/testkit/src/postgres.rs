@@ -22,6 +22,8 @@ pub const SHARED: &str = "CARILLON_TEST_POSTGRES";
 pub const ROLE: &str = "carillon";
 /// The user that PostgreSQL runs as when we are root, which it refuses.
 const USER: &str = "postgres";
+/// Part of the socket's name; nobody listens on the port.
+const SOCKET_PORT: u16 = 5432;
 /// A cluster is made, starts or stops within this, also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -30,31 +32,68 @@ pub struct Postgres {
     process: Option<Process>,
     folder: Scratch,
     durable: bool,
+    /// The port of 127.0.0.1 where it speaks TLS.
+    port: Option<u16>,
 }
 
 impl Postgres {
     /// Makes a cluster and starts it. It does not wait for the disk: what a crash of the *machine* would lose is lost.
     pub fn start() -> Result<Self> {
-        Self::make(false)
+        Self::make(false, None)
+    }
+
+    /// As [`Postgres::start`], and on a port of 127.0.0.1, where it wants TLS and a password. Its certificate, for
+    /// `localhost`, is [`Postgres::certificate`].
+    pub fn start_with_tls(port: u16) -> Result<Self> {
+        Self::make(false, Some(port))
     }
 
     /// As [`Postgres::start`], but commits wait for the disk, for tests and benches of exactly that.
     pub fn start_durable() -> Result<Self> {
-        Self::make(true)
+        Self::make(true, None)
     }
 
-    fn make(durable: bool) -> Result<Self> {
+    fn make(durable: bool, port: Option<u16>) -> Result<Self> {
         let folder = match account() {
             None => Scratch::new("pg")?,
             Some((uid, gid)) => Scratch::of("pg", uid, gid)?,
         };
         let mut initdb = command("initdb")?;
-        initdb.args(["--no-sync", "--encoding=UTF8", "--locale=C", "--auth=trust", "-U", ROLE, "-D"]);
+        initdb.args([
+            "--auth-host=scram-sha-256",
+            "--no-sync",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--auth-local=trust",
+            "-U",
+            ROLE,
+            "-D",
+        ]);
         initdb.arg(folder.path().join("data"));
         process::run(initdb, PATIENCE)?;
-        let mut cluster = Self { process: None, folder, durable };
+        let mut cluster = Self { process: None, folder, durable, port };
+        if port.is_some() {
+            cluster.make_certificate()?;
+        }
         cluster.boot()?;
         Ok(cluster)
+    }
+
+    fn make_certificate(&self) -> Result<()> {
+        let mut openssl = command_of(find_program("openssl").context("openssl is not installed")?);
+        openssl.args(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost".split(' '),
+        );
+        openssl.args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"]);
+        openssl.arg("-keyout").arg(self.folder.path().join("data/server.key"));
+        openssl.arg("-out").arg(self.certificate());
+        process::run(openssl, PATIENCE)?;
+        Ok(())
+    }
+
+    /// The certificate of a cluster with TLS, a PEM file.
+    pub fn certificate(&self) -> PathBuf {
+        self.folder.path().join("data/server.crt")
     }
 
     /// Starts the server again after [`Postgres::kill9`] or [`Postgres::stop`], on the same data.
@@ -64,8 +103,11 @@ impl Postgres {
         let on_off = if self.durable { "on" } else { "off" };
         server.arg("-D").arg(self.folder.path().join("data"));
         server.arg("-k").arg(self.folder.path());
+        let (address, ssl) = if self.port.is_some() { ("127.0.0.1", "on") } else { ("", "off") };
         for setting in [
-            "listen_addresses=",
+            &format!("listen_addresses={address}"),
+            &format!("port={}", self.port.unwrap_or(SOCKET_PORT)),
+            &format!("ssl={ssl}"),
             "dynamic_shared_memory_type=mmap",
             "max_connections=200",
             "max_wal_size=4GB",
@@ -216,15 +258,18 @@ fn sql(socket: &Path, database: &str, statements: &str) -> Result<String> {
 
 /// A program of the server, run as somebody it accepts, ended with us.
 fn command(name: &str) -> Result<Command> {
-    let path = program(name)?;
+    Ok(command_of(program(name)?))
+}
+
+fn command_of(path: PathBuf) -> Command {
     if account().is_none() {
-        return Ok(Command::new(path));
+        return Command::new(path);
     }
     // Changing the user takes away the signal that ends it with us, so setpriv is told to set it again.
     let mut command = Command::new("setpriv");
     command.args([&format!("--reuid={USER}"), &format!("--regid={USER}"), "--clear-groups", "--pdeathsig=KILL"]);
     command.arg(path).current_dir("/");
-    Ok(command)
+    command
 }
 
 /// User and group of [`USER`], when we are root.

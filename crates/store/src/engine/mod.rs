@@ -31,6 +31,7 @@ pub(crate) use query::{Query, query, query_joined, query_scalar};
 pub(crate) use row::Row;
 pub(crate) use value::Value;
 
+use postgres::in_time;
 use std::ops::{Deref, DerefMut};
 
 /// Connections to one database.
@@ -48,7 +49,7 @@ impl Pool {
     pub(crate) async fn begin_write(&self) -> sqlx::Result<Transaction> {
         Ok(Transaction(match self {
             Self::Sqlite(pool) => Connection::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres(pool) => Connection::Postgres(pool.begin().await?),
+            Self::Postgres(pool) => Connection::Postgres(in_time(pool.begin()).await?),
         }))
     }
 
@@ -57,7 +58,8 @@ impl Pool {
         Ok(Transaction(match self {
             Self::Sqlite(pool) => Connection::Sqlite(pool.begin().await?),
             Self::Postgres(pool) => {
-                Connection::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+                let begun = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+                Connection::Postgres(in_time(begun).await?)
             }
         }))
     }
@@ -111,7 +113,7 @@ impl Transaction {
     pub(crate) async fn commit(self) -> sqlx::Result<()> {
         match self.0 {
             Connection::Sqlite(transaction) => transaction.commit().await,
-            Connection::Postgres(transaction) => transaction.commit().await,
+            Connection::Postgres(transaction) => in_time(transaction.commit()).await,
         }
     }
 }

@@ -6,6 +6,7 @@ use domain::Invalid;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -15,10 +16,13 @@ const READERS: u32 = 4;
 const CONNECT_SECONDS: u64 = 5;
 /// Prepared statements kept per connection; the crate has fewer.
 const CACHED_STATEMENTS: usize = 256;
-/// Longest statement of the writer: the deletion of a large list is the longest there is.
-const WRITE_TIMEOUT: &str = "30s";
-/// Longest statement of a reader: a report over everything is the longest there is.
-const READ_TIMEOUT: &str = "60s";
+/// Connections that write. One transaction writes at a time, which the row of the fence sees to; the others are there for
+/// when one is lost in a network that says nothing, and is not given back before the system gives it up.
+const WRITERS: u32 = 3;
+/// Longest statement, by the server's clock: the deletion of a large list and a report over everything are the longest.
+const STATEMENT_TIMEOUT: &str = "30s";
+/// The same by ours, for a server that does not answer at all.
+const STATEMENT_DEADLINE: Duration = Duration::from_secs(35);
 /// Longest statement of the connection that keeps the lease.
 const KEEP_TIMEOUT: &str = "2s";
 /// Longest wait for a lock. The only other session that writes is the one that keeps the lease.
@@ -102,28 +106,36 @@ impl fmt::Display for Server {
     }
 }
 
-/// The one connection that writes, and those that read.
+/// Those that write, and those that read.
 pub(crate) async fn open(server: &Server) -> Result<(Pool, Pool)> {
     let options = server.options()?;
-    let writer = pool(1).connect_with(options.clone().options([("statement_timeout", WRITE_TIMEOUT)])).await;
+    let options = options.options([("statement_timeout", STATEMENT_TIMEOUT)]);
+    let writer = pool(WRITERS).connect_with(options.clone()).await;
     let writer = writer.map_err(|error| Error::unreachable(server, &error))?;
-    let reading = [("statement_timeout", READ_TIMEOUT), ("default_transaction_read_only", "on")];
-    let readers = pool(READERS).connect_lazy_with(options.options(reading));
+    let readers = pool(READERS).connect_lazy_with(options.options([("default_transaction_read_only", "on")]));
     check_server(&writer, server).await?;
     Ok((Pool::Postgres(writer), Pool::Postgres(readers)))
 }
 
-/// The connection that keeps the lease: a long write must not hold it up.
+/// The connections that keep the lease: a long write must not hold it up.
 pub(crate) fn keeper(server: &Server) -> Result<Pool> {
     let options = server.options()?.options([("statement_timeout", KEEP_TIMEOUT), ("lock_timeout", KEEP_TIMEOUT)]);
-    Ok(Pool::Postgres(pool(1).connect_lazy_with(options)))
+    Ok(Pool::Postgres(pool(WRITERS).connect_lazy_with(options)))
 }
 
 /// Connections that cannot write; no lease is touched.
 pub(crate) async fn open_to_read(server: &Server) -> Result<Pool> {
-    let reading = [("statement_timeout", READ_TIMEOUT), ("default_transaction_read_only", "on")];
+    let reading = [("statement_timeout", STATEMENT_TIMEOUT), ("default_transaction_read_only", "on")];
     let opened = pool(1).connect_with(server.options()?.options(reading)).await;
     Ok(Pool::Postgres(opened.map_err(|error| Error::unreachable(server, &error))?))
+}
+
+/// An error instead of an answer that does not come.
+pub(crate) async fn in_time<T>(work: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    tokio::time::timeout(STATEMENT_DEADLINE, work).await.unwrap_or_else(|_| {
+        let why = format!("the server did not answer in {} s", STATEMENT_DEADLINE.as_secs());
+        Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, why)))
+    })
 }
 
 /// Rows for `COPY ... FROM STDIN`, in PostgreSQL's text format.
@@ -168,9 +180,12 @@ impl CopyRows {
 
     /// Sends them in the connection's transaction. `statement` is one of ours, without values.
     pub(crate) async fn send(self, statement: &'static str, connection: &mut PgConnection) -> sqlx::Result<()> {
-        let mut copy = connection.copy_in_raw(statement).await?;
-        copy.send(self.text.as_bytes()).await?;
-        let written = copy.finish().await?;
+        let written = in_time(async {
+            let mut copy = connection.copy_in_raw(statement).await?;
+            copy.send(self.text.as_bytes()).await?;
+            copy.finish().await
+        });
+        let written = written.await?;
         match written == self.rows {
             true => Ok(()),
             false => Err(sqlx::Error::Protocol(format!("{written} of {} rows were copied", self.rows))),
@@ -216,6 +231,32 @@ mod tests {
         rows.column(Some("\\."));
         rows.end_row();
         assert_eq!(rows.text, "a\\tb\\nc\\\\N\\r\u{fffd}\t\\N\t-7\n\\\\.\n");
+    }
+
+    /// A role's password and the server's certificate are both asked for on the way over a network.
+    #[tokio::test]
+    async fn over_a_network_it_is_tls_with_a_known_certificate_and_a_password() {
+        let ports = testkit::PortBlock::lease().unwrap();
+        let cluster = testkit::postgres::Postgres::start_with_tls(ports.spare[0]).unwrap();
+        let socket = format!("postgresql://carillon@localhost:{}/postgres?host=", ports.spare[0]);
+        let local = Server::parse(&format!("{socket}{}", cluster.socket().display()), None).unwrap();
+        let (admin, _) = open(&local).await.unwrap();
+        crate::engine::query("ALTER ROLE carillon PASSWORD 's3cret'").execute(&admin).await.unwrap();
+        let url = |host: &str, rest: &str| format!("postgresql://carillon@{host}:{}/postgres?{rest}", ports.spare[0]);
+        let verified = format!("sslmode=verify-full&sslrootcert={}", cluster.certificate().display());
+        let open = async |url: String, password: &str| {
+            open(&Server::parse(&url, Some(password.to_owned())).unwrap()).await.map_err(|error| error.to_string())
+        };
+        let (writer, _) = open(url("localhost", &verified), "s3cret").await.unwrap();
+        let tls = "SELECT COUNT(*) FROM pg_stat_ssl WHERE ssl AND pid = pg_backend_pid()";
+        let is_tls: i64 = crate::engine::query(tls).fetch_scalar(&writer).await.unwrap();
+        assert_eq!(is_tls, 1);
+        let refused = open(url("localhost", &verified), "wr0ng").await.unwrap_err();
+        assert!(refused.contains("password authentication failed") && !refused.contains("wr0ng"), "{refused}");
+        let refused = open(url("127.0.0.1", &verified), "s3cret").await.unwrap_err();
+        assert!(refused.to_lowercase().contains("certificate"), "a certificate of another name: {refused}");
+        let refused = open(url("localhost", "sslmode=verify-full"), "s3cret").await.unwrap_err();
+        assert!(refused.to_lowercase().contains("certificate"), "a certificate of nobody we know: {refused}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Statements with their values, run on either engine.
 
+use super::postgres::in_time;
 use super::row::Scalar;
 use super::{Connection, Pool, Row, Transaction, Value, value};
 use crate::sql::Joined;
@@ -77,7 +78,7 @@ macro_rules! run {
             }
             On::Pool(Pool::Postgres(pool)) => {
                 let arguments = value::postgres($query.values.into_iter())?;
-                sqlx::query_with($query.sql, arguments).$how(pool).await?.into()
+                in_time(sqlx::query_with($query.sql, arguments).$how(pool)).await?.into()
             }
             On::Connection(Connection::Sqlite(connection)) => {
                 let arguments = value::sqlite($query.values)?;
@@ -85,7 +86,7 @@ macro_rules! run {
             }
             On::Connection(Connection::Postgres(connection)) => {
                 let arguments = value::postgres($query.values.into_iter())?;
-                sqlx::query_with($query.sql, arguments).$how(&mut **connection).await?.into()
+                in_time(sqlx::query_with($query.sql, arguments).$how(&mut **connection)).await?.into()
             }
         }
     };
@@ -106,8 +107,8 @@ impl Query {
                 let mut rows_affected = 0;
                 for (sql, count) in self.parts {
                     let arguments = value::postgres(values.by_ref().take(*count))?;
-                    rows_affected +=
-                        sqlx::query_with(*sql, arguments).execute(&mut **connection).await?.rows_affected();
+                    let done = in_time(sqlx::query_with(*sql, arguments).execute(&mut **connection)).await?;
+                    rows_affected += done.rows_affected();
                 }
                 Ok(Done { rows_affected })
             }
