@@ -140,6 +140,10 @@ fn no_controls(field: &str, text: &str) -> Result<(), NotSent> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::{btree_map, vec};
+    use proptest::option;
+    use proptest::prelude::*;
+    use proptest::sample::select;
 
     fn call() -> Originate {
         Originate {
@@ -191,6 +195,80 @@ mod tests {
         assert_eq!(body["timeout"], -1);
         for field in ["callerId", "variables", "formats", "app"] {
             assert!(body.get(field).is_none(), "{field}");
+        }
+    }
+
+    /// Pieces that would end a line, begin a header, an action, a function or an expression, in any order.
+    fn hostile() -> impl Strategy<Value = String> {
+        let pieces = [
+            "\r\n",
+            "\n",
+            "\r",
+            "\0",
+            "Action: Command",
+            "Variable: EVIL=1",
+            "${SHELL(id)}",
+            "$[1+1]",
+            "CALLERID(num)",
+            ",",
+            "|",
+            ";",
+            "&",
+            "\"",
+            "\\",
+            "<",
+            ">",
+            "@",
+            "(",
+            ")",
+            "=",
+            "\u{2028}",
+            "\u{202e}",
+            "\u{85}",
+            "a",
+            "7",
+            "é",
+            "_",
+        ];
+        let piece = prop_oneof![8 => select(pieces.to_vec()).prop_map(str::to_owned), 1 => any::<char>().prop_map(String::from)];
+        vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        /// Whatever a list, a campaign or an operator holds: it is refused, or it arrives as itself, in one request.
+        #[test]
+        fn every_field_is_refused_or_arrives_as_data(
+            texts in vec(hostile(), 5),
+            caller_id in option::of(hostile()),
+            account_code in option::of(hostile()),
+            variables in btree_map(hostile(), hostile(), 0..4),
+            formats in vec(hostile(), 0..2),
+        ) {
+            let [channel_id, endpoint, context, extension, user_field] = <[String; 5]>::try_from(texts).unwrap();
+            let call = Originate {
+                channel_id, endpoint, context, extension, priority: 1, caller_id, ring_seconds_max: None, variables,
+                account_code, user_field: Some(user_field), formats,
+            };
+            if call.check().is_err() {
+                return Ok(());
+            }
+            let request = call.request();
+            prop_assert_eq!((request.method, request.uri.as_str()), (Method::Post, "channels"));
+            let line = request.body.unwrap().to_string();
+            prop_assert!(!line.contains(['\r', '\n', '\0']), "one line: {line:?}");
+            let body: Value = serde_json::from_str(&line).unwrap();
+            for (field, text) in [
+                ("channelId", Some(&call.channel_id)), ("endpoint", Some(&call.endpoint)), ("context", Some(&call.context)),
+                ("extension", Some(&call.extension)), ("callerId", call.caller_id.as_ref()),
+            ] {
+                prop_assert_eq!(body.get(field).and_then(Value::as_str), text.map(String::as_str));
+                prop_assert!(text.is_none_or(|text| !text.contains(char::is_control)), "{field}: a second line");
+            }
+            for (name, value) in body["variables"].as_object().into_iter().flatten() {
+                let ours = [ACCOUNT_FUNCTION, USER_FIELD_FUNCTION].contains(&name.as_str());
+                prop_assert!(ours || !name.contains(|c: char| !c.is_ascii_alphanumeric() && c != '_'), "{name}");
+                prop_assert!(ours || call.variables.get(name).map(String::as_str) == value.as_str(), "{name}");
+            }
         }
     }
 }
