@@ -16,8 +16,9 @@ struct Bench {
     dials: bool,
 }
 
-const BENCHES: [Bench; 3] = [
+const BENCHES: [Bench; 4] = [
     Bench { name: "engine", package: "dialer", example: "bench_engine", dials: false },
+    Bench { name: "sim", package: "sim", example: "bench_day", dials: false },
     Bench { name: "dial", package: "carillon", example: "bench_dial", dials: true },
     Bench { name: "import", package: "carillon", example: "bench_import", dials: true },
 ];
@@ -40,10 +41,13 @@ pub(crate) fn run(name: &str, json: bool) -> Result<()> {
 }
 
 /// `cargo xtask sim --seeds N --hours H`.
-pub(crate) fn sim(seeds: u64, hours: f64) -> Result<()> {
+pub(crate) fn sim(arguments: &Sim) -> Result<()> {
+    let Sim { seeds, first, hours, faults, trail } = arguments;
     eprintln!("sim: {seeds} seeds of {hours} h, profile {PROFILE}");
     let mut command = cargo(&["run", "--quiet", "--profile", PROFILE, "-p", "sim", "--example", "swarm", "--"]);
-    command.args(["--seeds", &seeds.to_string(), "--hours", &hours.to_string()]);
+    command.args(["--seeds", &seeds.to_string(), "--first", &first.to_string(), "--hours", &hours.to_string()]);
+    command.args(["--trail", &trail.to_string()]);
+    command.args(faults.iter().flat_map(|faults| ["--faults", faults]));
     step::run(command)
 }
 
@@ -57,4 +61,24 @@ pub(crate) fn soak(attempts: u64, minutes: Option<u64>, rate: u64) -> Result<()>
     }
     command.env("CARILLON_BIN", demo::build_in(PROFILE)?);
     step::run(command)
+}
+
+/// What `cargo xtask sim` is asked for.
+#[derive(clap::Args)]
+pub(crate) struct Sim {
+    /// How many seeds
+    #[arg(long, default_value_t = 100)]
+    seeds: u64,
+    /// The first one
+    #[arg(long, default_value_t = 1)]
+    first: u64,
+    /// Simulated hours per seed in which things go wrong
+    #[arg(long, default_value_t = 1.0)]
+    hours: f64,
+    /// These kinds of faults instead of each seed's own: names with commas between them, `all` or `none`
+    #[arg(long)]
+    faults: Option<String>,
+    /// How many of the last things that happened a failure tells
+    #[arg(long, default_value_t = 60)]
+    trail: usize,
 }

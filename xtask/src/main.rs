@@ -37,21 +37,14 @@ enum Task {
     Dist,
     /// Runs a measurement and prints a table, or one line of JSON
     Bench {
-        /// Which one: `dial`, `engine` or `import`
+        /// Which one: `dial`, `engine`, `import` or `sim`
         name: String,
         /// One line of JSON on standard output instead of the table
         #[arg(long)]
         json: bool,
     },
-    /// Runs the simulation over many seeds
-    Sim {
-        /// How many seeds
-        #[arg(long, default_value_t = 100)]
-        seeds: u64,
-        /// Simulated hours per seed
-        #[arg(long, default_value_t = 1.0)]
-        hours: f64,
-    },
+    /// Runs the simulation over many seeds; a failure is made as small as it can be and says how to play it again
+    Sim(bench::Sim),
     /// Dials for long and fails when memory, descriptors or the log of the database grow
     Soak {
         /// Ends after this many attempts
@@ -79,8 +72,8 @@ fn main() -> ExitCode {
         Task::Test => test::run(),
         Task::Dist => dist::run(),
         Task::Bench { name, json } => bench::run(&name, json),
-        Task::Sim { seeds, hours } => bench::sim(seeds, hours),
         Task::Soak { attempts, minutes, rate } => bench::soak(attempts, minutes, rate),
+        Task::Sim(arguments) => bench::sim(&arguments),
         Task::Demo { exit_when_done } => demo::run(exit_when_done),
     };
     match done {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 /// A world with so many rows in its accounts is counted at every commit; a larger one less often in proportion, so that
 /// the counting stays a small part of the work.
-const COUNTED_ALWAYS: usize = 20;
+const COUNTED_ALWAYS: usize = 5;
 
 impl World {
     /// After every commit each contact is in one state, and open contacts are those with an open attempt.

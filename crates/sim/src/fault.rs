@@ -226,9 +226,11 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    pub(crate) fn new(seed: u64, set: FaultSet) -> Self {
+    /// `rare`: a day as it could be, not as bad as it can be.
+    pub(crate) fn new(seed: u64, set: FaultSet, rare: bool) -> Self {
+        let often: &[u64] = if rare { &[1, 2] } else { &[2, 10, 10, 40, 150] };
         let mut streams: Vec<Rng> = (0..).map(|n| Rng::stream(seed, 0xfa_0000 + n)).take(Fault::ALL.len()).collect();
-        let shares = streams.iter_mut().map(|rng| *rng.pick(&[2, 10, 10, 40, 150]).unwrap_or(&10)).collect();
+        let shares = streams.iter_mut().map(|rng| *rng.pick(often).unwrap_or(&1)).collect();
         Self { set, streams, shares }
     }
 

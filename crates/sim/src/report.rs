@@ -201,7 +201,8 @@ impl fmt::Display for Failure {
             Scene::Day { lines } => words.push(format!("--lines {lines}")),
         }
         words.extend(self.options.crash.map(|crash| format!("--crash {}:{:?}", crash.nth, crash.victim)));
-        write!(f, "again: cargo run -p sim --example swarm -- {}", words.join(" "))
+        writeln!(f, "again: cargo run --profile bench-run -p sim --example swarm -- {}", words.join(" "))?;
+        write!(f, "once mended: a script test of the dialler, and its line in crates/sim/tests/seeds.rs")
     }
 }
 

@@ -77,7 +77,8 @@ pub(crate) fn site(rng: &mut Rng, scene: Scene) -> (Site, BTreeMap<PbxId, Pbx>) 
     let least_pbxs = if matches!(scene, Scene::Day { .. }) { 2 } else { 1 };
     for n in 1..=i64::from(rng.number(least_pbxs..=most_pbxs)) {
         let id = PbxId(n);
-        site.pbxs.insert(id, PbxSpec { id, originates_per_second: rng.number(2..=40) });
+        let originates_per_second = if matches!(scene, Scene::Day { .. }) { 40 } else { rng.number(2..=40) };
+        site.pbxs.insert(id, PbxSpec { id, originates_per_second });
         pbxs.insert(id, Pbx::new(Temper::random(rng)));
         for m in 0..i64::from(rng.number(1..=most_trunks)) {
             let mut spec = TrunkSpec {

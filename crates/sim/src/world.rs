@@ -109,7 +109,7 @@ impl World {
             stopped_until: 0,
             zombie: None,
             processes: 0,
-            faults: Faults::new(seed, options.faults_of(seed)),
+            faults: Faults::new(seed, options.faults_of(seed), matches!(options.scene, Scene::Day { .. })),
             points: 0,
             disk_fails_until: 0,
             disk_stops_until: 0,
