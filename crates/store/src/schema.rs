@@ -101,3 +101,6 @@ pub(crate) fn fingerprint() -> u64 {
     VERSIONS.hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests;
