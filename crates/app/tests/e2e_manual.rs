@@ -135,6 +135,15 @@ fn doctor_md_examines_a_sound_installation_and_a_broken_one() {
 }
 
 #[test]
+fn backup_md_restores_holds_and_accepts() {
+    let home = Home::new();
+    let ports = PortBlock::lease().unwrap();
+    let listen = format!("127.0.0.1:{}", ports.api);
+    let printed = Reader::new("backup.md", &home).with("CARILLON_LISTEN", listen).follow();
+    holds(&printed, &["read and found sound", "exists already", "by restore", "dialling is resumed"]);
+}
+
+#[test]
 fn api_md_speaks_to_the_api() {
     let world = World::start();
     let printed = Reader::of("api.md", &world).follow();

@@ -33,7 +33,7 @@ async fn of_version_1(home: &Home) {
     let cipher = Cipher::load(&home.settings.key_file, true).unwrap();
     Installation::read_or_create(&writer, &cipher, &home.settings.key_file).await.unwrap();
     let pbx = "INSERT INTO pbx VALUES (1, 1, 'office', '127.0.0.1', 8088, 'carillon', $1, 'carillon', 100)";
-    sqlx::query(pbx).bind(cipher.seal("pbx 1 password", b"secret")).execute(&pool).await.unwrap();
+    sqlx::query(pbx).bind(cipher.seal("pbx.password of tenant 1 pbx 1", b"secret")).execute(&pool).await.unwrap();
     sqlx::raw_sql(include_str!("../../tests/fixtures/v1.sql")).execute(&pool).await.unwrap();
     pool.close().await;
 }
@@ -61,6 +61,7 @@ async fn a_database_of_version_1_is_brought_up_with_everything_in_it() {
     assert_eq!(store.hold(&scope).await.unwrap().unwrap().why, "lunch");
     let run = store.open_runs(&scope).await.unwrap().remove(0);
     assert_eq!((run.record.totals.placed, run.settings.name.as_str()), (2, "spring"));
+    assert_eq!(store.pbx_password(&scope, domain::PbxId(1)).await.unwrap(), "secret");
     store.close().await;
     let after = kept(&home.settings.path).await;
     for (table, rows) in &before {
