@@ -11,6 +11,7 @@ mod channels;
 mod check;
 mod crash;
 mod fault;
+mod lease;
 mod links;
 mod liveness;
 mod operators;

@@ -17,8 +17,6 @@ const ORIGINATE_DEADLINE: At = 5 * SECOND;
 const WRITE_AGAIN: At = 500 * MS;
 /// Wake-ups in a row that may bring nothing.
 const IDLE_WAKES: u32 = 50;
-/// A process that was not heard of for this long is taken over from.
-const LEASE: At = 10 * SECOND;
 
 pub(crate) struct Process {
     pub(crate) no: u32,
@@ -37,13 +35,6 @@ pub(crate) struct Process {
     idle_since: At,
     /// Legs whose originate was not answered yet.
     pub(crate) unanswered: BTreeMap<LegId, PbxId>,
-}
-
-/// A process that stood still until another one took over.
-pub(crate) struct Zombie {
-    process: Process,
-    /// What its last commit answered, unheard.
-    answers: Vec<Event>,
 }
 
 impl Process {
@@ -145,7 +136,7 @@ impl World {
         self.agenda.add(self.now + again, Happening::Start);
     }
 
-    fn links_die(&mut self) {
+    pub(crate) fn links_die(&mut self) {
         for pbx in self.pbxs.values_mut() {
             (pbx.link, pbx.stale) = (Link::Down, false);
             pbx.link_no += 1;
@@ -153,40 +144,10 @@ impl World {
     }
 
     /// A commit that was under way when its process stopped may have reached the disk; its answers.
-    fn last_commit(&mut self, process: &mut Process) -> Vec<Event> {
+    pub(crate) fn last_commit(&mut self, process: &mut Process) -> Vec<Event> {
         match process.committing.take() {
             Some(batch) if self.rng.percent(50) => self.write(batch),
             _ => Vec::new(),
-        }
-    }
-
-    /// The process stands still, a second one takes over when its lease has run out, and then it wakes.
-    pub(crate) fn second_process(&mut self) {
-        if self.zombie.is_some() {
-            return;
-        }
-        let Some(mut process) = self.process.take() else { return };
-        let answers = self.last_commit(&mut process);
-        self.zombie = Some(Zombie { process, answers });
-        self.stopped_until = 0;
-        self.links_die();
-        self.agenda.add(self.now + LEASE, Happening::Start);
-        let wakes = LEASE + self.faults.rng(Fault::SecondProcess).within(1..=30_000) * MS;
-        self.agenda.add(self.now + wakes, Happening::ZombieWakes);
-    }
-
-    /// It goes on where it stood: hears what its disk had said, and wants to send and to write.
-    pub(crate) fn zombie_wakes(&mut self) {
-        let Some(Zombie { process, answers }) = self.zombie.take() else { return };
-        self.log(|| "a process wakes that was taken over from".to_owned());
-        let living = self.process.replace(process);
-        for event in answers.into_iter().chain([Event::Tick]) {
-            self.step(event);
-        }
-        let zombie = std::mem::replace(&mut self.process, living);
-        // Its next commit tells that somebody else has the database: it ends.
-        if zombie.is_some_and(|zombie| zombie.fence != self.store.fence && !zombie.has_written()) {
-            self.summary.fenced += 1;
         }
     }
 

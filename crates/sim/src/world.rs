@@ -3,9 +3,10 @@
 use crate::agenda::{Agenda, At, HOUR, Happening, MS, SECOND};
 use crate::crash::CrashPoint;
 use crate::fault::{Fault, Faults};
+use crate::lease::Zombie;
 use crate::liveness::Liveness;
 use crate::pbx::Pbx;
-use crate::process::{Process, Zombie};
+use crate::process::Process;
 use crate::proof::Check;
 use crate::report::{Failure, Options, Scene, Summary};
 use crate::rng::Rng;
