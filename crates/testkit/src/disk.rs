@@ -1,24 +1,19 @@
 //! A disk that fails: a library that is preloaded into a process and spoils its writes and syncs when told to.
-//!
-//! Built with `cc` (which every Rust tool chain needs anyway) the first time it is wanted.
 
-use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::{Scratch, process, scratch};
+use crate::Scratch;
+use crate::preload::{self, Environment};
 
 const SOURCE: &str = include_str!("disk_shim.c");
 /// Longest text of a rule; the counters stand behind it.
 const TEXT_BYTES: usize = 512;
-/// Longest wait for the compiler.
-const BUILD_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Which calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +49,7 @@ pub struct Disk {
 impl Disk {
     /// A disk that works.
     pub fn new() -> Result<Self> {
-        let library = library()?;
+        let library = preload::library(SOURCE)?;
         let scratch = Scratch::new("disk")?;
         let control =
             File::options().create(true).truncate(true).read(true).write(true).open(control(scratch.path()))?;
@@ -63,8 +58,9 @@ impl Disk {
     }
 
     /// Makes the program to be started use this disk.
-    pub fn under(&self, command: &mut Command) {
-        command.env("LD_PRELOAD", &self.library).env("TESTKIT_DISK_CONTROL", control(self.scratch.path()));
+    pub fn environment(&self) -> Environment {
+        let control = control(self.scratch.path()).into_os_string();
+        vec![("LD_PRELOAD", self.library.clone().into_os_string()), ("TESTKIT_DISK_CONTROL", control)]
     }
 
     /// From the `from`-th such call on (1 = the next one) to files whose path holds `part`, until [`Disk::heal`].
@@ -110,37 +106,17 @@ fn control(folder: &Path) -> PathBuf {
     folder.join("control")
 }
 
-/// The library, built once per source and user.
-fn library() -> Result<PathBuf> {
-    let folder = scratch::base()?.join("disk");
-    fs::create_dir_all(&folder)?;
-    // FNV-1a: another source makes another file.
-    let name = SOURCE
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    let library = folder.join(format!("{name:016x}.so"));
-    if library.exists() {
-        return Ok(library);
-    }
-    // Several tests may build at once: the last one to rename wins, and all are equal.
-    let own = Scratch::new("shim")?;
-    let (source, built) = (own.path().join("shim.c"), own.path().join("shim.so"));
-    fs::write(&source, SOURCE)?;
-    let mut command = Command::new(std::env::var_os("CC").unwrap_or_else(|| OsString::from("cc")));
-    command.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&built).arg(&source).arg("-ldl");
-    process::run(command, BUILD_DEADLINE).context("cannot build the failing disk: is a C compiler installed?")?;
-    fs::rename(&built, &library)?;
-    Ok(library)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process;
+    use std::fs;
+    use std::process::Command;
 
     fn written(disk: &Disk, to: &Path) -> bool {
         let mut command = Command::new("dd");
         command.args(["if=/dev/zero", "bs=512", "count=4", "conv=fsync"]).arg(format!("of={}", to.display()));
-        disk.under(&mut command);
+        command.envs(disk.environment());
         process::run(command, Duration::from_secs(10)).is_ok()
     }
 

@@ -12,6 +12,7 @@
 
 pub mod ami;
 pub mod asterisk;
+pub mod clock;
 mod console;
 pub mod disk;
 mod fetch;
@@ -20,12 +21,14 @@ mod instance;
 mod pair;
 pub mod ports;
 pub mod postgres;
+pub mod preload;
 pub mod process;
 pub mod proxy;
 mod scratch;
 pub mod sipp;
 mod template;
 
+pub use clock::Clock;
 pub use disk::Disk;
 pub use instance::{Instance, Login};
 pub use pair::Pair;

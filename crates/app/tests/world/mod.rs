@@ -19,7 +19,8 @@ use std::panic::Location;
 use std::thread;
 use std::time::{Duration, Instant};
 use testkit::http::Client;
-use testkit::{Disk, Pair, Process, Proxy};
+use testkit::preload::Environment;
+use testkit::{Clock, Disk, Pair, Process, Proxy};
 
 /// The server, the link or a small file is there within this, also on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -46,6 +47,8 @@ pub struct World {
     pub proxy: Option<Proxy>,
     /// The disk of the server, when it is one that can fail.
     pub disk: Option<Disk>,
+    /// What the server finds in its environment.
+    environment: Environment,
 }
 
 impl World {
@@ -63,12 +66,20 @@ impl World {
 
     /// As [`World::start`], on a disk that can fail.
     pub fn on_a_failing_disk() -> Self {
-        Self::begin(Pair::start().unwrap(), Some(Disk::new().unwrap())).with_office(None)
+        let disk = Disk::new().unwrap();
+        let mut world = Self::begin(Pair::start().unwrap(), disk.environment()).with_office(None);
+        world.disk = Some(disk);
+        world
+    }
+
+    /// As [`World::start`], with a server that reads this clock.
+    pub fn by_the_clock(clock: &Clock) -> Self {
+        Self::begin(Pair::start().unwrap(), clock.environment()).with_office(None)
     }
 
     /// As [`World::start`], with a PBX that keeps call records.
     pub fn with_call_records() -> Self {
-        Self::begin(Pair::start_with_call_records().unwrap(), None).with_office(None)
+        Self::begin(Pair::start_with_call_records().unwrap(), Vec::new()).with_office(None)
     }
 
     /// The proxy of [`World::through_proxy`].
@@ -98,17 +109,17 @@ impl World {
 
     /// As [`World::start`], but nothing is configured yet.
     pub fn without_pbx() -> Self {
-        Self::begin(Pair::start().unwrap(), None)
+        Self::begin(Pair::start().unwrap(), Vec::new())
     }
 
-    fn begin(pair: Pair, disk: Option<Disk>) -> Self {
+    fn begin(pair: Pair, environment: Environment) -> Self {
         let home = Home::new();
         home.file("carillon.toml", format!("listen = \"127.0.0.1:{}\"\n{}", pair.ports.api, setting()));
         home.run(&["init"]).ok();
         let token = std::fs::read_to_string(home.path("carillon-data/token")).unwrap();
         let api = Client::new(&format!("http://127.0.0.1:{}", pair.ports.api), Some(token.trim())).unwrap();
-        let server = serve_on(&home, pair.ports.api, disk.as_ref());
-        Self { pair, home, server, api, pbx: 0, trunk: 0, message: 0, proxy: None, disk }
+        let server = serve_in(&home, pair.ports.api, &environment);
+        Self { pair, home, server, api, pbx: 0, trunk: 0, message: 0, proxy: None, disk: None, environment }
     }
 
     /// Kills the server as a power cut would.
@@ -118,7 +129,7 @@ impl World {
 
     /// Starts the server again.
     pub fn serve_again(&mut self) {
-        self.server = serve_on(&self.home, self.pair.ports.api, self.disk.as_ref());
+        self.server = serve_in(&self.home, self.pair.ports.api, &self.environment);
     }
 
     /// A command of the command line, run to its end.
@@ -342,15 +353,13 @@ pub fn count(attempts: &[Value], state: &str) -> usize {
 
 /// A server on the installation of `home`, once it answers.
 pub fn serve(home: &Home, port: u16) -> Process {
-    serve_on(home, port, None)
+    serve_in(home, port, &Vec::new())
 }
 
-/// As [`serve`], on a disk that can fail.
-pub fn serve_on(home: &Home, port: u16, disk: Option<&Disk>) -> Process {
+/// As [`serve`], with this in its environment.
+fn serve_in(home: &Home, port: u16, environment: &Environment) -> Process {
     let mut command = home.command(&["serve"]);
-    if let Some(disk) = disk {
-        disk.under(&mut command);
-    }
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
     let mut process = Process::start("carillon", command, &home.path("serve.log")).unwrap();
     process.wait_for_http(&format!("http://127.0.0.1:{port}/healthz"), PATIENCE).unwrap();
     process

@@ -51,6 +51,7 @@ statements! {
     OPEN_ID = "SELECT id FROM attempt WHERE tenant_id = $1 AND number_key = $2 AND ended_at IS NULL";
     TURN_ID = "SELECT id FROM attempt WHERE tenant_id = $1 AND run_id = $2 AND contact_id = $3 AND retry = $4 \
         AND state <> 'WITHDRAWN'";
+    SUPPRESSED = "SELECT COUNT(*) FROM suppression_key WHERE tenant_id = $1 AND number_key = $2";
     CONTACT_STATE = "SELECT COALESCE((SELECT rc.state || ' at retry ' || rc.retry FROM run_contact rc \
         WHERE rc.run_id = $2 AND rc.contact_id = c.id), 'fresh') FROM contact c WHERE c.tenant_id = $1 AND c.id = $3";
 }
@@ -282,8 +283,11 @@ impl Journal<'_> {
             .fetch_optional(&mut *self.connection)
             .await?;
         if turn == Some(new.attempt.0) {
-            // The commit that failed had reached the disk after all, and this is its second try.
-            return Ok(Written::Done);
+            // The commit that failed had reached the disk after all, and this is its second try. Whether the number may
+            // be called is asked once more.
+            let suppressed: i64 =
+                query_scalar(SUPPRESSED).bind(tenant).bind(new.number_key.0).fetch_one(&mut *self.connection).await?;
+            return Ok(if suppressed > 0 { Written::Suppressed } else { Written::Done });
         }
         if let Some(id) = turn {
             let (contact, run, retry) = (new.contact, new.run, new.retry);

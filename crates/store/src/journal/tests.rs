@@ -9,6 +9,7 @@ crate::testing::on_both_engines! {
     a_call_is_journalled_from_decision_to_outcome;
     a_number_in_a_call_is_not_called_again;
     one_turn_of_a_contact_is_taken_once;
+    a_batch_that_reached_the_disk_unnoticed_may_come_again;
     the_unique_keys_refuse_even_what_the_statement_let_through;
     an_end_comes_once;
     a_load_sees_the_writes_before_it_in_its_batch;
@@ -145,6 +146,20 @@ async fn one_turn_of_a_contact_is_taken_once(home: Home) {
     commit(&store, vec![change(run, RunState::Removed, 9)]).await;
     let over = refusal(commit(&store, vec![Write::Attempt(world.attempt(3, run, 1, 0))]).await);
     assert!(over.starts_with("run 1 is over"), "{over}");
+}
+
+async fn a_batch_that_reached_the_disk_unnoticed_may_come_again(home: Home) {
+    let (store, world, run) = started(&home).await;
+    let number = domain::Dialable::parse(&world.contacts[0].number.dialled, None).unwrap();
+    let key = store.number_key(&number);
+    let batch = || vec![Write::Attempt(NewAttempt { number_key: key, ..world.attempt(1, run, 0, 0) })];
+    assert_eq!(commit(&store, batch()).await, [Written::Done]);
+    assert_eq!(commit(&store, batch()).await, [Written::Done]);
+    let record = store.run(&Scope::installation(), run).await.unwrap();
+    assert_eq!((record.totals.placed, record.totals.terminated), (1, 0), "counted once");
+    // Whoever asked meanwhile not to be called is not called by the second try.
+    store.suppress(&Scope::installation(), &[number], "ana", "asked", Timestamp(2)).await.unwrap();
+    assert_eq!(commit(&store, batch()).await, [Written::Suppressed]);
 }
 
 async fn the_unique_keys_refuse_even_what_the_statement_let_through(home: Home) {
