@@ -333,6 +333,12 @@ mod tests {
     }
 
     #[test]
+    fn right_to_left_names_stay_as_they_are_and_marks_of_direction_are_no_digits() {
+        let file = "NUM,NAME\n5551,محمد \u{202e}x\n\u{202a}5552\u{202c},x\n٥٥٥٣,x\n";
+        assert_eq!(told(file.as_bytes()), ["2 5551 NAME=محمد \u{202e}x", "3! number", "4! number"]);
+    }
+
+    #[test]
     fn native_text_is_read_line_by_line() {
         assert_eq!(
             told(b"5551234,A:1,B:HELLO\r\n\r\n5551235\n5551236,A:\"x\n5551237,A\n5551238,A:,B:2\n"),
