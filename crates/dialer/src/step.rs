@@ -18,6 +18,9 @@ use std::sync::Arc;
 
 /// A step of the wall clock against the other one that holds dialling, microseconds.
 pub const CLOCK_STEP_US: i64 = 2_000_000;
+/// A deadline for silence that is noticed this late waits a little more, so that what is queued is heard first.
+const STALL_US: u64 = 1_000_000;
+const AFTER_STALL_MS: u64 = 500;
 /// Ids asked for at once, and how few may be left before more are asked for.
 const ID_BLOCK: u32 = 2_000;
 const ID_LOW: i64 = 1_000;
@@ -260,8 +263,12 @@ impl Dialer {
     }
 
     fn fire_timers(&mut self, now: Now, out: &mut Vec<Command>) {
-        while let Some((leg, timer)) = self.timers.pop_due(now.mono) {
+        while let Some((at, leg, timer)) = self.timers.pop_due(now.mono) {
             match timer {
+                // We stood still: the answer may wait in a queue that is read only now.
+                Timer::AnswerTimeout | Timer::ProgressTimeout if now.mono.since(at) > STALL_US => {
+                    self.timers.set(now.mono.plus_ms(AFTER_STALL_MS), leg, timer);
+                }
                 Timer::AnswerTimeout => self.answer_timeout(now, leg, out),
                 Timer::ProgressTimeout => self.progress_timeout(now, leg, out),
                 Timer::ForcedClosure => self.forced_closure(now, leg, out),

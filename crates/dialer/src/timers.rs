@@ -28,11 +28,11 @@ impl Timers {
     }
 
     /// The earliest deadline that has passed.
-    pub fn pop_due(&mut self, now: Mono) -> Option<(LegId, Timer)> {
+    pub fn pop_due(&mut self, now: Mono) -> Option<(Mono, LegId, Timer)> {
         let Reverse((at, leg, timer)) = *self.0.peek()?;
         (at <= now).then(|| {
             self.0.pop();
-            (leg, timer)
+            (at, leg, timer)
         })
     }
 

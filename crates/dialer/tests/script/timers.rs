@@ -5,6 +5,25 @@ use Seen::*;
 use dialer::Event;
 use domain::{CallState, EndedBy, RunState};
 
+/// The process stood still over the deadline, and the answer waits behind another event in what it reads then.
+#[test]
+fn a_person_who_answered_while_we_stood_still_is_not_hung_up_on() {
+    for answers in [true, false] {
+        let mut script = Script::ringing();
+        let mut out = Vec::new();
+        let mut now = script.now();
+        (now.mono, now.wall) = (now.mono.plus_ms(40_000), now.wall.plus_ms(40_000));
+        script.dialer.step(now, Event::LegRinging(domain::LegId(77)), &mut out);
+        if answers {
+            script.dialer.step(now, Event::LegAnswered(L1), &mut out);
+        }
+        (now.mono, now.wall) = (now.mono.plus_ms(600), now.wall.plus_ms(600));
+        script.dialer.step(now, Event::Tick, &mut out);
+        let hung_up = out.iter().any(|command| matches!(command, dialer::Command::HangUp { .. }));
+        assert_eq!(hung_up, !answers);
+    }
+}
+
 #[test]
 fn a_call_that_rings_for_thirty_seconds_is_no_answer() {
     let mut script = Script::ringing();
