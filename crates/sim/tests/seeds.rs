@@ -92,7 +92,7 @@ const FAILED_ONCE: [(u64, &str); 9] = [
     (1_140, "a hang-up for silence was lost, the person answered, and the look-up repeated the hang-up"),
     (202, "the same, with the answer told before an older list of channels"),
     (274, "a channel younger than the list of a link in doubt was given up"),
-    (947, "a PBX that stood still for a minute made its channels after they were given up"),
+    (947, "a mistake of the simulation: a PBX that stood still for a minute made its channels too late"),
 ];
 
 #[test]

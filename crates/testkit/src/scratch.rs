@@ -11,6 +11,8 @@ use anyhow::{Context, Result, ensure};
 
 /// A folder is swept away this long after its process has ended, so that the logs of a failure can be read.
 const KEEP_AFTER_DEATH: Duration = Duration::from_secs(3600);
+/// Folders of one process, at most.
+const NUMBERS_MAX: u32 = 10_000;
 /// A unix socket's path must stay below 108 bytes; this leaves room for what comes below the base folder.
 const BASE_BYTES_MAX: usize = 50;
 
@@ -38,10 +40,16 @@ impl Scratch {
     fn below(base: PathBuf, name: &str) -> Result<Self> {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         sweep(&base);
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let path = base.join(format!("{name}-{}-{number}", std::process::id()));
-        fs::DirBuilder::new().mode(0o700).create(&path).with_context(|| format!("cannot make {}", path.display()))?;
-        Ok(Self { path })
+        loop {
+            let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+            let path = base.join(format!("{name}-{}-{number}", std::process::id()));
+            match fs::DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Ok(Self { path }),
+                // Left by a process that died and had our id before us: its logs stay readable.
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && number < NUMBERS_MAX => {}
+                Err(error) => return Err(error).with_context(|| format!("cannot make {}", path.display())),
+            }
+        }
     }
 
     /// The folder.
@@ -102,6 +110,17 @@ fn sweep(base: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_dead_process_of_our_id_left_is_passed_over() {
+        let first = Scratch::new("again").unwrap();
+        let number: u32 = first.path().to_str().unwrap().rsplit('-').next().unwrap().parse().unwrap();
+        let left = base().unwrap().join(format!("again-{}-{}", std::process::id(), number + 1));
+        fs::create_dir(&left).unwrap();
+        let second = Scratch::new("again").unwrap();
+        assert_ne!(second.path(), left);
+        fs::remove_dir(&left).unwrap();
+    }
 
     #[test]
     fn a_folder_is_private_short_and_gone_afterwards() {
