@@ -150,3 +150,24 @@ fn init_and_status_work_on_a_server_and_say_what_they_miss() {
     assert!(error.contains("postgresql://nobody@localhost:1/nothing: "), "{error}");
     assert!(remedy.contains("database_password_file"), "{remedy}");
 }
+
+#[test]
+fn a_restored_server_dials_nobody_until_somebody_accepts() {
+    world::use_postgres();
+    let mut world = World::start();
+    world.crash();
+    let said = world.run(&["restore", "--after-pg-restore"]).ok();
+    assert!(said.contains("held until") && said.contains("attempts from"), "{said}");
+    world.serve_again();
+    world.wait_for_link();
+    let status = world.run(&["dialling", "status"]).ok();
+    assert!(status.contains("by restore"), "{status}");
+    let mut invites = Invites::watch(&world.pair.carrier);
+    let run = steady(&world, 3);
+    let (_, remedy) = world.run(&["resume-dialling"]).refused(1);
+    assert!(remedy.contains("--accept-restore"), "{remedy}");
+    assert_eq!(invites.total(), 0, "somebody was called while dialling was held");
+    world.run(&["resume-dialling", "--accept-restore"]).ok();
+    let attempts = world.complete(run, A_CAMPAIGN);
+    assert_nobody_twice(&attempts, &mut invites, 3);
+}

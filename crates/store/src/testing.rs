@@ -286,6 +286,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
         ("reports", crate::reports::STATEMENTS),
         ("restore", crate::restore::hold::STATEMENTS),
         ("restore records", crate::restore::records::STATEMENTS),
+        ("restore on a server", crate::restore::server_statements()),
         ("runs", crate::runs::STATEMENTS),
         ("schema", crate::schema::STATEMENTS),
         ("suppression", crate::suppression::STATEMENTS),

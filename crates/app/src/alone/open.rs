@@ -59,7 +59,7 @@ pub(super) fn failure(error: &Error) -> Failure {
             "nothing is dialled with it; put the last backup in its place: carillon restore FILE"
         }
         Error::RestoreInterrupted { .. } => "run it again: carillon restore FILE",
-        Error::ServersOwn { .. } => "use pg_dump and pg_restore, with the server stopped for the latter",
+        Error::ServersOwn { .. } => "use pg_dump and pg_restore; after the latter: carillon restore --after-pg-restore",
         Error::Missing { .. } => "check the path; make a database with: carillon init",
         Error::Exists { .. } => "choose another name, or overwrite it with --force",
         Error::NoRoom { .. } => "make room there, or choose another disk",

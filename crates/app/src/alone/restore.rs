@@ -17,8 +17,14 @@ const BY: &str = "carillon restore";
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// A file that `carillon backup` made; left out to read call records for an earlier restore
-    #[arg(required_unless_present = "cdr")]
+    #[arg(required_unless_present_any = ["cdr", "after_pg_restore"])]
     file: Option<PathBuf>,
+    /// PostgreSQL: pg_restore put a dump in place. Raises every counter above what was handed out since, holds dialling
+    #[arg(long, conflicts_with = "file")]
+    after_pg_restore: bool,
+    /// When that dump was made, e.g. 2026-03-01T02:00:00Z; left out: the time of the last event in it
+    #[arg(long, value_name = "INSTANT", requires = "after_pg_restore")]
+    taken_at: Option<jiff::Timestamp>,
     /// Asterisk's call records, Master.csv, of every PBX: once for each
     #[arg(long, value_name = "CSV")]
     cdr: Vec<PathBuf>,
@@ -35,8 +41,24 @@ pub(crate) async fn run(options: &Options, source: &Source, json: bool) -> Resul
         }
         None => None,
     };
-    if let Some(restored) = restored.as_ref().filter(|_| !json) {
-        say(facts(rows(restored)));
+    let marked = match options.after_pg_restore {
+        true => Some(
+            store::restore::mark_restored(&open::settings(&config), options.taken_at.map(domain::Timestamp::from_jiff))
+                .await
+                .map_err(|error| open::failure(&error))?,
+        ),
+        false => None,
+    };
+    let rows = restored.as_ref().map(rows).or(marked.map(|marked| {
+        vec![
+            ("backup of", marked.taken_at.to_string()),
+            ("held until", marked.lift_at.to_string()),
+            ("epoch", format!("above {}", marked.epoch)),
+            ("attempts from", marked.attempt_id.to_string()),
+        ]
+    }));
+    if let Some(rows) = rows.as_ref().filter(|_| !json) {
+        say(facts(rows.clone()));
     }
     let mut read = None;
     if !records.is_empty() {
@@ -46,9 +68,8 @@ pub(crate) async fn run(options: &Options, source: &Source, json: bool) -> Resul
         read = Some(done?);
     }
     if json {
-        let restored: Option<Value> = restored.as_ref().map(|restored| {
-            rows(restored).into_iter().map(|(name, value)| (name.replace(' ', "_"), Value::from(value))).collect()
-        });
+        let restored: Option<Value> = rows
+            .map(|rows| rows.into_iter().map(|(name, value)| (name.replace(' ', "_"), Value::from(value))).collect());
         let read = read.map(|(done, unmarked, lifted)| {
             json!({"written": done.written, "answered": done.answered, "known": done.known, "needless": done.needless,
                 "unmarked": unmarked, "lifted": lifted})

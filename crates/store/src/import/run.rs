@@ -33,8 +33,8 @@ pub const GROUP_ROWS: usize = if cfg!(test) { 2 * CHUNK_ROWS } else { 20_000 };
 const CHUNKS_AHEAD: usize = 8;
 /// How long after a commit of the journal calls count as being made.
 const QUIET_AFTER: Duration = Duration::from_secs(1);
-/// How long a run waits for the last write of one that was just given up, in milliseconds.
-const LOCK_WAIT_MS: u64 = 2_000;
+/// How long a run waits for the last transaction of one that was just given up, in milliseconds.
+const LOCK_WAIT_MS: u64 = 10_000;
 /// Between two looks at that lock, in milliseconds.
 const LOCK_LOOK_MS: u64 = 10;
 
@@ -52,7 +52,8 @@ impl Store {
     /// ended: done, or cancelled meanwhile. `progress` is called after every transaction: [`GROUP_ROWS`]
     /// rows, fewer while calls are made.
     ///
-    /// Dropping the future is as good as a kill: nothing is lost or doubled, and running it again goes on.
+    /// Dropping the future ends it after the transaction that is under way: nothing is lost or doubled, and running it again
+    /// goes on.
     /// An error leaves the job `failed`, to be run again. Refused while the job runs already.
     pub async fn run_import(
         &self,
@@ -103,10 +104,13 @@ impl Store {
         let verdicts = Verdicts::open(upload::verdict_path(self, id), job.verdict_bytes, lock).await?;
         let mut chunks = self.read_ahead(raw, guess, job.bytes_done);
         while job.state == ImportState::Running {
-            let Some(next) = self.apply(scope, &job, &mut chunks, &verdicts).await? else {
-                return self.import(scope, id).await;
-            };
-            job = next;
+            // In a task of its own, which ends what it began when this future is dropped: a COPY that is given up half way
+            // leaves its connection in a state that nobody can use.
+            let step = self.clone().apply(scope.clone(), job, chunks, verdicts.clone());
+            let done = tokio::spawn(step).await;
+            let (next, rest) = done.unwrap_or_else(|stopped| std::panic::resume_unwind(stopped.into_panic()))?;
+            let Some(next) = next else { return self.import(scope, id).await };
+            (job, chunks) = (next, rest);
             progress(&job);
         }
         let path = raw.to_owned();
@@ -130,7 +134,7 @@ impl Store {
         row.as_ref().map(read).transpose()
     }
 
-    fn read_ahead(&self, raw: &Path, guess: Guess, offset: u64) -> mpsc::Receiver<Result<Chunk>> {
+    fn read_ahead(&self, raw: &Path, guess: Guess, offset: u64) -> Chunks {
         let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
         // Not the store itself: a run that is given up must not keep the database open.
         let (path, country, secret) =
@@ -151,14 +155,15 @@ impl Store {
     /// Writes a chunk, and more of them while nobody else wants to write, in one transaction.
     /// `None`: it was cancelled meanwhile, and nothing of this is kept.
     async fn apply(
-        &self,
-        scope: &Scope,
-        job: &ImportJob,
-        chunks: &mut mpsc::Receiver<Result<Chunk>>,
-        verdicts: &Verdicts,
-    ) -> Result<Option<ImportJob>> {
+        self,
+        scope: Scope,
+        job: ImportJob,
+        mut chunks: Chunks,
+        verdicts: Verdicts,
+    ) -> Result<(Option<ImportJob>, Chunks)> {
+        let (scope, job) = (&scope, &job);
         // Read before the turn is taken: nobody waits for a file.
-        let mut chunk = next_chunk(chunks).await?;
+        let mut chunk = next_chunk(&mut chunks).await?;
         let alone = self.queue().journal_rests(QUIET_AFTER);
         let mut transaction = self.begin().await?;
         let mut sums = Sums { verdict_bytes: job.verdict_bytes, ..Sums::default() };
@@ -178,7 +183,7 @@ impl Store {
             if ends || self.queue().waiting() > 0 {
                 break (offset, "running", None);
             }
-            chunk = next_chunk(chunks).await?;
+            chunk = next_chunk(&mut chunks).await?;
         };
         let synced = synced.unwrap_or_else(|| verdicts.sync(std::mem::take(&mut sums.writing)));
         if sums.added > 0 {
@@ -199,10 +204,10 @@ impl Store {
             .fetch_optional(&mut *transaction)
             .await?;
         synced.await?;
-        let Some(row) = row else { return Ok(None) };
+        let Some(row) = row else { return Ok((None, chunks)) };
         let job = read(&row)?;
         transaction.commit().await?;
-        Ok(Some(job))
+        Ok((Some(job), chunks))
     }
 
     /// What becomes of a chunk's rows: their verdicts into `sums`, and those that go into the list.
@@ -256,7 +261,10 @@ impl Store {
     }
 }
 
-async fn next_chunk(chunks: &mut mpsc::Receiver<Result<Chunk>>) -> Result<Chunk> {
+/// What the reader sends.
+type Chunks = mpsc::Receiver<Result<Chunk>>;
+
+async fn next_chunk(chunks: &mut Chunks) -> Result<Chunk> {
     chunks.recv().await.expect("the reader's last message is the last chunk or an error")
 }
 
@@ -316,7 +324,8 @@ fn send_chunks(mut reader: Reader<File>, secret: u64, sender: &mpsc::Sender<Resu
     }
 }
 
-/// The verdict file of a run. Writes say where, so that one that is overtaken by a resumed run cannot move it.
+/// The verdict file of a run; clones share it. Writes say where, so that one that is overtaken by a resumed run cannot move it.
+#[derive(Clone)]
 struct Verdicts {
     file: Arc<File>,
     path: PathBuf,

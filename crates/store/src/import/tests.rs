@@ -157,12 +157,14 @@ async fn exactly_full_chunks_and_no_rows_at_all_end_as_done(home: Home) {
 }
 
 async fn an_import_dropped_anywhere_goes_on_under_the_same_id(home: Home) {
+    // Between two looks a transaction may end: more of them than looks.
+    const MANY: usize = 20 * GROUP_ROWS;
     for (chunks, polls_more) in [(0, 0), (1, 0), (2, 1), (1, 3), (3, 8)] {
         let home = plain(home.another());
         let store = home.open().await;
         let list = new_list(&store).await;
-        let wide: Vec<u8> = table(ROWS).encode_utf16().flat_map(u16::to_le_bytes).collect();
-        let file = if chunks == 2 { wide } else { table(ROWS).into_bytes() };
+        let wide: Vec<u8> = table(MANY).encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let file = if chunks == 2 { wide } else { table(MANY).into_bytes() };
         let job = upload(&store, list, &file, ImportOptions::default()).await;
         run_and_drop(&store, job.id, chunks, polls_more).await;
         run_and_drop(&store, job.id, 1, 0).await;
@@ -171,7 +173,7 @@ async fn an_import_dropped_anywhere_goes_on_under_the_same_id(home: Home) {
         assert_eq!(interrupted.iter().map(|job| job.id).collect::<Vec<_>>(), [job.id]);
         assert_eq!(interrupted[0].state, ImportState::Running);
         store.run_import(&Scope::installation(), job.id, |_| {}).await.unwrap();
-        check_complete(&store, list, job.id, ROWS).await;
+        check_complete(&store, list, job.id, MANY).await;
     }
 }
 
@@ -306,9 +308,9 @@ async fn a_failure_is_told_and_the_job_can_be_run_again(home: Home) {
     let verdicts = store.folder().join(format!("imports/{}.verdicts.csv", job.id));
     let kept = verdicts.with_extension("kept");
     std::fs::rename(&verdicts, &kept).unwrap();
-    store.run_import(&Scope::installation(), job.id, |_| {}).await.unwrap_err();
+    let error = store.run_import(&Scope::installation(), job.id, |_| {}).await.unwrap_err();
     let failed = store.import(&Scope::installation(), job.id).await.unwrap();
-    assert_eq!(failed.state, ImportState::Failed);
+    assert_eq!(failed.state, ImportState::Failed, "{error}");
     assert!(failed.error.unwrap().starts_with("verdicts were cut short in"));
     std::fs::rename(&kept, &verdicts).unwrap();
     store.run_import(&Scope::installation(), job.id, |_| {}).await.unwrap();

@@ -1,6 +1,5 @@
 //! The hold after a restore: until the calls between backup and restore are known, or do not matter any more.
 
-use crate::backup::Facts;
 use crate::db::Store;
 use crate::engine::{Connection, query, query_scalar};
 use crate::error::Result;
@@ -112,7 +111,7 @@ impl Store {
 
 /// Writes into a restored database that it is one, and says when its hold ends by itself.
 pub(super) async fn mark(
-    facts: &Facts,
+    taken_at: Timestamp,
     restored_at: Timestamp,
     attempt_id: i64,
     connection: &mut Connection,
@@ -130,12 +129,12 @@ pub(super) async fn mark(
     query(MARK)
         .bind(tenant.0)
         .bind(restored_at.0)
-        .bind(facts.taken_at.0)
+        .bind(taken_at.0)
         .bind(lift_at.0)
         .bind(attempt_id)
         .execute(&mut *connection)
         .await?;
-    let data = json!({ "taken_at": facts.taken_at, "lift_at": lift_at });
+    let data = json!({ "taken_at": taken_at, "lift_at": lift_at });
     let event = Event::of_dialling(tenant, "restore.done", restored_at, BY, data);
     Events::one(event, connection).await?;
     Ok(lift_at)

@@ -1,6 +1,6 @@
 //! Numbers that were handed out after a backup and that it does not know.
 
-use crate::backup::{self, Facts, damaged};
+use crate::backup::{self, damaged};
 use crate::db::Settings;
 use crate::engine::{Connection, query, query_scalar};
 use crate::error::Result;
@@ -25,12 +25,16 @@ const EPOCH: &str = "SELECT name, epoch FROM installation ORDER BY tenant_id LIM
 const BLOCKS: &str = "SELECT kind, MAX(next) FROM id_block GROUP BY kind";
 const ROW_IDS: &str = "SELECT name, seq FROM sqlite_sequence";
 const LAST_EVENT: &str = "SELECT COALESCE(MAX(seq), 0), COALESCE(MAX(at), 0) FROM event";
-const RATE: &str = "SELECT COALESCE(SUM(originates_per_second), 0) FROM pbx";
-const SET_EPOCH: &str = "UPDATE installation SET epoch = MAX(epoch, $1)";
-const SET_BLOCK: &str = "UPDATE id_block SET next = MAX(next, $2) WHERE kind = $1";
+const RATE: &str = "SELECT CAST(COALESCE(SUM(originates_per_second), 0) AS BIGINT) FROM pbx";
+const SET_EPOCH: &str = "UPDATE installation SET epoch = CASE WHEN epoch > $1 THEN epoch ELSE $1 END";
+const SET_BLOCK: &str = "UPDATE id_block SET next = CASE WHEN next > $2 THEN next ELSE $2 END WHERE kind = $1";
 const GET_BLOCK: &str = "SELECT MAX(next) FROM id_block WHERE kind = $1";
 const SET_ROW_ID: &str = "UPDATE sqlite_sequence SET seq = MAX(seq, $2) WHERE name = $1";
 const SET_EVENT: &str = "UPDATE event SET seq = $1 WHERE seq = (SELECT MAX(seq) FROM event)";
+const IDENTITIES: &str = "SELECT CAST(table_name AS TEXT) FROM information_schema.columns \
+    WHERE table_schema = current_schema() AND column_name = 'id' AND is_identity = 'YES' ORDER BY table_name";
+const SET_IDENTITY: &str =
+    "SELECT setval(pg_get_serial_sequence($1, 'id'), nextval(pg_get_serial_sequence($1, 'id')) + $2)";
 const KINDS: [&str; 3] = ["attempt", "call", "leg"];
 
 /// The database that was there before a restore.
@@ -107,7 +111,7 @@ impl Numbers {
 /// The epoch is at least the seconds since 1970: the server does not start more often than once a second, so no start that
 /// both databases forgot had such a number.
 pub(super) async fn jump(
-    facts: &Facts,
+    taken_at: Timestamp,
     present: &Present,
     now: Timestamp,
     connection: &mut Connection,
@@ -120,7 +124,7 @@ pub(super) async fn jump(
     let epoch = (backed_up.max(known.epoch) + 1).max(now.0.div_euclid(1_000_000));
     query(SET_EPOCH).bind(epoch).execute(&mut *connection).await?;
 
-    let last_known = facts.taken_at.max(known.last_event_at);
+    let last_known = taken_at.max(known.last_event_at);
     let dark_seconds = now.0.saturating_sub(last_known.0).max(0) / 1_000_000 + 1;
     let rate: i64 = query_scalar(RATE).fetch_one(&mut *connection).await?;
     let handed_out = IDS_MIN.saturating_add(dark_seconds.saturating_mul(rate.max(RATE_MIN)).saturating_mul(WASTE));
@@ -135,22 +139,40 @@ pub(super) async fn jump(
         }
     }
 
-    let is_known = matches!(present, Present::Readable(_));
+    match connection {
+        Connection::Sqlite(_) => jump_rows(&known, matches!(present, Present::Readable(_)), connection).await?,
+        Connection::Postgres(_) => jump_identities(connection).await?,
+    }
+    Ok((epoch, attempt_id))
+}
+
+/// The ids of rows that SQLite counts.
+async fn jump_rows(known: &Numbers, is_known: bool, connection: &mut Connection) -> Result<()> {
     let names: Vec<String> = query_scalar("SELECT name FROM sqlite_sequence").fetch_all(&mut *connection).await?;
     for name in names {
         let seq: i64 = query_scalar("SELECT seq FROM sqlite_sequence WHERE name = $1")
             .bind(&name)
             .fetch_one(&mut *connection)
             .await?;
-        let hidden = match name.as_str() {
-            _ if is_known => 0,
-            "contact" => MANY_ROWS,
-            _ => ROWS,
-        };
+        let hidden = if is_known { 0 } else { hidden_rows(&name) };
         let last = (seq + hidden).max(known.rows.get(&name).copied().unwrap_or(0));
         query(SET_ROW_ID).bind(&name).bind(last).execute(&mut *connection).await?;
     }
-    Ok((epoch, attempt_id))
+    Ok(())
+}
+
+/// The ids of rows that PostgreSQL counts. The database that was there is gone: nobody knows how far it was.
+async fn jump_identities(connection: &mut Connection) -> Result<()> {
+    let tables: Vec<String> = query_scalar(IDENTITIES).fetch_all(&mut *connection).await?;
+    for table in tables {
+        query(SET_IDENTITY).bind(&table).bind(hidden_rows(&table)).fetch_one(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Rows of a table that may have been made after the backup, at most.
+fn hidden_rows(table: &str) -> i64 {
+    if table == "contact" { MANY_ROWS } else { ROWS }
 }
 
 /// Gives the last event, which was just written, a number behind all that anybody can have read.

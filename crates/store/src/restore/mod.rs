@@ -8,10 +8,12 @@ mod carry;
 pub(crate) mod hold;
 mod jump;
 pub(crate) mod records;
+mod server;
 
 pub use hold::{OpenRestore, Settled};
 pub use jump::{Numbers, Present};
 pub use records::{CallSince, Reconciled};
+pub use server::{Marked, mark_restored};
 
 use crate::backup::{self, Facts, copy, files};
 use crate::db::Settings;
@@ -155,8 +157,8 @@ async fn prepare(
     let suppressions = carry::suppressions(&database, &settings.path).await;
     let restored_at = crate::sql::now();
     let mut transaction = pool.begin_write().await?;
-    let (epoch, attempt_id) = jump::jump(facts, present, restored_at, &mut transaction).await?;
-    let lift_at = hold::mark(facts, restored_at, attempt_id, &mut transaction).await?;
+    let (epoch, attempt_id) = jump::jump(facts.taken_at, present, restored_at, &mut transaction).await?;
+    let lift_at = hold::mark(facts.taken_at, restored_at, attempt_id, &mut transaction).await?;
     jump::jump_event(present, &mut transaction).await?;
     transaction.commit().await?;
     Ok(Mark { restored_at, lift_at, epoch, attempt_id, suppressions })
@@ -205,6 +207,12 @@ fn copy_file(from: &Path, to: &Path) -> Result<()> {
         .and_then(|_| target.flush())
         .and_then(|()| target.sync_all())
         .map_err(Error::io("cannot write", to))
+}
+
+/// For the test that prepares every statement.
+#[cfg(test)]
+pub(crate) fn server_statements() -> &'static [(&'static str, &'static str)] {
+    server::STATEMENTS
 }
 
 #[cfg(test)]
