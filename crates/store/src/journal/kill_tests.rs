@@ -5,7 +5,7 @@ use crate::engine::query_scalar;
 use crate::testing::{Home, World, close, handed_over, note, on_both_engines};
 use domain::ContactId;
 use domain::journal::Fact;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::process::{Command, Stdio};
 
 /// Attempts of one batch.
@@ -33,6 +33,8 @@ async fn child() {
     let run = store.open_runs(&scope).await.unwrap().remove(0);
     let done = run.record.totals.placed as usize;
     println!("opened");
+    // A fast machine would be done before anybody has looked whether the database is held.
+    tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await.unwrap().unwrap();
     for first in (done..CONTACTS as usize).step_by(BATCH) {
         let batch = (first..first + BATCH).flat_map(|index| {
             let id = index as i64 + 1;
@@ -60,13 +62,14 @@ async fn a_kill_leaves_every_acknowledged_batch_and_no_half_one(home: Home) {
         let mut child = Command::new(std::env::current_exe().unwrap());
         child.args(["--ignored", "--exact", "--nocapture", "journal::kill_tests::child"]);
         home.hand_over(&mut child);
-        let mut child = child.stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(|line| line.unwrap());
         let mut lines = lines.skip_while(|line| !line.ends_with("opened"));
         assert!(lines.next().is_some(), "the child could not open the database");
         let refused = Store::open(&home.settings).await.err().unwrap();
         let codes = ["database_locked", "database_leased"];
         assert!(codes.contains(&refused.code()), "the child holds the database: {refused}");
+        writeln!(child.stdin.take().unwrap(), "go on").unwrap();
         let mut acknowledged = 0;
         for line in lines.by_ref().take(kills_after) {
             acknowledged = line.strip_prefix("acknowledged ").unwrap().parse().unwrap();

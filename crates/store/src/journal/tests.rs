@@ -16,7 +16,7 @@ crate::testing::on_both_engines! {
     a_withdrawn_attempt_gives_the_contact_its_turn_back;
     a_restart_finds_open_attempts_totals_and_where_to_read_on;
     a_batch_that_fails_leaves_nothing_and_the_next_one_works;
-    an_abandoned_commit_changes_nothing;
+    an_abandoned_commit_is_there_whole_or_not_at_all;
     id_blocks_follow_each_other_over_restarts;
     no_event_holds_a_number_a_name_or_an_attribute_value;
     the_report_counts_rows_and_finds_doubles_and_losses;
@@ -313,7 +313,7 @@ async fn a_batch_that_fails_leaves_nothing_and_the_next_one_works(home: Home) {
     assert_eq!(store.run(&scope, run).await.unwrap().totals.placed, 1);
 }
 
-async fn an_abandoned_commit_changes_nothing(home: Home) {
+async fn an_abandoned_commit_is_there_whole_or_not_at_all(home: Home) {
     let (store, world, run) = started(&home).await;
     let scope = Scope::installation();
     commit(&store, vec![Write::Attempt(world.attempt(1, run, 0, 0))]).await;
@@ -322,13 +322,19 @@ async fn an_abandoned_commit_changes_nothing(home: Home) {
     // Polled a few times and dropped half way.
     for _ in 0..3 {
         let waker = std::task::Waker::noop();
-        let _ = future.as_mut().poll(&mut std::task::Context::from_waker(waker));
+        if future.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_ready() {
+            break;
+        }
         tokio::task::yield_now().await;
     }
     drop(future);
     commit(&store, vec![note(1, Fact::Ringing, 6), Write::Attempt(world.attempt(2, run, 1, 0))]).await;
+    // A server that answers quickly may have been told to commit by then; the attempt that comes again is the same one.
     let timeline = store.timeline(&scope, AttemptId(1)).await.unwrap();
-    assert_eq!(timeline.iter().map(|event| event.entity_seq).collect::<Vec<_>>(), [1, 2]);
+    let numbers: Vec<_> = timeline.iter().map(|event| event.entity_seq).collect();
+    assert!(numbers == [1, 2] || numbers == [1, 2, 3], "{numbers:?}");
+    assert_eq!(store.timeline(&scope, AttemptId(2)).await.unwrap().len(), 1);
+    assert_eq!(store.run(&scope, run).await.unwrap().totals.placed, 2);
 }
 
 async fn id_blocks_follow_each_other_over_restarts(home: Home) {
