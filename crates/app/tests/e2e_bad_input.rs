@@ -54,7 +54,7 @@ fn a_wrong_password_is_told_and_dialling_begins_when_it_is_corrected() {
     assert!(why.contains("password") || why.contains("401"), "{why}");
     assert!(!why.contains("wrong\""), "{why}");
     let shown = world.run(&["live"]).ok();
-    assert!(shown.contains("pbx office: down: ") && shown.contains(&why), "{why}\n{shown}");
+    assert!(shown.contains("pbx office: down since ") && shown.contains(&why), "{why}\n{shown}");
     let (status, health) = world.api.get("/readyz").unwrap();
     assert!(health.to_string().contains("office"), "{status} {health}");
     recovers(&world, run, || drop(world.api.expect("PUT", &format!("/api/pbxs/{}", world.pbx), Some(&right)).unwrap()));
