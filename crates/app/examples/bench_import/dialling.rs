@@ -85,5 +85,5 @@ fn dial(server: &Server, pbx: &Instance, options: &Options) -> Result<i64> {
 
 fn placed(server: &Server, run: i64) -> Result<i64> {
     let record = server.api.expect("GET", &format!("/api/runs/{run}"), None)?;
-    record["placed"].as_i64().with_context(|| format!("no figure in {record}"))
+    record["totals"]["placed"].as_i64().with_context(|| format!("no figure in {record}"))
 }

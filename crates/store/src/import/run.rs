@@ -165,6 +165,9 @@ impl Store {
         // Read before the turn is taken: nobody waits for a file.
         let mut chunk = next_chunk(&mut chunks).await?;
         let alone = self.queue().journal_rests(QUIET_AFTER);
+        if !alone {
+            tokio::time::sleep(REST).await;
+        }
         let mut transaction = self.begin().await?;
         let mut sums = Sums { verdict_bytes: job.verdict_bytes, ..Sums::default() };
         // The verdicts are on the disk before the commit that counts them; meanwhile the database works.
@@ -260,6 +263,10 @@ impl Store {
         }
     }
 }
+
+/// Rest after a transaction while calls are made: what an import writes has to be copied from the log to the database, and
+/// the commit that has to wait for that is to be one in hundreds.
+const REST: Duration = Duration::from_millis(12);
 
 /// What the reader sends.
 type Chunks = mpsc::Receiver<Result<Chunk>>;
