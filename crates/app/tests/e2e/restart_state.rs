@@ -1,13 +1,8 @@
 //! What a run was doing is what it does after a crash of the server.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-#[macro_use]
-mod world;
-
+use crate::world::{Invites, World, brief, count, merged, ms, rule};
 use serde_json::json;
 use std::time::Duration;
-use world::{Invites, World, brief, count, merged, ms, rule};
 
 on_both_engines! {
     a_retry_that_waits_is_not_forgotten_not_early_and_keeps_its_counter;

@@ -1,8 +1,6 @@
 //! Client verbs against a served API, without a PBX.
 
-mod common;
-
-use common::{Home, PATIENCE, Server, finish};
+use crate::common::{Home, PATIENCE, Server, finish};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::process::Stdio;

@@ -1,12 +1,8 @@
 //! What an operator does to a run, and what it does by itself: pause, remove, idle, hours.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-mod world;
-
+use crate::world::{Invites, World, brief, count, ms};
 use serde_json::{Value, json};
 use std::time::Duration;
-use world::{Invites, World, brief, count, ms};
 
 /// A few short calls on a busy machine.
 const A_FEW_CALLS: Duration = Duration::from_secs(50);

@@ -1,14 +1,10 @@
 //! The restore drill: a backup under load, more calls, a crash, a destroyed database, and back to dialling.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-mod world;
-
+use crate::world::{Invites, World, brief, count, rule};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use world::{Invites, World, brief, count, rule};
 
 /// Everything of the drill that waits for calls, on a busy machine.
 const CALLS: Duration = Duration::from_secs(60);

@@ -1,15 +1,10 @@
 //! Crashes of the server, of Asterisk and of the link between: calls go on, everybody is accounted for, nobody is
 //! dialled twice.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-#[macro_use]
-mod world;
-
+use crate::world::{Invites, World, brief, count};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use world::{Invites, World, brief, count};
 
 on_both_engines! {
     calls_go_on_over_a_crash_of_the_server_and_are_followed_to_their_end;
@@ -87,7 +82,7 @@ fn what_ended_while_the_server_was_away_is_lost_keeps_its_place_and_is_retried_b
     let mut invites = Invites::watch(&world.pair.carrier);
     let hold = world.add_end_point("hold", 5);
     // One that will be called again after it was lost: its rule says so.
-    let changes = json!({"end_points": [hold], "rules": [world::rule("RS_LOST", 1, 2)]});
+    let changes = json!({"end_points": [hold], "rules": [crate::world::rule("RS_LOST", 1, 2)]});
     let run = world.dial("away", &["15555101001", "15555101002"], changes);
     world.wait_for_attempts(run, "two conversations", A_RESTART, |attempts| count(attempts, "CONNECTED") == 2);
     world.crash();
@@ -158,7 +153,7 @@ fn a_hanging_asterisk_is_noticed_and_its_calls_go_on_when_it_comes_back() {
     let hold = world.add_end_point("hold", 2);
     let changes = json!({"end_points": [hold]});
     // The person leaves a minute later: not the test's business; our own closing ends the call.
-    let changes = world::merged(changes, json!({"forced_closure_s": 40}));
+    let changes = crate::world::merged(changes, json!({"forced_closure_s": 40}));
     let run = world.dial("frozen", &["15551000001", "15551000002", "15554000003"], changes);
     world.wait_for_attempts(run, "two conversations", A_RESTART, |attempts| count(attempts, "CONNECTED") == 2);
     world.pair.pbx.pause();

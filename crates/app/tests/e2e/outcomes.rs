@@ -1,13 +1,9 @@
 //! Every behaviour of the carrier, dialled through a real Asterisk, ends as the table says.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-mod world;
-
+use crate::world::{World, brief, ms};
 use serde_json::{Value, json};
 use std::ops::RangeInclusive;
 use std::time::Duration;
-use world::{World, brief, ms};
 
 /// A single call, its set-up and its end, on a busy machine.
 const ONE_CALL: Duration = Duration::from_secs(50);

@@ -1,15 +1,11 @@
 //! A disk that is full, broken or slow: nothing new is dialled, calls go on, and everybody is told within a second.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-mod world;
-
+use crate::world::{Invites, World, brief, count};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 use testkit::disk::{Calls, Spoiled};
-use world::{Invites, World, brief, count};
 
 /// A few dozen calls and a fault in the middle, on a busy machine.
 const A_FAULT: Duration = Duration::from_secs(75);

@@ -1,13 +1,9 @@
 //! What travels with a call: attributes and variables as they are, caller id, account code.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-mod world;
-
+use crate::world::{World, brief};
 use serde_json::{Value, json};
 use std::time::Duration;
 use testkit::ami::{Ami, Message};
-use world::{World, brief};
 
 /// One call to its end on a busy machine.
 const ONE_CALL: Duration = Duration::from_secs(50);
@@ -34,7 +30,7 @@ fn reported(world: &World, contact: Value, changes: Value) -> Message {
     let list = world.list("people", &[]);
     world.add_contacts(list, vec![contact]);
     let end_point = world.add_end_point("attributes", 1);
-    let changes = world::merged(json!({"end_points": [end_point]}), changes);
+    let changes = crate::world::merged(json!({"end_points": [end_point]}), changes);
     let run = world.start_run(world.campaign("verbatim", &[list], changes));
     let report = ami.wait_for(ONE_CALL, |event| event.get("UserEvent") == "ATTRIBUTES").unwrap();
     let attempts = world.complete(run, ONE_CALL);

@@ -1,8 +1,6 @@
 //! The verbs that need no server: init, config, openapi, db, and what serve refuses.
 
-mod common;
-
-use common::{Home, finish, mode};
+use crate::common::{Home, finish, mode};
 use serde_json::Value;
 
 #[test]

@@ -1,12 +1,8 @@
 //! `carillon doctor` beside a running server, on a real Asterisk: sound, then broken in every way that it knows.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-mod world;
-
+use crate::world::{PATIENCE, World};
 use serde_json::{Value, json};
 use std::fs;
-use world::{PATIENCE, World};
 
 /// What the doctor says now, and its exit code.
 fn examine(world: &World) -> (i32, Vec<Value>) {

@@ -1,15 +1,10 @@
 //! Capacities, rates, priorities, fairness, and the trunk that rests when its carrier refuses call after call.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-#[macro_use]
-mod world;
-
+use crate::world::{Invites, World, brief, count, ms};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use testkit::{Instance, PortBlock, Template};
-use world::{Invites, World, brief, count, ms};
 
 on_both_engines! {
     a_trunks_calls_per_second_are_kept;

@@ -1,14 +1,10 @@
 //! Somebody sets the wall clock while calls are up: dialling is held until a person has looked, and nobody is cut off.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-mod world;
-
+use crate::world::{Invites, World, brief, count};
 use serde_json::{Value, json};
 use std::thread;
 use std::time::{Duration, Instant};
 use testkit::Clock;
-use world::{Invites, World, brief, count};
 
 /// A few dozen calls and a fault in the middle, on a busy machine.
 const A_FAULT: Duration = Duration::from_secs(60);

@@ -1,12 +1,8 @@
 //! A carrier that refuses half of everything, and lists full of values that somebody wrote to break something.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-mod world;
-
+use crate::world::{Invites, World, brief, count};
 use serde_json::{Value, json};
 use std::time::Duration;
-use world::{Invites, World, brief, count};
 
 /// A hundred quick calls on a busy machine.
 const A_STORM: Duration = Duration::from_secs(75);

@@ -1,16 +1,12 @@
 //! Links that are sick and not gone: a PBX that stands still, a network that swallows, answers that never come, events
 //! that are not ours. It is noticed within 5 s, nothing new is dialled there, and within 10 s of its end all is well.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-mod world;
-
+use crate::world::{Invites, World, brief, count, ms};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 use testkit::Faults;
-use world::{Invites, World, brief, count, ms};
 
 /// A few dozen calls and a fault in the middle, on a busy machine.
 const A_FAULT: Duration = Duration::from_secs(75);

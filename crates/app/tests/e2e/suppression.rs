@@ -1,12 +1,8 @@
 //! Who asked not to be called is not called: not the first time, not by a retry, by no run.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-mod world;
-
+use crate::world::{Invites, World, brief, count, rule};
 use serde_json::{Value, json};
 use std::time::Duration;
-use world::{Invites, World, brief, count, rule};
 
 /// A few calls with short retries on a busy machine.
 const A_FEW_CALLS: Duration = Duration::from_secs(55);

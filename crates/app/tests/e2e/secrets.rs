@@ -1,14 +1,9 @@
 //! No number, name or secret leaves by the log, the metrics or the events, whatever goes wrong.
 
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
-
-mod common;
-mod world;
-
+use crate::world::{PATIENCE, World};
 use serde_json::json;
 use std::time::Duration;
 use testkit::Process;
-use world::{PATIENCE, World};
 
 const NAME: &str = "Zanzibarelda";
 const PASSWORD: &str = "canary-password-of-a-pbx";

@@ -1,12 +1,8 @@
 //! One switch stops every new call and touches none that is up.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-mod world;
-
+use crate::world::{Invites, World, brief, count, ms};
 use serde_json::{Value, json};
 use std::time::Duration;
-use world::{Invites, World, brief, count, ms};
 
 /// Two dozen short calls on a busy machine.
 const TWO_DOZEN_CALLS: Duration = Duration::from_secs(55);

@@ -1,17 +1,13 @@
 //! What only PostgreSQL can do to a server: a second one on the same database, and a database that dies and comes back.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-mod world;
-
-use common::Home;
+use crate::common::Home;
+use crate::world::{Invites, World, brief, count, serve};
 use serde_json::{Value, json};
 use std::fs;
 use std::time::{Duration, Instant};
 use testkit::Process;
 use testkit::http::Client;
 use testkit::postgres::{Database, Postgres};
-use world::{Invites, World, brief, count, serve};
 
 /// A campaign over a take-over or an outage, on a busy machine.
 const A_CAMPAIGN: Duration = Duration::from_secs(90);
@@ -45,7 +41,7 @@ fn assert_nobody_twice(attempts: &[Value], invites: &mut Invites, contacts: usiz
 fn standby(world: &World) -> Home {
     let home = Home::new();
     let port = world.pair.ports.spare[0];
-    home.file("carillon.toml", format!("listen = \"127.0.0.1:{port}\"\n{}", world::setting()));
+    home.file("carillon.toml", format!("listen = \"127.0.0.1:{port}\"\n{}", crate::world::setting()));
     fs::create_dir(home.path("carillon-data")).unwrap();
     fs::copy(world.home.path("carillon-data/key"), home.path("carillon-data/key")).unwrap();
     home
@@ -53,7 +49,7 @@ fn standby(world: &World) -> Home {
 
 #[test]
 fn a_second_server_is_refused_takes_over_from_a_frozen_one_and_that_one_sends_nothing_more() {
-    world::use_postgres();
+    crate::world::use_postgres();
     let mut world = World::start();
     let mut invites = Invites::watch(&world.pair.carrier);
     let second = standby(&world);
@@ -98,7 +94,7 @@ fn a_second_server_is_refused_takes_over_from_a_frozen_one_and_that_one_sends_no
 fn a_database_that_dies_stops_new_calls_loses_nothing_and_dialling_goes_on_when_it_is_back() {
     let mut cluster = Postgres::start_durable().unwrap();
     let database = Database::on(cluster.socket(), None).unwrap();
-    world::use_database(&database.url());
+    crate::world::use_database(&database.url());
     let world = World::start();
     let mut invites = Invites::watch(&world.pair.carrier);
     let run = steady(&world, 200);
@@ -153,7 +149,7 @@ fn init_and_status_work_on_a_server_and_say_what_they_miss() {
 
 #[test]
 fn a_restored_server_dials_nobody_until_somebody_accepts() {
-    world::use_postgres();
+    crate::world::use_postgres();
     let mut world = World::start();
     world.crash();
     let said = world.run(&["restore", "--after-pg-restore"]).ok();

@@ -1,10 +1,6 @@
 //! The server as a service: what it logs where, and what systemd hears of it.
 
-#![allow(clippy::unwrap_used, reason = "a failure here fails the test")]
-
-mod common;
-
-use common::{Home, PATIENCE};
+use crate::common::{Home, PATIENCE};
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 use testkit::{PortBlock, Process};
@@ -48,7 +44,7 @@ fn the_log_goes_to_a_file_that_only_its_owner_reads() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         assert!(line["level"].is_string() && line["timestamp"].is_string(), "{line}");
     }
-    assert_eq!(common::mode(&path), 0o600);
+    assert_eq!(crate::common::mode(&path), 0o600);
     assert_eq!(std::fs::read_to_string(service.home.path("serve.log")).unwrap(), "");
     let mut process = service.process;
     process.terminate();

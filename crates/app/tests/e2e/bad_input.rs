@@ -1,12 +1,8 @@
 //! What is wrong is named, with a remedy; nothing is sent, nothing is lost, and what is corrected works.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-mod world;
-
+use crate::world::{Invites, World, brief, count, merged};
 use serde_json::{Value, json};
 use std::time::Duration;
-use world::{Invites, World, brief, count, merged};
 
 /// A reconnect and a few calls on a busy machine.
 const A_RECONNECT: Duration = Duration::from_secs(50);

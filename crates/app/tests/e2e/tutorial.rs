@@ -1,13 +1,9 @@
 //! The first campaign, as a newcomer runs it: by the command line, then what the report says of it.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-mod world;
-
-use common::finish;
+use crate::common::finish;
+use crate::world::{Invites, World, brief, ms, rule, seconds_between};
 use serde_json::{Value, json};
 use std::time::Duration;
-use world::{Invites, World, brief, ms, rule, seconds_between};
 
 /// A handful of calls with short retries, on a busy machine.
 const A_FEW_CALLS: Duration = Duration::from_secs(50);

@@ -1,13 +1,8 @@
 //! What decides whether a contact is tried again: outcome, extended status, counter, our own closing of the call.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-#[macro_use]
-mod world;
-
+use crate::world::{World, brief, count, merged, ms, rule};
 use serde_json::{Value, json};
 use std::time::Duration;
-use world::{World, brief, count, merged, ms, rule};
 
 on_both_engines! {
     a_multiplied_delay_grows_with_the_attempt_number;

@@ -1,21 +1,17 @@
 //! Links and routes that fail while something is going on: taken over, renamed, away.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-mod world;
-
-use common::Home;
+use crate::common::Home;
+use crate::world::{Invites, World, brief, count, rule, serve};
 use serde_json::{Value, json};
 use std::time::Duration;
 use testkit::http::Client;
-use world::{Invites, World, brief, count, rule, serve};
 
 /// A few calls and a reconnect on a busy machine.
 const A_RECONNECT: Duration = Duration::from_secs(50);
 
 fn pbx_body(world: &World, changes: Value) -> Value {
     let login = world.pair.pbx.ari();
-    world::merged(
+    crate::world::merged(
         json!({"name": "office", "host": login.host, "port": login.port, "username": login.user, "password": login.password}),
         changes,
     )
@@ -130,9 +126,9 @@ fn one_number_on_two_campaigns_is_never_in_two_calls() {
     for run in runs {
         calls.extend(world.complete(run, A_RECONNECT).into_iter().filter(|attempt| attempt["number"] == number));
     }
-    calls.sort_by_key(|attempt| world::ms(&attempt["requested_at"]));
+    calls.sort_by_key(|attempt| crate::world::ms(&attempt["requested_at"]));
     assert_eq!((calls.len(), count(&calls, "TERMINATED")), (2, 2), "{}", brief(&calls));
-    assert!(world::ms(&calls[0]["ended_at"]) <= world::ms(&calls[1]["requested_at"]), "{calls:#?}");
+    assert!(crate::world::ms(&calls[0]["ended_at"]) <= crate::world::ms(&calls[1]["requested_at"]), "{calls:#?}");
     assert_eq!(invites.reaching(4), 4);
 }
 

@@ -1,17 +1,13 @@
 //! `kill -9` of the server, again and again: nobody is lost, nobody is called twice, every call that the PBX was asked
 //! for has its row, calls up go on, and dialling is back within five seconds.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-mod world;
-
+use crate::world::{Invites, World, brief, count};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 use std::thread;
 use std::time::{Duration, Instant};
 use testkit::process;
-use world::{Invites, World, brief, count};
 
 /// Kills of one run.
 const KILLS: u32 = 20;

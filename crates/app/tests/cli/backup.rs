@@ -1,9 +1,6 @@
 //! `carillon backup` and `carillon restore`, as somebody types them, with and without a server.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
-mod common;
-
-use common::{Home, Server};
+use crate::common::{Home, Server};
 use serde_json::{Value, json};
 use std::fs;
 

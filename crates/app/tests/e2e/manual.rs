@@ -2,12 +2,9 @@
 //!
 //! In a page, a line of a `console` block that begins with `$ ` is a command; what follows it is what it prints. Digits
 //! and the widths of tables may differ, `...` stands for anything. What prints `error: ` must fail, all else must succeed.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-mod world;
-
-use common::Home;
+use crate::common::Home;
+use crate::world::{PATIENCE, World};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +12,6 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use testkit::process::POLL;
 use testkit::{PortBlock, Process, process};
-use world::{PATIENCE, World};
 
 /// Longest run of one command; the longest of the manual watches a campaign of a few calls.
 const ONE_COMMAND: Duration = Duration::from_secs(90);
@@ -159,7 +155,7 @@ fn outcomes_md_reads_causes_and_codes() {
 
 #[test]
 fn every_page_is_in_the_index_is_tested_and_links_to_files_that_exist() {
-    let here = include_str!("e2e_manual.rs");
+    let here = include_str!("manual.rs");
     let index = page("README.md");
     for entry in fs::read_dir(folder()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();

@@ -1,14 +1,10 @@
 //! SIGTERM in the middle of a busy run: no further call, nothing forgotten, gone within five seconds.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-mod world;
-
+use crate::world::{Invites, World, brief};
 use serde_json::json;
 use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
-use world::{Invites, World, brief};
 
 /// The calls of the run, on a busy machine.
 const CALLS: Duration = Duration::from_secs(60);

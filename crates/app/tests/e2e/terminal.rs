@@ -1,16 +1,12 @@
 //! What the command line prints where nobody watches, and imports that are cut off, gone on with and taken back.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
 
-mod common;
-mod world;
-
-use common::{PATIENCE, Server};
+use crate::common::{PATIENCE, Server};
+use crate::world::World;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::process::Stdio;
 use std::time::Duration;
 use testkit::{Process, process};
-use world::World;
 
 /// Rows of an import that takes long enough to be cut off.
 const ROWS: u32 = 50_000;

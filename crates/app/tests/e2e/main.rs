@@ -1,0 +1,32 @@
+//! The whole system on real Asterisks, one file per subject: one binary, since linking is what costs.
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests, with shared support")]
+
+#[path = "../common/mod.rs"]
+mod common;
+#[macro_use]
+mod world;
+
+mod bad_input;
+mod clock;
+mod disk;
+mod doctor;
+mod kills;
+mod limits;
+mod links;
+mod manual;
+mod outcomes;
+mod postgres;
+mod restart;
+mod restart_state;
+mod restore;
+mod retries;
+mod runs;
+mod secrets;
+mod sick_links;
+mod stop_dialling;
+mod stop_server;
+mod storms;
+mod suppression;
+mod terminal;
+mod tutorial;
+mod variables;
