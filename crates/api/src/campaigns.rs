@@ -289,6 +289,8 @@ impl CampaignInput {
             end_points: self.end_points.into_iter().map(EndPointId).collect(),
             lists: self.lists.into_iter().map(ListId).collect(),
             rules: self.rules.into_iter().map(rule).collect(),
+            packs: vec![domain::rules::pack::DEFAULT.to_owned()],
+            limits: domain::rules::Limits::default(),
         };
         campaign.check()?;
         Ok(campaign)

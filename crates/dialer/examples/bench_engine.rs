@@ -271,5 +271,8 @@ fn contact(id: i64) -> Arc<Contact> {
         number_ref: NumberRef(id),
         key: NumberKey(id.wrapping_mul(0x2545_f491_4f6c_dd1d)),
         attributes: Default::default(),
+        zones: domain::rules::Zones::Campaign,
+        person: None,
+        consent_at: None,
     })
 }

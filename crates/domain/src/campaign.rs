@@ -5,6 +5,7 @@ use crate::error::{Invalid, check_range, check_text};
 use crate::hours::Hours;
 use crate::ids::{CampaignId, EndPointId, ListId, TrunkId};
 use crate::reschedule::RescheduleRule;
+use crate::rules::{self, Limits, Rules};
 use crate::template::Template;
 use serde::{Deserialize, Serialize};
 
@@ -89,6 +90,16 @@ pub struct Campaign {
     pub lists: Vec<ListId>,
     /// Its reschedule rules.
     pub rules: Vec<RescheduleRule>,
+    /// The rule packs that say whom it may call and when, 1..=10 of them.
+    #[serde(default = "default_packs")]
+    pub packs: Vec<String>,
+    /// What the operator limits it to beyond its packs.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+fn default_packs() -> Vec<String> {
+    vec![rules::pack::DEFAULT.to_owned()]
 }
 
 impl Campaign {
@@ -116,12 +127,19 @@ impl Campaign {
             end_points: Vec::new(),
             lists: Vec::new(),
             rules: Vec::new(),
+            packs: default_packs(),
+            limits: Limits::default(),
         }
     }
 
     /// The active period as a value that can be asked.
     pub fn hours(&self) -> Result<Hours, Invalid> {
         Hours::parse(&self.time_start, &self.time_end, &self.time_days, &self.zone)
+    }
+
+    /// Whom it may call and when, as a value that can be asked.
+    pub fn callee_rules(&self) -> Result<Rules, Invalid> {
+        Rules::of(&self.packs, &self.limits, &self.zone)
     }
 
     /// Refuses values out of range, by field. Whether what it names exists is the store's to say.
@@ -132,6 +150,7 @@ impl Campaign {
         check_range("answer_timeout_ms", self.answer_timeout_ms, 1_000, 300_000)?;
         check_range("forced_closure_s", self.forced_closure_s, 0, 86_400)?;
         self.hours()?;
+        self.callee_rules()?;
         Template::parse("dial_clid", self.dial_clid.as_str())?;
         Template::parse("dial_account", self.dial_account.as_str())?;
         check_links("trunks", &self.trunks)?;

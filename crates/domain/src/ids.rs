@@ -32,6 +32,8 @@ id! {
     EndPointId
     /// A list of contacts.
     ListId
+    /// A list of numbers that must not be called.
+    SuppressionListId
     /// One row of a list: a number and its attributes.
     ContactId
     /// The definition of what to dial and how.

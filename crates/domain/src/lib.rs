@@ -15,6 +15,7 @@ pub mod outcome;
 pub mod pbx;
 pub mod record_mark;
 pub mod reschedule;
+pub mod rules;
 pub mod run;
 pub mod spreadsheet;
 pub mod template;

@@ -147,6 +147,9 @@ pub(crate) fn contact(id: i64, list: ListId, number: i64) -> Contact {
         number_ref: NumberRef(id),
         key: NumberKey(1_000_000 + number),
         attributes: Default::default(),
+        zones: domain::rules::Zones::Campaign,
+        person: None,
+        consent_at: None,
     }
 }
 

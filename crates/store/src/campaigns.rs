@@ -247,6 +247,8 @@ fn read(row: &Row) -> Result<Campaign> {
         end_points: Vec::new(),
         lists: Vec::new(),
         rules: Vec::new(),
+        packs: vec![domain::rules::pack::DEFAULT.to_owned()],
+        limits: domain::rules::Limits::default(),
     })
 }
 

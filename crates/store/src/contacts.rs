@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::lists::count_contacts;
 use crate::scope::Scope;
 use crate::sql::{Columns, json_of};
+use domain::rules::Zones;
 use domain::{Attributes, Contact, ContactId, Dialable, ImportId, Invalid, ListId, NumberKey, NumberRef};
 use serde::Serialize;
 use std::fmt;
@@ -156,6 +157,9 @@ pub(crate) fn read(row: &Row) -> Result<Contact> {
         number_ref: NumberRef(row.int("number_ref")?),
         key: NumberKey(row.int("number_key")?),
         attributes: row.json("attributes")?,
+        zones: Zones::Campaign,
+        person: None,
+        consent_at: None,
     })
 }
 

@@ -230,6 +230,9 @@ pub(crate) fn contact_with_key(id: i64, key: i64) -> Arc<Contact> {
         number_ref: NumberRef(id),
         key: NumberKey(key),
         attributes: Default::default(),
+        zones: domain::rules::Zones::Campaign,
+        person: None,
+        consent_at: None,
     })
 }
 

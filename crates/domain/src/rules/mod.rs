@@ -1,0 +1,16 @@
+//! The rules that a contact is judged by before its number is dialled: what it is asked, what is known of it, and the
+//! verdict. One function judges, [`judge`]; whoever dials, explains or counts calls it.
+//!
+//! Rules come in parts: one per pack that the campaign names and one for its own limits. Every part has to say yes.
+
+pub mod calls;
+pub mod pack;
+pub mod verdict;
+pub mod window;
+pub mod zones;
+
+pub use calls::{Calls, Standing};
+pub use pack::{Limits, Part, Rules};
+pub use verdict::{Answer, ContactRule, Facts, Verdicts, judge};
+pub use window::{CalleeHours, Windows};
+pub use zones::Zones;
