@@ -287,6 +287,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
         ("restore", crate::restore::hold::STATEMENTS),
         ("restore records", crate::restore::records::STATEMENTS),
         ("restore on a server", crate::restore::server_statements()),
+        ("retention", crate::retention::STATEMENTS),
         ("runs", crate::runs::STATEMENTS),
         ("schema", crate::schema::STATEMENTS),
         ("suppression", crate::suppression::STATEMENTS),

@@ -13,3 +13,4 @@ pub(crate) mod openapi;
 pub(crate) mod restore;
 pub(crate) mod serve;
 mod systemd;
+mod upkeep;

@@ -1,7 +1,7 @@
 //! `carillon serve`: database, dialler and API in one process.
 
 use super::listen::Listener;
-use super::{logs, open, systemd};
+use super::{logs, open, systemd, upkeep};
 use crate::config::Source;
 use crate::failure::{Failure, chain};
 use axum_server::Handle;
@@ -48,6 +48,8 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
     info!(url = listener.url(), zone = config.zone, "carillon {} serves the API", env!("CARGO_PKG_VERSION"));
     let handle = Handle::new();
     let mut served = tokio::spawn(listener.serve(api::router(app), handle.clone()));
+    // Ends with the process: a step that is cut short has changed nothing.
+    tokio::spawn(upkeep::run(store.clone(), config.retention));
     systemd::ready(node);
     tokio::select! {
         () = stop => info!("stopping: no further call is placed"),

@@ -49,6 +49,7 @@ pub(super) struct Draft {
     pub(super) zone: Option<String>,
     pub(super) country: Option<String>,
     pub(super) disk_free_min_mib: Option<u32>,
+    pub(super) retention: store::Retention,
 }
 
 impl Default for Log {
@@ -262,6 +263,30 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "retention.events_days",
+        about: &[
+            "Days for which events are kept: timelines of calls, the event stream, what webhooks can be sent again.",
+            "0: for ever. Here and below, what is older is deleted every hour, a little at a time.",
+        ],
+        example: "90",
+        derived: false,
+        set: |draft, value| kept(value.text, &mut draft.retention, |keep| &mut keep.events_days),
+    },
+    Key {
+        name: "retention.attempts_days",
+        about: &["Days for which attempts and their calls are kept, at least 90: caps on attempts look back that far."],
+        example: "1826",
+        derived: false,
+        set: |draft, value| kept(value.text, &mut draft.retention, |keep| &mut keep.attempts_days),
+    },
+    Key {
+        name: "retention.audio_days",
+        about: &["Days for which recordings and analysed audio are kept. Nothing is recorded yet."],
+        example: "30",
+        derived: false,
+        set: |draft, value| kept(value.text, &mut draft.retention, |keep| &mut keep.audio_days),
+    },
+    Key {
         name: "tls.certificate",
         about: &["Certificate with its chain and its private key, PEM files."],
         example: "\"/etc/carillon/server.pem\"",
@@ -287,6 +312,14 @@ pub(super) const KEYS: &[Key] = &[
 fn within(text: &str, least: u32, most: u32) -> Result<u32, String> {
     let number = text.parse().ok().filter(|number| (least..=most).contains(number));
     number.ok_or_else(|| format!("{text:?} is no whole number from {least} to {most}"))
+}
+
+/// Takes the days for which something is kept.
+fn kept(text: &str, keep: &mut store::Retention, which: fn(&mut store::Retention) -> &mut u32) -> Result<(), String> {
+    let mut changed = *keep;
+    *which(&mut changed) = within(text, 0, store::MAX_RETENTION_DAYS)?;
+    *keep = changed.check().map_err(|invalid| invalid.problem)?;
+    Ok(())
 }
 
 /// Refuses what would silently log nothing, such as `inof`.

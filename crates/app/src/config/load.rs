@@ -166,6 +166,7 @@ fn finish(draft: Draft, origin: &Origin) -> Result<Config, Failure> {
         zone: draft.zone.unwrap_or_else(host_zone),
         country: draft.country,
         disk_free_min_mib: draft.disk_free_min_mib.unwrap_or(DISK_FREE_MIN_MIB),
+        retention: draft.retention,
     })
 }
 
@@ -307,6 +308,8 @@ mod tests {
             ("zone = \"Mars/Olympus\"", "zone: "),
             ("country = \"Spain\"", "country: "),
             ("disk_free_min_mib = \"much\"", "disk_free_min_mib: "),
+            ("[retention]\nattempts_days = 30", "retention.attempts_days: must be 0 (kept for ever) or 90 to"),
+            ("[retention]\nevents_days = -1", "retention.events_days: \"-1\" is no whole number"),
             ("trusted_proxies = [\"proxy\"]", "trusted_proxies: \"proxy\" is no address"),
             ("trusted_proxies = [1]", "trusted_proxies: must be a list"),
             ("[log]\nlevel = \"inof\"", "log.level: \"inof\" is no log level"),

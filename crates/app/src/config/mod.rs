@@ -37,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) country: Option<String>,
     /// Free space of the database's disk below which nothing new is dialled, MiB; 0 = not looked at.
     pub(crate) disk_free_min_mib: u32,
+    /// What is kept how long.
+    pub(crate) retention: store::Retention,
 }
 
 /// PEM files.
