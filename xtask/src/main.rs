@@ -13,6 +13,7 @@ mod step;
 mod test;
 mod tidy;
 mod workspace;
+mod zones;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,8 @@ enum Task {
     Setup,
     /// Format, lints, arrows, tidiness, generated files, and the tests that need no Asterisk
     Check,
+    /// Makes the tables of time zones and premium ranges anew from libphonenumber's data (asks the Python package index)
+    Zones,
     /// Every test: unit, simulation, end to end
     Test,
     /// Builds what is handed out: a tarball and a Debian package, into `dist` of the target folder
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Task::Setup => setup::run(),
         Task::Check => check::run(),
+        Task::Zones => zones::run(),
         Task::Test => test::run(),
         Task::Dist => dist::run(),
         Task::Bench { name, json } => bench::run(&name, json),

@@ -4,13 +4,18 @@
 //! Rules come in parts: one per pack that the campaign names and one for its own limits. Every part has to say yes.
 
 pub mod calls;
+pub mod limits;
 pub mod pack;
+pub mod prefixes;
+pub mod ruling;
 pub mod verdict;
 pub mod window;
 pub mod zones;
 
 pub use calls::{Calls, Standing};
-pub use pack::{Limits, Part, Rules};
+pub use limits::Limits;
+pub use pack::Pack;
+pub use ruling::{Part, Rules};
 pub use verdict::{Answer, ContactRule, Facts, Verdicts, judge};
 pub use window::{CalleeHours, Windows};
 pub use zones::Zones;

@@ -1,7 +1,7 @@
 //! The verdict on one contact.
 
 use super::calls::Calls;
-use super::pack::Rules;
+use super::ruling::Rules;
 use super::window::Windows;
 use super::zones::Zones;
 use crate::time::Timestamp;

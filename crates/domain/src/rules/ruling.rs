@@ -1,0 +1,158 @@
+//! The rules of a campaign: those of the packs it names, and its own limits.
+
+use super::calls::Calls;
+use super::limits::{CapBy, Limits};
+use super::pack::{Pack, UNRESTRICTED};
+use super::prefixes::Prefixes;
+use super::window::CalleeHours;
+use crate::error::{Invalid, check_range};
+use crate::number::Dialable;
+use crate::time::Timestamp;
+use jiff::tz::TimeZone;
+
+/// What the part of the campaign's own limits is called.
+pub const OWN: &str = "campaign";
+/// Packs that one campaign names, at most.
+pub const MAX_PACKS: usize = 10;
+
+const DAY_S: i64 = 86_400;
+
+/// One source of rules, ready to be asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// `default`, or `campaign` for the campaign's own limits.
+    pub name: String,
+    /// The pack's version; empty for the campaign's own.
+    pub version: String,
+    /// Its limits, as written.
+    pub limits: Limits,
+    /// Its hours, ready to be asked; `None`: any hour.
+    pub hours: Option<CalleeHours>,
+    /// What it does not call, ready to be asked.
+    pub denied: Prefixes,
+    /// What is called although another part denies it or a shorter prefix.
+    pub allowed: Prefixes,
+}
+
+impl Part {
+    fn of(name: &str, version: &str, limits: &Limits, premium: bool) -> Result<Self, Invalid> {
+        limits.check()?;
+        let mut denied = Prefixes::of(limits.deny.iter());
+        if premium {
+            denied.add_premium();
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            hours: CalleeHours::of(limits)?,
+            denied,
+            allowed: Prefixes::of(limits.allow.iter()),
+            limits: limits.clone(),
+        })
+    }
+}
+
+/// All rules of one campaign.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
+    /// Every one has to say yes.
+    pub parts: Vec<Part>,
+    /// Where numbers without a country are.
+    pub zone: TimeZone,
+}
+
+impl Rules {
+    /// The rules of a campaign in `zone` that names these packs and has these limits of its own. An unknown pack, an
+    /// unknown zone and a limit out of range are refused by field.
+    pub fn of(packs: &[String], limits: &Limits, zone: &str) -> Result<Self, Invalid> {
+        let zone = TimeZone::get(zone).map_err(|_| Invalid::new("zone", format!("{zone:?} is no IANA time zone")))?;
+        check_range("packs", packs.len(), 1, MAX_PACKS)?;
+        if packs.len() > 1 && packs.iter().any(|name| name == UNRESTRICTED) {
+            return Err(Invalid::new("packs", format!("{UNRESTRICTED} means without any rule: it stands alone")));
+        }
+        let mut parts = Vec::with_capacity(packs.len() + 1);
+        for (place, name) in packs.iter().enumerate() {
+            if packs[..place].contains(name) {
+                return Err(Invalid::new("packs", format!("names {name} twice")));
+            }
+            let pack = Pack::named(name)?;
+            parts.push(Part::of(&pack.id, &pack.version, &pack.limits, pack.deny_premium)?);
+        }
+        if *limits != Limits::default() {
+            parts.push(Part::of(OWN, "", limits, false)?);
+        }
+        Ok(Self { parts, zone })
+    }
+
+    /// Without any rule.
+    pub fn none() -> Self {
+        Self { parts: Vec::new(), zone: TimeZone::UTC }
+    }
+
+    /// Whether the number lies in a range that is not called, and in which (`+` and digits). A prefix as
+    /// long or longer that some part allows takes it out again. A number without a country is asked as the international number it may be meant as.
+    pub fn denies(&self, number: &Dialable) -> Option<&str> {
+        let digits = international(number)?;
+        let denied =
+            self.parts.iter().filter_map(|part| part.denied.longest(digits)).max_by_key(|prefix| prefix.len())?;
+        let allowed =
+            self.parts.iter().filter_map(|part| part.allowed.longest(digits)).max_by_key(|prefix| prefix.len());
+        (allowed.is_none_or(|allowed| allowed.len() < denied.len())).then_some(denied)
+    }
+
+    /// Whether consent given then (if ever) is enough for every part.
+    pub fn consent_holds(&self, given_at: Option<Timestamp>, now: Timestamp) -> bool {
+        self.parts.iter().filter_map(|part| part.limits.consent).all(|consent| {
+            let days = i64::from(consent.max_age_days);
+            given_at.is_some_and(|at| at <= now && (days == 0 || now < at.plus_seconds(days * DAY_S)))
+        })
+    }
+
+    /// When every cap allows another attempt; `None`: now.
+    pub fn caps_open_at(&self, number: &Calls, person: &Calls, now: Timestamp) -> Option<Timestamp> {
+        let caps = self.parts.iter().flat_map(|part| &part.limits.caps);
+        let opens = caps.filter_map(|cap| {
+            let calls = if cap.by == CapBy::Person && !person.attempts.is_empty() { person } else { number };
+            calls.cap_opens_at(cap.attempts, i64::from(cap.hours) * 3_600, now)
+        });
+        opens.max()
+    }
+
+    /// When the last conversation is long enough ago; `None`: now.
+    pub fn cooled_down_at(&self, number: &Calls, person: &Calls, now: Timestamp) -> Option<Timestamp> {
+        let talked = number.conversation_at.max(person.conversation_at)?;
+        let hours = self.parts.iter().map(|part| part.limits.cooldown_hours).max().unwrap_or(0);
+        Some(talked.plus_seconds(i64::from(hours) * 3_600)).filter(|at| *at > now)
+    }
+
+    /// When the least gap after the last attempt is over; `None`: now.
+    pub fn gap_over_at(&self, number: &Calls, now: Timestamp) -> Option<Timestamp> {
+        let minutes = self.parts.iter().map(|part| part.limits.gap_minutes).max().unwrap_or(0);
+        let last = *number.attempts.first()?;
+        Some(last.plus_seconds(i64::from(minutes) * 60)).filter(|at| *at > now)
+    }
+
+    /// Ringing seconds before a call may be given up.
+    pub fn min_ring_s(&self) -> u32 {
+        self.parts.iter().map(|part| part.limits.min_ring_s).max().unwrap_or(0)
+    }
+
+    /// Whether it names the pack without a rule.
+    pub fn is_unrestricted(&self) -> bool {
+        self.parts.iter().any(|part| part.name == UNRESTRICTED)
+    }
+}
+
+/// The digits of the number behind its `+`, where it has or may be meant to have one: `00` and `011` in front of it, or
+/// ten digits and more without a country.
+fn international(number: &Dialable) -> Option<&str> {
+    if let Some(e164) = &number.e164 {
+        return e164.strip_prefix('+');
+    }
+    let dialled = number.dialled.as_str();
+    let behind = ["+", "00", "011"].into_iter().find_map(|access| dialled.strip_prefix(access));
+    behind.or_else(|| (dialled.len() >= 10).then_some(dialled))
+}
+
+#[cfg(test)]
+mod tests;
