@@ -162,6 +162,19 @@ impl Store {
         Ok(self.inner.writer.renew().await?)
     }
 
+    /// Moves what SQLite's log holds into the file and empties it, so that nothing older is left in it. Readers that
+    /// are at work are waited for, two seconds at most: the next commit that fills the log does it then.
+    pub(crate) async fn empty_log(&self) -> Result<()> {
+        for _ in 0..20 {
+            if self.inner.writer.empty_log().await? {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        tracing::warn!("the database's log is in use: erased content leaves it with the next checkpoint");
+        Ok(())
+    }
+
     /// Bytes that are free where the database is; `None` for a database on another machine.
     pub fn free_bytes(&self) -> Result<Option<u64>> {
         if self.inner.settings.server.is_some() {

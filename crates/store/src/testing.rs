@@ -279,6 +279,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
         ("campaigns", crate::campaigns::STATEMENTS),
         ("contacts", crate::contacts::STATEMENTS),
         ("end_points", crate::end_points::STATEMENTS),
+        ("erasure", crate::erasure::STATEMENTS),
         ("inspect", crate::inspect::STATEMENTS),
         ("installation", crate::installation::STATEMENTS),
         ("lists", crate::lists::STATEMENTS),

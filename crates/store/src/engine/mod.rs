@@ -73,6 +73,17 @@ impl Pool {
         }
     }
 
+    /// Whether SQLite's log could be emptied; PostgreSQL has none of ours.
+    pub(crate) async fn empty_log(&self) -> sqlx::Result<bool> {
+        match self {
+            Self::Sqlite(pool) => {
+                let busy: i64 = sqlx::query_scalar(sqlite::EMPTY_LOG).fetch_one(pool).await?;
+                Ok(busy == 0)
+            }
+            Self::Postgres(_) => Ok(true),
+        }
+    }
+
     /// Waits until every connection is back, and closes them.
     pub(crate) async fn close(&self) {
         match self {

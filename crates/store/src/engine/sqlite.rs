@@ -34,6 +34,8 @@ statements! {
     JOURNAL_MODE = "PRAGMA journal_mode";
     SYNCHRONOUS = "PRAGMA synchronous";
     QUICK_CHECK = "PRAGMA quick_check(1)";
+    /// Its first column: whether somebody was in the way.
+    pub(crate) EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)";
     /// 0: nothing was migrated yet.
     pub(crate) IS_MIGRATED = "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'";
 }

@@ -35,8 +35,8 @@ pub use reader::{Candidate, Position, Reader, Row, Verdict};
 pub use records::MAX_RECORD_BYTES;
 pub use run::{CHUNK_ROWS, GROUP_ROWS};
 pub use sniff::{Choices, Columns, Format, Guess, HEAD_BYTES, Layout, sniff, sniff_all};
-pub(crate) use upload::blocking;
 pub use upload::{MAX_UPLOAD_BYTES, Upload};
+pub(crate) use upload::{blocking, verdict_path};
 
 /// Every statement of the imports, for the test that prepares them.
 #[cfg(test)]
