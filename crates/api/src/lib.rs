@@ -24,6 +24,7 @@ pub mod end_points;
 pub mod error;
 mod export;
 mod extract;
+pub mod forget;
 pub mod health;
 pub mod imports;
 pub mod lists;
@@ -113,6 +114,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(reports::routes())
         .merge(dialling::routes())
         .merge(suppressions::routes())
+        .merge(forget::routes())
         .merge(tokens::routes())
         .merge(document::routes())
 }

@@ -3,7 +3,9 @@
 use crate::alone::{backup, config, db, restore};
 use crate::client::Target;
 use crate::config::Source;
-use crate::verbs::{attempt, campaign, dialling, end_point, list, live, pbx, report, run, suppression, token, trunk};
+use crate::verbs::{
+    attempt, campaign, dialling, end_point, forget, list, live, pbx, report, run, suppression, token, trunk,
+};
 use clap::{Parser, Subcommand};
 
 /// Carillon, an outbound dialler and contact centre on Asterisk
@@ -72,6 +74,8 @@ pub(crate) enum Command {
     Attempt(attempt::Verb),
     /// What became of runs
     Report(report::Options),
+    /// Erase a person: number, name and attributes, everywhere
+    Forget(forget::Options),
     /// Place no further call until dialling is resumed; calls in progress go on
     StopDialling(dialling::StopOptions),
     /// Lift the hold that stop-dialling set

@@ -48,6 +48,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Live(options) => verbs::live::run(&options, &session()?).await,
         Command::Attempt(verb) => verbs::attempt::run(verb, &session()?).await,
         Command::Report(options) => verbs::report::run(options, &session()?).await,
+        Command::Forget(options) => verbs::forget::run(options, &session()?).await,
         Command::StopDialling(options) => verbs::dialling::stop(options, &session()?).await,
         Command::ResumeDialling(options) => verbs::dialling::resume(options, &session()?).await,
         Command::Dialling(verb) => verbs::dialling::run(verb, &session()?).await,

@@ -8,7 +8,7 @@ use crate::live::{Live, LiveStorage};
 use domain::{AttemptId, CampaignId, Dialable, Invalid, ListId, RunId};
 use std::time::Duration;
 use store::restore::Settled;
-use store::{Hold, RunRecord, Scope, Store, Suppressed};
+use store::{Hold, RunRecord, Scope, Store, Suppressed, Traces};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
@@ -144,6 +144,14 @@ impl Handle {
         info!(entries = done.keys.len(), actor, in_reserve = done.in_reserve, "numbers are suppressed");
         self.ask(|answer| Ask::Suppressed(done.keys.clone(), answer)).await?;
         Ok(done)
+    }
+
+    /// Erases a person: from the first moment on nobody calls the number, whatever becomes of the rest.
+    pub async fn forget(&self, scope: &Scope, number: &Dialable, actor: &str, why: &str) -> Result<Traces, NodeError> {
+        self.suppress(scope, std::slice::from_ref(number), actor, why).await?;
+        let traces = self.store.forget(scope, number, actor, wall()).await?;
+        info!(contacts = traces.contacts, actor, "a number is forgotten");
+        Ok(traces)
     }
 
     /// The live figures.

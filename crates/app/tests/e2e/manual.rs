@@ -122,6 +122,15 @@ fn suppression_md_keeps_a_number_from_being_called() {
 }
 
 #[test]
+fn privacy_md_erases_a_person() {
+    let world = World::start();
+    let printed = Reader::of("privacy.md", &world).follow();
+    holds(&printed, &["forgotten: 1 contacts in 1 lists, 1 lines of verdict files", "15554000008"]);
+    let (_, shown) = printed.rsplit_once("list show people").unwrap();
+    assert!(!shown.contains("5554000007") && !shown.contains("Anastasia"), "{shown}");
+}
+
+#[test]
 fn doctor_md_examines_a_sound_installation_and_a_broken_one() {
     let world = World::start();
     let own = |name: &str| world.home.path(name).display().to_string();

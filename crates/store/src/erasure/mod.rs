@@ -9,9 +9,11 @@ use crate::db::Store;
 use crate::engine::{Connection, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::import::ImportState;
+use crate::journal::events::{Event, Events};
 use crate::scope::Scope;
-use domain::{Dialable, ImportId};
+use domain::{Dialable, ImportId, Timestamp};
 use serde::Serialize;
+use serde_json::json;
 
 /// Begins what stands in the place of a forgotten number; a random number follows.
 pub(crate) const FORGOTTEN: &str = "forgotten ";
@@ -42,7 +44,7 @@ statements! {
     // The keys stay, and with them who asked and when.
     RENAME = "UPDATE suppression SET number = $3 WHERE tenant_id = $1 AND id IN \
         (SELECT k.suppression_id FROM suppression_key k WHERE k.tenant_id = $1 AND k.number_key = $2)";
-    COUNT_KEYS = "SELECT COUNT(*) FROM suppression_key WHERE tenant_id = $1 AND number_key = $2";
+    ENTRY = "SELECT suppression_id FROM suppression_key WHERE tenant_id = $1 AND number_key = $2 LIMIT 1";
     BUSY_IMPORT = "SELECT id FROM import_job WHERE tenant_id = $1 AND state IN ($2, $3, $4) ORDER BY id LIMIT 1";
     FILES = "SELECT id FROM import_job WHERE tenant_id = $1 AND verdict_bytes > 0 ORDER BY id";
 }
@@ -68,7 +70,7 @@ impl Store {
     /// What is gone afterwards is gone: from the rows, from the database's file and its log, and from verdict files.
     ///
     /// Refused while an import is not done, whose file may hold it, and while the number is not suppressed.
-    pub async fn forget(&self, scope: &Scope, number: &Dialable) -> Result<Traces> {
+    pub async fn forget(&self, scope: &Scope, number: &Dialable, by: &str, at: Timestamp) -> Result<Traces> {
         self.empty_reserve().await?;
         let mut traces = self.traces(scope, number).await?;
         let mut transaction = self.begin().await?;
@@ -84,11 +86,11 @@ impl Store {
             return Err(Error::Conflict { what: "the number".into(), why });
         }
         let own = self.number_key(number);
-        let known: i64 = query_scalar(COUNT_KEYS).bind(scope.tenant.0).bind(own.0).fetch_one(&mut transaction).await?;
-        if known == 0 {
+        let entry = query_scalar(ENTRY).bind(scope.tenant.0).bind(own.0).fetch_optional(&mut transaction).await?;
+        let Some(entry) = entry else {
             let why = "must be suppressed before it is forgotten".to_owned();
             return Err(Error::Conflict { what: "the number".into(), why });
-        }
+        };
         overwrite_deleted(true, &mut transaction).await?;
         let name = format!("{FORGOTTEN}{:08x}", rand::random::<u32>());
         for key in self.number_keys(number) {
@@ -96,6 +98,9 @@ impl Store {
             query(RENAME).bind(scope.tenant.0).bind(key.0).bind(&name).execute(&mut transaction).await?;
         }
         overwrite_deleted(false, &mut transaction).await?;
+        let data = json!({ "contacts": traces.contacts, "lists": traces.lists });
+        Events::one(Event::of_suppression(scope.tenant, entry, "number.forgotten", at, by, data), &mut transaction)
+            .await?;
         transaction.commit().await?;
         traces.verdict_lines = self.verdict_lines(scope, number, true).await?;
         self.empty_log().await?;

@@ -38,11 +38,11 @@ async fn a_forgotten_person_is_nowhere_and_still_not_called(home: Home) {
     attributes.add("NAME", "Anastasia").unwrap();
     let person = NewContact { number: number("0669820001"), attributes };
     store.add_contacts(&scope, list.id, vec![person], false).await.unwrap();
-    assert!(store.forget(&scope, &number("0669820001")).await.is_err(), "not suppressed yet");
+    assert!(store.forget(&scope, &number("0669820001"), "ana", Timestamp(6)).await.is_err(), "not suppressed yet");
     suppress(&store, "0669820001").await;
     let found = store.traces(&scope, &number("+39 06 69820001")).await.unwrap();
     assert_eq!(found, Traces { contacts: 3, lists: 2, attempts: 0, verdict_lines: 2 });
-    assert_eq!(store.forget(&scope, &number("06 69820001")).await.unwrap(), found);
+    assert_eq!(store.forget(&scope, &number("06 69820001"), "ana", Timestamp(6)).await.unwrap(), found);
     assert_eq!(store.traces(&scope, &number("0669820001")).await.unwrap(), Traces::default());
 
     let contacts = store.contacts(&scope, list.id, ContactId(0), 10).await.unwrap();
@@ -80,6 +80,6 @@ async fn a_number_that_might_come_back_is_not_forgotten(home: Home) {
     upload.write(b"NUM\n0669820001\n").await.unwrap();
     let job = store.create_import(&scope, list.id, "summer.csv", upload, ImportOptions::default()).await.unwrap();
     suppress(&store, "0669820001").await;
-    let error = store.forget(&scope, &number("0669820001")).await.unwrap_err().to_string();
+    let error = store.forget(&scope, &number("0669820001"), "ana", Timestamp(6)).await.unwrap_err().to_string();
     assert!(error.contains(&format!("before import {} is done", job.id)), "{error}");
 }

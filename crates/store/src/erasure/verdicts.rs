@@ -27,13 +27,12 @@ fn lines_of(path: &Path, store: &Store, keys: &[NumberKey], erase: bool) -> Resu
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
         file => file.map_err(Error::io("cannot open", path))?,
     };
-    let wrong = Error::io("cannot read", path);
     let mut reader = BufReader::new(&file);
     let (mut line, mut offset, mut found) = (Vec::new(), 0u64, 0);
     loop {
         line.clear();
         let read = std::io::Read::take(&mut reader, MAX_LINE as u64).read_until(b'\n', &mut line);
-        let Ok(count) = read else { return Err(wrong(read.unwrap_err())) };
+        let count = read.map_err(Error::io("cannot read", path))?;
         if count == 0 {
             break;
         }

@@ -59,6 +59,18 @@ impl Event {
         Self::new(tenant, ("dialling", tenant.0), kind, at, actor, data)
     }
 
+    /// An event of an entry that says that a number must not be called.
+    pub(crate) fn of_suppression(
+        tenant: TenantId,
+        entry: i64,
+        kind: &'static str,
+        at: Timestamp,
+        actor: &str,
+        data: Value,
+    ) -> Self {
+        Self::new(tenant, ("suppression", entry), kind, at, actor, data)
+    }
+
     fn new(
         tenant: TenantId,
         (entity, entity_id): (&'static str, i64),

@@ -1,4 +1,5 @@
-//! What must survive a restore although the backup does not have it: numbers that must not be called.
+//! What must survive a restore although the backup does not have it: numbers that must not be called, and that people
+//! were forgotten.
 
 use crate::error::Result;
 use sqlx::sqlite::SqlitePool;
@@ -16,6 +17,25 @@ const KEYS: &str = "INSERT INTO suppression_key (tenant_id, number_key, suppress
     SELECT k.tenant_id, k.number_key, (SELECT MAX(s.id) FROM suppression s JOIN present.suppression p \
     ON p.number = s.number AND p.tenant_id = s.tenant_id WHERE p.id = k.suppression_id) \
     FROM present.suppression_key k WHERE true ON CONFLICT DO NOTHING";
+/// The keys of whom the present database has forgotten.
+macro_rules! forgotten {
+    () => {
+        "(SELECT k.number_key FROM present.suppression_key k JOIN present.suppression s ON s.id = k.suppression_id \
+            WHERE s.number LIKE 'forgotten %')"
+    };
+}
+/// Written over, not only let go of.
+const OVERWRITE: &str = "PRAGMA secure_delete = ON";
+const FORGET_CONTACTS: &str = concat!(
+    "UPDATE contact SET number_as_given = '', number = '', e164 = NULL, attributes = '[]' WHERE number_key IN ",
+    forgotten!()
+);
+const FORGET_ENTRIES: &str = concat!(
+    "UPDATE suppression SET number = 'forgotten ' || lower(hex(randomblob(4))) WHERE number NOT LIKE 'forgotten %' \
+        AND id IN (SELECT suppression_id FROM suppression_key WHERE number_key IN ",
+    forgotten!(),
+    ")"
+);
 /// Nobody holds the lease of a database that was just put in place.
 const NO_HOLDER: &str = "UPDATE site_lease SET holder = '', process = ''";
 
@@ -47,6 +67,9 @@ async fn copy(restored: &SqlitePool) -> Result<Option<u64>> {
     let mut transaction = restored.begin().await?;
     let carried = sqlx::query(ENTRIES).execute(&mut *transaction).await?.rows_affected();
     sqlx::query(KEYS).execute(&mut *transaction).await?;
+    sqlx::query(OVERWRITE).execute(&mut *transaction).await?;
+    sqlx::query(FORGET_CONTACTS).execute(&mut *transaction).await?;
+    sqlx::query(FORGET_ENTRIES).execute(&mut *transaction).await?;
     transaction.commit().await?;
     Ok(Some(carried))
 }

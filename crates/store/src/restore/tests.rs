@@ -225,3 +225,31 @@ async fn call_records_become_attempts_once_and_by_the_contacts_own_turn() {
     assert_eq!(of(2).state, CallState::RsLost.code());
     assert_eq!(store.run(&scope, run).await.unwrap().totals.placed, 3);
 }
+
+#[tokio::test]
+async fn whom_the_database_has_forgotten_a_backup_does_not_bring_back() {
+    let home = Home::new();
+    let store = home.open().await;
+    let scope = Scope::installation();
+    let world = World::make(&store).await;
+    let [known, later] = [0, 1].map(|index| world.contacts[index].number.clone());
+    let ask =
+        async |number| store.suppress(&scope, &[number], "ana", "asked to be erased", Timestamp(5)).await.unwrap();
+    ask(known.clone()).await;
+    make(&home, "b").await;
+    ask(later.clone()).await;
+    for number in [&known, &later] {
+        store.forget(&scope, number, "ana", Timestamp(6)).await.unwrap();
+    }
+    store.close().await;
+    from_backup(&home).await;
+    let store = home.open().await;
+    let contacts = store.contacts(&scope, world.list.id, ContactId(0), 10).await.unwrap();
+    let empty: Vec<bool> = contacts.iter().map(|contact| contact.number.dialled.is_empty()).collect();
+    assert_eq!(empty, [true, true, false, false, false, false, false, false, false, false]);
+    assert!(contacts[0].attributes.is_empty() && !contacts[2].attributes.is_empty());
+    for number in [known, later] {
+        let entry = store.suppression(&scope, &number).await.unwrap().unwrap();
+        assert!(entry.number.starts_with("forgotten "), "{}", entry.number);
+    }
+}
