@@ -6,8 +6,10 @@
 
 use dialer::invariants::{Circumstances, Claims, Ledger};
 use dialer::{
-    Command, Dialer, EndPointSpec, Event, IdKind, Loaded, PbxSpec, RunSettings, RunSpec, RunTotals, TrunkSpec,
+    Command, Dialer, EndPointSpec, Event, FreshEntry, IdKind, Loaded, PbxSpec, RunSettings, RunSpec, RunTotals,
+    TrunkSpec,
 };
+use domain::rules::{Rules, Standing};
 use domain::{
     CampaignId, Contact, ContactId, Dialable, EndPointId, Hours, LegId, ListId, Mono, Now, NumberKey, NumberRef, PbxId,
     RunId, RunState, Timestamp, TrunkId,
@@ -124,7 +126,9 @@ impl Bench {
 
     fn answer(&mut self, command: &Command) {
         match command {
-            Command::Journal(new) => self.inbox.push_back(Event::Journalled(new.attempt)),
+            Command::Journal(new) => {
+                self.inbox.push_back(Event::Journalled { attempt: new.attempt, standing: Standing::default() })
+            }
             Command::Originate(call) => {
                 self.inbox.push_back(Event::LegCreated(call.leg));
                 self.inbox.push_back(Event::OriginateDone(call.leg));
@@ -135,7 +139,9 @@ impl Bench {
             Command::LoadContacts(load) => {
                 let after = load.list.map_or(CONTACTS, |(_, after)| after.0);
                 let (from, limit) = (usize::try_from(after).unwrap_or(0), load.fresh_limit as usize);
-                let fresh: Vec<_> = self.contacts[from..].iter().take(limit).cloned().collect();
+                let fresh = self.contacts[from..].iter().take(limit).cloned();
+                let fresh: Vec<_> =
+                    fresh.map(|contact| FreshEntry { contact, standing: Standing::default() }).collect();
                 self.inbox.push_back(Event::ContactsLoaded(Loaded {
                     run: load.run,
                     list: load.list.map(|(list, _)| list),
@@ -144,6 +150,7 @@ impl Bench {
                     fresh,
                     retries: vec![],
                     next_due: None,
+                    next_put_off_by: None,
                 }));
             }
             Command::WantIds { kind, count } => {
@@ -252,7 +259,8 @@ fn configuration() -> VecDeque<Event> {
             idle_on_termination: false,
             trunks: (1..=TRUNKS).map(TrunkId).collect(),
             end_points: vec![EndPointId(1)],
-            rules: vec![],
+            reschedule: vec![],
+            rules: Arc::new(Rules::none()),
         },
         lists: vec![ListId(1)],
         contacts: CONTACTS.unsigned_abs(),

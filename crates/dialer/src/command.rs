@@ -1,7 +1,7 @@
 //! What the dialler asks its shell to do. Each is carried out once, in order.
 
 use crate::invariants::Invariant;
-use domain::journal::{AttemptEnd, NewAttempt, Note, RunChange, Withdrawal};
+use domain::journal::{AttemptEnd, NewAttempt, Note, PutOff, RunChange, Withdrawal};
 use domain::{AttemptId, Contact, ContactId, EndPointId, EndedBy, LegId, ListId, PbxId, RunId, Timestamp, TrunkId};
 use std::sync::Arc;
 
@@ -43,6 +43,25 @@ pub enum Command {
     Close(Box<AttemptEnd>),
     /// Take an attempt back that was never sent.
     Withdraw(Box<Withdrawal>),
+    /// Write that these contacts wait, or are refused: they leave the memory.
+    PutOff {
+        /// Of which run.
+        run: RunId,
+        /// At most [`crate::runs::PUT_OFF_AT_ONCE`], each contact once.
+        contacts: Vec<PutOff>,
+        /// When it was decided.
+        at: Timestamp,
+    },
+    /// Let contacts of the run that are refused wait, due `at`, with the rule that refused them as what put them off: they
+    /// are judged again when they are read. Answered by [`crate::Event::RefusedTakenUp`].
+    TakeUpRefused {
+        /// Of which run.
+        run: RunId,
+        /// So many, at most.
+        limit: u32,
+        /// Due then.
+        at: Timestamp,
+    },
     /// Write a run's new state.
     RunChanged(RunChange),
     /// Hold dialling until a person lifts it.

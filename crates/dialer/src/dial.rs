@@ -3,9 +3,10 @@
 use crate::command::Command;
 use crate::gate::{self, Refusal};
 use crate::hopper::Ready;
+use crate::judging::No;
 use crate::pacing;
 use crate::step::{Attempt, Dialer};
-use domain::journal::{NewAttempt, Withdrawal};
+use domain::journal::{NewAttempt, PutOff, Withdrawal};
 use domain::{AttemptId, Contact, EndPointId, HourState, LegId, Mono, Now, RunId, Timestamp, TrunkId};
 
 /// Calls placed in one step, at most; the rest follows in the next.
@@ -16,6 +17,17 @@ pub const PASSED_OVER: u32 = 32;
 const PARKED_SECONDS: i64 = 1;
 /// Seconds after which a contact is looked at again that the database refused for now.
 const REFUSED_SECONDS: i64 = 5;
+
+/// When the contact of an attempt that was taken back is tried again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Again {
+    /// As if it had not been picked.
+    AsBefore,
+    /// Not before then.
+    At(Timestamp),
+    /// When the rules allow it.
+    PutOff(No),
+}
 
 /// A trunk, an end point on its PBX, and whether the call probes the trunk.
 type Way = (TrunkId, EndPointId, bool);
@@ -69,19 +81,19 @@ impl Dialer {
             return Err(Refusal::OutsideHours { opens_at });
         }
         if !run.hopper.has_ready(now.wall) {
-            return Err(Refusal::NothingReady);
+            return Err(run.nothing_ready());
         }
         let (way, wake) = self.route(now, id);
         self.wake_for_placing(wake);
         let (trunk_id, end_point_id, probe) = way?;
-        let ready = self.next_contact(now, id)?;
+        let ready = self.next_contact(now, id, out)?;
         let Some((attempt, call, leg)) = self.take_ids() else {
             self.runs.get_mut(&id).ok_or(Refusal::RunNotActive)?.hopper.put_back(ready);
             return Err(Refusal::NoIds);
         };
         let trunk = self.resources.trunks.get_mut(&trunk_id).ok_or(Refusal::NoRoute)?;
         let end_point = self.resources.end_points.get(&end_point_id).ok_or(Refusal::NoRoute)?;
-        let receipt = gate::receipt(ready.due_at, hours, trunk, end_point, probe);
+        let receipt = gate::receipt(&ready, hours, trunk, end_point, probe);
         let pbx = trunk.spec.pbx;
         trunk.rate.take(now.mono);
         if probe {
@@ -96,9 +108,7 @@ impl Dialer {
         self.open_numbers.insert(ready.contact.key, attempt);
         let run = self.runs.get_mut(&id).ok_or(Refusal::RunNotActive)?;
         run.picked(ready.contact.id);
-        if ready.due_at.is_some() {
-            run.totals.open_retries = run.totals.open_retries.saturating_sub(1);
-        }
+        run.no_longer_waits(ready.due_at, ready.put_off_by);
         out.push(Command::Journal(Box::new(NewAttempt {
             attempt,
             call,
@@ -125,6 +135,8 @@ impl Dialer {
             details: Some(ready.contact),
             retry: ready.retry,
             due_at: ready.due_at,
+            put_off_by: ready.put_off_by,
+            standing: ready.standing,
             trunk: trunk_id,
             end_point: end_point_id,
             pbx,
@@ -181,35 +193,47 @@ impl Dialer {
         self.place_at = [self.place_at, at].into_iter().flatten().min();
     }
 
-    /// The next contact of the run whose number is in no call; those passed over are looked at again in a second.
-    fn next_contact(&mut self, now: Now, id: RunId) -> Result<Ready, Refusal> {
+    /// The next contact of the run that may be called now. Those whose number is in a call are looked at again in a second,
+    /// those that the rules put off leave the memory.
+    fn next_contact(&mut self, now: Now, id: RunId, out: &mut Vec<Command>) -> Result<Ready, Refusal> {
+        let mut put_off = Vec::new();
+        let found = self.look_for_contact(now, id, &mut put_off);
+        self.tell_put_off(now, id, put_off, out);
+        found
+    }
+
+    fn look_for_contact(&mut self, now: Now, id: RunId, put_off: &mut Vec<PutOff>) -> Result<Ready, Refusal> {
         let run = self.runs.get_mut(&id).ok_or(Refusal::RunNotActive)?;
+        let mut in_flight = false;
         for _ in 0..PASSED_OVER {
-            let ready = run.hopper.pop(now.wall).ok_or(Refusal::NumberInFlight)?;
+            let Some(ready) = run.hopper.pop(now.wall) else {
+                return Err(if in_flight { Refusal::NumberInFlight } else { run.nothing_ready() });
+            };
             if run.in_flight.contains(&ready.contact.id) {
                 continue;
             }
             if self.open_numbers.contains_key(&ready.contact.key) {
+                in_flight = true;
                 run.hopper.push_timed(now.wall.plus_seconds(PARKED_SECONDS), ready);
                 continue;
             }
-            return Ok(ready);
+            match run.judge(&ready.contact, &ready.standing, now.wall) {
+                Ok(()) => return Ok(ready),
+                Err(no) => match no.is_short(now.wall) {
+                    Some(until) => {
+                        run.hopper.push_timed(until, ready);
+                    }
+                    None => put_off.push(run.put_off(&ready, no)),
+                },
+            }
         }
         // Behind those that were passed over others may be ready: the next step looks on.
         self.wake_for_placing(Some(now.mono));
-        Err(Refusal::NumberInFlight)
+        Err(if in_flight { Refusal::NumberInFlight } else { Refusal::NothingReady })
     }
 
-    /// Takes an attempt back that was provably never sent; its contact goes back to where it was, not to be tried
-    /// before `again_at` when one is given.
-    pub(crate) fn withdraw(
-        &mut self,
-        now: Now,
-        leg: LegId,
-        why: &str,
-        again_at: Option<Timestamp>,
-        out: &mut Vec<Command>,
-    ) {
+    /// Takes an attempt back that was provably never sent; its contact goes back to where it was, or is put off.
+    pub(crate) fn withdraw(&mut self, now: Now, leg: LegId, why: &str, again: Again, out: &mut Vec<Command>) {
         let Some((id, attempt)) = self.forget(leg) else { return };
         if let Some(trunk) = self.resources.trunks.get_mut(&attempt.trunk) {
             trunk.circuit.probe_lost(now.mono, id);
@@ -220,15 +244,18 @@ impl Dialer {
             contact: attempt.contact,
             retry: attempt.retry,
             due_at: attempt.due_at,
+            put_off_by: attempt.put_off_by,
             why: why.to_owned(),
             at: now.wall,
         })));
-        self.give_back(attempt, again_at);
+        let run = attempt.run;
+        let put_off = self.give_back(now, attempt, again);
+        self.tell_put_off(now, run, put_off.into_iter().collect(), out);
     }
 
     /// The link could not send it: the contact rests a little, so that a dead way out is not asked without end.
     pub(crate) fn not_sent(&mut self, now: Now, leg: LegId, why: &str, out: &mut Vec<Command>) {
-        self.withdraw(now, leg, why, Some(now.wall.plus_seconds(PARKED_SECONDS)), out);
+        self.withdraw(now, leg, why, Again::At(now.wall.plus_seconds(PARKED_SECONDS)), out);
     }
 
     /// The database holds an attempt that excludes this one.
@@ -239,29 +266,35 @@ impl Dialer {
             trunk.circuit.probe_lost(now.mono, id);
         }
         if later {
-            self.give_back(attempt, Some(now.wall.plus_seconds(REFUSED_SECONDS)));
+            self.give_back(now, attempt, Again::At(now.wall.plus_seconds(REFUSED_SECONDS)));
         } else if let Some(run) = self.runs.get_mut(&attempt.run) {
             run.totals.placed -= 1;
         }
     }
 
-    /// Puts the contact of a taken-back attempt into the hopper again, not before `at` when one is given.
-    fn give_back(&mut self, attempt: Attempt, at: Option<Timestamp>) {
-        let Some(run) = self.runs.get_mut(&attempt.run) else { return };
+    /// Puts the contact of a taken-back attempt into the hopper again, or off.
+    fn give_back(&mut self, now: Now, attempt: Attempt, again: Again) -> Option<PutOff> {
+        let run = self.runs.get_mut(&attempt.run)?;
         run.totals.placed -= 1;
-        if attempt.due_at.is_some() {
-            run.totals.open_retries += 1;
-        }
+        run.waits_again(attempt.due_at, attempt.put_off_by);
         // A fresh contact whose list was taken away meanwhile is not the run's any more.
         let ours = |contact: &Contact| attempt.due_at.is_some() || run.lists.iter().any(|p| p.list == contact.list);
-        let Some(contact) = attempt.details.filter(|contact| ours(contact)) else { return };
-        let ready = Ready { contact, retry: attempt.retry, due_at: attempt.due_at };
-        match at {
-            Some(at) => {
+        let contact = attempt.details.filter(|contact| ours(contact))?;
+        let (due_at, put_off_by, standing) = (attempt.due_at, attempt.put_off_by, attempt.standing);
+        let ready = Ready { contact, retry: attempt.retry, due_at, put_off_by, standing };
+        match again {
+            Again::AsBefore => run.hopper.put_back(ready),
+            Again::At(at) => {
                 run.hopper.push_timed(at, ready);
             }
-            None => run.hopper.put_back(ready),
+            Again::PutOff(no) => match no.is_short(now.wall) {
+                Some(until) => {
+                    run.hopper.push_timed(until, ready);
+                }
+                None => return Some(run.put_off(&ready, no)),
+            },
         }
+        None
     }
 
     /// Takes an attempt out of every book: resources, numbers, its run's contacts in flight.

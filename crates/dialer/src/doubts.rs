@@ -63,7 +63,9 @@ impl Dialer {
         leg.missed = 0;
         // The hang-up was for a call that nobody had answered, and did not arrive: the conversation goes on.
         let answered = found.up || leg.answered_at.is_some();
-        if answered && matches!(leg.hang_up, Some(EndedBy::AnswerTimeout | EndedBy::ProgressTimeout)) {
+        if answered
+            && matches!(leg.hang_up, Some(EndedBy::AnswerTimeout | EndedBy::ProgressTimeout | EndedBy::Suppression))
+        {
             leg.hang_up = None;
         }
         let (wanted, pbx) = (leg.hang_up, leg.pbx);

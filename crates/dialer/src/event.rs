@@ -1,7 +1,8 @@
 //! What can happen to the dialler. Facts and requests, never states.
 
 use crate::command::IdKind;
-use domain::journal::OpenAttempt;
+use domain::journal::{OpenAttempt, PutOffBy};
+use domain::rules::{Rules, Standing};
 use domain::{
     AttemptId, CampaignId, Contact, ContactId, EndPointId, Hours, LegId, ListId, Mono, NumberKey, PbxId,
     RescheduleRule, RunId, RunState, Timestamp, TrunkId,
@@ -45,8 +46,22 @@ pub enum Event {
     /// The answer to [`crate::Command::LoadContacts`].
     ContactsLoaded(Loaded),
 
-    /// From now on nothing is sent to these numbers, also not what was decided or journalled before.
-    NumbersSuppressed(Vec<NumberKey>),
+    /// The answer to [`crate::Command::TakeUpRefused`].
+    RefusedTakenUp {
+        /// Of which run.
+        run: RunId,
+        /// How many contacts wait now that were refused.
+        count: u64,
+    },
+
+    /// From now on nothing is sent to these numbers, also not what was decided or journalled before; what is on its way
+    /// and not answered is hung up.
+    NumbersSuppressed {
+        /// Every key that a spelling of them may have.
+        keys: Vec<NumberKey>,
+        /// The campaigns that must not call them; `None`: none may.
+        campaigns: Option<Vec<CampaignId>>,
+    },
 
     /// No originate until it is lifted.
     DiallingHeld,
@@ -67,9 +82,13 @@ pub enum Event {
         to: i64,
     },
     /// The attempt is on disk.
-    Journalled(AttemptId),
-    /// The attempt is on disk, and its number is suppressed: it is closed as `RS_BLACKLIST` and nothing is sent.
-    JournalledSuppressed(AttemptId),
+    Journalled {
+        /// Which.
+        attempt: AttemptId,
+        /// What is known of its number and person, read in the transaction that wrote it, this attempt itself left out:
+        /// the gate is asked once more with it. A suppressed number is closed as `RS_BLACKLIST`.
+        standing: Standing,
+    },
     /// The attempt was not written: the database holds one that excludes it.
     JournalRefused {
         /// Which.
@@ -235,7 +254,9 @@ pub struct RunSettings {
     /// Its end points.
     pub end_points: Vec<EndPointId>,
     /// Its reschedule rules.
-    pub rules: Vec<RescheduleRule>,
+    pub reschedule: Vec<RescheduleRule>,
+    /// Whom it may call and when.
+    pub rules: Arc<Rules>,
 }
 
 /// What a run did so far.
@@ -247,8 +268,12 @@ pub struct RunTotals {
     pub terminated: u64,
     /// Attempts that ended and were rescheduled.
     pub rescheduled: u64,
-    /// Retries waiting.
+    /// Retries waiting that a reschedule rule asked for and nothing else put off.
     pub open_retries: u64,
+    /// Contacts waiting that a rule of the gate put off, fresh ones and retries.
+    pub put_off: u64,
+    /// Contacts that a rule of the gate refused until the run is reloaded, fresh ones and retries.
+    pub refused: u64,
     /// Attempts that were answered.
     pub connected: u64,
 }
@@ -261,26 +286,41 @@ pub struct Loaded {
     /// Which list was read, if one was.
     pub list: Option<ListId>,
     /// Contacts never dialled in this run, in list order.
-    pub fresh: Vec<Arc<Contact>>,
+    pub fresh: Vec<FreshEntry>,
     /// Nothing is left behind the last of `fresh`.
     pub list_exhausted: bool,
     /// The last contact of that list, dialled or not; 0 of an empty list, or when none was read.
     pub list_end: ContactId,
-    /// Retries due soon.
+    /// Those that wait and are due soon: retries, and contacts that were put off; by due time, then by contact.
     pub retries: Vec<RetryEntry>,
-    /// When the first retry that was not returned is due.
+    /// When the first one of them that was not returned is due.
     pub next_due: Option<Timestamp>,
+    /// What put that one off; `None` of a retry that a reschedule rule asked for.
+    pub next_put_off_by: Option<PutOffBy>,
 }
 
-/// A contact waiting for its retry.
+/// A contact that was never dialled in this run, nor put off.
+#[derive(Debug, Clone)]
+pub struct FreshEntry {
+    /// Who.
+    pub contact: Arc<Contact>,
+    /// What is known of its number and person.
+    pub standing: Standing,
+}
+
+/// A contact waiting for its time.
 #[derive(Debug, Clone)]
 pub struct RetryEntry {
     /// Who.
     pub contact: Arc<Contact>,
-    /// The counter of the coming attempt, from 1.
+    /// The counter of the coming attempt; 0 for one that was put off before its first.
     pub retry: u32,
     /// Not before.
     pub due_at: Timestamp,
+    /// What put it off; `None` of a retry that a reschedule rule asked for.
+    pub put_off_by: Option<PutOffBy>,
+    /// What is known of its number and person.
+    pub standing: Standing,
 }
 
 /// A leg of ours that exists on a PBX.

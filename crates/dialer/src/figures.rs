@@ -35,13 +35,17 @@ pub struct RunFigures {
     pub hopper: u64,
     /// Retries waiting.
     pub open_retries: u64,
+    /// Contacts waiting that a rule put off.
+    pub put_off: u64,
+    /// Contacts that a rule refused until the run is reloaded.
+    pub refused: u64,
     /// Attempts in progress.
     pub in_flight: u64,
     /// Of these, answered.
     pub connected_now: u64,
-    /// Contacts of its lists that are not finished.
+    /// Contacts of its lists that are neither finished nor refused.
     pub remaining: u64,
-    /// When the next retry is due.
+    /// When the next contact that waits is due.
     pub next_due: Option<Timestamp>,
     /// Its lists.
     pub lists: Vec<ListProgress>,
@@ -104,10 +108,15 @@ impl Dialer {
                 connected: run.totals.connected,
                 hopper,
                 open_retries: run.totals.open_retries,
+                put_off: run.totals.put_off,
+                refused: run.totals.refused,
                 in_flight: run.in_flight.len() as u64,
                 connected_now: run.connected_now.into(),
-                remaining: run.contacts.saturating_sub(run.totals.terminated),
-                next_due: [run.next_due.filter(|due| due.0 > 0), run.hopper.next_timed()].into_iter().flatten().min(),
+                remaining: run.contacts.saturating_sub(run.totals.terminated + run.totals.refused),
+                next_due: [run.next_due.map(|due| due.at).filter(|at| at.0 > 0), run.hopper.next_timed()]
+                    .into_iter()
+                    .flatten()
+                    .min(),
                 lists: run.lists.clone(),
             }
         })

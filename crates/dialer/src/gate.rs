@@ -3,27 +3,24 @@
 //! It says yes with a receipt, or names the first rule that said no. Rules are asked in a published order.
 
 use crate::circuit::Verdict;
+use crate::hopper::Ready;
 use crate::resources::{EndPoint, Pbx, Trunk};
-use domain::journal::{Picked, Receipt};
+use domain::journal::{Picked, PutOffBy, Receipt};
+use domain::rules::ContactRule;
 use domain::{HourState, Mono, Timestamp};
 
-/// The rule that the journal asks itself, in the transaction that writes the attempt: an entry that was accepted before
-/// counts, whatever was read earlier.
-pub const NOT_SUPPRESSED: &str = "number_not_suppressed";
+/// The rules in the order in which they are asked: those of the site and the run, those of the contact
+/// ([`ContactRule::ALL`]), those of the way out. Those of the contact are asked again with what the journal knows when it
+/// has written the attempt, before anything is sent.
+pub fn rules() -> impl Iterator<Item = &'static str> {
+    let contact = ContactRule::ALL.into_iter().map(ContactRule::code);
+    BEFORE.into_iter().chain(contact).chain(BEHIND)
+}
 
-/// The rules in the order in which they are asked.
-pub const RULES: [&str; 10] = [
-    "dialling_not_held",
-    "run_active",
-    "inside_hours",
-    "number_not_in_flight",
-    "gap_kept",
-    "pbx_up",
-    "trunk_free",
-    "circuit_closed",
-    "rate_kept",
-    NOT_SUPPRESSED,
-];
+/// Rules of the site and the run.
+const BEFORE: [&str; 3] = ["dialling_not_held", "run_active", "inside_hours"];
+/// Rules of the way out.
+const BEHIND: [&str; 4] = ["pbx_up", "trunk_free", "circuit_closed", "rate_kept"];
 
 /// Why nothing is dialled for a run now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +38,13 @@ pub enum Refusal {
     NumberInFlight,
     /// Nothing is ready: contacts wait for their time or are being read.
     NothingReady,
+    /// Everybody who is left was put off.
+    PutOff {
+        /// What put off the one that is due next; `None`: not known since a restart.
+        by: Option<PutOffBy>,
+        /// When that one is due.
+        until: Timestamp,
+    },
     /// The campaign's trunks and end points have no PBX in common.
     NoRoute,
     /// No PBX of the campaign is up.
@@ -72,6 +76,7 @@ impl Refusal {
             Self::OutsideHours { .. } => "outside the campaign's hours",
             Self::NumberInFlight => "the next numbers are in a call already",
             Self::NothingReady => "no contact is ready: retries wait for their time or contacts are being read",
+            Self::PutOff { by, .. } => put_off_text(by),
             Self::NoRoute => "trunks and end points have no PBX in common",
             Self::PbxDown => "the PBX is not connected, or its link is stale",
             Self::TrunksFull => "every trunk is full",
@@ -80,6 +85,21 @@ impl Refusal {
             Self::RateReached { .. } => "calls per second reached",
             Self::NoIds => "waiting for the database",
         }
+    }
+}
+
+fn put_off_text(by: Option<PutOffBy>) -> &'static str {
+    match by {
+        Some(PutOffBy::Rule(ContactRule::InsideCalleeWindow)) => {
+            "it is outside the calling hours of everybody who is left"
+        }
+        Some(PutOffBy::Rule(ContactRule::AttemptsBelowCap)) => {
+            "everybody who is left was called as often as the caps allow"
+        }
+        Some(PutOffBy::Rule(ContactRule::CooledDown)) => "everybody who is left was talked to a short while ago",
+        Some(PutOffBy::Rule(ContactRule::GapKept)) => "everybody who is left was called a short while ago",
+        Some(PutOffBy::HourlyCap) => "calls per hour to a prefix reached",
+        Some(PutOffBy::Rule(_)) | None => "everybody who is left waits for a rule of the gate",
     }
 }
 
@@ -103,16 +123,14 @@ pub fn route(now: Mono, pbx: Option<&Pbx>, trunk: &Trunk) -> Result<bool, Refusa
 }
 
 /// The receipt of a yes.
-pub fn receipt(
-    due_at: Option<Timestamp>,
-    hours: HourState,
-    trunk: &Trunk,
-    end_point: &EndPoint,
-    probe: bool,
-) -> Receipt {
+pub fn receipt(ready: &Ready, hours: HourState, trunk: &Trunk, end_point: &EndPoint, probe: bool) -> Receipt {
     Receipt {
-        picked: due_at.map_or(Picked::FreshInOrder, |due_at| Picked::RetryDue { due_at }),
-        rules: RULES.iter().map(|rule| (*rule).to_owned()).collect(),
+        picked: match (ready.due_at, ready.put_off_by) {
+            (None, _) => Picked::FreshInOrder,
+            (Some(due_at), None) => Picked::RetryDue { due_at },
+            (Some(due_at), Some(by)) => Picked::PutOffOver { due_at, by },
+        },
+        rules: rules().map(str::to_owned).collect(),
         hours_until: match hours {
             HourState::Open { until } => until,
             HourState::Closed { .. } => None,

@@ -1,6 +1,8 @@
 //! Contacts in memory, ready to dial.
 
-use domain::{Contact, ContactId, Timestamp};
+use domain::journal::PutOffBy;
+use domain::rules::Standing;
+use domain::{Contact, ContactId, NumberKey, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -11,8 +13,12 @@ pub struct Ready {
     pub contact: Arc<Contact>,
     /// The counter of the coming attempt.
     pub retry: u32,
-    /// Since when its retry is due; `None` for a fresh contact.
+    /// Since when it is due, if it waited; `None` for a fresh contact.
     pub due_at: Option<Timestamp>,
+    /// What had put it off; `None` for a fresh contact and for a retry that a reschedule rule asked for.
+    pub put_off_by: Option<PutOffBy>,
+    /// What was known of its number and person when it was read.
+    pub standing: Standing,
 }
 
 /// Fresh contacts in list order, and contacts with a time before which they may not be dialled.
@@ -21,16 +27,16 @@ pub struct Hopper {
     fresh: VecDeque<Ready>,
     timed: BTreeMap<(Timestamp, ContactId), Ready>,
     members: BTreeSet<ContactId>,
-    /// How many of them are retries.
+    /// How many of them had waited.
     retries: usize,
 }
 
 impl Hopper {
     /// Adds a fresh contact behind the others; refused (`false`) when it is in already.
-    pub fn push_fresh(&mut self, contact: Arc<Contact>) -> bool {
+    pub fn push_fresh(&mut self, contact: Arc<Contact>, standing: Standing) -> bool {
         let new = self.members.insert(contact.id);
         if new {
-            self.fresh.push_back(Ready { contact, retry: 0, due_at: None });
+            self.fresh.push_back(Ready { contact, retry: 0, due_at: None, put_off_by: None, standing });
         }
         new
     }
@@ -67,6 +73,27 @@ impl Hopper {
         Some(ready)
     }
 
+    /// Takes out every contact whose number is one of these.
+    pub fn take_numbers(&mut self, keys: &BTreeSet<NumberKey>) -> Vec<Ready> {
+        let mut taken = Vec::new();
+        let mut kept = VecDeque::with_capacity(self.fresh.len());
+        for ready in self.fresh.drain(..) {
+            if keys.contains(&ready.contact.key) { taken.push(ready) } else { kept.push_back(ready) }
+        }
+        self.fresh = kept;
+        taken.extend(self.timed.extract_if(.., |_, ready| keys.contains(&ready.contact.key)).map(|(_, ready)| ready));
+        for ready in &taken {
+            self.members.remove(&ready.contact.id);
+            self.retries -= usize::from(ready.due_at.is_some());
+        }
+        taken
+    }
+
+    /// Whether it is in.
+    pub fn contains(&self, contact: ContactId) -> bool {
+        self.members.contains(&contact)
+    }
+
     /// Whether something can be dialled now.
     pub fn has_ready(&self, wall: Timestamp) -> bool {
         !self.fresh.is_empty() || self.timed.first_key_value().is_some_and(|((at, _), _)| *at <= wall)
@@ -82,7 +109,7 @@ impl Hopper {
         self.members.len() - self.retries
     }
 
-    /// Retries in memory.
+    /// Those in memory that had waited: retries, and contacts that were put off.
     pub fn retries_len(&self) -> usize {
         self.retries
     }

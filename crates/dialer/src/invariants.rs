@@ -6,7 +6,7 @@
 
 use crate::command::Command;
 use domain::journal::OpenAttempt;
-use domain::{AttemptId, ContactId, EndPointId, NumberKey, RunId, Timestamp, TrunkId};
+use domain::{AttemptId, CampaignId, ContactId, EndPointId, NumberKey, RunId, Timestamp, TrunkId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -93,6 +93,7 @@ struct Entry {
     stage: Stage,
     key: NumberKey,
     run: RunId,
+    campaign: Option<CampaignId>,
     contact: ContactId,
     trunk: TrunkId,
     end_point: EndPointId,
@@ -130,8 +131,8 @@ pub struct Ledger {
     by_contact: BTreeMap<(RunId, ContactId), AttemptId>,
     on_trunk: BTreeMap<TrunkId, u32>,
     to_end_point: BTreeMap<EndPointId, u32>,
-    /// Since this process began.
-    suppressed: BTreeSet<NumberKey>,
+    /// Since this process began, and for which campaign; `None`: for all.
+    suppressed: BTreeSet<(NumberKey, Option<CampaignId>)>,
 }
 
 /// A broken rule.
@@ -144,6 +145,7 @@ impl Ledger {
             stage: Stage::Sent,
             key: open.number_key,
             run: open.run,
+            campaign: None,
             contact: open.contact,
             trunk: open.trunk,
             end_point: open.end_point,
@@ -159,8 +161,15 @@ impl Ledger {
     }
 
     /// These numbers were suppressed.
-    pub fn suppressed(&mut self, keys: &[NumberKey]) {
-        self.suppressed.extend(keys);
+    pub fn suppressed(&mut self, keys: &[NumberKey], campaigns: Option<&[CampaignId]>) {
+        match campaigns {
+            None => self.suppressed.extend(keys.iter().map(|key| (*key, None))),
+            Some(campaigns) => {
+                let each =
+                    |key: &NumberKey| campaigns.iter().map(|campaign| (*key, Some(*campaign))).collect::<Vec<_>>();
+                self.suppressed.extend(keys.iter().flat_map(each));
+            }
+        }
     }
 
     /// The attempt was not written.
@@ -185,7 +194,7 @@ impl Ledger {
                     let detail = format!("contact {} has attempt {other} open", new.contact);
                     return broken(Invariant::OneAttemptPerContact, detail);
                 }
-                if let domain::journal::Picked::RetryDue { due_at } = new.receipt.picked
+                if let Some(due_at) = new.receipt.picked.due_at()
                     && due_at > now.wall
                 {
                     return broken(Invariant::GapKept, format!("contact {} is due at {due_at}", new.contact));
@@ -201,7 +210,8 @@ impl Ledger {
                     return broken(Invariant::EndPointCapacityKept, detail);
                 }
                 let stage = Stage::Journalling;
-                let entry = Entry { stage, key: new.number_key, run: new.run, contact: new.contact, trunk, end_point };
+                let (key, run, campaign, contact) = (new.number_key, new.run, Some(new.campaign), new.contact);
+                let entry = Entry { stage, key, run, campaign, contact, trunk, end_point };
                 self.insert(new.attempt, entry);
             }
             Command::Originate(call) => {
@@ -214,7 +224,7 @@ impl Ledger {
                         if !hours_open(call.run) {
                             return broken(Invariant::WindowKept, format!("attempt {}", call.attempt));
                         }
-                        if self.suppressed.contains(&entry.key) {
+                        if [None, entry.campaign].iter().any(|of| self.suppressed.contains(&(entry.key, *of))) {
                             return broken(Invariant::SuppressionKept, format!("attempt {}", call.attempt));
                         }
                         entry.stage = Stage::Sent;

@@ -6,6 +6,7 @@ use crate::runs::Run;
 use crate::step::{Attempt, Dialer};
 use domain::Now;
 use domain::journal::OpenAttempt;
+use domain::rules::Standing;
 
 impl Dialer {
     pub(crate) fn start_run(&mut self, spec: RunSpec) {
@@ -50,6 +51,8 @@ impl Dialer {
             key: open.number_key,
             retry: open.retry,
             due_at: None,
+            put_off_by: None,
+            standing: Standing::default(),
             trunk: open.trunk,
             end_point: open.end_point,
             pbx: open.pbx,

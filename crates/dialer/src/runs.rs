@@ -1,9 +1,11 @@
 //! Runs: which contacts become attempts, and what a run is doing.
 
 use crate::command::LoadContacts;
-use crate::event::{Loaded, RunSettings, RunSpec, RunTotals};
+use crate::event::{FreshEntry, Loaded, RetryEntry, RunSettings, RunSpec, RunTotals};
 use crate::gate::Refusal;
 use crate::hopper::{Hopper, Ready};
+use domain::journal::{PutOff, PutOffBy};
+use domain::rules::{ContactRule, Windows};
 use domain::{CampaignId, ContactId, HourState, ListId, RunId, RunState, Timestamp};
 use std::collections::BTreeSet;
 
@@ -11,6 +13,10 @@ use std::collections::BTreeSet;
 pub const RETRY_HORIZON_S: i64 = 10;
 /// Retries read at once.
 pub const RETRY_BATCH: u32 = 1_000;
+/// Contacts put off by one command, at most.
+pub const PUT_OFF_AT_ONCE: usize = 1_000;
+/// Refused contacts that are taken up by one command, at most.
+pub const TAKEN_UP_AT_ONCE: u32 = 5_000;
 
 /// One execution of a campaign.
 #[derive(Debug)]
@@ -41,10 +47,28 @@ pub struct Run {
     pub state: RunState,
     /// Why nothing was dialled when it was last asked.
     pub blocked: Option<Refusal>,
-    /// When the next retry that is not in the hopper is due.
-    pub next_due: Option<Timestamp>,
+    /// When the next contact that waits and is not in the hopper is due.
+    pub next_due: Option<Due>,
+    /// What its rules said of the callees' hours.
+    pub(crate) windows: Windows,
+    /// Refused contacts that are still to be looked at again since the run was reloaded.
+    to_take_up: u64,
     load: Load,
     hours: HoursCache,
+}
+
+/// When a contact that waits is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// Then.
+    pub at: Timestamp,
+    /// What put it off; `None` of a retry that a reschedule rule asked for, and when it is not known.
+    pub put_off_by: Option<PutOffBy>,
+}
+
+impl Due {
+    /// A time that has come: of what waits from before, the first load tells.
+    const NOW: Self = Self { at: Timestamp(0), put_off_by: None };
 }
 
 /// How far a list was read.
@@ -72,8 +96,8 @@ struct Load {
     grown: BTreeSet<ListId>,
     /// Contacts whose state changed while it was out: the answer may show them as they were.
     touched: BTreeSet<ContactId>,
-    /// The earliest retry that was scheduled while it was out.
-    due: Option<Timestamp>,
+    /// The earliest time that a contact was given while it was out.
+    due: Option<Due>,
 }
 
 /// The hours' verdict and until when it holds.
@@ -101,7 +125,9 @@ impl Run {
             state: if spec.state.is_final() { spec.state } else { RunState::Runnable },
             blocked: None,
             // Retries may wait from before a restart: the first load tells.
-            next_due: (spec.totals.open_retries > 0).then_some(Timestamp(0)),
+            next_due: (spec.totals.open_retries + spec.totals.put_off > 0).then_some(Due::NOW),
+            windows: Windows::default(),
+            to_take_up: 0,
             load: Load::default(),
             hours: HoursCache::default(),
         }
@@ -115,6 +141,8 @@ impl Run {
         self.hopper.drop_fresh();
         self.load.stale = self.load.out;
         self.hours.state = None;
+        self.windows = Windows::default();
+        self.to_take_up = self.totals.refused;
     }
 
     /// Contacts were appended to a list.
@@ -125,6 +153,23 @@ impl Run {
             if self.load.out {
                 self.load.grown.insert(list);
             }
+        }
+    }
+
+    /// How many refused contacts to take up now, if it was reloaded and some are left.
+    pub fn wants_refused(&self) -> Option<u32> {
+        let limit = u32::try_from(self.to_take_up).unwrap_or(u32::MAX).min(TAKEN_UP_AT_ONCE);
+        (limit > 0).then_some(limit)
+    }
+
+    /// `count` contacts that were refused wait now.
+    pub fn taken_up(&mut self, count: u64) {
+        self.totals.refused = self.totals.refused.saturating_sub(count);
+        self.totals.put_off += count;
+        // None where some should be: there are no more than those that were found.
+        self.to_take_up = if count == 0 { 0 } else { self.to_take_up.saturating_sub(count) };
+        if count > 0 {
+            self.due(Due::NOW);
         }
     }
 
@@ -153,7 +198,7 @@ impl Run {
 
     /// The load to ask for now, if the hopper wants one.
     pub fn wants_load(&mut self, wall: Timestamp) -> Option<LoadContacts> {
-        if self.load.out || self.state.is_final() || self.stopped {
+        if self.load.out || self.state.is_final() || self.stopped || self.to_take_up > 0 {
             return None;
         }
         let batch = self.settings.batch_size as usize;
@@ -161,8 +206,8 @@ impl Run {
         let list = self.lists.iter().find(|p| !p.exhausted).filter(|_| room * 2 > batch || !self.load.once);
         let due_before = wall.plus_seconds(RETRY_HORIZON_S);
         // Read again when half are gone: each read returns those in memory too.
-        let retries =
-            self.next_due.is_some_and(|due| due <= due_before) && self.hopper.retries_len() * 2 < RETRY_BATCH as usize;
+        let retries = self.next_due.is_some_and(|due| due.at <= due_before)
+            && self.hopper.retries_len() * 2 < RETRY_BATCH as usize;
         if list.is_none() && !retries && self.load.once {
             return None;
         }
@@ -176,31 +221,37 @@ impl Run {
         })
     }
 
-    /// Takes what was read, less what changed meanwhile.
-    pub fn loaded(&mut self, loaded: Loaded) {
+    /// Takes what was read, less what changed meanwhile. What the rules put off comes back.
+    pub fn loaded(&mut self, loaded: Loaded, wall: Timestamp) -> Vec<PutOff> {
         let load = std::mem::replace(&mut self.load, Load { once: true, ..Load::default() });
-        let known = |run: &Self, id: &ContactId| load.touched.contains(id) || run.in_flight.contains(id);
+        let known = |run: &Self, id: ContactId| {
+            load.touched.contains(&id) || run.in_flight.contains(&id) || run.hopper.contains(id)
+        };
+        let next_due = loaded.next_due.map(|at| Due { at, put_off_by: loaded.next_put_off_by });
+        self.next_due = earlier(next_due, load.due);
+        let mut put_off = Vec::new();
         if !load.stale {
             if let Some(progress) = self.lists.iter_mut().find(|p| Some(p.list) == loaded.list) {
                 if let Some(last) = loaded.fresh.last() {
-                    progress.high_water = progress.high_water.max(last.id);
+                    progress.high_water = progress.high_water.max(last.contact.id);
                 }
                 progress.end = loaded.list_end;
                 progress.exhausted = loaded.list_exhausted && !load.grown.contains(&progress.list);
             }
-            for contact in loaded.fresh {
-                if !known(self, &contact.id) {
-                    self.hopper.push_fresh(contact);
+            for FreshEntry { contact, standing } in loaded.fresh {
+                if !known(self, contact.id) {
+                    let ready = Ready { contact, retry: 0, due_at: None, put_off_by: None, standing };
+                    put_off.extend(self.take_in(ready, wall));
                 }
             }
         }
-        for entry in loaded.retries {
-            if !known(self, &entry.contact.id) {
-                let ready = Ready { contact: entry.contact, retry: entry.retry, due_at: Some(entry.due_at) };
-                self.hopper.push_timed(entry.due_at, ready);
+        for RetryEntry { contact, retry, due_at, put_off_by, standing } in loaded.retries {
+            if !known(self, contact.id) {
+                let ready = Ready { contact, retry, due_at: Some(due_at), put_off_by, standing };
+                put_off.extend(self.take_in(ready, wall));
             }
         }
-        self.next_due = earlier(loaded.next_due, load.due);
+        put_off
     }
 
     /// A contact whose attempt was open before a restart. The totals know it as placed, and not yet as answered.
@@ -229,6 +280,11 @@ impl Run {
     /// A contact's attempt is over, as far as loads that are out are concerned.
     pub fn landed(&mut self, contact: ContactId) {
         self.in_flight.remove(&contact);
+        self.changed(contact);
+    }
+
+    /// The state of a contact changed: a load that is out may show it as it was.
+    pub(crate) fn changed(&mut self, contact: ContactId) {
         if self.load.out {
             self.load.touched.insert(contact);
         }
@@ -237,9 +293,14 @@ impl Run {
     /// A retry was scheduled.
     pub fn retry_scheduled(&mut self, due_at: Timestamp) {
         self.totals.open_retries += 1;
-        self.next_due = earlier(self.next_due, Some(due_at));
+        self.due(Due { at: due_at, put_off_by: None });
+    }
+
+    /// A contact waits in the database for its time.
+    pub(crate) fn due(&mut self, due: Due) {
+        self.next_due = earlier(self.next_due, Some(due));
         if self.load.out {
-            self.load.due = earlier(self.load.due, Some(due_at));
+            self.load.due = earlier(self.load.due, Some(due));
         }
     }
 
@@ -249,7 +310,48 @@ impl Run {
             || self.load.out
             || !self.load.once
             || self.totals.open_retries > 0
+            || self.totals.put_off > 0
+            || self.to_take_up > 0
             || self.lists.iter().any(|p| !p.exhausted)
+    }
+
+    /// What its contacts wait for when none of them may be called before a rule of the gate changes its mind.
+    pub fn all_put_off(&self) -> Option<Due> {
+        let only_those = self.hopper.is_empty()
+            && self.load.once
+            && self.totals.open_retries == 0
+            && self.totals.put_off > 0
+            && self.to_take_up == 0
+            && self.lists.iter().all(|list| list.exhausted);
+        self.next_due.filter(|_| only_those)
+    }
+
+    /// Why there is no contact to dial.
+    pub fn nothing_ready(&self) -> Refusal {
+        match self.all_put_off() {
+            Some(due) if due != Due::NOW => Refusal::PutOff { by: due.put_off_by, until: due.at },
+            _ => Refusal::NothingReady,
+        }
+    }
+
+    /// Whether all that is left waits for the callees' hours.
+    fn waits_for_callees(&self) -> bool {
+        let hours = PutOffBy::Rule(ContactRule::InsideCalleeWindow);
+        self.in_flight.is_empty() && self.all_put_off().is_some_and(|due| due.put_off_by == Some(hours))
+    }
+
+    /// Why it is in this state, for people.
+    pub fn reason(&self) -> &'static str {
+        match self.state {
+            RunState::Runnable => "reading its first contacts",
+            RunState::Running => "has contacts to call",
+            RunState::WrongTime if self.waits_for_callees() => "outside the hours of everybody who is left to call",
+            RunState::WrongTime => "outside the campaign's hours",
+            RunState::Idle => "out of contacts, waiting for more",
+            RunState::Paused => "paused by an operator",
+            RunState::Completed => "every contact is finished or refused",
+            RunState::Removed => "removed by an operator",
+        }
     }
 
     /// The state that follows from what it has and what time it is.
@@ -268,6 +370,7 @@ impl Run {
         match hours {
             HourState::Closed { .. } if work => RunState::WrongTime,
             _ if !self.load.once => RunState::Runnable,
+            _ if self.waits_for_callees() => RunState::WrongTime,
             _ => RunState::Running,
         }
     }
@@ -281,8 +384,9 @@ impl Run {
             Some(HourState::Open { until: Some(edge) } | HourState::Closed { opens_at: Some(edge) }) => Some(edge),
             _ => Some(wall.plus_seconds(3_600)),
         };
-        let horizon = self.next_due.filter(|_| !self.load.out).map(|due| due.plus_seconds(-RETRY_HORIZON_S));
-        earlier(earlier(edge, self.hopper.next_timed().filter(|at| *at > wall)), horizon.filter(|at| *at > wall))
+        let horizon = self.next_due.filter(|_| !self.load.out).map(|due| due.at.plus_seconds(-RETRY_HORIZON_S));
+        let timed = self.hopper.next_timed().filter(|at| *at > wall);
+        [edge, timed, horizon.filter(|at| *at > wall)].into_iter().flatten().min()
     }
 }
 
@@ -292,9 +396,9 @@ fn progress(lists: &[ListId]) -> Vec<ListProgress> {
     lists.iter().map(unread).collect()
 }
 
-fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
+fn earlier(a: Option<Due>, b: Option<Due>) -> Option<Due> {
     match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
+        (Some(a), Some(b)) => Some(if b.at < a.at { b } else { a }),
         (a, b) => a.or(b),
     }
 }

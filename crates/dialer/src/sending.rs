@@ -2,6 +2,8 @@
 
 use crate::calls::LegState;
 use crate::command::{Command, Originate};
+use crate::dial::Again;
+use crate::judging::No;
 use crate::step::Dialer;
 use crate::timers::Timer;
 use domain::journal::Fact;
@@ -17,14 +19,19 @@ impl Dialer {
         if self.calls.leg(attempt.leg).is_none_or(|leg| leg.state != LegState::Journalling) {
             return;
         }
-        if self.suppressed.contains(&attempt.key) {
+        let suppressed = self.suppressed.holds(self.campaign_of(attempt.run), attempt.key);
+        if suppressed || attempt.standing.suppressed_by.is_some() {
             return self.journalled_suppressed(now, id, out);
         }
         let (leg, run, trunk, pbx) = (attempt.leg, attempt.run, attempt.trunk, attempt.pbx);
         let early =
             attempt.due_at.filter(|due_at| *due_at > now.wall).map(|_| "the clock was set back before it was sent");
         if let Some(why) = self.forbidden(now, run, pbx).or(early) {
-            return self.withdraw(now, leg, why, None, out);
+            return self.withdraw(now, leg, why, Again::AsBefore, out);
+        }
+        if let Err(no) = self.judge_again(now, id) {
+            let why = format!("{} says no with what the journal knows", no.by.code());
+            return self.withdraw(now, leg, &why, Again::PutOff(no), out);
         }
         let at = self.may_send_at(trunk, pbx);
         if at > now.mono {
@@ -44,6 +51,13 @@ impl Dialer {
             self.finish(now, id, facts, out);
             self.may_place = true;
         }
+    }
+
+    /// The contact's rules with what the journal knows, or what the time is when its rate lets it go.
+    fn judge_again(&mut self, now: Now, id: AttemptId) -> Result<(), No> {
+        let Some(attempt) = self.attempts.get(&id) else { return Ok(()) };
+        let (Some(run), Some(contact)) = (self.runs.get_mut(&attempt.run), &attempt.details) else { return Ok(()) };
+        run.judge(contact, &attempt.standing, now.wall)
     }
 
     /// Looks again at what waits for its rate.

@@ -29,7 +29,12 @@ impl Dialer {
         leg.state = LegState::Created;
         leg.created_at = Some(now.wall);
         leg.steady.created = Some(now.mono);
+        // The hang-up of a suppressed number may have come to the PBX before the channel was there.
+        let (pbx, why) = (leg.pbx, leg.hang_up.filter(|why| *why == EndedBy::Suppression));
         self.note_leg(id, Fact::Created, now.wall, out);
+        if let Some(why) = why {
+            out.push(Command::HangUp { leg: id, pbx, why });
+        }
     }
 
     /// Ringing or early media: the route is alive.
@@ -105,7 +110,7 @@ impl Dialer {
         self.hang_up(now, id, EndedBy::ForcedClosure, out);
     }
 
-    fn hang_up(&mut self, now: Now, id: LegId, why: EndedBy, out: &mut Vec<Command>) {
+    pub(crate) fn hang_up(&mut self, now: Now, id: LegId, why: EndedBy, out: &mut Vec<Command>) {
         let Some(leg) = self.calls.leg_mut(id) else { return };
         if leg.hang_up.is_some() || leg.state == LegState::Journalling {
             return;
@@ -162,7 +167,7 @@ impl Dialer {
         let mut retry = None;
         if let Some(run) = self.runs.get_mut(&attempt.run) {
             if !run.state.is_final() {
-                retry = reschedule::decide(&run.settings.rules, outcome.state, &attempt.ext_state, attempt.retry);
+                retry = reschedule::decide(&run.settings.reschedule, outcome.state, &attempt.ext_state, attempt.retry);
             }
             match retry {
                 Some(retry) => {
@@ -219,7 +224,7 @@ impl Dialer {
                 let probe_at = Some(now.wall.plus_ms(pause_ms));
                 out.push(Command::CircuitChanged { trunk: attempt.trunk, probe_at });
             }
-        } else if facts.tech_cause.is_some() || leg.alive() {
+        } else if leg.alive() || facts.tech_cause.is_some() && facts.ended_by != EndedBy::Suppression {
             if trunk.circuit.passed(id) {
                 out.push(Command::CircuitChanged { trunk: attempt.trunk, probe_at: None });
             }

@@ -2,13 +2,15 @@
 
 use crate::calls::Calls;
 use crate::command::{Command, IdKind};
-use crate::event::Event;
+use crate::event::{Event, Loaded};
 use crate::invariants::Ledger;
 use crate::pacing::Turns;
 use crate::resources::Resources;
-use crate::runs::Run;
+use crate::runs::{PUT_OFF_AT_ONCE, Run};
+use crate::suppressing::Suppressed;
 use crate::timers::{Timer, Timers};
-use domain::journal::{Fact, Note, RunChange};
+use domain::journal::{Fact, Note, PutOff, PutOffBy, RunChange};
+use domain::rules::Standing;
 use domain::{
     AttemptId, CallId, Contact, ContactId, EndPointId, LegId, Mono, Now, NumberKey, PbxId, RunId, RunState, Timestamp,
     TrunkId,
@@ -39,9 +41,7 @@ pub struct Dialer {
     pub(crate) timers: Timers,
     pub(crate) turns: Turns,
     pub(crate) ids: BTreeMap<IdKind, IdPool>,
-    /// Numbers that were suppressed since this process began. Earlier ones are the journal's to know: it tells of them
-    /// by [`Event::JournalledSuppressed`].
-    pub(crate) suppressed: BTreeSet<NumberKey>,
+    pub(crate) suppressed: Suppressed,
     /// An operator or Carillon itself stopped dialling.
     pub(crate) held: bool,
     /// The database cannot be written.
@@ -71,6 +71,10 @@ pub(crate) struct Attempt {
     pub(crate) key: NumberKey,
     pub(crate) retry: u32,
     pub(crate) due_at: Option<Timestamp>,
+    /// What had put the contact off before it was picked.
+    pub(crate) put_off_by: Option<PutOffBy>,
+    /// What was known of number and person when it was read; after the journal, what that knows.
+    pub(crate) standing: Standing,
     pub(crate) trunk: TrunkId,
     pub(crate) end_point: EndPointId,
     pub(crate) pbx: PbxId,
@@ -176,9 +180,11 @@ impl Dialer {
             Event::RunStarted(spec) => self.start_run(*spec),
             Event::RunReloaded(spec) => {
                 self.touch(spec.run);
-                if let Some(run) = self.runs.get_mut(&spec.run) {
+                let id = spec.run;
+                if let Some(run) = self.runs.get_mut(&id) {
                     run.reload(*spec);
                 }
+                self.take_up_refused(now, id, out);
             }
             Event::RunPaused(run) => self.with_run(run, |run| run.paused = true),
             Event::RunUnpaused(run) => self.with_run(run, |run| run.paused = false),
@@ -189,24 +195,27 @@ impl Dialer {
                     self.dirty.insert(run.id);
                 }
             }
-            Event::ContactsLoaded(loaded) => self.with_run(loaded.run, |run| run.loaded(loaded)),
-            Event::NumbersSuppressed(keys) => {
-                self.ledger.suppressed(&keys);
-                self.suppressed.extend(keys);
+            Event::ContactsLoaded(loaded) => self.contacts_loaded(now, loaded, out),
+            Event::RefusedTakenUp { run, count } => {
+                self.with_run(run, |run| run.taken_up(count));
+                self.take_up_refused(now, run, out);
+            }
+            Event::NumbersSuppressed { keys, campaigns } => {
+                self.ledger.suppressed(&keys, campaigns.as_deref());
+                self.suppress(now, &keys, campaigns.as_deref(), out);
             }
             Event::DiallingHeld => self.held = true,
             Event::DiallingLifted => self.held = false,
             Event::StorageLost => self.storage_lost = true,
             Event::StorageBack => self.storage_lost = false,
             Event::IdsGranted { kind, from, to } => self.ids.entry(kind).or_default().grant(from, to),
-            Event::Journalled(attempt) => {
+            Event::Journalled { attempt, standing } => {
                 self.ledger.journalled(attempt);
+                if let Some(attempt) = self.attempts.get_mut(&attempt) {
+                    attempt.standing = standing;
+                }
                 self.journalled(now, attempt, out);
                 return;
-            }
-            Event::JournalledSuppressed(attempt) => {
-                self.ledger.journalled(attempt);
-                self.journalled_suppressed(now, attempt, out);
             }
             Event::JournalRefused { attempt, later } => {
                 self.ledger.journal_refused(attempt);
@@ -243,6 +252,38 @@ impl Dialer {
 
     pub(crate) fn touch(&mut self, run: RunId) {
         self.dirty.insert(run);
+    }
+
+    fn contacts_loaded(&mut self, now: Now, mut loaded: Loaded, out: &mut Vec<Command>) {
+        let id = loaded.run;
+        let Some(run) = self.runs.get_mut(&id) else { return };
+        // An entry of this moment may be younger than what was read.
+        let entries = loaded.fresh.iter_mut().map(|entry| (&entry.contact, &mut entry.standing));
+        let retries = loaded.retries.iter_mut().map(|entry| (&entry.contact, &mut entry.standing));
+        for (contact, standing) in entries.chain(retries) {
+            if standing.suppressed_by.is_none() {
+                standing.suppressed_by = self.suppressed.by(Some(run.campaign), contact.key);
+            }
+        }
+        let put_off = run.loaded(loaded, now.wall);
+        self.tell_put_off(now, id, put_off, out);
+        self.touch(id);
+    }
+
+    /// Contacts of the run leave the memory.
+    pub(crate) fn tell_put_off(&mut self, now: Now, run: RunId, mut put_off: Vec<PutOff>, out: &mut Vec<Command>) {
+        while !put_off.is_empty() {
+            let rest = put_off.split_off(put_off.len().min(PUT_OFF_AT_ONCE));
+            out.push(Command::PutOff { run, contacts: put_off, at: now.wall });
+            put_off = rest;
+            self.touch(run);
+        }
+    }
+
+    fn take_up_refused(&self, now: Now, run: RunId, out: &mut Vec<Command>) {
+        if let Some(limit) = self.runs.get(&run).and_then(Run::wants_refused) {
+            out.push(Command::TakeUpRefused { run, limit, at: now.wall });
+        }
     }
 
     fn remove_run(&mut self, now: Now, id: RunId, out: &mut Vec<Command>) {
@@ -317,7 +358,7 @@ impl Dialer {
             let state = run.current_state(now.wall);
             if state != run.state {
                 run.state = state;
-                let why = reason(state).to_owned();
+                let why = run.reason().to_owned();
                 let read_to = if state == RunState::Completed { run.read_to() } else { Vec::new() };
                 out.push(Command::RunChanged(RunChange { run: id, state, why, at: now.wall, read_to }));
                 if state.is_final() {
@@ -329,17 +370,5 @@ impl Dialer {
 
     pub(crate) fn note(&self, attempt: AttemptId, leg: LegId, fact: Fact, at: Timestamp, out: &mut Vec<Command>) {
         out.push(Command::Note(Note { attempt, leg, fact, at }));
-    }
-}
-
-fn reason(state: RunState) -> &'static str {
-    match state {
-        RunState::Runnable => "reading its first contacts",
-        RunState::Running => "has contacts to call",
-        RunState::WrongTime => "outside the campaign's hours",
-        RunState::Idle => "out of contacts, waiting for more",
-        RunState::Paused => "paused by an operator",
-        RunState::Completed => "every contact is finished",
-        RunState::Removed => "removed by an operator",
     }
 }

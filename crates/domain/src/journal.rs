@@ -7,6 +7,7 @@ use crate::ids::{
 };
 use crate::number::NumberKey;
 use crate::outcome::{CallState, EndedBy, Fault};
+use crate::rules::ContactRule;
 use crate::run::{RunState, SegmentKind};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,86 @@ pub enum Picked {
         /// Since when.
         due_at: Timestamp,
     },
+    /// It was put off, and that is over.
+    PutOffOver {
+        /// Since when.
+        due_at: Timestamp,
+        /// What had put it off.
+        by: PutOffBy,
+    },
+}
+
+impl Picked {
+    /// Not before then.
+    pub fn due_at(self) -> Option<Timestamp> {
+        match self {
+            Self::FreshInOrder => None,
+            Self::RetryDue { due_at } | Self::PutOffOver { due_at, .. } => Some(due_at),
+        }
+    }
+}
+
+/// What puts a contact off: a rule that it is asked, or the calls per hour to where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum PutOffBy {
+    /// This rule.
+    Rule(ContactRule),
+    /// The calls per hour to a prefix, over all campaigns.
+    HourlyCap,
+}
+
+impl PutOffBy {
+    /// Its name in the database, in events and in the API: that of the rule, or `hourly_cap_kept`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Rule(rule) => rule.code(),
+            Self::HourlyCap => "hourly_cap_kept",
+        }
+    }
+
+    /// What has that name.
+    pub fn from_code(code: &str) -> Option<Self> {
+        if code == Self::HourlyCap.code() {
+            Some(Self::HourlyCap)
+        } else {
+            ContactRule::from_code(code).map(Self::Rule)
+        }
+    }
+}
+
+impl From<PutOffBy> for String {
+    fn from(by: PutOffBy) -> Self {
+        by.code().to_owned()
+    }
+}
+
+impl TryFrom<String> for PutOffBy {
+    type Error = String;
+    fn try_from(code: String) -> Result<Self, String> {
+        Self::from_code(&code).ok_or_else(|| format!("{code:?} is no rule that puts a contact off"))
+    }
+}
+
+/// A contact that may not be called now. It leaves the dialler's memory: until its time comes, or until its run is
+/// reloaded.
+///
+/// Its row in the run becomes `waiting` with `until` as its due time, or `refused` without one. The row before was none
+/// (`was_due_at` is `None`), or `waiting`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PutOff {
+    /// Which contact.
+    pub contact: ContactId,
+    /// The counter of its coming attempt; 0 for one that was never tried.
+    pub retry: u32,
+    /// When it was due; `None` for one that is fresh in the list.
+    pub was_due_at: Option<Timestamp>,
+    /// What had put it off before; `None` for a fresh one and for a retry that a reschedule rule asked for.
+    pub was_put_off_by: Option<PutOffBy>,
+    /// What puts it off now.
+    pub by: PutOffBy,
+    /// Not before; `None`: it is refused.
+    pub until: Option<Timestamp>,
 }
 
 /// The gate's receipt: the inputs on which every rule said yes, at the instant of the decision.
@@ -218,8 +299,10 @@ pub struct Withdrawal {
     pub contact: ContactId,
     /// The retry counter it had.
     pub retry: u32,
-    /// Since when a retry was due; `None` for a fresh contact.
+    /// Since when a retry, or one that had been put off, was due; `None` for a fresh contact.
     pub due_at: Option<Timestamp>,
+    /// What had put it off; `None` for a fresh contact and for a retry that a reschedule rule asked for.
+    pub put_off_by: Option<PutOffBy>,
     /// Why it was not sent.
     pub why: String,
     /// When.

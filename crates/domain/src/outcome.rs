@@ -106,7 +106,7 @@ pub enum EndedBy {
     Pbx,
     /// The PBX refused the request; no channel was made.
     Refused,
-    /// The gate: the number was suppressed before anything was sent.
+    /// The gate: the number was suppressed before anything was sent, or before anybody answered.
     Suppression,
     /// Not known: the link or a process was down when it ended.
     Unknown,
@@ -167,7 +167,7 @@ pub fn classify(facts: &EndFacts) -> Outcome {
     match facts.ended_by {
         EndedBy::Unknown => return outcome(CallState::RsLost, Fault::Unclear),
         EndedBy::Refused => return outcome(CallState::RsError, Fault::Ours),
-        EndedBy::Suppression => return outcome(CallState::RsBlacklist, Fault::None),
+        EndedBy::Suppression if !facts.answered => return outcome(CallState::RsBlacklist, Fault::None),
         EndedBy::ForcedClosure if facts.answered => return outcome(CallState::RsTimeout, Fault::None),
         _ if facts.answered => return outcome(CallState::Terminated, Fault::None),
         EndedBy::AnswerTimeout if facts.ringing || facts.progress => {

@@ -1,7 +1,8 @@
 //! The way to disk: batches of writes, one transaction and one fsync each, in order, never two at a time.
 
-use dialer::{Command, Event};
-use domain::{AttemptId, Masked};
+use dialer::{Command, Event, FreshEntry};
+use domain::rules::Standing;
+use domain::{AttemptId, Masked, SuppressionListId};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::{Scope, Store, Write, Written};
@@ -112,8 +113,13 @@ impl Asked {
 
     fn answered(self, written: Written) -> Option<Event> {
         match (self, written) {
-            (Self::Attempt(attempt), Written::Done) => Some(Event::Journalled(attempt)),
-            (Self::Attempt(attempt), Written::Suppressed) => Some(Event::JournalledSuppressed(attempt)),
+            (Self::Attempt(attempt), Written::Done) => {
+                Some(Event::Journalled { attempt, standing: Standing::default() })
+            }
+            (Self::Attempt(attempt), Written::Suppressed) => {
+                let standing = Standing { suppressed_by: Some(SuppressionListId(1)), ..Standing::default() };
+                Some(Event::Journalled { attempt, standing })
+            }
             (Self::Attempt(attempt), Written::NumberBusy(_)) => Some(Event::JournalRefused { attempt, later: true }),
             (Self::Attempt(attempt), Written::Refused(why)) => {
                 warn!(attempt.id = attempt.0, why = %Masked(&why), "the journal refused an attempt");
@@ -122,7 +128,11 @@ impl Asked {
             (Self::Ids(kind), Written::Ids { from, to }) => Some(Event::IdsGranted { kind, from, to }),
             (Self::Load { run, list }, Written::Loaded { fresh, list_exhausted, list_end, retries, next_due }) => {
                 let retries = retries.into_iter().map(retry_entry).collect();
-                let loaded = dialer::Loaded { run, list, fresh, list_exhausted, list_end, retries, next_due };
+                let fresh =
+                    fresh.into_iter().map(|contact| FreshEntry { contact, standing: Standing::default() }).collect();
+                let next_put_off_by = None;
+                let loaded =
+                    dialer::Loaded { run, list, fresh, list_exhausted, list_end, retries, next_due, next_put_off_by };
                 Some(Event::ContactsLoaded(loaded))
             }
             _ => None,
@@ -131,7 +141,8 @@ impl Asked {
 }
 
 fn retry_entry(entry: store::RetryEntry) -> dialer::RetryEntry {
-    dialer::RetryEntry { contact: Arc::clone(&entry.contact), retry: entry.retry, due_at: entry.due_at }
+    let (contact, standing) = (Arc::clone(&entry.contact), Standing::default());
+    dialer::RetryEntry { contact, retry: entry.retry, due_at: entry.due_at, put_off_by: None, standing }
 }
 
 fn id_kind(kind: dialer::IdKind) -> store::IdKind {

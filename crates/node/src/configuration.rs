@@ -3,6 +3,7 @@
 use dialer::{EndPointSpec, PbxSpec, RunSettings, RunSpec, TrunkSpec};
 use domain::{Campaign, EndPoint, EndPointId, Pbx, PbxId, RunState, Trunk, TrunkId};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use store::{RunRestore, Scope, Store};
 
 /// Everything that is not a run.
@@ -63,7 +64,8 @@ pub fn run_settings(campaign: &Campaign) -> Result<RunSettings, domain::Invalid>
         idle_on_termination: campaign.idle_on_termination,
         trunks: campaign.trunks.clone(),
         end_points: campaign.end_points.clone(),
-        rules: campaign.rules.clone(),
+        reschedule: campaign.rules.clone(),
+        rules: Arc::new(campaign.callee_rules()?),
     })
 }
 
@@ -87,6 +89,8 @@ pub async fn run_spec(store: &Store, restore: &RunRestore, open: u64) -> store::
             terminated: count(totals.terminated),
             rescheduled: count(totals.placed).saturating_sub(count(totals.terminated) + open),
             open_retries: count(totals.open_retries),
+            put_off: 0,
+            refused: 0,
             connected: count(totals.connected),
         },
         state: match restore.record.state {

@@ -271,7 +271,7 @@ impl Shell {
             }
             Ask::ContactsAdded(list, added) => self.step(Event::ContactsAdded { list, added }, None),
             Ask::Suppressed(keys, done) => {
-                self.step(Event::NumbersSuppressed(keys), None);
+                self.step(Event::NumbersSuppressed { keys, campaigns: None }, None);
                 let _ = done.send(());
             }
             Ask::Configure(configuration, done) => {

@@ -25,19 +25,23 @@ impl World {
     fn check_accounts(&mut self) {
         let mut wrong = None;
         for (id, run) in &self.store.runs {
-            let (mut open, mut waiting, mut finished) = (0, 0, 0);
+            let (mut open, mut retries, mut put_off, mut refused, mut finished) = (0, 0, 0, 0, 0);
             for row in self.store.rows.get(id).into_iter().flat_map(|rows| rows.values()) {
                 match row {
                     Row::Open { .. } => open += 1,
-                    Row::Waiting { .. } => waiting += 1,
+                    Row::Waiting { put_off_by: None, .. } => retries += 1,
+                    Row::Waiting { put_off_by: Some(_), .. } => put_off += 1,
+                    Row::Refused { .. } => refused += 1,
                     Row::Finished => finished += 1,
                 }
             }
             let attempts = self.store.open.values().filter(|a| self.store.attempts[a].new.run == *id).count();
             let totals = run.totals;
-            if open != attempts || waiting != totals.open_retries || finished != totals.terminated {
+            let counted = (retries, put_off, refused, finished);
+            let told = (totals.open_retries, totals.put_off, totals.refused, totals.terminated);
+            if open != attempts || counted != told {
                 wrong = Some(format!(
-                    "run {id}: {open} open of {attempts} attempts, {waiting} wait, {finished} finished; {totals:?}"
+                    "run {id}: {open} open of {attempts} attempts, {counted:?} are retries, put off, refused, finished; {totals:?}"
                 ));
             }
         }
@@ -99,7 +103,7 @@ impl World {
                 let rows = self.store.rows.get(id);
                 for contact in contacts.filter(|contact| contact.id <= *until) {
                     let row = rows.and_then(|rows| rows.get(&contact.id));
-                    if row != Some(&Row::Finished) {
+                    if !matches!(row, Some(Row::Finished | Row::Refused { .. })) {
                         forgotten = Some(format!("run {id} is over and contact {} is {row:?}", contact.id));
                     }
                 }
@@ -114,9 +118,10 @@ impl World {
         let figures: Vec<_> = self.process.iter().flat_map(|process| process.dialer.run_figures()).collect();
         for figures in figures {
             let totals = self.store.runs[&figures.run].totals;
-            let of_store = (totals.placed, totals.terminated, totals.open_retries, totals.connected, 0);
-            let of_dialler =
-                (figures.placed, figures.terminated, figures.open_retries, figures.connected, figures.in_flight);
+            let waiting = (totals.open_retries, totals.put_off, totals.refused);
+            let of_store = (totals.placed, totals.terminated, waiting, totals.connected, 0);
+            let waiting = (figures.open_retries, figures.put_off, figures.refused);
+            let of_dialler = (figures.placed, figures.terminated, waiting, figures.connected, figures.in_flight);
             if of_store != of_dialler {
                 let what = format!("figures of run {}: {of_dialler:?}, the database has {of_store:?}", figures.run);
                 self.broke(Check::FiguresAgree, what);

@@ -42,7 +42,8 @@ impl World {
         if self.store.held {
             self.broke(Check::HoldKept, format!("attempt {attempt} is sent while dialling is held"));
         }
-        if self.store.suppressed.contains(&call.contact.key) {
+        let campaign = crate::store::campaign_of(run);
+        if [None, Some(campaign)].iter().any(|of| self.store.suppressed.contains(&(call.contact.key, *of))) {
             self.broke(Check::SuppressionKept, format!("attempt {attempt} is sent to a suppressed number"));
         }
         if self.witness.quiet.contains(&run) {
@@ -161,7 +162,8 @@ impl World {
         let wrong = match end.state {
             CallState::RsLost if made && !truth.gone => Some("its channel exists"),
             CallState::RsLost => None,
-            CallState::RsBlacklist if made => Some("it was dialled"),
+            CallState::RsBlacklist if made && !truth.gone => Some("its channel exists"),
+            CallState::RsBlacklist if truth.answered && !lost_events => Some("somebody answered"),
             CallState::RsBlacklist => None,
             _ if made && !truth.gone => Some("its channel exists"),
             CallState::RsError if truth.refused => None,
@@ -183,7 +185,8 @@ impl World {
     fn check_retry(&mut self, end: &AttemptEnd) {
         let Some(next) = end.retry else { return };
         let retry = self.store.attempts.get(&end.attempt).map_or(0, |row| row.new.retry);
-        let rules = self.witness.settings.get(&end.run).map(|settings| settings.rules.as_slice()).unwrap_or_default();
+        let rules =
+            self.witness.settings.get(&end.run).map(|settings| settings.reschedule.as_slice()).unwrap_or_default();
         let applies = |rule: &&RescheduleRule| {
             rule.status == end.state && rule.status_ext == end.ext_state && retry < rule.max_attempts
         };

@@ -10,8 +10,10 @@ use crate::scenario::{self, PROBE_CALLS, PROBES};
 use crate::store::RunRow;
 use crate::world::World;
 use dialer::{Event, Originate, RunSettings, RunTotals};
+use domain::rules::Rules;
 use domain::{EndPointId, Hours, ListId, PbxId, RunId, RunState, TrunkId};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// From a process's start to a new call.
 const PROCESS: At = 5 * SECOND;
@@ -74,7 +76,8 @@ impl World {
                 idle_on_termination: false,
                 trunks: vec![TrunkId(PROBES + pbx.0)],
                 end_points: vec![EndPointId(PROBES + pbx.0)],
-                rules: Vec::new(),
+                reschedule: Vec::new(),
+                rules: Arc::new(Rules::none()),
             };
             let row = RunRow { settings, lists: vec![list], state: RunState::Runnable, totals: RunTotals::default() };
             self.store.runs.insert(run, row);

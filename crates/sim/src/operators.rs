@@ -79,10 +79,13 @@ impl World {
     fn suppress_a_number(&mut self) {
         let keys: Vec<NumberKey> = self.store.contacts().map(|contact| contact.key).collect();
         let Some(key) = self.people.pick(&keys).copied() else { return };
-        self.log(|| format!("{key:?} is suppressed"));
-        self.store.suppressed.insert(key);
+        // For one campaign, or for all.
+        let campaign = if self.people.percent(30) { self.open_run().map(crate::store::campaign_of) } else { None };
+        self.log(|| format!("{key:?} is suppressed for {campaign:?}"));
+        self.store.suppressed.insert((key, campaign));
         if !self.is(Sabotage::KeepsSuppressionsBack) {
-            self.step(Event::NumbersSuppressed(vec![key]));
+            let campaigns = campaign.map(|campaign| vec![campaign]);
+            self.step(Event::NumbersSuppressed { keys: vec![key], campaigns });
         }
     }
 

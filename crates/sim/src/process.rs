@@ -8,7 +8,7 @@ use crate::proof::Check;
 use crate::sabotage::Sabotage;
 use crate::world::World;
 use dialer::{Command, Dialer, Event, RunSpec};
-use domain::{CampaignId, LegId, Mono, Now, PbxId, RunId};
+use domain::{LegId, Mono, Now, PbxId, RunId};
 use std::collections::BTreeMap;
 
 /// How long an originate may take before its fate counts as unknown.
@@ -160,7 +160,7 @@ impl World {
         let contacts = run.lists.iter().filter_map(|list| self.store.lists.get(list)).map(|list| list.len() as u64);
         RunSpec {
             run: id,
-            campaign: CampaignId(id.0),
+            campaign: crate::store::campaign_of(id),
             settings: run.settings.clone(),
             lists: run.lists.clone(),
             contacts: contacts.sum(),

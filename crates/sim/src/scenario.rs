@@ -6,11 +6,13 @@ use crate::report::Scene;
 use crate::rng::Rng;
 use crate::store::{RunRow, Store};
 use dialer::{EndPointSpec, PbxSpec, RunSettings, RunTotals, TrunkSpec};
+use domain::rules::Rules;
 use domain::{
     CallState, Contact, ContactId, Dialable, EndPointId, Hours, ListId, Mode, NumberKey, NumberRef, PbxId,
     RescheduleRule, RuleId, RunId, RunState, Timestamp, TrunkId,
 };
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The configuration, which operators change.
 #[derive(Debug)]
@@ -172,8 +174,8 @@ pub(crate) fn fill(rng: &mut Rng, store: &mut Store, site: &Site, scene: Scene) 
         if scene != Scene::Any {
             settings.hours = Hours::always();
             settings.idle_on_termination = false;
-            settings.rules = rules(rng);
-            for rule in &mut settings.rules {
+            settings.reschedule = rules(rng);
+            for rule in &mut settings.reschedule {
                 rule.retry_after_s = if scene == Scene::Small { rule.retry_after_s % 20 + 1 } else { 1_800 };
             }
             (settings.trunks, settings.end_points) = (site.usual_trunks(), site.usual_end_points());
@@ -218,7 +220,8 @@ pub(crate) fn settings(rng: &mut Rng, site: &Site) -> RunSettings {
         idle_on_termination: rng.percent(30),
         trunks,
         end_points,
-        rules: rules(rng),
+        reschedule: rules(rng),
+        rules: Arc::new(Rules::none()),
     }
 }
 

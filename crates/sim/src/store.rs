@@ -2,9 +2,13 @@
 
 use crate::proof::Check;
 use crate::sabotage::Sabotage;
-use dialer::{Command, Event, IdKind, LoadContacts, Loaded, RetryEntry, RunSettings, RunTotals};
-use domain::journal::{AttemptEnd, Fact, NewAttempt, Note, OpenAttempt, Withdrawal};
-use domain::{AttemptId, CallState, Contact, ContactId, ListId, NumberKey, RunId, RunState, Timestamp};
+use dialer::{Command, Event, FreshEntry, IdKind, LoadContacts, Loaded, RetryEntry, RunSettings, RunTotals};
+use domain::journal::{AttemptEnd, Fact, NewAttempt, Note, OpenAttempt, PutOff, PutOffBy, Withdrawal};
+use domain::rules::{Calls, Standing};
+use domain::{
+    AttemptId, CallState, CampaignId, Contact, ContactId, ListId, NumberKey, RunId, RunState, SuppressionListId,
+    Timestamp,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -12,7 +16,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Row {
     Open { retry: u32 },
-    Waiting { retry: u32, due_at: Timestamp },
+    Waiting { retry: u32, due_at: Timestamp, put_off_by: Option<PutOffBy> },
+    Refused { retry: u32, by: PutOffBy },
     Finished,
 }
 
@@ -29,7 +34,13 @@ pub(crate) struct AttemptRow {
     pub(crate) state: AttemptState,
     /// When the retry that it is was due.
     pub(crate) due_at: Option<Timestamp>,
+    /// What had put it off.
+    put_off_by: Option<PutOffBy>,
+    /// Its originate was handed to a PBX.
+    requested: bool,
     connected_at: Option<Timestamp>,
+    /// When the conversation ended, if there was one.
+    ended_talking: Option<Timestamp>,
     ext_state: String,
 }
 
@@ -51,8 +62,11 @@ pub(crate) struct Store {
     contacts: BTreeMap<ContactId, Arc<Contact>>,
     pub(crate) attempts: BTreeMap<AttemptId, AttemptRow>,
     pub(crate) open: BTreeMap<NumberKey, AttemptId>,
-    /// Numbers that must not be called.
-    pub(crate) suppressed: BTreeSet<NumberKey>,
+    /// Numbers that must not be called, by whom; `None`: by nobody.
+    pub(crate) suppressed: BTreeSet<(NumberKey, Option<CampaignId>)>,
+    /// Attempts to a number and to a person, in order.
+    by_number: BTreeMap<NumberKey, Vec<AttemptId>>,
+    by_person: BTreeMap<NumberKey, Vec<AttemptId>>,
     /// Survives restarts.
     pub(crate) held: bool,
     /// The number of the youngest process that opened it: writes of an older one are refused.
@@ -66,6 +80,11 @@ pub(crate) type Broken = (Check, String);
 
 /// A retry is told this much earlier than it is by a database that does not tell the truth, seconds.
 const TOLD_EARLY_S: i64 = 100;
+
+/// Each run of the world is of a campaign of its own.
+pub(crate) fn campaign_of(run: RunId) -> CampaignId {
+    CampaignId(run.0)
+}
 
 impl Store {
     /// Adds contacts to the end of a list.
@@ -103,6 +122,13 @@ impl Store {
                 *next += if again { 0 } else { i64::from(count) };
                 Ok(Some(Event::IdsGranted { kind, from, to: from + i64::from(count) }))
             }
+            Command::PutOff { run, contacts, .. } => {
+                contacts.iter().try_for_each(|off| self.put_off(run, off)).map(|()| None)
+            }
+            Command::TakeUpRefused { run, limit, at } => {
+                let count = self.take_up_refused(run, limit, at);
+                Ok(Some(Event::RefusedTakenUp { run, count }))
+            }
             Command::LoadContacts(load) => Ok(Some(Event::ContactsLoaded(self.load(&load)))),
             other => Err((Check::WritesFit, format!("{other:?} is no write"))),
         }
@@ -131,16 +157,16 @@ impl Store {
             return unfit(format!("attempt id {} was used before", new.attempt));
         }
         if self.is(Sabotage::LyingDisk) && new.attempt.0 % 5 == 0 {
-            return Ok(Event::Journalled(new.attempt));
+            return Ok(Event::Journalled { attempt: new.attempt, standing: Standing::default() });
         }
         let Some(run) = self.runs.get_mut(&new.run) else { return unfit(format!("no run {}", new.run)) };
         if self.open.contains_key(&new.number_key) {
             return Ok(refused(true));
         }
         let row = self.rows.get(&new.run).and_then(|rows| rows.get(&new.contact)).copied();
-        let due_at = match row {
-            None if new.retry == 0 => None,
-            Some(Row::Waiting { retry, due_at }) if retry == new.retry => Some(due_at),
+        let (due_at, put_off_by) = match row {
+            None if new.retry == 0 => (None, None),
+            Some(Row::Waiting { retry, due_at, put_off_by }) if retry == new.retry => (Some(due_at), put_off_by),
             _ => return unfit(format!("contact {} is {row:?}, journalled at retry {}", new.contact, new.retry)),
         };
         if due_at.is_some_and(|due_at| due_at > new.scheduled_at) {
@@ -150,20 +176,37 @@ impl Store {
             return Ok(refused(false));
         }
         run.totals.placed += 1;
-        run.totals.open_retries -= u64::from(new.retry > 0);
+        match (due_at, put_off_by) {
+            (_, Some(_)) => run.totals.put_off -= 1,
+            (Some(_), None) => run.totals.open_retries -= 1,
+            (None, None) => {}
+        }
         self.set_row(new.run, new.contact, Some(Row::Open { retry: new.retry }));
         self.open.insert(new.number_key, new.attempt);
-        let answer = if self.suppressed.contains(&new.number_key) && !self.is(Sabotage::KeepsSuppressionsBack) {
-            Event::JournalledSuppressed(new.attempt)
-        } else {
-            Event::Journalled(new.attempt)
-        };
+        let contact = self.contacts.get(&new.contact).cloned();
+        let (campaign, person) = (new.campaign, contact.as_ref().and_then(|contact| contact.person));
+        let standing = contact.map(|contact| self.standing(&contact, campaign)).unwrap_or_default();
+        let answer = Event::Journalled { attempt: new.attempt, standing };
+        self.by_number.entry(new.number_key).or_default().push(new.attempt);
+        if let Some(person) = person {
+            self.by_person.entry(person).or_default().push(new.attempt);
+        }
         if self.is(Sabotage::WritesAnotherNumber)
             && let Some((key, _)) = self.open.iter().find(|(key, _)| **key != new.number_key)
         {
             new.number_key = *key;
         }
-        let row = AttemptRow { state: AttemptState::Open, due_at, connected_at: None, ext_state: String::new(), new };
+        let (state, ext_state) = (AttemptState::Open, String::new());
+        let row = AttemptRow {
+            state,
+            due_at,
+            put_off_by,
+            requested: false,
+            connected_at: None,
+            ended_talking: None,
+            ext_state,
+            new,
+        };
         self.attempts.insert(row.new.attempt, row);
         Ok(answer)
     }
@@ -181,6 +224,7 @@ impl Store {
     fn note(&mut self, note: &Note) -> Result<(), Broken> {
         let row = self.open_row(note.attempt)?;
         match &note.fact {
+            Fact::Requested => row.requested = true,
             Fact::Answered => row.connected_at = Some(note.at),
             Fact::StatusSet { status } => row.ext_state.clone_from(status),
             _ => {}
@@ -193,6 +237,7 @@ impl Store {
         let loses = self.is(Sabotage::LosesRows);
         let row = self.open_row(end.attempt)?;
         row.state = AttemptState::Ended(end.state);
+        row.ended_talking = end.connected_at.map(|_| end.ended_at);
         if end.segments.windows(2).any(|two| two[0].to > two[1].from) {
             return Err((Check::WritesFit, format!("attempt {} has segments that overlap", end.attempt)));
         }
@@ -206,7 +251,7 @@ impl Store {
             Some(next) => {
                 run.totals.open_retries += 1;
                 let due_at = next.at.plus_seconds(if late { TOLD_EARLY_S } else { 0 });
-                Row::Waiting { retry: retry + 1, due_at }
+                Row::Waiting { retry: retry + 1, due_at, put_off_by: None }
             }
             None => {
                 run.totals.terminated += 1;
@@ -220,7 +265,8 @@ impl Store {
     fn withdraw(&mut self, withdrawal: &Withdrawal) -> Result<(), Broken> {
         let row = self.open_row(withdrawal.attempt)?;
         row.state = AttemptState::Withdrawn;
-        if row.due_at != withdrawal.due_at || row.new.retry != withdrawal.retry {
+        let was = (row.due_at, row.put_off_by, row.new.retry);
+        if was != (withdrawal.due_at, withdrawal.put_off_by, withdrawal.retry) {
             let what = format!("attempt {} is taken back to where it never was", withdrawal.attempt);
             return Err((Check::WritesFit, what));
         }
@@ -230,10 +276,95 @@ impl Store {
             return Err((Check::WritesFit, format!("no run {}", withdrawal.run)));
         };
         run.totals.placed -= 1;
-        run.totals.open_retries += u64::from(withdrawal.due_at.is_some());
-        let back = withdrawal.due_at.map(|due_at| Row::Waiting { retry: withdrawal.retry, due_at });
+        match (withdrawal.due_at, withdrawal.put_off_by) {
+            (_, Some(_)) => run.totals.put_off += 1,
+            (Some(_), None) => run.totals.open_retries += 1,
+            (None, None) => {}
+        }
+        let (retry, put_off_by) = (withdrawal.retry, withdrawal.put_off_by);
+        let back = withdrawal.due_at.map(|due_at| Row::Waiting { retry, due_at, put_off_by });
         self.set_row(withdrawal.run, withdrawal.contact, back);
         Ok(())
+    }
+
+    /// A contact that is fresh or waits: from now on it waits for something else, or is refused.
+    fn put_off(&mut self, id: RunId, off: &PutOff) -> Result<(), Broken> {
+        let row = self.rows.get(&id).and_then(|rows| rows.get(&off.contact)).copied();
+        let was = match row {
+            None => (0, None, None),
+            Some(Row::Waiting { retry, due_at, put_off_by }) => (retry, Some(due_at), put_off_by),
+            _ => return Err((Check::WritesFit, format!("contact {} is {row:?} and put off", off.contact))),
+        };
+        if was != (off.retry, off.was_due_at, off.was_put_off_by) {
+            return Err((Check::WritesFit, format!("contact {} is put off as {off:?} and was {was:?}", off.contact)));
+        }
+        let Some(run) = self.runs.get_mut(&id) else { return Err((Check::WritesFit, format!("no run {id}"))) };
+        match (was.1, was.2) {
+            (_, Some(_)) => run.totals.put_off -= 1,
+            (Some(_), None) => run.totals.open_retries -= 1,
+            (None, None) => {}
+        }
+        let row = match off.until {
+            Some(due_at) => {
+                run.totals.put_off += 1;
+                Row::Waiting { retry: off.retry, due_at, put_off_by: Some(off.by) }
+            }
+            None => {
+                run.totals.refused += 1;
+                Row::Refused { retry: off.retry, by: off.by }
+            }
+        };
+        self.set_row(id, off.contact, Some(row));
+        Ok(())
+    }
+
+    fn take_up_refused(&mut self, id: RunId, limit: u32, at: Timestamp) -> u64 {
+        let rows = self.rows.get(&id).into_iter().flatten();
+        let refused = rows.filter_map(|(contact, row)| match row {
+            Row::Refused { retry, by } => Some((*contact, *retry, *by)),
+            _ => None,
+        });
+        let refused: Vec<_> = refused.take(limit as usize).collect();
+        for (contact, retry, by) in &refused {
+            self.set_row(id, *contact, Some(Row::Waiting { retry: *retry, due_at: at, put_off_by: Some(*by) }));
+        }
+        let count = refused.len() as u64;
+        if let Some(run) = self.runs.get_mut(&id) {
+            run.totals.refused -= count;
+            run.totals.put_off += count;
+        }
+        count
+    }
+
+    /// What is known of a contact's number and person.
+    fn standing(&self, contact: &Contact, campaign: CampaignId) -> Standing {
+        let suppressed = [None, Some(campaign)].iter().any(|of| self.suppressed.contains(&(contact.key, *of)));
+        let suppressed = suppressed && !self.is(Sabotage::KeepsSuppressionsBack);
+        let person = contact.person.and_then(|person| self.by_person.get(&person));
+        Standing {
+            suppressed_by: suppressed.then_some(SuppressionListId(1)),
+            number: self.calls(self.by_number.get(&contact.key)),
+            person: self.calls(person),
+        }
+    }
+
+    /// Attempts that were sent, or may have been.
+    fn calls(&self, attempts: Option<&Vec<AttemptId>>) -> Calls {
+        let mut calls = Calls::default();
+        for row in attempts.into_iter().flatten().filter_map(|attempt| self.attempts.get(attempt)) {
+            let never_sent = match row.state {
+                AttemptState::Withdrawn => true,
+                AttemptState::Ended(CallState::RsBlacklist) => !row.requested,
+                _ => false,
+            };
+            if !never_sent {
+                calls.attempted(row.new.scheduled_at);
+                if let Some(at) = row.ended_talking.or(row.connected_at) {
+                    calls.talked(at);
+                }
+            }
+        }
+        calls
     }
 
     fn run_changed(&mut self, id: RunId, state: RunState) -> Result<(), Broken> {
@@ -250,7 +381,8 @@ impl Store {
         let rows = self.rows.get(&load.run);
         let skips = self.is(Sabotage::SkipsContacts);
         let limit = load.fresh_limit as usize;
-        let mut fresh: Vec<Arc<Contact>> = Vec::new();
+        let mut fresh: Vec<FreshEntry> = Vec::new();
+        let campaign = campaign_of(load.run);
         if let Some((list, after)) = load.list {
             let contacts = self.lists.get(&list).map(Vec::as_slice).unwrap_or_default();
             let first = contacts.partition_point(|contact| contact.id <= after);
@@ -260,22 +392,25 @@ impl Store {
                 while rows.next_if(|id| *id < contact.id).is_some() {}
                 rows.peek() != Some(&contact.id) && !(skips && contact.id.0 % 3 == 0)
             };
-            fresh = contacts[first..].iter().filter(is_fresh).take(limit).cloned().collect();
+            let taken = contacts[first..].iter().filter(is_fresh).take(limit);
+            let standing = |contact: &Contact| self.standing(contact, campaign);
+            fresh = taken.map(|c| FreshEntry { contact: Arc::clone(c), standing: standing(c) }).collect();
         }
         let early = if self.is(Sabotage::TellsRetriesEarly) { -TOLD_EARLY_S } else { 0 };
         let mut waiting = self.waiting.get(&load.run).into_iter().flatten().filter_map(|(due_at, id)| {
-            let retry = match rows?.get(id)? {
-                Row::Waiting { retry, .. } => *retry,
+            let (retry, put_off_by) = match rows?.get(id)? {
+                Row::Waiting { retry, put_off_by, .. } => (*retry, *put_off_by),
                 _ => return None,
             };
             let contact = Arc::clone(self.contacts.get(id)?);
-            Some(RetryEntry { contact, retry, due_at: due_at.plus_seconds(early) })
+            let standing = self.standing(&contact, campaign);
+            Some(RetryEntry { contact, retry, due_at: due_at.plus_seconds(early), put_off_by, standing })
         });
         let mut retries = Vec::new();
-        let mut next_due = None;
+        let (mut next_due, mut next_put_off_by) = (None, None);
         for entry in waiting.by_ref() {
             if entry.due_at > load.due_before || retries.len() >= load.retry_limit as usize {
-                next_due = Some(entry.due_at);
+                (next_due, next_put_off_by) = (Some(entry.due_at), entry.put_off_by);
                 break;
             }
             retries.push(entry);
@@ -291,6 +426,7 @@ impl Store {
             fresh,
             retries,
             next_due,
+            next_put_off_by,
         }
     }
 

@@ -210,6 +210,7 @@ impl World {
             contact: self.contacts[index].id,
             retry,
             due_at: (retry > 0).then_some(Timestamp(id * 1_000_000 - 1)),
+            put_off_by: None,
             why: "link down before 0669826982 was sent".into(),
             at: Timestamp(id * 1_000_000 + 5),
         }

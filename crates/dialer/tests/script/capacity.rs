@@ -25,7 +25,7 @@ fn a_trunk_is_filled_and_never_overfilled() {
 #[test]
 fn a_trunk_of_less_capacity_finishes_its_calls_and_takes_no_more() {
     let mut script = Script::dialling(12);
-    script.play(&[(0, Event::Journalled(A1))]);
+    script.play(&[(0, journalled(A1))]);
     script.feed(vec![Event::TrunkConfigured(trunk(1, 2))]);
     let seen = script.play(&[(1_000, busy(L1))]);
     assert_eq!(seen, [(1_000, Close(1, CallState::RsBusy, None))]);
@@ -63,7 +63,7 @@ fn a_slow_disk_does_not_bunch_calls_beyond_the_rate() {
     let seen = script.play(&[(2_100, Event::Tick)]);
     let decided = 1 + seen.iter().filter(|(_, seen)| matches!(seen, Journal(..))).count();
     assert!(decided >= 4, "{seen:?}");
-    let on_disk: Vec<_> = (1..=4).map(|n| (2_100, Event::Journalled(domain::AttemptId(n)))).collect();
+    let on_disk: Vec<_> = (1..=4).map(|n| (2_100, journalled(domain::AttemptId(n)))).collect();
     let seen = script.play(&[on_disk, vec![(4_000, Event::Tick)]].concat());
     let sent: Vec<u64> = seen.iter().filter(|(_, seen)| matches!(seen, Originate(_))).map(|(at, _)| *at).collect();
     assert_eq!(sent.len(), 4);
@@ -77,7 +77,7 @@ fn what_waits_for_its_rate_is_withdrawn_by_a_hold() {
     spec.calls_per_second = 1;
     script.feed(vec![Event::TrunkConfigured(spec)]);
     script.feed(vec![Event::RunStarted(Box::new(run_spec(1, 2))), fresh(RUN, 1..=2)]);
-    script.play(&[(1_000, Event::Tick), (1_100, Event::Journalled(A1)), (1_101, Event::Journalled(A2))]);
+    script.play(&[(1_000, Event::Tick), (1_100, journalled(A1)), (1_101, journalled(A2))]);
     script.feed(vec![]);
     script.check(&[(1_200, Event::DiallingHeld)], &[(1_200, Withdraw(2))]);
     script.check(&[(5_000, Event::Tick)], &[]);
@@ -111,7 +111,7 @@ fn en_9_the_same_number_twice_in_a_list_is_two_calls_one_after_the_other() {
     let mut script = Script::new();
     script.feed(vec![Event::RunStarted(Box::new(run_spec(1, 2)))]);
     let twice = loaded(RUN, vec![contact_with_key(1, 5), contact_with_key(2, 5)], vec![], None);
-    let seen = script.play(&[(0, twice), (0, Event::Journalled(A1)), (10_000, busy(L1)), (12_000, Event::Tick)]);
+    let seen = script.play(&[(0, twice), (0, journalled(A1)), (10_000, busy(L1)), (12_000, Event::Tick)]);
     let journals: Vec<_> = seen.into_iter().filter(|(_, seen)| matches!(seen, Journal(..))).collect();
     assert_eq!(journals.len(), 2);
     assert!(journals[1].0 >= 10_000, "{journals:?}");

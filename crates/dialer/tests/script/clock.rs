@@ -9,7 +9,7 @@ fn a_clock_that_steps_holds_dialling_until_a_person_lifts_it() {
     for step_ms in [3_600_000, -3_600_000, 2_500, -2_500] {
         let mut script = Script::dialling(1);
         script.wall_skew_ms = step_ms;
-        script.check(&[(10, Event::Journalled(A1))], &[(10, Hold), (10, Withdraw(1))]);
+        script.check(&[(10, journalled(A1))], &[(10, Hold), (10, Withdraw(1))]);
         assert!(script.dialer.is_held());
         script.check(&[(20, Event::Tick)], &[]);
         script.check(&[(30, Event::DiallingLifted)], &[(30, Journal(1, 0))]);
@@ -26,7 +26,7 @@ fn a_lift_does_not_lift_the_hold_of_a_step_that_is_noticed_with_it() {
         script.wall_skew_ms = 60_000;
         script.check(&[(10, Event::DiallingLifted)], &[(10, Hold)]);
         assert!(script.dialer.is_held());
-        script.check(&[(20, Event::Journalled(A1))], &[(20, Withdraw(1))]);
+        script.check(&[(20, journalled(A1))], &[(20, Withdraw(1))]);
     }
 }
 
@@ -34,16 +34,16 @@ fn a_lift_does_not_lift_the_hold_of_a_step_that_is_noticed_with_it() {
 fn a_clock_that_is_corrected_a_little_holds_nothing() {
     let mut script = Script::dialling(1);
     script.wall_skew_ms = 1_500;
-    script.check(&[(10, Event::Journalled(A1))], &[(10, Originate(L1))]);
+    script.check(&[(10, journalled(A1))], &[(10, Originate(L1))]);
 }
 
 #[test]
 fn a_retry_that_a_small_correction_made_early_again_waits() {
     let mut script = Script::new();
-    let retry = dialer::RetryEntry { contact: contact(7), retry: 1, due_at: NOON };
+    let retry = retry(7, 1, 0);
     script.feed(vec![Event::RunStarted(Box::new(run_spec(1, 1))), loaded(RUN, vec![], vec![retry], None)]);
     script.wall_skew_ms = -1_500;
-    script.check(&[(10, Event::Journalled(A1))], &[(10, Withdraw(7))]);
+    script.check(&[(10, journalled(A1))], &[(10, Withdraw(7))]);
     script.check(&[(1_499, Event::Tick)], &[]);
     script.check(&[(1_500, Event::Tick)], &[(1_500, Journal(7, 1))]);
 }

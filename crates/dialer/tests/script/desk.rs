@@ -1,11 +1,12 @@
 //! A small database and a small PBX around the dialler, for tests that take many calls.
 
-use crate::script::{LIST, NOON, PBX, contact, end_point, ids, trunk};
+use crate::script::{LIST, NOON, PBX, contact, end_point, ids, journalled, trunk, unknown};
 use dialer::{
     Command, Dialer, EndPointSpec, Event, IdKind, LoadContacts, Loaded, Originate, PbxSpec, RetryEntry, RunSpec,
     TrunkSpec,
 };
 use domain::journal::AttemptEnd;
+use domain::rules::Standing;
 use domain::{ContactId, Mono, Now, RunId, RunState, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -107,7 +108,7 @@ impl Desk {
         match command {
             Command::Journal(new) => {
                 self.rows.insert((new.run, new.contact), Row::Open);
-                self.later(ANSWER_MS, Event::Journalled(new.attempt));
+                self.later(ANSWER_MS, journalled(new.attempt));
             }
             Command::LoadContacts(load) => {
                 let answer = self.load(&load);
@@ -145,12 +146,21 @@ impl Desk {
         let limit = load.fresh_limit as usize;
         let is_fresh = |id: &i64| !self.rows.contains_key(&(load.run, ContactId(*id)));
         let behind = |id: &i64| load.list.is_some_and(|(list, after)| list == LIST && *id > after.0);
-        let fresh: Vec<_> =
-            self.contacts.iter().copied().filter(behind).filter(is_fresh).take(limit).map(contact).collect();
+        let fresh: Vec<_> = self
+            .contacts
+            .iter()
+            .copied()
+            .filter(behind)
+            .filter(is_fresh)
+            .take(limit)
+            .map(contact)
+            .map(unknown)
+            .collect();
         let mut waiting: Vec<RetryEntry> = Vec::new();
         for ((run, id), row) in &self.rows {
             if let (true, Row::Waiting { due_at, retry }) = (*run == load.run, *row) {
-                waiting.push(RetryEntry { contact: contact(id.0), retry, due_at });
+                let (put_off_by, standing) = (None, Standing::default());
+                waiting.push(RetryEntry { contact: contact(id.0), retry, due_at, put_off_by, standing });
             }
         }
         waiting.sort_by_key(|entry| entry.due_at);
@@ -163,6 +173,7 @@ impl Desk {
             list_end: self.contacts.iter().next_back().map_or(ContactId(0), |id| ContactId(*id)),
             fresh,
             next_due: waiting.get(due).map(|entry| entry.due_at),
+            next_put_off_by: None,
             retries: waiting.into_iter().take(due).collect(),
         }
     }

@@ -32,7 +32,7 @@ fn a_call_decided_inside_the_hours_is_not_sent_outside() {
     let mut script = Script::new();
     let until_noon = with_hours("090000", "120000", "1234567", "UTC");
     script.feed(vec![Event::RunStarted(Box::new(until_noon)), fresh(RUN, [1])]);
-    let seen = script.play(&[(999, Event::Tick), (1_000, Event::Journalled(A1))]);
+    let seen = script.play(&[(999, Event::Tick), (1_000, journalled(A1))]);
     assert!(seen.contains(&(1_000, Withdraw(1))), "{seen:?}");
     assert!(seen.contains(&(1_000, Run(RunState::WrongTime))), "{seen:?}");
     let seen = script.play(&[(21 * 3_600_000, Event::Tick)]);

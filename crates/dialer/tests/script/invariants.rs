@@ -1,6 +1,6 @@
 //! Every rule of the house, broken deliberately: the checker sees it.
 
-use crate::script::{A1, NOON, PBX, Script, contact, end_point, fresh, ids, open_attempt, run_spec, trunk};
+use crate::script::{A1, NOON, PBX, Script, contact, end_point, fresh, ids, journalled, open_attempt, run_spec, trunk};
 use dialer::invariants::{Circumstances, Claims, Ledger};
 use dialer::{Command, Dialer, Event, IdKind, Invariant, Originate, PbxSpec, RunTotals};
 use domain::journal::{AttemptEnd, NewAttempt, Picked, Receipt, Withdrawal};
@@ -115,7 +115,7 @@ fn break_it(invariant: Invariant) -> Option<Invariant> {
             let mut ledger = Ledger::default();
             ledger.check(&journal(new_attempt(1, 1, 5)), CALM, |_| true).unwrap();
             ledger.journalled(A1);
-            ledger.suppressed(&[NumberKey(5)]);
+            ledger.suppressed(&[NumberKey(5)], None);
             ledger.check(&originate(1), CALM, |_| true).err().map(|violation| violation.0)
         }
         Invariant::GapKept => {
@@ -130,6 +130,7 @@ fn break_it(invariant: Invariant) -> Option<Invariant> {
                 contact: ContactId(1),
                 retry: 0,
                 due_at: None,
+                put_off_by: None,
                 why: "not sent".to_owned(),
                 at: NOON,
             };
@@ -205,7 +206,7 @@ fn a_violation_stops_new_calls_of_that_run_and_no_other() {
     let mut script = Script::new();
     script.feed(vec![Event::TrunkConfigured(trunk(1, 1)), Event::EndPointConfigured(end_point(1, 1))]);
     script.feed(vec![Event::RunStarted(Box::new(broken)), Event::RunStarted(Box::new(run_spec(2, 30)))]);
-    script.feed(vec![fresh(RunId(1), 1..=5), Event::Journalled(A1), Event::LegAnswered(LegId(1))]);
+    script.feed(vec![fresh(RunId(1), 1..=5), journalled(A1), Event::LegAnswered(LegId(1))]);
     assert!(script.dialer.run_figures().next().unwrap().stopped);
     // The conversation goes on, and what it leaves free is the other run's.
     script.play(&[(1_000, fresh(RunId(2), 11..=15)), (9_000, crate::script::ended(LegId(1), 16, 0))]);
@@ -248,7 +249,7 @@ fn the_same_violation_is_told_once() {
         Event::PbxUp { pbx: PBX, legs: vec![] },
         Event::RunStarted(Box::new(spec)),
         fresh(RunId(1), [1]),
-        Event::Journalled(A1),
+        journalled(A1),
         crate::script::busy(LegId(1)),
     ] {
         dialer.step(now, event, &mut out);

@@ -18,7 +18,7 @@ fn a_run_is_runnable_then_running_then_completed() {
 #[test]
 fn a_paused_run_places_no_call_and_calls_up_go_on() {
     let mut script = Script::dialling(12);
-    let sent: Vec<_> = (1..=10).map(|n| (0, Event::Journalled(domain::AttemptId(n)))).collect();
+    let sent: Vec<_> = (1..=10).map(|n| (0, journalled(domain::AttemptId(n)))).collect();
     script.play(&sent);
     script.feed(vec![]);
     script.check(
@@ -31,7 +31,7 @@ fn a_paused_run_places_no_call_and_calls_up_go_on() {
 #[test]
 fn a_removed_run_ends_and_nothing_is_retried() {
     let mut spec = run_spec(1, 1);
-    spec.settings.rules = vec![rule(CallState::RsBusy, 9, 60, Mode::Fixed)];
+    spec.settings.reschedule = vec![rule(CallState::RsBusy, 9, 60, Mode::Fixed)];
     let mut script = Script::ringing_in(spec);
     script.check(
         &[(100, Event::RunRemoved(RUN)), (200, busy(L1)), (900_000, Event::Tick)],

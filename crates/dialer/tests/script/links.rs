@@ -91,7 +91,7 @@ fn an_end_after_a_stretch_that_nobody_watched_proves_no_answer_unless_it_is_a_re
 fn a_channel_that_nobody_has_seen_is_waited_for_however_long_the_link_was_down() {
     let mut script = Script::dialling(1);
     let lost = Event::OriginateUnknown { leg: L1, why: lost("the link was lost") };
-    script.feed(vec![Event::Journalled(A1), Event::PbxDown(PBX), lost]);
+    script.feed(vec![journalled(A1), Event::PbxDown(PBX), lost]);
     let seen = script.play(&[(60_000, up(vec![])), (63_100, Event::LegFound(found(L1, false)))]);
     assert!(!seen.iter().any(|(_, seen)| matches!(seen, Close(..))), "{seen:?}");
     assert_eq!(script.dialer.open_calls(), 1);
@@ -101,7 +101,7 @@ fn a_channel_that_nobody_has_seen_is_waited_for_however_long_the_link_was_down()
 #[test]
 fn a_channel_that_is_younger_than_the_list_of_a_link_in_doubt_is_not_given_up() {
     let mut script = Script::dialling(1);
-    script.feed(vec![Event::Journalled(A1), Event::PbxStale(PBX)]);
+    script.feed(vec![journalled(A1), Event::PbxStale(PBX)]);
     let seen = script.play(&[(3_000, Event::LegCreated(L1)), (3_100, up(vec![])), (6_200, up(vec![found(L1, false)]))]);
     assert_eq!(seen, [(6_100, LookUp(L1))]);
     assert_eq!(script.dialer.open_calls(), 1);
@@ -158,7 +158,7 @@ fn a_leg_that_two_audits_miss_is_gone() {
 fn an_unknown_originate_is_not_given_up_sooner_by_an_audit() {
     let mut script = Script::dialling(1);
     let unknown = Event::OriginateUnknown { leg: L1, why: lost("no reply") };
-    script.play(&[(0, Event::Journalled(A1)), (5_000, unknown), (6_000, Event::LegMissing(L1))]);
+    script.play(&[(0, journalled(A1)), (5_000, unknown), (6_000, Event::LegMissing(L1))]);
     let audit = Event::PbxAudited { pbx: PBX, legs: vec![], asked_at: Mono(1_000_000 + 8_000_000) };
     script.play(&[(8_100, audit), (8_700, Event::LegCreated(L1))]);
     assert_eq!(script.dialer.open_calls(), 1);
@@ -169,7 +169,7 @@ fn an_audit_does_not_judge_an_originate_that_the_pbx_has_not_answered() {
     let mut script = Script::dialling(1);
     let audit = |at_ms: u64| Event::PbxAudited { pbx: PBX, legs: vec![], asked_at: Mono(1_000_000 + at_ms * 1_000) };
     script.check(
-        &[(0, Event::Journalled(A1)), (1_000, audit(900)), (1_100, audit(1_050)), (1_200, audit(1_150))],
+        &[(0, journalled(A1)), (1_000, audit(900)), (1_100, audit(1_050)), (1_200, audit(1_150))],
         &[(0, Originate(L1))],
     );
     assert_eq!(script.dialer.open_calls(), 1);

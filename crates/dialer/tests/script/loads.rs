@@ -9,7 +9,7 @@ use domain::{CallState, ContactId, ListId, Mode};
 #[test]
 fn a_completed_run_says_how_far_it_read_its_lists() {
     let mut script = Script::dialling(3);
-    let end = |n| [(10, Event::Journalled(domain::AttemptId(n))), (10, busy(domain::LegId(n)))];
+    let end = |n| [(10, journalled(domain::AttemptId(n))), (10, busy(domain::LegId(n)))];
     script.play(&(1..=3).flat_map(end).collect::<Vec<_>>());
     let read_to = |command: &Command| match command {
         Command::RunChanged(change) if change.state.is_final() => Some(change.read_to.clone()),
@@ -37,18 +37,19 @@ fn some(contacts: impl IntoIterator<Item = i64>) -> Event {
     Event::ContactsLoaded(Loaded {
         run: RUN,
         list: Some(LIST),
-        fresh: contacts.into_iter().map(contact).collect(),
+        fresh: contacts.into_iter().map(contact).map(unknown).collect(),
         list_exhausted: false,
         list_end: ContactId(0),
         retries: vec![],
         next_due: None,
+        next_put_off_by: None,
     })
 }
 
 #[test]
 fn a_list_is_read_on_behind_the_last_contact() {
     let mut script = small_batches();
-    script.play(&[(1, Event::Journalled(A1)), (2, busy(L1))]);
+    script.play(&[(1, journalled(A1)), (2, busy(L1))]);
     assert_eq!(loads(&script)[0].list, Some((LIST, ContactId(2))));
     assert_eq!(loads(&script)[0].fresh_limit, 2);
 }
@@ -58,7 +59,7 @@ fn a_contact_closed_while_a_load_is_out_is_not_dialled_again() {
     let mut script = Script::new();
     script.feed(vec![Event::RunStarted(Box::new(run_spec(1, 1))), some([1])]);
     // The next load is out when contact 1 is dialled, fails and is finished; the answer shows it as it was.
-    script.feed(vec![Event::Journalled(A1), busy(L1)]);
+    script.feed(vec![journalled(A1), busy(L1)]);
     let seen = script.play(&[(10, fresh(RUN, [1])), (60_000, Event::Tick)]);
     assert!(!seen.iter().any(|(_, seen)| matches!(seen, Journal(..))), "{seen:?}");
 }
@@ -67,7 +68,7 @@ fn a_contact_closed_while_a_load_is_out_is_not_dialled_again() {
 fn a_contact_in_flight_that_a_load_returns_is_not_dialled_again() {
     let mut script = Script::new();
     script.feed(vec![Event::RunStarted(Box::new(run_spec(1, 1))), some([1])]);
-    script.feed(vec![Event::Journalled(A1), Event::LegRinging(L1), fresh(RUN, [1])]);
+    script.feed(vec![journalled(A1), Event::LegRinging(L1), fresh(RUN, [1])]);
     let seen = script.play(&[(5_000, busy(L1)), (60_000, Event::Tick)]);
     assert!(!seen.iter().any(|(_, seen)| matches!(seen, Journal(..))), "{seen:?}");
 }
@@ -75,10 +76,10 @@ fn a_contact_in_flight_that_a_load_returns_is_not_dialled_again() {
 #[test]
 fn a_retry_scheduled_while_a_load_is_out_is_not_forgotten() {
     let mut spec = run_spec(1, 1);
-    spec.settings.rules = vec![rule(CallState::RsBusy, 1, 60, Mode::Fixed)];
+    spec.settings.reschedule = vec![rule(CallState::RsBusy, 1, 60, Mode::Fixed)];
     let mut script = Script::new();
     script.feed(vec![Event::RunStarted(Box::new(spec)), some([1])]);
-    script.feed(vec![Event::Journalled(A1), busy(L1)]);
+    script.feed(vec![journalled(A1), busy(L1)]);
     // The load that was out knows of no retry.
     script.play(&[(10, fresh(RUN, [])), (49_999, Event::Tick)]);
     assert_eq!(loads(&script).len(), 0);
@@ -116,7 +117,7 @@ fn a_contact_given_back_after_its_list_was_taken_away_is_not_dialled() {
     let seen = script.play(&[
         (1, Event::DiallingHeld),
         (2, reload),
-        (3, Event::Journalled(A1)),
+        (3, journalled(A1)),
         (4, Event::DiallingLifted),
         (9_000, Event::Tick),
     ]);
@@ -131,7 +132,7 @@ fn contacts_whose_number_is_in_a_call_count_against_the_batch() {
     let mut script = Script::new();
     script.feed(vec![Event::RunStarted(Box::new(spec))]);
     let same = |range: std::ops::RangeInclusive<i64>| {
-        let fresh = range.map(|id| contact_with_key(id, 5)).collect();
+        let fresh = range.map(|id| unknown(contact_with_key(id, 5))).collect();
         let load = Loaded {
             run: RUN,
             list: Some(LIST),
@@ -140,6 +141,7 @@ fn contacts_whose_number_is_in_a_call_count_against_the_batch() {
             list_end: ContactId(0),
             retries: vec![],
             next_due: None,
+            next_put_off_by: None,
         };
         Event::ContactsLoaded(load)
     };
@@ -174,9 +176,7 @@ fn many_due_retries_are_not_read_again_for_every_call() {
     spec.totals.rescheduled = 5_000;
     let mut script = Script::new();
     script.feed(vec![Event::TrunkConfigured(trunk(1, 1)), Event::RunStarted(Box::new(spec))]);
-    let retries = (1..=1_000)
-        .map(|id| dialer::RetryEntry { contact: contact(id), retry: 1, due_at: NOON.plus_ms(-1_000) })
-        .collect();
+    let retries = (1..=1_000).map(|id| retry(id, 1, -1_000)).collect();
     let answer = Loaded {
         run: RUN,
         list: None,
@@ -185,11 +185,12 @@ fn many_due_retries_are_not_read_again_for_every_call() {
         list_end: ContactId(0),
         retries,
         next_due: Some(NOON.plus_ms(-500)),
+        next_put_off_by: None,
     };
     script.feed(vec![Event::ContactsLoaded(answer)]);
     let mut asked = 0;
     for n in 1..=100_i64 {
-        script.play(&[(10, Event::Journalled(domain::AttemptId(n))), (10, busy(domain::LegId(n)))]);
+        script.play(&[(10, journalled(domain::AttemptId(n))), (10, busy(domain::LegId(n)))]);
         asked += loads(&script).len();
     }
     assert_eq!(asked, 0);

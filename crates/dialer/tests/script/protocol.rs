@@ -14,16 +14,16 @@ fn nothing_is_sent_before_its_attempt_is_on_disk() {
         &[(0, start), (5, fresh(RUN, [1])), (500, Event::Tick)],
         &[(5, Run(RunState::Running)), (5, Journal(1, 0))],
     );
-    script.check(&[(500, Event::Journalled(A1))], &[(500, Originate(L1))]);
-    script.check(&[(501, Event::Journalled(A1))], &[]);
+    script.check(&[(500, journalled(A1))], &[(500, Originate(L1))]);
+    script.check(&[(501, journalled(A1))], &[]);
 }
 
 #[test]
 fn a_hold_between_journal_and_send_withdraws_and_the_contact_is_given_back() {
     let mut script = Script::dialling(1);
-    script.check(&[(3, Event::DiallingHeld), (4, Event::Journalled(A1))], &[(4, Withdraw(1))]);
+    script.check(&[(3, Event::DiallingHeld), (4, journalled(A1))], &[(4, Withdraw(1))]);
     script.check(&[(60_000, Event::DiallingLifted)], &[(60_000, Journal(1, 0))]);
-    script.check(&[(60_005, Event::Journalled(A2))], &[(60_005, Originate(L2))]);
+    script.check(&[(60_005, journalled(A2))], &[(60_005, Originate(L2))]);
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn what_forbids_a_call_between_journal_and_send_withdraws_it() {
     let forbids = [Event::RunPaused(RUN), Event::PbxDown(PBX), Event::StorageLost, Event::RunRemoved(RUN)];
     for forbid in forbids {
         let mut script = Script::dialling(1);
-        let seen = script.play(&[(1, forbid.clone()), (2, Event::Journalled(A1))]);
+        let seen = script.play(&[(1, forbid.clone()), (2, journalled(A1))]);
         assert!(seen.contains(&(2, Withdraw(1))), "{forbid:?}: {seen:?}");
         assert!(!seen.iter().any(|(_, seen)| matches!(seen, Originate(_))), "{forbid:?}");
     }
@@ -41,7 +41,7 @@ fn what_forbids_a_call_between_journal_and_send_withdraws_it() {
 fn a_lost_originate_is_looked_up_and_not_repeated() {
     let mut script = Script::dialling(1);
     let unknown = Event::OriginateUnknown { leg: L1, why: lost("no reply in 5 s") };
-    script.check(&[(0, Event::Journalled(A1)), (5_000, unknown)], &[(0, Originate(L1)), (5_000, LookUp(L1))]);
+    script.check(&[(0, journalled(A1)), (5_000, unknown)], &[(0, Originate(L1)), (5_000, LookUp(L1))]);
     script.check(
         &[(5_010, Event::LegFound(found(L1, false))), (9_000, Event::LegAnswered(L1)), (19_000, ended(L1, 16, 0))],
         &[(19_000, Close(1, CallState::Terminated, None)), (19_000, Run(RunState::Completed))],
@@ -51,12 +51,12 @@ fn a_lost_originate_is_looked_up_and_not_repeated() {
 #[test]
 fn an_originate_that_nobody_finds_three_times_is_lost_and_keeps_the_longest_gap() {
     let mut spec = run_spec(1, 1);
-    spec.settings.rules =
+    spec.settings.reschedule =
         vec![rule(CallState::RsLost, 3, 10, Mode::Fixed), rule(CallState::RsNoanswer, 3, 900, Mode::Fixed)];
     let mut script = Script::with_run(spec, 1);
     let unknown = Event::OriginateUnknown { leg: L1, why: lost("no reply") };
     script.check(
-        &[(0, Event::Journalled(A1)), (1_000, unknown), (1_010, Event::LegMissing(L1))],
+        &[(0, journalled(A1)), (1_000, unknown), (1_010, Event::LegMissing(L1))],
         &[(0, Originate(L1)), (1_000, LookUp(L1))],
     );
     script.check(&[(4_020, Event::LegMissing(L1))], &[(4_010, LookUp(L1))]);
@@ -70,7 +70,7 @@ fn an_originate_that_nobody_finds_three_times_is_lost_and_keeps_the_longest_gap(
 fn answers_that_a_stalled_pbx_gives_at_once_are_one_answer() {
     let mut script = Script::dialling(1);
     let unknown = Event::OriginateUnknown { leg: L1, why: lost("no reply") };
-    script.play(&[(0, Event::Journalled(A1)), (5_000, unknown)]);
+    script.play(&[(0, journalled(A1)), (5_000, unknown)]);
     let missing = |at| (at, Event::LegMissing(L1));
     let seen = script.play(&[missing(11_500), missing(11_500), missing(11_501), (11_502, Event::LegCreated(L1))]);
     assert!(!seen.iter().any(|(_, seen)| matches!(seen, Close(..))), "{seen:?}");
@@ -82,7 +82,7 @@ fn a_look_up_without_an_answer_is_asked_again() {
     let mut script = Script::dialling(1);
     let unknown = Event::OriginateUnknown { leg: L1, why: lost("no reply") };
     script.check(
-        &[(0, Event::Journalled(A1)), (1_000, unknown), (10_500, Event::Tick)],
+        &[(0, journalled(A1)), (1_000, unknown), (10_500, Event::Tick)],
         &[(0, Originate(L1)), (1_000, LookUp(L1)), (4_000, LookUp(L1)), (7_000, LookUp(L1)), (10_000, LookUp(L1))],
     );
 }
@@ -93,7 +93,7 @@ fn a_missing_answer_that_crossed_the_channels_birth_does_not_end_it() {
     let unknown = Event::OriginateUnknown { leg: L1, why: lost("no reply") };
     script.check(
         &[
-            (0, Event::Journalled(A1)),
+            (0, journalled(A1)),
             (1_000, unknown),
             (1_010, Event::LegRinging(L1)),
             (1_011, Event::LegMissing(L1)),
@@ -114,11 +114,11 @@ fn a_missing_answer_that_crossed_the_channels_birth_does_not_end_it() {
 #[test]
 fn an_originate_that_the_pbx_refuses_is_an_attempt_of_ours_that_failed() {
     let mut spec = run_spec(1, 1);
-    spec.settings.rules = vec![rule(CallState::RsError, 1, 60, Mode::Fixed)];
+    spec.settings.reschedule = vec![rule(CallState::RsError, 1, 60, Mode::Fixed)];
     let mut script = Script::with_run(spec, 1);
     let refused = Event::OriginateRefused { leg: L1, status: 500, message: "Allocation failed".to_owned() };
     script.check(
-        &[(0, Event::Journalled(A1)), (2, refused)],
+        &[(0, journalled(A1)), (2, refused)],
         &[(0, Originate(L1)), (2, Close(1, CallState::RsError, Some(60)))],
     );
 }
@@ -128,7 +128,7 @@ fn a_409_is_adopted() {
     let mut script = Script::dialling(1);
     let taken = Event::OriginateRefused { leg: L1, status: 409, message: "Channel exists".to_owned() };
     script.check(
-        &[(0, Event::Journalled(A1)), (2, taken), (4, Event::LegFound(found(L1, true))), (9_000, ended(L1, 16, 0))],
+        &[(0, journalled(A1)), (2, taken), (4, Event::LegFound(found(L1, true))), (9_000, ended(L1, 16, 0))],
         &[
             (0, Originate(L1)),
             (2, LookUp(L1)),
@@ -144,7 +144,7 @@ fn an_originate_that_was_never_sent_is_withdrawn_and_tried_again_a_second_later(
     let mut script = Script::dialling(1);
     let not_sent = Event::OriginateNotSent { leg: L1, why: lost("not connected") };
     script.check(
-        &[(0, Event::Journalled(A1)), (1, not_sent), (2_000, Event::Tick)],
+        &[(0, journalled(A1)), (1, not_sent), (2_000, Event::Tick)],
         &[(0, Originate(L1)), (1, Withdraw(1)), (1_001, Journal(1, 0))],
     );
 }
@@ -184,7 +184,7 @@ fn facts_in_any_order_and_repeated_end_the_same() {
     for order in orders {
         for repeated in 0..4 {
             let mut script = Script::dialling(1);
-            script.feed(vec![Event::Journalled(A1)]);
+            script.feed(vec![journalled(A1)]);
             let told = order.iter().chain([&repeated]).map(|n| (10, facts[*n].clone()));
             script.play(&told.chain([(5_010, ended(L1, 16, 0)), (5_011, facts[repeated].clone())]).collect::<Vec<_>>());
             let notes = script.commands.iter().filter(|c| matches!(c, Command::Note(_))).count();
@@ -202,7 +202,7 @@ fn events_that_come_before_the_reply_make_an_unknown_originate_known() {
     let mut script = Script::dialling(1);
     let unknown = Event::OriginateUnknown { leg: L1, why: lost("no reply") };
     script.check(
-        &[(0, Event::Journalled(A1)), (1, Event::LegRinging(L1)), (5_000, unknown), (6_000, busy(L1))],
+        &[(0, journalled(A1)), (1, Event::LegRinging(L1)), (5_000, unknown), (6_000, busy(L1))],
         &[(0, Originate(L1)), (6_000, Close(1, CallState::RsBusy, None)), (6_000, Run(RunState::Completed))],
     );
 }

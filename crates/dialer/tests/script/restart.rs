@@ -10,7 +10,7 @@ fn going_on() -> RunSpec {
     let mut spec = run_spec(1, 1);
     spec.totals = RunTotals { placed: 1, ..RunTotals::default() };
     spec.state = RunState::Running;
-    spec.settings.rules = vec![rule(CallState::RsLost, 3, 60, Mode::Fixed)];
+    spec.settings.reschedule = vec![rule(CallState::RsLost, 3, 60, Mode::Fixed)];
     spec
 }
 

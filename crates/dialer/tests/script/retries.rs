@@ -3,12 +3,12 @@
 use crate::desk::{Desk, answers, is_busy, rings};
 use crate::script::*;
 use Seen::*;
-use dialer::{Event, Originate, RetryEntry};
+use dialer::{Event, Originate};
 use domain::{CallState, Hours, Mode, RescheduleRule, RunState};
 
 fn with_rules(rules: Vec<RescheduleRule>) -> dialer::RunSpec {
     let mut spec = run_spec(1, 1);
-    spec.settings.rules = rules;
+    spec.settings.reschedule = rules;
     spec
 }
 
@@ -101,7 +101,7 @@ fn r10_a_retry_waits_for_the_hours() {
 #[test]
 fn a_retry_is_not_dialled_a_millisecond_early() {
     let mut script = Script::new();
-    let retry = RetryEntry { contact: contact(7), retry: 2, due_at: NOON.plus_ms(8_000) };
+    let retry = retry(7, 2, 8_000);
     script.play(&[(0, Event::RunStarted(Box::new(run_spec(1, 1)))), (1, loaded(RUN, vec![], vec![retry], None))]);
     script.feed(vec![]);
     let seen = script.play(&[(7_999, Event::Tick)]);
@@ -116,7 +116,7 @@ fn a_due_retry_goes_before_fresh_contacts() {
     spec.settings.end_points = vec![END_POINT];
     let mut script = Script::new();
     script.feed(vec![Event::EndPointConfigured(end_point(1, 1)), Event::RunStarted(Box::new(spec))]);
-    let retry = RetryEntry { contact: contact(9), retry: 1, due_at: NOON.plus_ms(-60_000) };
+    let retry = retry(9, 1, -60_000);
     let both = loaded(RUN, vec![contact(1), contact(2)], vec![retry], None);
     let seen = script.play(&[(0, both)]);
     assert!(seen.contains(&(0, Journal(9, 1))), "{seen:?}");
@@ -139,8 +139,8 @@ fn open_retries_count_what_waits_and_keep_the_run_alive() {
 fn a_withdrawn_retry_keeps_its_counter_and_its_time() {
     let mut script = Script::new();
     script.feed(vec![Event::RunStarted(Box::new(run_spec(1, 1)))]);
-    let retry = RetryEntry { contact: contact(4), retry: 3, due_at: NOON };
-    script.play(&[(0, loaded(RUN, vec![], vec![retry], None)), (1, Event::RunPaused(RUN)), (2, Event::Journalled(A1))]);
+    let retry = retry(4, 3, 0);
+    script.play(&[(0, loaded(RUN, vec![], vec![retry], None)), (1, Event::RunPaused(RUN)), (2, journalled(A1))]);
     let due = script.commands.iter().find_map(|command| match command {
         dialer::Command::Withdraw(withdrawal) => Some((withdrawal.retry, withdrawal.due_at)),
         _ => None,

@@ -1,13 +1,15 @@
 //! Events at their times in, commands with their times out.
 
 use dialer::{
-    Command, Dialer, EndPointSpec, Event, FoundLeg, IdKind, Invariant, Loaded, PbxSpec, RetryEntry, RunSettings,
-    RunSpec, RunTotals, TrunkSpec,
+    Command, Dialer, EndPointSpec, Event, FoundLeg, FreshEntry, IdKind, Invariant, Loaded, PbxSpec, RetryEntry,
+    RunSettings, RunSpec, RunTotals, TrunkSpec,
 };
 use domain::journal::OpenAttempt;
+use domain::rules::{Rules, Standing};
 use domain::{
     AttemptId, CallId, CallState, CampaignId, Contact, ContactId, Dialable, EndPointId, EndedBy, Hours, LegId, ListId,
-    Mode, Mono, Now, NumberKey, NumberRef, PbxId, RescheduleRule, RuleId, RunId, RunState, Timestamp, TrunkId,
+    Mode, Mono, Now, NumberKey, NumberRef, PbxId, RescheduleRule, RuleId, RunId, RunState, SuppressionListId,
+    Timestamp, TrunkId,
 };
 use std::sync::Arc;
 
@@ -35,6 +37,9 @@ pub(crate) enum Seen {
     /// Contact, outcome, seconds to the retry.
     Close(i64, CallState, Option<u32>),
     Withdraw(i64),
+    /// Contact, by what, seconds until it may be called.
+    PutOff(i64, &'static str, Option<i64>),
+    TakeUpRefused,
     Run(RunState),
     Hold,
     /// Whether it opened.
@@ -90,7 +95,7 @@ impl Script {
     /// The same with this run.
     pub(crate) fn ringing_in(spec: RunSpec) -> Self {
         let mut script = Self::with_run(spec, 1);
-        script.feed(vec![Event::Journalled(A1), Event::OriginateDone(L1), Event::LegRinging(L1)]);
+        script.feed(vec![journalled(A1), Event::OriginateDone(L1), Event::LegRinging(L1)]);
         script
     }
 
@@ -110,7 +115,8 @@ impl Script {
     fn step(&mut self, event: Event) {
         let mut out = Vec::new();
         self.dialer.step(self.now(), event, &mut out);
-        self.seen.extend(out.iter().filter_map(seen).map(|seen| (self.at_ms, seen)));
+        let wall = self.now().wall;
+        self.seen.extend(out.iter().flat_map(|command| seen(command, wall)).map(|seen| (self.at_ms, seen)));
         self.commands.extend(out);
     }
 
@@ -158,8 +164,9 @@ impl Script {
     }
 }
 
-fn seen(command: &Command) -> Option<Seen> {
-    Some(match command {
+/// One command is one thing seen, but for one that puts contacts off.
+fn seen(command: &Command, wall: Timestamp) -> Vec<Seen> {
+    let one = match command {
         Command::Journal(new) => Seen::Journal(new.contact.0, new.retry),
         Command::Originate(call) => Seen::Originate(call.leg),
         Command::HangUp { leg, why, .. } => Seen::HangUp(*leg, *why),
@@ -170,8 +177,15 @@ fn seen(command: &Command) -> Option<Seen> {
         Command::HoldDialling { .. } => Seen::Hold,
         Command::CircuitChanged { probe_at, .. } => Seen::Circuit(probe_at.is_some()),
         Command::Violated { invariant, .. } => Seen::Violated(*invariant),
-        Command::Note(_) | Command::LoadContacts(_) | Command::WantIds { .. } => return None,
-    })
+        Command::PutOff { contacts, .. } => {
+            let until = |at: Timestamp| at.ms_since(wall) / 1_000;
+            let seen = contacts.iter().map(|off| Seen::PutOff(off.contact.0, off.by.code(), off.until.map(until)));
+            return seen.collect();
+        }
+        Command::TakeUpRefused { .. } => Seen::TakeUpRefused,
+        Command::Note(_) | Command::LoadContacts(_) | Command::WantIds { .. } => return vec![],
+    };
+    vec![one]
 }
 
 pub(crate) fn ids(kind: IdKind) -> Event {
@@ -196,7 +210,8 @@ pub(crate) fn settings() -> RunSettings {
         idle_on_termination: false,
         trunks: vec![TRUNK],
         end_points: vec![END_POINT],
-        rules: Vec::new(),
+        reschedule: Vec::new(),
+        rules: Arc::new(Rules::none()),
     }
 }
 
@@ -236,6 +251,36 @@ pub(crate) fn contact_with_key(id: i64, key: i64) -> Arc<Contact> {
     })
 }
 
+/// A contact of which nothing is known.
+pub(crate) fn unknown(contact: Arc<Contact>) -> FreshEntry {
+    FreshEntry { contact, standing: Standing::default() }
+}
+
+/// The retry of a contact, due so long after noon.
+pub(crate) fn retry(id: i64, retry: u32, due_ms: i64) -> RetryEntry {
+    let due_at = NOON.plus_ms(due_ms);
+    RetryEntry { contact: contact(id), retry, due_at, put_off_by: None, standing: Standing::default() }
+}
+
+/// The attempt is on disk and nothing is known of number and person.
+pub(crate) fn journalled(attempt: AttemptId) -> Event {
+    journalled_with(attempt, Standing::default())
+}
+
+pub(crate) fn journalled_with(attempt: AttemptId, standing: Standing) -> Event {
+    Event::Journalled { attempt, standing }
+}
+
+/// A list names the number.
+pub(crate) fn on_a_list() -> Standing {
+    Standing { suppressed_by: Some(SuppressionListId(1)), ..Standing::default() }
+}
+
+/// Nobody may call this number from now on.
+pub(crate) fn suppressed(key: NumberKey) -> Event {
+    Event::NumbersSuppressed { keys: vec![key], campaigns: None }
+}
+
 /// The whole list, read.
 pub(crate) fn fresh(run: RunId, contacts: impl IntoIterator<Item = i64>) -> Event {
     loaded(run, contacts.into_iter().map(contact).collect(), vec![], None)
@@ -248,7 +293,18 @@ pub(crate) fn loaded(
     next_due: Option<Timestamp>,
 ) -> Event {
     let list_end = fresh.last().map_or(ContactId(0), |contact| contact.id);
-    Event::ContactsLoaded(Loaded { run, list: Some(LIST), fresh, list_exhausted: true, list_end, retries, next_due })
+    let fresh = fresh.into_iter().map(unknown).collect();
+    let (list, next_put_off_by) = (Some(LIST), None);
+    Event::ContactsLoaded(Loaded {
+        run,
+        list,
+        fresh,
+        list_exhausted: true,
+        list_end,
+        retries,
+        next_due,
+        next_put_off_by,
+    })
 }
 
 /// An open attempt of contact `n` that is attempt, call and leg `n`.

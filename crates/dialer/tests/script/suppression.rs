@@ -2,8 +2,8 @@
 
 use crate::script::*;
 use Seen::*;
-use dialer::{Command, Event, RetryEntry};
-use domain::{CallState, EndedBy, Mode, NumberKey, RunState};
+use dialer::{Command, Event};
+use domain::{CallState, CampaignId, EndedBy, Mode, NumberKey, RunState};
 
 /// The key of contact 1.
 const KEY: NumberKey = NumberKey(1_001);
@@ -12,7 +12,7 @@ const KEY: NumberKey = NumberKey(1_001);
 fn a_number_that_the_journal_knows_as_suppressed_ends_as_blacklisted_without_a_call() {
     let mut script = Script::dialling(1);
     script.check(
-        &[(1, Event::JournalledSuppressed(A1))],
+        &[(1, journalled_with(A1, on_a_list()))],
         &[(1, Close(1, CallState::RsBlacklist, None)), (1, Run(RunState::Completed))],
     );
     let by = script.commands.iter().find_map(|c| if let Command::Close(end) = c { Some(end.ended_by) } else { None });
@@ -23,7 +23,7 @@ fn a_number_that_the_journal_knows_as_suppressed_ends_as_blacklisted_without_a_c
 fn an_entry_stops_an_attempt_that_is_on_its_way_to_the_disk() {
     let mut script = Script::dialling(1);
     script.check(
-        &[(0, Event::NumbersSuppressed(vec![KEY])), (3, Event::Journalled(A1))],
+        &[(0, suppressed(KEY)), (3, journalled(A1))],
         &[(3, Close(1, CallState::RsBlacklist, None)), (3, Run(RunState::Completed))],
     );
 }
@@ -35,9 +35,9 @@ fn an_entry_stops_an_attempt_that_waits_for_its_trunks_rate() {
     let mut script = Script::new();
     script.feed(vec![Event::TrunkConfigured(slow), Event::RunStarted(Box::new(run_spec(1, 2))), fresh(RUN, 1..=2)]);
     // The second is decided a second later; a disk that takes as long lets both through at once.
-    let seen = script.play(&[(1_000, Event::Tick), (1_500, Event::Journalled(A1)), (1_501, Event::Journalled(A2))]);
+    let seen = script.play(&[(1_000, Event::Tick), (1_500, journalled(A1)), (1_501, journalled(A2))]);
     assert!(seen.contains(&(1_500, Originate(L1))) && !seen.iter().any(|(_, what)| *what == Originate(L2)), "{seen:?}");
-    let seen = script.play(&[(1_600, Event::NumbersSuppressed(vec![NumberKey(1_002)])), (4_000, Event::Tick)]);
+    let seen = script.play(&[(1_600, suppressed(NumberKey(1_002))), (4_000, Event::Tick)]);
     assert!(seen.iter().any(|(_, what)| *what == Close(2, CallState::RsBlacklist, None)), "{seen:?}");
     assert!(!seen.iter().any(|(_, what)| *what == Originate(L2)), "{seen:?}");
 }
@@ -45,18 +45,69 @@ fn an_entry_stops_an_attempt_that_waits_for_its_trunks_rate() {
 #[test]
 fn a_retry_of_a_number_that_was_suppressed_meanwhile_is_not_sent() {
     let mut spec = run_spec(1, 1);
-    spec.settings.rules =
+    spec.settings.reschedule =
         vec![rule(CallState::RsBusy, 3, 60, Mode::Fixed), rule(CallState::RsBlacklist, 3, 60, Mode::Fixed)];
     let mut script = Script::with_run(spec, 1);
-    script.play(&[(0, Event::Journalled(A1)), (1_000, busy(L1)), (2_000, Event::NumbersSuppressed(vec![KEY]))]);
-    let retry = RetryEntry { contact: contact(1), retry: 1, due_at: NOON.plus_ms(61_000) };
-    let due = loaded(RUN, vec![], vec![retry], None);
-    let seen = script.play(&[(61_500, due), (61_600, Event::Journalled(A2))]);
-    assert!(seen.contains(&(61_600, Close(1, CallState::RsBlacklist, None))), "{seen:?}");
+    script.play(&[(0, journalled(A1)), (1_000, busy(L1)), (2_000, suppressed(KEY))]);
+    let due = loaded(RUN, vec![], vec![retry(1, 1, 61_000)], None);
+    script.play(&[(61_500, due)]);
+    script.wait(
+        70_000,
+        &[
+            (0, Originate(L1)),
+            (1_000, Close(1, CallState::RsBusy, Some(60))),
+            (61_500, PutOff(1, "number_not_suppressed", None)),
+            (61_500, Run(RunState::Completed)),
+        ],
+    );
 }
 
 #[test]
-fn a_call_that_rings_already_is_left_alone() {
+fn contacts_in_memory_are_refused_at_once() {
+    let mut script = Script::new();
+    script.feed(vec![Event::DiallingHeld, Event::RunStarted(Box::new(run_spec(1, 2))), fresh(RUN, 1..=2)]);
+    script.check(&[(5, suppressed(KEY))], &[(5, PutOff(1, "number_not_suppressed", None))]);
+    script.check(&[(9, Event::DiallingLifted)], &[(9, Journal(2, 0))]);
+}
+
+#[test]
+fn a_call_that_rings_is_hung_up_and_ends_as_blacklisted() {
     let mut script = Script::ringing();
-    assert!(script.play(&[(10, Event::NumbersSuppressed(vec![KEY]))]).is_empty());
+    script.check(
+        &[(10, suppressed(KEY)), (30, ended(L1, 19, 480))],
+        &[
+            (10, HangUp(L1, EndedBy::Suppression)),
+            (30, Close(1, CallState::RsBlacklist, None)),
+            (30, Run(RunState::Completed)),
+        ],
+    );
+}
+
+#[test]
+fn a_call_whose_channel_was_not_there_yet_is_hung_up_when_it_is() {
+    let mut script = Script::dialling(1);
+    script.check(
+        &[(0, journalled(A1)), (1, suppressed(KEY)), (2, Event::LegMissing(L1)), (3, Event::LegCreated(L1))],
+        &[(0, Originate(L1)), (1, HangUp(L1, EndedBy::Suppression)), (3, HangUp(L1, EndedBy::Suppression))],
+    );
+}
+
+#[test]
+fn somebody_who_answered_is_talked_to() {
+    let mut script = Script::ringing();
+    script.feed(vec![Event::LegAnswered(L1)]);
+    script.check(&[(10, suppressed(KEY))], &[]);
+    // An answer that crossed the hang-up on the wire is an answer.
+    let mut script = Script::ringing();
+    let talked = [(10, suppressed(KEY)), (11, Event::LegAnswered(L1)), (20, ended(L1, 16, 0))];
+    let seen = script.play(&talked);
+    assert!(seen.contains(&(20, Close(1, CallState::Terminated, None))), "{seen:?}");
+}
+
+#[test]
+fn an_entry_of_one_campaign_leaves_the_others_alone() {
+    let of = |campaign| Event::NumbersSuppressed { keys: vec![KEY], campaigns: Some(vec![CampaignId(campaign)]) };
+    let mut script = Script::ringing();
+    script.check(&[(10, of(2))], &[]);
+    script.check(&[(11, of(1))], &[(11, HangUp(L1, EndedBy::Suppression))]);
 }

@@ -55,7 +55,7 @@ fn an_answer_that_crosses_our_hang_up_stays_an_answer() {
 fn a_route_without_a_sign_of_life_is_rejected_after_ten_seconds() {
     let mut script = Script::dialling(1);
     script.check(
-        &[(0, Event::Journalled(A1)), (3, Event::OriginateDone(L1)), (10_020, ended(L1, 19, 480))],
+        &[(0, journalled(A1)), (3, Event::OriginateDone(L1)), (10_020, ended(L1, 19, 480))],
         &[
             (0, Originate(L1)),
             (10_000, HangUp(L1, EndedBy::ProgressTimeout)),
@@ -69,7 +69,7 @@ fn a_route_without_a_sign_of_life_is_rejected_after_ten_seconds() {
 fn early_media_is_a_sign_of_life() {
     let mut script = Script::dialling(1);
     script.check(
-        &[(0, Event::Journalled(A1)), (900, Event::LegProgress(L1)), (30_010, ended(L1, 19, 480))],
+        &[(0, journalled(A1)), (900, Event::LegProgress(L1)), (30_010, ended(L1, 19, 480))],
         &[
             (0, Originate(L1)),
             (30_000, HangUp(L1, EndedBy::AnswerTimeout)),
@@ -117,7 +117,7 @@ fn a_hang_up_before_the_pbx_took_the_originate_waits_for_its_answer() {
     let mut script = Script::with_run(spec, 1);
     // The PBX is slow: it knows no such channel yet, and makes it afterwards.
     script.check(
-        &[(0, Event::Journalled(A1)), (1_010, Event::LegMissing(L1)), (3_000, Event::OriginateDone(L1))],
+        &[(0, journalled(A1)), (1_010, Event::LegMissing(L1)), (3_000, Event::OriginateDone(L1))],
         &[(0, Originate(L1)), (1_000, HangUp(L1, EndedBy::AnswerTimeout))],
     );
     let seen = script.play(&[(6_100, Event::LegFound(found(L1, false))), (6_200, ended(L1, 19, 480))]);

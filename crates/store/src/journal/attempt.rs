@@ -124,6 +124,7 @@ impl Journal<'_> {
         let cause = match new.receipt.picked {
             Picked::FreshInOrder => "fresh_in_order",
             Picked::RetryDue { .. } => "retry_due",
+            Picked::PutOffOver { .. } => "put_off_over",
         };
         let data = json!({
             "run": new.run, "campaign": new.campaign, "contact": new.contact, "list": new.list,

@@ -1,0 +1,76 @@
+//! Numbers that were suppressed while the dialler runs: at once, wherever they are.
+
+use crate::calls::LegState;
+use crate::command::Command;
+use crate::judging::No;
+use crate::step::Dialer;
+use domain::{CampaignId, EndedBy, LegId, Now, NumberKey, RunId, SuppressionListId};
+use std::collections::BTreeSet;
+
+/// What was suppressed since this process began. What was before is in the standing of every contact that is read and of
+/// every attempt that is journalled.
+#[derive(Debug, Default)]
+pub(crate) struct Suppressed {
+    everywhere: BTreeSet<NumberKey>,
+    by_campaign: BTreeSet<(CampaignId, NumberKey)>,
+}
+
+/// Stands for a list whose entry was told without its name.
+const UNNAMED_LIST: SuppressionListId = SuppressionListId(0);
+
+impl Suppressed {
+    pub(crate) fn add(&mut self, keys: &[NumberKey], campaigns: Option<&[CampaignId]>) {
+        match campaigns {
+            None => self.everywhere.extend(keys),
+            Some(campaigns) => {
+                self.by_campaign.extend(campaigns.iter().flat_map(|campaign| keys.iter().map(|key| (*campaign, *key))));
+            }
+        }
+    }
+
+    /// The list of the number, for a contact that was read before it was on it.
+    pub(crate) fn by(&self, campaign: Option<CampaignId>, key: NumberKey) -> Option<SuppressionListId> {
+        self.holds(campaign, key).then_some(UNNAMED_LIST)
+    }
+
+    pub(crate) fn holds(&self, campaign: Option<CampaignId>, key: NumberKey) -> bool {
+        self.everywhere.contains(&key) || campaign.is_some_and(|campaign| self.by_campaign.contains(&(campaign, key)))
+    }
+}
+
+impl Dialer {
+    /// Contacts in memory are refused, calls that nobody has answered are hung up; attempts on their way to the disk end
+    /// when they arrive there.
+    pub(crate) fn suppress(
+        &mut self,
+        now: Now,
+        keys: &[NumberKey],
+        campaigns: Option<&[CampaignId]>,
+        out: &mut Vec<Command>,
+    ) {
+        self.suppressed.add(keys, campaigns);
+        let keys: BTreeSet<NumberKey> = keys.iter().copied().collect();
+        let concerned = |campaign: CampaignId| campaigns.is_none_or(|campaigns| campaigns.contains(&campaign));
+        let runs: Vec<RunId> = self.runs.values().filter(|run| concerned(run.campaign)).map(|run| run.id).collect();
+        for id in runs {
+            let Some(run) = self.runs.get_mut(&id) else { continue };
+            let taken = run.hopper.take_numbers(&keys);
+            let put_off = taken.iter().map(|ready| run.put_off(ready, No::SUPPRESSED)).collect();
+            self.tell_put_off(now, id, put_off, out);
+        }
+        let ring: Vec<LegId> = (self.attempts.values())
+            .filter(|attempt| keys.contains(&attempt.key))
+            .filter(|attempt| self.suppressed.holds(self.campaign_of(attempt.run), attempt.key))
+            .filter_map(|attempt| self.calls.leg(attempt.leg))
+            .filter(|leg| leg.state != LegState::Journalling && leg.answered_at.is_none())
+            .map(|leg| leg.id)
+            .collect();
+        for leg in ring {
+            self.hang_up(now, leg, EndedBy::Suppression, out);
+        }
+    }
+
+    pub(crate) fn campaign_of(&self, run: RunId) -> Option<CampaignId> {
+        self.runs.get(&run).map(|run| run.campaign)
+    }
+}
