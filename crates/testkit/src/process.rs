@@ -187,6 +187,14 @@ pub fn until<T>(deadline: Duration, mut probe: impl FnMut() -> Result<Option<T>>
     }
 }
 
+/// Memory of a process, bytes: `VmRSS` now, `VmHWM` at most so far.
+pub fn memory(pid: u32, what: &str) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("the process is gone")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(':'));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB"));
+    Ok(kilobytes.with_context(|| format!("no {what}"))?.trim().parse::<u64>()? * 1_024)
+}
+
 /// The full path of a program on `PATH` or in the folders for administrators.
 pub fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
+use testkit::process::memory;
+
 use crate::World;
 
 /// Linux counts processor time for user space in these, whatever its own tick is.
@@ -57,7 +59,7 @@ impl<'a> Meter<'a> {
         let asterisk = share(self.before.asterisk, after.asterisk);
         let callee = share(self.before.callee, after.callee);
         let others = (share(self.before.all, after.all) - driver - asterisk - callee).max(0.0);
-        Ok(Shares { driver, asterisk, callee, others, driver_rss_mb: rss_mb(self.driver)? })
+        Ok(Shares { driver, asterisk, callee, others, driver_rss_mb: memory(self.driver, "VmRSS")? as f64 / 1e6 })
     }
 }
 
@@ -87,11 +89,4 @@ fn of_all() -> Result<u64> {
         anyhow::bail!("/proc/stat begins with {first:?}");
     };
     Ok(user + nice + system + interrupt + soft)
-}
-
-fn rss_mb(pid: u32) -> Result<f64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    let kilobytes: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kilobytes * 1_024.0 / 1e6)
 }

@@ -1,10 +1,10 @@
 //! SQLite without calls: the server's import beside one bulk transaction.
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value, json};
+use testkit::process::memory;
 use testkit::{PortBlock, process};
 
 use crate::options::Options;
@@ -18,9 +18,9 @@ const DEADLINE: Duration = Duration::from_secs(600);
 pub(crate) fn measure(options: &Options, figures: &mut Map<String, Value>) -> Result<()> {
     let ports = PortBlock::lease()?;
     let server = Server::start(&options.carillon, ports.api)?;
-    let before = memory_mb(server.pid(), "VmRSS")?;
+    let before = memory(server.pid(), "VmRSS")? as f64 / 1e6;
     let rate = import(&server, "idle", options.rows)?;
-    let most = memory_mb(server.pid(), "VmHWM")?;
+    let most = memory(server.pid(), "VmHWM")? as f64 / 1e6;
     server.stop();
     eprintln!("sqlite, idle: {rate:.0} rows/s, at most {most:.0} MB resident ({before:.0} before)");
     let bulk = bulk::rows_per_second(options.rows)?;
@@ -56,12 +56,4 @@ pub(crate) fn import(server: &Server, name: &str, rows: usize) -> Result<f64> {
     let job = done.context("the import did not end in time")?;
     ensure!(job["accepted"] == rows, "{rows} rows were sent: {job}");
     Ok(rows as f64 / began.elapsed().as_secs_f64())
-}
-
-/// Of a process, megabytes of 10^6 bytes: `VmRSS` now, `VmHWM` at most.
-pub(crate) fn memory_mb(pid: u32, what: &str) -> Result<f64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(':'));
-    let kilobytes: f64 = line.context("no such line")?.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kilobytes * 1_024.0 / 1e6)
 }

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use testkit::process::memory;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Sample {
@@ -29,14 +30,12 @@ impl Sample {
     /// The server runs in the folder that holds `data`.
     pub(crate) fn take(pid: u32, at: Duration, attempts: u64) -> Result<Self> {
         let process = Path::new("/proc").join(pid.to_string());
-        let status = fs::read_to_string(process.join("status")).context("the server is gone")?;
-        let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB"));
         let data = process.join("cwd/data");
         let size = |name: &str| fs::metadata(data.join(name)).map_or(0, |file| file.len());
         Ok(Self {
             at,
             attempts,
-            rss: kilobytes.context("no VmRSS")?.trim().parse::<u64>()? * 1_024,
+            rss: memory(pid, "VmRSS")?,
             descriptors: fs::read_dir(process.join("fd"))?.count() as u64,
             wal: size("carillon.db-wal"),
             database: size("carillon.db"),
