@@ -257,6 +257,7 @@ fn configuration() -> VecDeque<Event> {
             answer_timeout_ms: 30_000,
             forced_closure_s: 0,
             idle_on_termination: false,
+            caller_id: Default::default(),
             trunks: (1..=TRUNKS).map(TrunkId).collect(),
             end_points: vec![EndPointId(1)],
             reschedule: vec![],

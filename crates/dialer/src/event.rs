@@ -1,7 +1,7 @@
 //! What can happen to the dialler. Facts and requests, never states.
 
 use crate::command::IdKind;
-use domain::journal::{OpenAttempt, PutOffBy};
+use domain::journal::{CallerIdFrom, OpenAttempt, PutOffBy};
 use domain::rules::{Rules, Standing};
 use domain::{
     AttemptId, CampaignId, Contact, ContactId, EndPointId, Hours, LegId, ListId, Mono, NumberKey, PbxId,
@@ -249,6 +249,8 @@ pub struct RunSettings {
     pub forced_closure_s: u32,
     /// Out of numbers: wait for more.
     pub idle_on_termination: bool,
+    /// Who chooses the caller id; for the receipt.
+    pub caller_id: CallerIdFrom,
     /// Its trunks.
     pub trunks: Vec<TrunkId>,
     /// Its end points.

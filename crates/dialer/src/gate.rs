@@ -5,6 +5,7 @@
 use crate::circuit::Verdict;
 use crate::hopper::Ready;
 use crate::resources::{EndPoint, Pbx, Trunk};
+use crate::runs::Run;
 use domain::journal::{Picked, PutOffBy, Receipt};
 use domain::rules::ContactRule;
 use domain::{HourState, Mono, Timestamp};
@@ -123,7 +124,14 @@ pub fn route(now: Mono, pbx: Option<&Pbx>, trunk: &Trunk) -> Result<bool, Refusa
 }
 
 /// The receipt of a yes.
-pub fn receipt(ready: &Ready, hours: HourState, trunk: &Trunk, end_point: &EndPoint, probe: bool) -> Receipt {
+pub fn receipt(
+    ready: &Ready,
+    hours: HourState,
+    run: &Run,
+    trunk: &Trunk,
+    end_point: &EndPoint,
+    probe: bool,
+) -> Receipt {
     Receipt {
         picked: match (ready.due_at, ready.put_off_by) {
             (None, _) => Picked::FreshInOrder,
@@ -140,5 +148,9 @@ pub fn receipt(ready: &Ready, hours: HourState, trunk: &Trunk, end_point: &EndPo
         end_point_in_use: end_point.in_use,
         end_point_capacity: end_point.spec.max_channels,
         probe,
+        run_in_progress: u32::try_from(run.in_flight.len()).unwrap_or(u32::MAX),
+        run_in_memory: u32::try_from(run.hopper.len()).unwrap_or(u32::MAX),
+        priority: run.settings.priority,
+        caller_id: run.settings.caller_id,
     }
 }

@@ -124,6 +124,25 @@ pub struct Receipt {
     pub end_point_capacity: u32,
     /// Whether this call probes a trunk whose circuit is open.
     pub probe: bool,
+    /// Calls of the run in progress before this one.
+    pub run_in_progress: u32,
+    /// Contacts of the run in memory, this one not counted.
+    pub run_in_memory: u32,
+    /// The campaign's priority: lower is served first.
+    pub priority: i32,
+    /// Who chose the caller id.
+    pub caller_id: CallerIdFrom,
+}
+
+/// Who chooses the caller id of a call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallerIdFrom {
+    /// The PBX: the campaign names none.
+    #[default]
+    Pbx,
+    /// The campaign's template, filled with the contact's attributes.
+    Campaign,
 }
 
 /// An attempt, as it is journalled before anything is sent.

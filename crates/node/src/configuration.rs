@@ -1,6 +1,7 @@
 //! PBXs, trunks and end points as the database has them, and runs as the dialler wants them.
 
 use dialer::{EndPointSpec, PbxSpec, RunSettings, RunSpec, TrunkSpec};
+use domain::journal::CallerIdFrom;
 use domain::{Campaign, EndPoint, EndPointId, Pbx, PbxId, RunState, Trunk, TrunkId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,6 +63,7 @@ pub fn run_settings(campaign: &Campaign) -> Result<RunSettings, domain::Invalid>
         answer_timeout_ms: campaign.answer_timeout_ms,
         forced_closure_s: campaign.forced_closure_s,
         idle_on_termination: campaign.idle_on_termination,
+        caller_id: if campaign.dial_clid.is_empty() { CallerIdFrom::Pbx } else { CallerIdFrom::Campaign },
         trunks: campaign.trunks.clone(),
         end_points: campaign.end_points.clone(),
         reschedule: campaign.rules.clone(),

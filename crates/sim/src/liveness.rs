@@ -74,6 +74,7 @@ impl World {
                 answer_timeout_ms: 20_000,
                 forced_closure_s: 0,
                 idle_on_termination: false,
+                caller_id: Default::default(),
                 trunks: vec![TrunkId(PROBES + pbx.0)],
                 end_points: vec![EndPointId(PROBES + pbx.0)],
                 reschedule: Vec::new(),

@@ -218,6 +218,7 @@ pub(crate) fn settings(rng: &mut Rng, site: &Site) -> RunSettings {
         answer_timeout_ms: rng.number(1_000..=40_000),
         forced_closure_s: if rng.percent(30) { rng.number(1..=60) } else { 0 },
         idle_on_termination: rng.percent(30),
+        caller_id: Default::default(),
         trunks,
         end_points,
         reschedule: rules(rng),

@@ -156,6 +156,10 @@ fn attempt(id: i64, run: RunId, campaign: &Campaign, contact: &Contact) -> NewAt
             end_point_in_use: 4,
             end_point_capacity: 100,
             probe: false,
+            run_in_progress: 0,
+            run_in_memory: 0,
+            priority: 10,
+            caller_id: Default::default(),
         },
     }
 }

@@ -173,6 +173,10 @@ impl World {
                 end_point_in_use: 0,
                 end_point_capacity: 10,
                 probe: false,
+                run_in_progress: 0,
+                run_in_memory: 0,
+                priority: 10,
+                caller_id: Default::default(),
             },
         }
     }

@@ -66,11 +66,24 @@ fn scheduled(attempt: &Value, data: &Value) -> Vec<String> {
     let rules: Vec<String> = receipt["rules"].as_array().into_iter().flatten().map(words).collect();
     let hours = time(&receipt["hours_until"]).map_or_else(|| "do not close".to_owned(), |at| format!("close at {at}"));
     let probe = if receipt["probe"] == true { ", probes a resting trunk" } else { "" };
-    vec![
-        picked,
+    let caller_id = match receipt["caller_id"].as_str() {
+        Some("campaign") => "; caller id: the campaign's",
+        Some(_) => "; caller id: the PBX's own",
+        None => "",
+    };
+    let pacing = receipt["run_in_progress"].as_u64().map(|calls| {
+        format!(
+            "pacing: {calls} calls of the run in progress, {} contacts in memory, priority {}",
+            cell(receipt, "run_in_memory"),
+            cell(receipt, "priority"),
+        )
+    });
+    let mut lines = vec![picked];
+    lines.extend(pacing);
+    lines.extend([
         format!("allowed by: {}", rules.join(", ")),
         format!(
-            "through trunk {} ({} of {} in use{probe}) to end point {} ({} of {}); the hours {hours}",
+            "through trunk {} ({} of {} in use{probe}) to end point {} ({} of {}); the hours {hours}{caller_id}",
             cell(attempt, "trunk_name"),
             cell(receipt, "trunk_in_use"),
             cell(receipt, "trunk_capacity"),
@@ -79,7 +92,8 @@ fn scheduled(attempt: &Value, data: &Value) -> Vec<String> {
             cell(receipt, "end_point_capacity"),
         ),
         format!("written to disk as channel {}", cell(data, "channel")),
-    ]
+    ]);
+    lines
 }
 
 fn leg_ended(data: &Value) -> Vec<String> {
@@ -143,7 +157,8 @@ mod tests {
                 "retry": 1, "channel": "c-8oco43-1-3", "receipt": {
                     "picked": {"retry_due": {"due_at": "2026-11-21T09:26:54Z"}}, "rules": ["inside_hours", "trunk_free"],
                     "hours_until": null, "trunk_in_use": 1, "trunk_capacity": 40, "end_point_in_use": 2,
-                    "end_point_capacity": 60, "probe": false}}},
+                    "end_point_capacity": 60, "probe": false, "run_in_progress": 3, "run_in_memory": 97,
+                    "priority": 10, "caller_id": "campaign"}}},
             {"at": "2026-11-21T09:26:55.059Z", "pbx_at": "2026-11-21T09:26:55.058+0000", "kind": "leg.ended", "data": {
                 "cause": 17, "tech_cause": 486, "ended_by": "far_end", "segments": [
                     {"kind": "setup", "from": "2026-11-21T09:26:55.051722Z", "to": "2026-11-21T09:26:55.05321Z"}]}},
@@ -156,7 +171,8 @@ mod tests {
         for part in [
             "picked: retry 1 was due at",
             "allowed by: inside_hours, trunk_free",
-            "through trunk carrier one (1 of 40 in use) to end point message (2 of 60); the hours do not close",
+            "through trunk carrier one (1 of 40 in use) to end point message (2 of 60); the hours do not close; caller id: the campaign's",
+            "pacing: 3 calls of the run in progress, 97 contacts in memory, priority 10",
             "ended by the far end: cause 17, SIP 486   (Asterisk: ",
             "setup 2 ms",
             "outcome RS_BUSY (fault: callee)",

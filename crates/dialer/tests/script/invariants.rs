@@ -37,6 +37,10 @@ fn new_attempt(n: i64, contact: i64, key: i64) -> NewAttempt {
             end_point_in_use: 0,
             end_point_capacity: 2,
             probe: false,
+            run_in_progress: 0,
+            run_in_memory: 0,
+            priority: 10,
+            caller_id: Default::default(),
         },
     }
 }

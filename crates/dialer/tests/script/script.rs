@@ -208,6 +208,7 @@ pub(crate) fn settings() -> RunSettings {
         answer_timeout_ms: 30_000,
         forced_closure_s: 0,
         idle_on_termination: false,
+        caller_id: Default::default(),
         trunks: vec![TRUNK],
         end_points: vec![END_POINT],
         reschedule: Vec::new(),

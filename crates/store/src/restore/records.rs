@@ -156,6 +156,10 @@ fn attempt(
             end_point_in_use: 0,
             end_point_capacity: 0,
             probe: false,
+            run_in_progress: 0,
+            run_in_memory: 0,
+            priority: 10,
+            caller_id: Default::default(),
         },
     };
     let answered_at = connected_at.unwrap_or(to);
