@@ -77,6 +77,8 @@ impl World {
             }
             Step::Answer => {
                 channel.up = true;
+                let key = channel.call.contact.key;
+                self.check_opt_out(leg, key);
                 self.summary.answered += 1;
                 self.witness.answered(leg);
                 self.say(id, Event::LegAnswered(leg), leg);

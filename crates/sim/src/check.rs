@@ -1,22 +1,28 @@
 //! The judges of single moments: an originate, a channel, a write.
 
 use crate::agenda::{At, SECOND};
-use crate::fault::Fault;
+use crate::callees::{self, History, Sent};
+use crate::fault::{Fault, FaultSet};
 use crate::proof::Check;
 use crate::sabotage::Sabotage;
 use crate::scenario::NUMBERS;
-use crate::store::AttemptState;
+use crate::store::{AttemptState, campaign_of};
 use crate::world::World;
 use dialer::{Command, Originate};
-use domain::journal::{AttemptEnd, Fact, RetryAt};
+use domain::journal::{AttemptEnd, Fact, Picked, PutOff, PutOffBy, RetryAt};
 use domain::reschedule::MAX_RETRY_SECONDS;
-use domain::{CallState, EndedBy, HourState, LegId, Mode, RescheduleRule, RuleId};
+use domain::rules::ContactRule;
+use domain::{
+    AttemptId, CallState, Contact, EndedBy, HourState, LegId, Mode, NumberKey, RescheduleRule, RuleId, RunId,
+};
 use std::collections::VecDeque;
 
 /// A limit that was lowered binds only calls that were decided later, and a PBX may stand still for a minute in between.
 const LOWERED_LIMITS: At = 90 * SECOND;
 /// What may be missing from a second between two sendings: the disk's usual jitter.
 const JITTER: At = 25_000;
+/// How long a call to a number that was suppressed may ring on.
+const RINGS_ON: At = SECOND;
 /// One write in so many is searched for numbers.
 const SEARCHED: u64 = 8;
 
@@ -42,8 +48,7 @@ impl World {
         if self.store.held {
             self.broke(Check::HoldKept, format!("attempt {attempt} is sent while dialling is held"));
         }
-        let campaign = crate::store::campaign_of(run);
-        if [None, Some(campaign)].iter().any(|of| self.store.suppressed.contains(&(call.contact.key, *of))) {
+        if self.store.is_suppressed(&call.contact, campaign_of(run)) {
             self.broke(Check::SuppressionKept, format!("attempt {attempt} is sent to a suppressed number"));
         }
         if self.witness.quiet.contains(&run) {
@@ -54,7 +59,79 @@ impl World {
         if !matches!(hours, Some(HourState::Open { .. })) {
             self.broke(Check::HoursKept, format!("attempt {attempt} is sent outside the hours: {hours:?}"));
         }
+        self.check_callee(call);
         self.check_rate(call);
+    }
+
+    /// The rules of the campaign, worked out a second time.
+    fn check_callee(&mut self, call: &Originate) {
+        let Some(settings) = self.witness.settings.get(&call.run) else { return };
+        let (attempt, contact, wall) = (call.attempt, &call.contact, self.wall());
+        // As the world has it: the dialler may have been told something else.
+        let contact = self.store.contact(contact.id).unwrap_or(contact);
+        let broken = callees::broken(&settings.rules, contact, &self.history(contact), wall);
+        let (key, person) = (contact.key, contact.person);
+        let picked = self.store.attempts.get(&attempt).map(|row| row.new.receipt.picked);
+        self.summary.came_back += u64::from(matches!(picked, Some(Picked::PutOffOver { .. })));
+        let asked = self.store.attempts.get(&attempt).map(|row| row.new.receipt.rules.as_slice()).unwrap_or_default();
+        let unasked = ContactRule::ALL.into_iter().find(|rule| !asked.iter().any(|asked| asked == rule.code()));
+        if let Some((check, what)) = broken {
+            self.broke(check, format!("attempt {attempt} is sent although {what}"));
+        }
+        if let Some(rule) = unasked {
+            self.broke(Check::ReceiptKept, format!("attempt {attempt} is sent and {} was not asked", rule.code()));
+        }
+        self.witness.sent_to.entry(key).or_default().push(attempt);
+        if let Some(person) = person {
+            self.witness.sent_to_person.entry(person).or_default().push(attempt);
+        }
+    }
+
+    /// What was sent before, as far as it may have arrived.
+    fn history(&self, contact: &Contact) -> History {
+        let sent = |attempts: Option<&Vec<AttemptId>>| {
+            let rows = attempts.into_iter().flatten().filter_map(|attempt| self.store.attempts.get(attempt));
+            let rows = rows.filter(|row| row.state != AttemptState::Withdrawn);
+            rows.map(|row| Sent { at: row.new.scheduled_at, talked: row.ended_talking }).collect()
+        };
+        History {
+            number: sent(self.witness.sent_to.get(&contact.key)),
+            person: sent(contact.person.and_then(|person| self.witness.sent_to_person.get(&person))),
+        }
+    }
+
+    /// Somebody answers: not whose number was suppressed a while ago, where nothing keeps a hang-up from arriving.
+    pub(crate) fn check_opt_out(&mut self, leg: LegId, key: NumberKey) {
+        let nothing_wrong = self.faults.set == FaultSet::NONE && self.options.crash.is_none();
+        let since = self.witness.suppressed_at.get(&key).map(|at| self.now.saturating_sub(*at));
+        if nothing_wrong && since.is_some_and(|since| since > RINGS_ON) {
+            self.broke(
+                Check::OptOutStopsRinging,
+                format!("leg {leg} is answered {since:?} us after its number was suppressed"),
+            );
+        }
+    }
+
+    /// Contacts leave the memory: for a reason?
+    fn check_put_off(&mut self, run: RunId, contacts: &[PutOff]) {
+        let Some(settings) = self.witness.settings.get(&run) else { return };
+        let wall = self.wall();
+        let refused = contacts.iter().filter(|off| off.until.is_none()).count();
+        self.summary.refused += refused as u64;
+        self.summary.put_off += (contacts.len() - refused) as u64;
+        let unreasonable = contacts.iter().filter(|off| off.until.is_none()).find(|off| {
+            let Some(contact) = self.store.contact(off.contact) else { return true };
+            let PutOffBy::Rule(rule) = off.by else { return true };
+            let reasonable = match rule {
+                ContactRule::NumberNotSuppressed => self.store.is_suppressed(contact, campaign_of(run)),
+                rule => callees::refuses(&settings.rules, rule, contact, wall),
+            };
+            !reasonable
+        });
+        if let Some(off) = unreasonable {
+            let what = format!("contact {} of run {run} is refused by {}", off.contact, off.by.code());
+            self.broke(Check::RefusedForAReason, what);
+        }
     }
 
     fn check_rate(&mut self, call: &Originate) {
@@ -142,9 +219,13 @@ impl World {
         if self.witness.writes.is_multiple_of(SEARCHED) {
             self.check_words(&format!("{write:?}"));
         }
-        if let Command::Close(end) = write {
-            self.check_outcome(end);
-            self.check_retry(end);
+        match write {
+            Command::Close(end) => {
+                self.check_outcome(end);
+                self.check_retry(end);
+            }
+            Command::PutOff { run, contacts, .. } => self.check_put_off(*run, contacts),
+            _ => {}
         }
     }
 
@@ -217,6 +298,10 @@ impl World {
             (Sabotage::RetriesWithoutEnd, Command::Close(end)) => {
                 let at = end.ended_at.plus_seconds(5);
                 end.retry.get_or_insert(RetryAt { rule: RuleId(1), delay_s: 5, at });
+            }
+            (Sabotage::StripsReceipts, Command::Journal(new)) => new.receipt.rules.clear(),
+            (Sabotage::RefusesWhoIsPutOff, Command::PutOff { contacts, .. }) => {
+                contacts.iter_mut().for_each(|off| off.until = None);
             }
             (Sabotage::WritesNumbers, Command::Note(note)) => {
                 note.fact = Fact::Uncertain { why: format!("{NUMBERS}0000001 does not answer") };

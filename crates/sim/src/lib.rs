@@ -6,6 +6,7 @@
 
 mod accounts;
 mod agenda;
+mod callees;
 mod carrier;
 mod channels;
 mod check;
@@ -24,6 +25,7 @@ mod sabotage;
 mod scenario;
 mod shrink;
 mod store;
+mod strictness;
 mod trouble;
 mod witness;
 mod world;

@@ -31,7 +31,7 @@ impl World {
             60..=69 => self.lift(),
             70..=81 => self.add_to_a_list(),
             82..=88 => self.reload_a_run(),
-            89..=90 => self.suppress_a_number(),
+            89..=92 => self.suppress_a_number(),
             _ => self.change_a_trunk(),
         }
     }
@@ -83,6 +83,9 @@ impl World {
         let campaign = if self.people.percent(30) { self.open_run().map(crate::store::campaign_of) } else { None };
         self.log(|| format!("{key:?} is suppressed for {campaign:?}"));
         self.store.suppressed.insert((key, campaign));
+        if campaign.is_none() {
+            self.witness.suppressed_at.insert(key, self.now);
+        }
         if !self.is(Sabotage::KeepsSuppressionsBack) {
             let campaigns = campaign.map(|campaign| vec![campaign]);
             self.step(Event::NumbersSuppressed { keys: vec![key], campaigns });

@@ -198,6 +198,7 @@ impl World {
     pub(crate) fn step(&mut self, event: Event) {
         let now = self.time();
         self.witness.hears(&event);
+        let event = self.misled(event);
         self.log(|| format!("> {event:?}"));
         let answered = match &event {
             Event::LegAnswered(leg) if self.is(Sabotage::HangsUpOnPeople) => Some(*leg),
@@ -224,6 +225,16 @@ impl World {
         self.set_alarm();
     }
 
+    /// What the dialler is told instead of what is.
+    fn misled(&self, mut event: Event) -> Event {
+        if let Event::RunStarted(spec) | Event::RunReloaded(spec) = &mut event
+            && self.is(Sabotage::DropsRules)
+        {
+            spec.settings.rules = std::sync::Arc::new(domain::rules::Rules::none());
+        }
+        event
+    }
+
     fn carry_out(&mut self, command: Command) {
         self.log(|| format!("    < {command:?}"));
         // A process that was taken over from sends nothing when its lease has run out, and no PBX listens to it any more.
@@ -237,6 +248,7 @@ impl World {
         }
         match command {
             Command::Originate(call) => self.originate(call),
+            Command::HangUp { why: domain::EndedBy::Suppression, .. } if self.is(Sabotage::LetsThemRing) => {}
             Command::HangUp { leg, pbx, why } => {
                 self.check_hang_up(leg, why);
                 self.at(CrashPoint::HangUpUnsent, Some(pbx));

@@ -23,8 +23,22 @@ pub enum Check {
     LongestGapKept,
     /// No originate to a suppressed number.
     SuppressionKept,
+    /// A number that was suppressed is not answered a while later: the call was hung up.
+    OptOutStopsRinging,
     /// No originate outside the campaign's hours.
     HoursKept,
+    /// No originate outside the hours on the callee's clock, in any zone where the number may be.
+    CalleesHoursKept,
+    /// No originate above a cap, within the gap or during the rest after a conversation, over all campaigns.
+    CapsKept,
+    /// No originate without the consent that is asked for.
+    ConsentKept,
+    /// No originate to a denied range.
+    DeniedRangesKept,
+    /// No originate without a receipt that names every rule.
+    ReceiptKept,
+    /// Nobody is refused but for a reason that does not end by itself.
+    RefusedForAReason,
     /// No contact is tried more often than the rules allow.
     AttemptsCapped,
     /// Nothing is sent that is not open in the database.
@@ -63,7 +77,7 @@ pub enum Check {
 
 impl Check {
     /// Every check.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 35] = [
         Self::AccountsAddUp,
         Self::NobodyForgotten,
         Self::FiguresAgree,
@@ -74,7 +88,14 @@ impl Check {
         Self::GapKept,
         Self::LongestGapKept,
         Self::SuppressionKept,
+        Self::OptOutStopsRinging,
         Self::HoursKept,
+        Self::CalleesHoursKept,
+        Self::CapsKept,
+        Self::ConsentKept,
+        Self::DeniedRangesKept,
+        Self::ReceiptKept,
+        Self::RefusedForAReason,
         Self::AttemptsCapped,
         Self::JournalledBeforeSent,
         Self::ChannelHasAttempt,
@@ -123,7 +144,13 @@ pub const PROOFS: [(&str, &str, Proof); 16] = [
     (
         "I1",
         "no contact lost",
-        Proof::By(&[Check::AccountsAddUp, Check::NobodyForgotten, Check::FiguresAgree, Check::WritesFit]),
+        Proof::By(&[
+            Check::AccountsAddUp,
+            Check::NobodyForgotten,
+            Check::RefusedForAReason,
+            Check::FiguresAgree,
+            Check::WritesFit,
+        ]),
     ),
     (
         "I2",
@@ -131,22 +158,15 @@ pub const PROOFS: [(&str, &str, Proof); 16] = [
         Proof::By(&[Check::OneOpenAttemptPerNumber, Check::OneCallPerNumber, Check::TurnDialledOnce]),
     ),
     ("I3", "gap", Proof::By(&[Check::GapKept, Check::LongestGapKept])),
-    ("I4", "suppression", Proof::By(&[Check::SuppressionKept])),
-    (
-        "I5",
-        "window",
-        Proof::Partly(&[Check::HoursKept], "the campaign's hours; zones of the number come with their own issue"),
-    ),
-    (
-        "I6",
-        "caps",
-        Proof::Partly(&[Check::AttemptsCapped], "the rules' limits; rolling caps per number are not there yet"),
-    ),
+    ("I4", "suppression", Proof::By(&[Check::SuppressionKept, Check::OptOutStopsRinging])),
+    ("I5", "window", Proof::By(&[Check::HoursKept, Check::CalleesHoursKept])),
+    ("I6", "caps", Proof::By(&[Check::AttemptsCapped, Check::CapsKept, Check::ConsentKept])),
     (
         "I7",
         "one log",
         Proof::By(&[
             Check::JournalledBeforeSent,
+            Check::ReceiptKept,
             Check::ChannelHasAttempt,
             Check::OneOutcome,
             Check::OutcomeIsTrue,
@@ -164,8 +184,8 @@ pub const PROOFS: [(&str, &str, Proof); 16] = [
         "I11",
         "toll",
         Proof::Partly(
-            &[Check::TrunkCapacityKept, Check::EndPointCapacityKept, Check::RateKept],
-            "concurrency and calls per second; destinations and costs are not there yet",
+            &[Check::DeniedRangesKept, Check::TrunkCapacityKept, Check::EndPointCapacityKept, Check::RateKept],
+            "denied ranges, concurrency and calls per second; costs are not there yet",
         ),
     ),
     ("I12", "scope", Proof::NoSubject("the dialler knows no people; tests of the API prove it for every route")),

@@ -67,6 +67,12 @@ pub struct Summary {
     pub line_ms: u64,
     /// Attempts that were taken back.
     pub withdrawn: u64,
+    /// Times that contacts were put off for a while.
+    pub put_off: u64,
+    /// Contacts that were refused.
+    pub refused: u64,
+    /// Calls to contacts that had been put off.
+    pub came_back: u64,
     /// Attempts whose outcome stayed unknown.
     pub lost: u64,
     /// Attempts that ended because their number was suppressed.
@@ -96,7 +102,7 @@ pub struct Summary {
 impl Summary {
     /// Adds another world's figures; of times the longest counts.
     pub fn add(&mut self, other: &Self) {
-        let fields: [(&mut u64, u64); 14] = [
+        let fields: [(&mut u64, u64); 17] = [
             (&mut self.steps, other.steps),
             (&mut self.virtual_s, other.virtual_s),
             (&mut self.contacts, other.contacts),
@@ -104,6 +110,9 @@ impl Summary {
             (&mut self.answered, other.answered),
             (&mut self.line_ms, other.line_ms),
             (&mut self.withdrawn, other.withdrawn),
+            (&mut self.put_off, other.put_off),
+            (&mut self.refused, other.refused),
+            (&mut self.came_back, other.came_back),
             (&mut self.lost, other.lost),
             (&mut self.suppressed, other.suppressed),
             (&mut self.unknown, other.unknown),
@@ -137,13 +146,16 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} steps, {:.1} virtual hours, {} contacts, {} calls ({} answered), {} withdrawn, {} lost, {} suppressed, {} unknown for a while",
+            "{} steps, {:.1} virtual hours, {} contacts, {} calls ({} answered), {} withdrawn, {} put off ({} calls when they came back), {} refused, {} lost, {} suppressed, {} unknown for a while",
             self.steps,
             self.virtual_s as f64 / 3_600.0,
             self.contacts,
             self.dialled,
             self.answered,
             self.withdrawn,
+            self.put_off,
+            self.came_back,
+            self.refused,
             self.lost,
             self.suppressed,
             self.unknown

@@ -25,6 +25,18 @@ pub enum Sabotage {
     ShortensUnknownGap,
     /// Suppressed numbers are not told to the dialler.
     KeepsSuppressionsBack,
+    /// The shell hangs nobody up whose number was suppressed.
+    LetsThemRing,
+    /// The database says of every contact that it is where the campaign is.
+    MovesEverybody,
+    /// The database knows no earlier calls.
+    ForgetsCalls,
+    /// The dialler is told that a campaign has no rules.
+    DropsRules,
+    /// Receipts are written without the rules that were asked.
+    StripsReceipts,
+    /// Who is put off is written as refused.
+    RefusesWhoIsPutOff,
     /// The dialler's clock is twelve hours off.
     WrongClock,
     /// Every outcome gets one more retry.
@@ -65,7 +77,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Every one, with the check that finds it.
-    pub const ALL: [(Self, Check); 28] = [
+    pub const ALL: [(Self, Check); 35] = [
         (Self::LosesRows, Check::AccountsAddUp),
         (Self::SkipsContacts, Check::NobodyForgotten),
         (Self::CountsTwice, Check::FiguresAgree),
@@ -76,6 +88,13 @@ impl Sabotage {
         (Self::TellsRetriesEarly, Check::GapKept),
         (Self::ShortensUnknownGap, Check::LongestGapKept),
         (Self::KeepsSuppressionsBack, Check::SuppressionKept),
+        (Self::LetsThemRing, Check::OptOutStopsRinging),
+        (Self::MovesEverybody, Check::CalleesHoursKept),
+        (Self::ForgetsCalls, Check::CapsKept),
+        (Self::DropsRules, Check::ConsentKept),
+        (Self::DropsRules, Check::DeniedRangesKept),
+        (Self::StripsReceipts, Check::ReceiptKept),
+        (Self::RefusesWhoIsPutOff, Check::RefusedForAReason),
         (Self::WrongClock, Check::HoursKept),
         (Self::RetriesWithoutEnd, Check::AttemptsCapped),
         (Self::LyingDisk, Check::JournalledBeforeSent),

@@ -5,6 +5,7 @@ use crate::pbx::Pbx;
 use crate::report::Scene;
 use crate::rng::Rng;
 use crate::store::{RunRow, Store};
+use crate::strictness;
 use dialer::{EndPointSpec, PbxSpec, RunSettings, RunTotals, TrunkSpec};
 use domain::rules::Rules;
 use domain::{
@@ -134,7 +135,9 @@ pub(crate) fn add_contacts(rng: &mut Rng, store: &mut Store, list: ListId, count
         if next > 1 && rng.percent(12) {
             number = i64::try_from(rng.within(1..=next.unsigned_abs() - 1)).unwrap_or(1);
         }
-        store.add(list, contact(next, list, number));
+        let mut contact = contact(next, list, number);
+        strictness::describe(rng, &mut contact);
+        store.add(list, contact);
     }
 }
 
@@ -173,6 +176,7 @@ pub(crate) fn fill(rng: &mut Rng, store: &mut Store, site: &Site, scene: Scene) 
         let mut settings = settings(rng, site);
         if scene != Scene::Any {
             settings.hours = Hours::always();
+            settings.rules = Arc::new(Rules::none());
             settings.idle_on_termination = false;
             settings.reschedule = rules(rng);
             for rule in &mut settings.reschedule {
@@ -201,6 +205,7 @@ pub(crate) fn settings(rng: &mut Rng, site: &Site) -> RunSettings {
         }
         _ => Hours::always(),
     };
+    let any_hour = hours == Hours::always();
     let (trunks, end_points) = (site.usual_trunks(), site.usual_end_points());
     let (mut trunks, mut end_points) = (some(rng, &trunks), some(rng, &end_points));
     let pbx_of = |trunk: &TrunkId| site.trunks.get(trunk).map(|spec| spec.pbx);
@@ -222,7 +227,7 @@ pub(crate) fn settings(rng: &mut Rng, site: &Site) -> RunSettings {
         trunks,
         end_points,
         reschedule: rules(rng),
-        rules: Arc::new(Rules::none()),
+        rules: Arc::new(strictness::rules(rng, zone, any_hour)),
     }
 }
 

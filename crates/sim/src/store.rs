@@ -40,7 +40,7 @@ pub(crate) struct AttemptRow {
     requested: bool,
     connected_at: Option<Timestamp>,
     /// When the conversation ended, if there was one.
-    ended_talking: Option<Timestamp>,
+    pub(crate) ended_talking: Option<Timestamp>,
     ext_state: String,
 }
 
@@ -92,6 +92,22 @@ impl Store {
         let contact = Arc::new(contact);
         self.contacts.insert(contact.id, Arc::clone(&contact));
         self.lists.entry(list).or_default().push(contact);
+    }
+
+    pub(crate) fn contact(&self, id: ContactId) -> Option<&Arc<Contact>> {
+        self.contacts.get(&id)
+    }
+
+    pub(crate) fn is_suppressed(&self, contact: &Contact, campaign: CampaignId) -> bool {
+        [None, Some(campaign)].iter().any(|of| self.suppressed.contains(&(contact.key, *of)))
+    }
+
+    /// A contact as it is told to the dialler.
+    fn told(&self, contact: &Arc<Contact>) -> Arc<Contact> {
+        if !self.is(Sabotage::MovesEverybody) {
+            return Arc::clone(contact);
+        }
+        Arc::new(Contact { zones: domain::rules::Zones::Campaign, ..(**contact).clone() })
     }
 
     /// Contacts of all lists.
@@ -338,8 +354,7 @@ impl Store {
 
     /// What is known of a contact's number and person.
     fn standing(&self, contact: &Contact, campaign: CampaignId) -> Standing {
-        let suppressed = [None, Some(campaign)].iter().any(|of| self.suppressed.contains(&(contact.key, *of)));
-        let suppressed = suppressed && !self.is(Sabotage::KeepsSuppressionsBack);
+        let suppressed = self.is_suppressed(contact, campaign) && !self.is(Sabotage::KeepsSuppressionsBack);
         let person = contact.person.and_then(|person| self.by_person.get(&person));
         Standing {
             suppressed_by: suppressed.then_some(SuppressionListId(1)),
@@ -351,6 +366,9 @@ impl Store {
     /// Attempts that were sent, or may have been.
     fn calls(&self, attempts: Option<&Vec<AttemptId>>) -> Calls {
         let mut calls = Calls::default();
+        if self.is(Sabotage::ForgetsCalls) {
+            return calls;
+        }
         for row in attempts.into_iter().flatten().filter_map(|attempt| self.attempts.get(attempt)) {
             let never_sent = match row.state {
                 AttemptState::Withdrawn => true,
@@ -394,7 +412,7 @@ impl Store {
             };
             let taken = contacts[first..].iter().filter(is_fresh).take(limit);
             let standing = |contact: &Contact| self.standing(contact, campaign);
-            fresh = taken.map(|c| FreshEntry { contact: Arc::clone(c), standing: standing(c) }).collect();
+            fresh = taken.map(|c| FreshEntry { contact: self.told(c), standing: standing(c) }).collect();
         }
         let early = if self.is(Sabotage::TellsRetriesEarly) { -TOLD_EARLY_S } else { 0 };
         let mut waiting = self.waiting.get(&load.run).into_iter().flatten().filter_map(|(due_at, id)| {
@@ -402,7 +420,7 @@ impl Store {
                 Row::Waiting { retry, put_off_by, .. } => (*retry, *put_off_by),
                 _ => return None,
             };
-            let contact = Arc::clone(self.contacts.get(id)?);
+            let contact = self.told(self.contacts.get(id)?);
             let standing = self.standing(&contact, campaign);
             Some(RetryEntry { contact, retry, due_at: due_at.plus_seconds(early), put_off_by, standing })
         });

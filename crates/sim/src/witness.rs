@@ -2,7 +2,7 @@
 
 use crate::agenda::At;
 use dialer::{Event, Originate, RunSettings};
-use domain::{ContactId, EndPointId, LegId, ListId, NumberKey, PbxId, RunId, RunState, TrunkId};
+use domain::{AttemptId, ContactId, EndPointId, LegId, ListId, NumberKey, PbxId, RunId, RunState, TrunkId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What became of a leg on its PBX.
@@ -28,6 +28,11 @@ pub(crate) struct Witness {
     pub(crate) told_up: BTreeSet<LegId>,
     /// What the PBXs know.
     pub(crate) truth: BTreeMap<LegId, Truth>,
+    /// Attempts whose originate was handed to a link, by number and by person.
+    pub(crate) sent_to: BTreeMap<NumberKey, Vec<AttemptId>>,
+    pub(crate) sent_to_person: BTreeMap<NumberKey, Vec<AttemptId>>,
+    /// When numbers were suppressed that the dialler was told of.
+    pub(crate) suppressed_at: BTreeMap<NumberKey, At>,
     /// Turns that reached a PBX.
     pub(crate) rang: BTreeSet<(RunId, ContactId, u32)>,
     /// Channels up, by number, trunk and end point.

@@ -20,8 +20,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Happenings of one world, at most: more is a loop that does not end.
 const MOST_HAPPENINGS: u64 = 20_000_000;
-/// After the faults every run has to end within this much virtual time.
-const LIVENESS: At = 20 * 24 * HOUR;
+/// After the faults every run has to end within this much virtual time: some numbers are in many contacts of many runs,
+/// and may be called a few times a week.
+const LIVENESS: At = 500 * 24 * HOUR;
 /// A day of work goes on this long after its faults.
 const AFTER_THE_DAY: At = 60 * SECOND;
 

@@ -1,0 +1,119 @@
+//! Whom the rules of a campaign let be called, worked out a second time: from the limits as they are written, without
+//! what the dialler remembers and looks ahead by.
+
+use crate::proof::Check;
+use domain::rules::limits::{CapBy, DayHours, Limits};
+use domain::rules::{ContactRule, Rules};
+use domain::{Contact, Timestamp};
+use jiff::Zoned;
+use jiff::tz::TimeZone;
+
+/// A call that was sent: when it was decided, and when its conversation ended, if there was one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent {
+    pub(crate) at: Timestamp,
+    pub(crate) talked: Option<Timestamp>,
+}
+
+/// What was sent to a contact's number and person before.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct History {
+    pub(crate) number: Vec<Sent>,
+    pub(crate) person: Vec<Sent>,
+}
+
+/// The first limit that a call to this contact at this time breaks.
+pub(crate) fn broken(rules: &Rules, contact: &Contact, history: &History, now: Timestamp) -> Option<(Check, String)> {
+    for limits in rules.parts.iter().map(|part| &part.limits) {
+        let checks: [(Check, Option<String>); 4] = [
+            (Check::DeniedRangesKept, denied(rules, contact)),
+            (Check::ConsentKept, without_consent(limits, contact, now)),
+            (Check::CapsKept, too_often(limits, history, now)),
+            (Check::CalleesHoursKept, at_a_bad_hour(rules, limits, contact, now)),
+        ];
+        for (check, what) in checks {
+            if let Some(what) = what {
+                return Some((check, what));
+            }
+        }
+    }
+    None
+}
+
+/// Whether this rule may refuse the contact for good: it does not change its mind with time alone.
+pub(crate) fn refuses(rules: &Rules, rule: ContactRule, contact: &Contact, now: Timestamp) -> bool {
+    let limits = || rules.parts.iter().map(|part| &part.limits);
+    match rule {
+        ContactRule::NumberAllowed => denied(rules, contact).is_some(),
+        ContactRule::ConsentGiven => limits().any(|limits| without_consent(limits, contact, now).is_some()),
+        ContactRule::InsideCalleeWindow => {
+            // Every quarter of an hour of five weeks: no window is shorter, and none of the worlds' holidays longer.
+            let quarters = (0..35 * 96).map(|quarter| now.plus_seconds(quarter * 900));
+            let open = |at| limits().all(|limits| at_a_bad_hour(rules, limits, contact, at).is_none());
+            !quarters.into_iter().any(open)
+        }
+        _ => false,
+    }
+}
+
+fn denied(rules: &Rules, contact: &Contact) -> Option<String> {
+    let number = &contact.number.dialled;
+    let longest = |prefixes: fn(&Limits) -> &Vec<String>| {
+        let all = rules.parts.iter().flat_map(|part| prefixes(&part.limits));
+        all.filter(|prefix| number.starts_with(*prefix)).map(String::len).max().unwrap_or(0)
+    };
+    let (denied, allowed) = (longest(|limits| &limits.deny), longest(|limits| &limits.allow));
+    (denied > allowed).then(|| format!("its range of {denied} characters is denied"))
+}
+
+fn without_consent(limits: &Limits, contact: &Contact, now: Timestamp) -> Option<String> {
+    let days = i64::from(limits.consent?.max_age_days);
+    match contact.consent_at {
+        Some(at) if at <= now && (days == 0 || now.0 - at.0 < days * 86_400_000_000) => None,
+        given => Some(format!("consent of {given:?} is asked for, {days} days old at most")),
+    }
+}
+
+fn too_often(limits: &Limits, history: &History, now: Timestamp) -> Option<String> {
+    let within = |sent: &Sent, seconds: i64| now.0 - sent.at.0 < seconds * 1_000_000;
+    for cap in &limits.caps {
+        let by_person = cap.by == CapBy::Person && !history.person.is_empty();
+        let calls = if by_person { &history.person } else { &history.number };
+        let made = calls.iter().filter(|sent| within(sent, i64::from(cap.hours) * 3_600)).count();
+        if made >= cap.attempts as usize {
+            return Some(format!("{made} calls were made, {cap:?}"));
+        }
+    }
+    let gap = i64::from(limits.gap_minutes) * 60;
+    if let Some(sent) = history.number.iter().find(|sent| within(sent, gap)) {
+        return Some(format!("called at {}, the gap is {gap} s", sent.at));
+    }
+    let rest = i64::from(limits.cooldown_hours) * 3_600_000_000;
+    let talked = history.number.iter().chain(&history.person).filter_map(|sent| sent.talked);
+    let talked = talked.max().filter(|at| now.0 - at.0 < rest)?;
+    Some(format!("talked to until {talked}, {} hours of rest", limits.cooldown_hours))
+}
+
+fn at_a_bad_hour(rules: &Rules, limits: &Limits, contact: &Contact, now: Timestamp) -> Option<String> {
+    if limits.hours.is_empty() && limits.holidays.is_empty() {
+        return None;
+    }
+    let names = contact.zones.names(&rules.zone);
+    if names.is_empty() {
+        return Some("nobody knows where it is".to_owned());
+    }
+    names.into_iter().find_map(|name| {
+        let zone = TimeZone::get(name).unwrap_or(TimeZone::UTC);
+        let local = now.to_jiff().to_zoned(zone);
+        let holiday = limits.holidays.iter().any(|day| local.strftime("%Y-%m-%d").to_string().ends_with(day.as_str()));
+        let open = limits.hours.is_empty() || limits.hours.iter().any(|hours| is_open(hours, &local));
+        (holiday || !open).then(|| format!("it is {local} there, in {:?}", contact.zones))
+    })
+}
+
+fn is_open(hours: &DayHours, local: &Zoned) -> bool {
+    let day = char::from_digit(local.weekday().to_sunday_one_offset().unsigned_abs().into(), 10).unwrap_or('0');
+    let clock = local.strftime("%H:%M").to_string();
+    // As texts: the hours are written with two digits.
+    hours.days.contains(day) && clock >= hours.from && clock < hours.to
+}
