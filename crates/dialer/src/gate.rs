@@ -7,7 +7,8 @@ use crate::hopper::Ready;
 use crate::resources::{EndPoint, Pbx, Trunk};
 use crate::runs::Run;
 use domain::journal::{Picked, PutOffBy, Receipt};
-use domain::rules::ContactRule;
+use domain::rules::{ContactReceipt, ContactRule};
+
 use domain::{HourState, Mono, Timestamp};
 
 /// The rules in the order in which they are asked: those of the site and the run, those of the contact
@@ -152,5 +153,6 @@ pub fn receipt(
         run_in_memory: u32::try_from(run.hopper.len()).unwrap_or(u32::MAX),
         priority: run.settings.priority,
         caller_id: run.settings.caller_id,
+        contact: ContactReceipt::default(),
     }
 }

@@ -7,7 +7,7 @@ use crate::ids::{
 };
 use crate::number::NumberKey;
 use crate::outcome::{CallState, EndedBy, Fault};
-use crate::rules::ContactRule;
+use crate::rules::{ContactReceipt, ContactRule};
 use crate::run::{RunState, SegmentKind};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -133,7 +133,6 @@ pub struct Receipt {
     /// Who chose the caller id.
     pub caller_id: CallerIdFrom,
 }
-
 /// Who chooses the caller id of a call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -143,6 +142,9 @@ pub enum CallerIdFrom {
     Pbx,
     /// The campaign's template, filled with the contact's attributes.
     Campaign,
+    /// What the contact rules were asked with.
+    #[serde(default)]
+    pub contact: ContactReceipt,
 }
 
 /// An attempt, as it is journalled before anything is sent.

@@ -160,6 +160,7 @@ fn attempt(id: i64, run: RunId, campaign: &Campaign, contact: &Contact) -> NewAt
             run_in_memory: 0,
             priority: 10,
             caller_id: Default::default(),
+            contact: domain::rules::ContactReceipt::default(),
         },
     }
 }

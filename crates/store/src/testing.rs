@@ -177,6 +177,7 @@ impl World {
                 run_in_memory: 0,
                 priority: 10,
                 caller_id: Default::default(),
+                contact: domain::rules::ContactReceipt::default(),
             },
         }
     }

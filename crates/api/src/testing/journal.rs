@@ -62,6 +62,7 @@ impl Server {
                     run_in_memory: 0,
                     priority: 10,
                     caller_id: Default::default(),
+                    contact: domain::rules::ContactReceipt::default(),
                 },
             }));
             let note =

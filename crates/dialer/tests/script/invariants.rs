@@ -41,6 +41,7 @@ fn new_attempt(n: i64, contact: i64, key: i64) -> NewAttempt {
             run_in_memory: 0,
             priority: 10,
             caller_id: Default::default(),
+            contact: domain::rules::ContactReceipt::default(),
         },
     }
 }

@@ -70,7 +70,7 @@ pub enum CapBy {
     /// The number.
     #[default]
     Number,
-    /// The person, on whatever number; the number where the contact names no person.
+    /// The person, on whatever number. Attempts to the number itself count, too, whoever was asked for.
     Person,
 }
 

@@ -1,7 +1,7 @@
 //! The rules of a campaign: those of the packs it names, and its own limits.
 
 use super::calls::Calls;
-use super::limits::{CapBy, Limits};
+use super::limits::{Cap, CapBy, Limits};
 use super::pack::{Pack, UNRESTRICTED};
 use super::prefixes::Prefixes;
 use super::window::CalleeHours;
@@ -15,7 +15,8 @@ pub const OWN: &str = "campaign";
 /// Packs that one campaign names, at most.
 pub const MAX_PACKS: usize = 10;
 
-const DAY_S: i64 = 86_400;
+const HOUR_S: i64 = 3_600;
+const DAY_S: i64 = 24 * HOUR_S;
 
 /// One source of rules, ready to be asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,18 +112,25 @@ impl Rules {
     /// When every cap allows another attempt; `None`: now.
     pub fn caps_open_at(&self, number: &Calls, person: &Calls, now: Timestamp) -> Option<Timestamp> {
         let caps = self.parts.iter().flat_map(|part| &part.limits.caps);
-        let opens = caps.filter_map(|cap| {
-            let calls = if cap.by == CapBy::Person && !person.attempts.is_empty() { person } else { number };
-            calls.cap_opens_at(cap.attempts, i64::from(cap.hours) * 3_600, now)
+        let opens = caps.flat_map(|cap| {
+            let opens = |calls: &Calls| calls.cap_opens_at(cap.attempts, i64::from(cap.hours) * HOUR_S, now);
+            [opens(number), if cap.by == CapBy::Person { opens(person) } else { None }]
         });
-        opens.max()
+        opens.flatten().max()
+    }
+
+    /// How many attempts count towards a cap.
+    pub fn used(&self, cap: Cap, number: &Calls, person: &Calls, now: Timestamp) -> u32 {
+        let used = |calls: &Calls| calls.within(i64::from(cap.hours) * HOUR_S, now);
+        let used = if cap.by == CapBy::Person { used(number).max(used(person)) } else { used(number) };
+        u32::try_from(used).unwrap_or(u32::MAX)
     }
 
     /// When the last conversation is long enough ago; `None`: now.
     pub fn cooled_down_at(&self, number: &Calls, person: &Calls, now: Timestamp) -> Option<Timestamp> {
         let talked = number.conversation_at.max(person.conversation_at)?;
         let hours = self.parts.iter().map(|part| part.limits.cooldown_hours).max().unwrap_or(0);
-        Some(talked.plus_seconds(i64::from(hours) * 3_600)).filter(|at| *at > now)
+        Some(talked.plus_seconds(i64::from(hours) * HOUR_S)).filter(|at| *at > now)
     }
 
     /// When the least gap after the last attempt is over; `None`: now.

@@ -160,6 +160,7 @@ fn attempt(
             run_in_memory: 0,
             priority: 10,
             caller_id: Default::default(),
+            contact: domain::rules::ContactReceipt::default(),
         },
     };
     let answered_at = connected_at.unwrap_or(to);
