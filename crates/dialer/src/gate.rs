@@ -8,7 +8,6 @@ use crate::resources::{EndPoint, Pbx, Trunk};
 use crate::runs::Run;
 use domain::journal::{Picked, PutOffBy, Receipt};
 use domain::rules::{ContactReceipt, ContactRule};
-
 use domain::{HourState, Mono, Timestamp};
 
 /// The rules in the order in which they are asked: those of the site and the run, those of the contact
