@@ -132,7 +132,11 @@ pub struct Receipt {
     pub priority: i32,
     /// Who chose the caller id.
     pub caller_id: CallerIdFrom,
+    /// What the contact rules were asked with.
+    #[serde(default)]
+    pub contact: ContactReceipt,
 }
+
 /// Who chooses the caller id of a call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -142,9 +146,6 @@ pub enum CallerIdFrom {
     Pbx,
     /// The campaign's template, filled with the contact's attributes.
     Campaign,
-    /// What the contact rules were asked with.
-    #[serde(default)]
-    pub contact: ContactReceipt,
 }
 
 /// An attempt, as it is journalled before anything is sent.
