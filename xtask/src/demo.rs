@@ -152,7 +152,7 @@ fn campaign(api: &Client, pair: &Pair) -> Result<i64> {
     let campaign = create(
         "campaigns",
         json!({
-            "name": "demo", "answer_timeout_ms": 6_000, "forced_closure_s": 15,
+            "name": "demo", "answer_timeout_ms": 6_000, "forced_closure_s": 15, "packs": ["unrestricted"],
             "trunks": trunks, "end_points": [end_point], "lists": [list],
             "rules": [
                 rule("RS_BUSY", 2, 5, "MULT"), rule("RS_NOANSWER", 1, 10, "FIXED"), rule("RS_REJECTED", 2, 8, "FIXED"),

@@ -5,12 +5,14 @@ use crate::attributes::AttributeMap;
 use crate::auth::{Admin, Operate, Read};
 use crate::error::ApiError;
 use crate::extract::{Id, Json, Patch, Query};
+use crate::limits;
 use crate::lists::HiddenQuery;
 use crate::page::Page;
 use crate::runs::Run;
 use crate::words;
 use axum::extract::State;
 use axum::http::StatusCode;
+use domain::rules::Limits;
 use domain::{
     CallState, CampaignId, CampaignStatus, Direction, EndPointId, ListId, Mode, RescheduleRule, RuleId, Template,
     TrunkId, WorkSource,
@@ -69,6 +71,11 @@ pub struct Campaign {
     pub lists: Vec<i64>,
     /// Its reschedule rules.
     pub rules: Vec<Rule>,
+    /// The rule packs that say whom it may call and when. `unrestricted` frees it of all but suppression.
+    pub packs: Vec<String>,
+    /// What it is limited to beyond its packs.
+    #[schema(value_type = limits::Limits)]
+    pub limits: Limits,
 }
 
 impl From<domain::Campaign> for Campaign {
@@ -95,6 +102,8 @@ impl From<domain::Campaign> for Campaign {
             end_points,
             lists,
             rules,
+            packs,
+            limits,
         } = c.into();
         let zone = zone.unwrap_or_default();
         Self {
@@ -119,6 +128,8 @@ impl From<domain::Campaign> for Campaign {
             end_points,
             lists,
             rules,
+            packs,
+            limits,
         }
     }
 }
@@ -198,6 +209,15 @@ pub struct CampaignInput {
     /// Its reschedule rules.
     #[serde(default)]
     pub rules: Vec<Rule>,
+    /// The rule packs that say whom it may call and when, 1..=10. Naming `unrestricted` frees it of all but suppression and
+    /// is written down with the caller's name.
+    #[serde(default = "defaults::packs")]
+    #[schema(example = json!(["default"]))]
+    pub packs: Vec<String>,
+    /// What it is limited to beyond its packs; replaced as a whole.
+    #[serde(default)]
+    #[schema(value_type = limits::Limits, required = false)]
+    pub limits: Limits,
 }
 
 /// When a contact is tried again.
@@ -246,6 +266,9 @@ mod defaults {
     pub(super) fn answer_timeout_ms() -> u32 {
         30_000
     }
+    pub(super) fn packs() -> Vec<String> {
+        vec![domain::rules::pack::DEFAULT.to_owned()]
+    }
     pub(super) fn mode() -> domain::Mode {
         domain::Mode::Fixed
     }
@@ -289,8 +312,8 @@ impl CampaignInput {
             end_points: self.end_points.into_iter().map(EndPointId).collect(),
             lists: self.lists.into_iter().map(ListId).collect(),
             rules: self.rules.into_iter().map(rule).collect(),
-            packs: vec![domain::rules::pack::DEFAULT.to_owned()],
-            limits: domain::rules::Limits::default(),
+            packs: self.packs,
+            limits: self.limits,
         };
         campaign.check()?;
         Ok(campaign)
@@ -328,6 +351,8 @@ impl From<domain::Campaign> for CampaignInput {
             end_points: c.end_points.into_iter().map(|id| id.0).collect(),
             lists: c.lists.into_iter().map(|id| id.0).collect(),
             rules: c.rules.into_iter().map(rule).collect(),
+            packs: c.packs,
+            limits: c.limits,
         }
     }
 }
@@ -364,7 +389,7 @@ async fn create_campaign(
     State(app): State<App>,
     Json(input): Json<CampaignInput>,
 ) -> Result<(StatusCode, axum::Json<Campaign>), ApiError> {
-    let campaign = app.store.create_campaign(&caller.scope, &input.checked(0, &app.zone)?).await?;
+    let campaign = app.store.create_campaign(&caller.scope, &input.checked(0, &app.zone)?, &caller.name).await?;
     Ok((StatusCode::CREATED, axum::Json(campaign.into())))
 }
 
@@ -390,7 +415,7 @@ async fn replace_campaign(
     Json(input): Json<CampaignInput>,
 ) -> Result<axum::Json<Campaign>, ApiError> {
     let campaign = input.checked(id, &app.zone)?;
-    Ok(axum::Json(app.store.update_campaign(&caller.scope, &campaign).await?.into()))
+    Ok(axum::Json(app.store.update_campaign(&caller.scope, &campaign, &caller.name).await?.into()))
 }
 
 /// Changes the given fields of a campaign; a list of links or rules is replaced as a whole.
@@ -405,7 +430,7 @@ async fn patch_campaign(
 ) -> Result<axum::Json<Campaign>, ApiError> {
     let existing = app.store.campaign(&caller.scope, CampaignId(id)).await?.into();
     let campaign = patch.apply(&existing)?.checked(id, &app.zone)?;
-    Ok(axum::Json(app.store.update_campaign(&caller.scope, &campaign).await?.into()))
+    Ok(axum::Json(app.store.update_campaign(&caller.scope, &campaign, &caller.name).await?.into()))
 }
 
 /// Deletes a campaign that never ran; one that did can be hidden.
@@ -446,10 +471,12 @@ mod tests {
         let [_, trunk, end_point, list] = server.furnish().await;
         let rules = json!([{"status": "BUSY", "max_attempts": 2, "retry_after_s": 300}]);
         let campaign = json!({"name": "spring", "trunks": [trunk], "end_points": [end_point], "lists": [list],
-            "rules": rules, "variables": {"LANG": "it"}, "dial_clid": "Spring <${num}>"});
+            "rules": rules, "variables": {"LANG": "it"}, "dial_clid": "Spring <${num}>",
+            "packs": ["unrestricted"], "limits": {"gap_minutes": 30, "caps": [{"attempts": 3, "hours": 24}]}});
         let made = server.post("/api/campaigns", campaign).await.expect(201);
         assert_eq!((&made["zone"], &made["priority"]), (&json!("Europe/Rome"), &json!(10)));
         assert_eq!((&made["rules"][0]["status"], &made["rules"][0]["mode"]), (&json!("RS_BUSY"), &json!("FIXED")));
+        assert_eq!((&made["packs"], &made["limits"]["caps"][0]["by"]), (&json!(["unrestricted"]), &json!("number")));
         let path = format!("/api/campaigns/{}", made["id"]);
         assert_eq!(server.get(&path).await.expect(200), made);
 
@@ -458,6 +485,7 @@ mod tests {
         assert_eq!(patched["rules"][0]["retry_after_s"], 300);
         let replaced = server.call("PUT", &path, json!({"name": "summer"})).await.expect(200);
         assert_eq!((&replaced["lists"], &replaced["rules"]), (&json!([]), &json!([])));
+        assert_eq!((&replaced["packs"], &replaced["limits"]["gap_minutes"]), (&json!(["default"]), &json!(0)));
         server.call("DELETE", &path, Value::Null).await.expect(204);
     }
 
@@ -472,6 +500,8 @@ mod tests {
             (json!({"dial_clid": "${CALLERID(num)}"}), "dial_clid", "CALLERID"),
             (json!({"variables": {"EXTEN": "1"}}), "attribute", "EXTEN"),
             (json!({"rules": [{"status": "CONNECTED", "max_attempts": 1, "retry_after_s": 1}]}), "status", "CONNECTED"),
+            (json!({"limits": {"gap": 3}}), "limits.gap", "unknown field"),
+            (json!({"limits": {"caps": [{"hours": 3}]}}), "limits.caps[0].attempts", "attempts"),
             (json!({"rules": [{"status": "SAD", "max_attempts": 1, "retry_after_s": 1}]}), "rules[0].status", "SAD"),
         ];
         for (fields, field, names) in cases {

@@ -27,6 +27,7 @@ mod extract;
 pub mod forget;
 pub mod health;
 pub mod imports;
+pub mod limits;
 pub mod lists;
 pub mod live;
 pub mod metrics;

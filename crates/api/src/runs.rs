@@ -162,7 +162,7 @@ mod tests {
     async fn campaign(server: &Server) -> String {
         let [_, trunk, end_point, list] = server.furnish().await;
         let campaign = json!({"name": "spring", "trunks": [trunk], "end_points": [end_point], "lists": [list],
-            "idle_on_termination": true});
+            "idle_on_termination": true, "packs": ["unrestricted"]});
         format!("/api/campaigns/{}", server.post("/api/campaigns", campaign).await.expect(201)["id"])
     }
 

@@ -67,8 +67,7 @@ pub fn run_settings(campaign: &Campaign) -> Result<RunSettings, domain::Invalid>
         trunks: campaign.trunks.clone(),
         end_points: campaign.end_points.clone(),
         reschedule: campaign.rules.clone(),
-        // The packs of a campaign are in force when the database keeps them.
-        rules: Arc::new(domain::rules::Rules::none()),
+        rules: Arc::new(campaign.callee_rules()?),
     })
 }
 

@@ -123,10 +123,11 @@ async fn prepare(store: &Store, total: usize) -> Result<(RunId, Campaign, Vec<Co
         contacts.extend(store.contacts(&scope, list, after, 1_000).await?);
     }
     let mut campaign = Campaign::named("spring", "UTC");
+    campaign.packs = vec![domain::rules::pack::UNRESTRICTED.into()];
     campaign.trunks = vec![store.create_trunk(&scope, &trunk).await?.id];
     campaign.end_points = vec![store.create_end_point(&scope, &end_point).await?.id];
     campaign.lists = vec![list];
-    let campaign = store.create_campaign(&scope, &campaign).await?;
+    let campaign = store.create_campaign(&scope, &campaign, "ana").await?;
     let run = store.start_run(&scope, campaign.id, "example", Timestamp(0)).await?;
     Ok((run.id, campaign, contacts))
 }

@@ -3,21 +3,25 @@
 use crate::db::Store;
 use crate::engine::{Connection, Query, Row, query, query_scalar};
 use crate::error::{Error, Result};
+use crate::journal::events::{Event, Events};
 use crate::scope::Scope;
-use crate::sql::{Columns, code_of, json_of};
+use crate::sql::{Columns, code_of, json_of, now};
+use domain::rules::pack::UNRESTRICTED;
 use domain::{Campaign, CampaignId, EndPointId, Invalid, ListId, RescheduleRule, RuleId, Template, TrunkId};
+use serde_json::json;
 
 statements! {
     CREATE = "INSERT INTO campaign (tenant_id, name, direction, work, priority, status, idle_on_termination, batch_size, \
-        time_start, time_end, time_days, zone, answer_timeout_ms, forced_closure_s, dial_clid, dial_account, variables) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) RETURNING id";
+        time_start, time_end, time_days, zone, answer_timeout_ms, forced_closure_s, dial_clid, dial_account, variables, \
+        packs, limits) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
+        RETURNING id";
     UPDATE = "UPDATE campaign SET name = $2, direction = $3, work = $4, priority = $5, status = $6, \
         idle_on_termination = $7, batch_size = $8, time_start = $9, time_end = $10, time_days = $11, zone = $12, \
-        answer_timeout_ms = $13, forced_closure_s = $14, dial_clid = $15, dial_account = $16, variables = $17 \
-        WHERE tenant_id = $1 AND id = $18 RETURNING id";
+        answer_timeout_ms = $13, forced_closure_s = $14, dial_clid = $15, dial_account = $16, variables = $17, \
+        packs = $18, limits = $19 WHERE tenant_id = $1 AND id = $20 RETURNING id";
     GET = "SELECT id, name, direction, work, priority, status, idle_on_termination, batch_size, time_start, time_end, \
-        time_days, zone, answer_timeout_ms, forced_closure_s, dial_clid, dial_account, variables FROM campaign \
-        WHERE tenant_id = $1 AND id = $2";
+        time_days, zone, answer_timeout_ms, forced_closure_s, dial_clid, dial_account, variables, packs, limits \
+        FROM campaign WHERE tenant_id = $1 AND id = $2";
     IDS = "SELECT id FROM campaign WHERE tenant_id = $1 ORDER BY id";
     TRUNKS = "SELECT trunk_id FROM campaign_trunk WHERE tenant_id = $1 AND campaign_id = $2 ORDER BY position";
     END_POINTS = "SELECT end_point_id FROM campaign_end_point WHERE tenant_id = $1 AND campaign_id = $2 ORDER BY position";
@@ -40,13 +44,14 @@ statements! {
     UNLINK_LISTS = "DELETE FROM campaign_list WHERE tenant_id = $1 AND campaign_id = $2";
     DELETE_RULES = "DELETE FROM reschedule_rule WHERE tenant_id = $1 AND campaign_id = $2";
     USED_BY = "SELECT 'run ' || id || ': hide it instead' FROM run WHERE tenant_id = $1 AND campaign_id = $2 LIMIT 1";
+    UNLINK_SUPPRESSION = "DELETE FROM suppression_list_campaign WHERE tenant_id = $1 AND campaign_id = $2";
     DELETE = "DELETE FROM campaign WHERE tenant_id = $1 AND id = $2";
 }
 
 impl Store {
     /// Saves a new campaign; its `id` and those of its rules are ignored and given anew. Only a scope with every
-    /// campaign may.
-    pub async fn create_campaign(&self, scope: &Scope, campaign: &Campaign) -> Result<Campaign> {
+    /// campaign may. One that names the pack `unrestricted` is audited under `actor`.
+    pub async fn create_campaign(&self, scope: &Scope, campaign: &Campaign, actor: &str) -> Result<Campaign> {
         campaign.check()?;
         if !scope.allows(CampaignId(0)) {
             return Err(Error::Conflict { what: "campaign".into(), why: "cannot be made with these rights".into() });
@@ -59,6 +64,7 @@ impl Store {
             .int("id")?;
         let mut saved = Campaign { id: CampaignId(id), ..campaign.clone() };
         link(scope, &mut saved, Vec::new(), &mut transaction).await?;
+        audit(scope, &[], &saved, actor, &mut transaction).await?;
         transaction.commit().await?;
         Ok(saved)
     }
@@ -66,16 +72,17 @@ impl Store {
     /// Replaces all of a campaign, its links and its rules; a rule that it had keeps its id, for attempts name the rule
     /// that sent them again. A run goes on with what it was started
     /// with until [`Store::reload_run`].
-    pub async fn update_campaign(&self, scope: &Scope, campaign: &Campaign) -> Result<Campaign> {
+    pub async fn update_campaign(&self, scope: &Scope, campaign: &Campaign, actor: &str) -> Result<Campaign> {
         campaign.check()?;
         check_allowed(scope, campaign.id)?;
         let mut transaction = self.begin().await?;
+        let before = query(GET).bind(scope.tenant.0).bind(campaign.id.0).fetch_optional(&mut *transaction).await?;
+        let before = before.ok_or_else(|| Error::not_found("campaign", campaign.id))?.json::<Vec<String>>("packs")?;
         bind(query(UPDATE), scope, campaign)
             .bind(campaign.id.0)
-            .fetch_optional(&mut *transaction)
+            .fetch_one(&mut *transaction)
             .await
-            .map_err(Error::naming("campaign", &campaign.name))?
-            .ok_or_else(|| Error::not_found("campaign", campaign.id))?;
+            .map_err(Error::naming("campaign", &campaign.name))?;
         let had: Vec<i64> = query(RULES)
             .bind(scope.tenant.0)
             .bind(campaign.id.0)
@@ -87,6 +94,7 @@ impl Store {
         unlink(scope, campaign.id, &mut transaction).await?;
         let mut saved = campaign.clone();
         link(scope, &mut saved, had, &mut transaction).await?;
+        audit(scope, &before, &saved, actor, &mut transaction).await?;
         transaction.commit().await?;
         Ok(saved)
     }
@@ -117,12 +125,30 @@ impl Store {
             return Err(Error::InUse { what: "campaign", id: id.to_string(), by });
         }
         unlink(scope, id, &mut transaction).await?;
+        query(UNLINK_SUPPRESSION).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
         let done = query(DELETE).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
         if done.rows_affected() == 0 {
             return Err(Error::not_found("campaign", id));
         }
         Ok(transaction.commit().await?)
     }
+}
+
+/// Writes down who freed a campaign of the rules that everybody else keeps.
+async fn audit(
+    scope: &Scope,
+    before: &[String],
+    saved: &Campaign,
+    actor: &str,
+    connection: &mut Connection,
+) -> Result<()> {
+    let names = |packs: &[String]| packs.iter().any(|pack| pack == UNRESTRICTED);
+    if names(before) || !names(&saved.packs) {
+        return Ok(());
+    }
+    let data = json!({ "packs": saved.packs });
+    let event = Event::of_campaign(scope.tenant, saved.id, "campaign.unrestricted_named", now(), actor, data);
+    Events::one(event, connection).await
 }
 
 /// A campaign outside the scope is not there.
@@ -202,7 +228,7 @@ async fn unlink(scope: &Scope, id: CampaignId, connection: &mut Connection) -> R
     Ok(())
 }
 
-/// Binds `$1` to `$17` of [`CREATE`] and [`UPDATE`].
+/// Binds `$1` to `$19` of [`CREATE`] and [`UPDATE`].
 fn bind(statement: Query, scope: &Scope, campaign: &Campaign) -> Query {
     statement
         .bind(scope.tenant.0)
@@ -222,6 +248,8 @@ fn bind(statement: Query, scope: &Scope, campaign: &Campaign) -> Query {
         .bind(campaign.dial_clid.as_str().to_owned())
         .bind(campaign.dial_account.as_str().to_owned())
         .bind(json_of(&campaign.variables))
+        .bind(json_of(&campaign.packs))
+        .bind(json_of(&campaign.limits))
 }
 
 fn read(row: &Row) -> Result<Campaign> {
@@ -247,8 +275,8 @@ fn read(row: &Row) -> Result<Campaign> {
         end_points: Vec::new(),
         lists: Vec::new(),
         rules: Vec::new(),
-        packs: vec![domain::rules::pack::DEFAULT.to_owned()],
-        limits: domain::rules::Limits::default(),
+        packs: row.json("packs")?,
+        limits: row.json("limits")?,
     })
 }
 
@@ -275,6 +303,7 @@ mod tests {
         links_to_nothing_are_refused_by_field_and_change_nothing;
         a_campaign_with_a_run_is_hidden_not_deleted;
         a_scope_of_other_campaigns_does_not_see_this_one;
+        whoever_frees_a_campaign_of_the_rules_is_written_down_once;
     }
 
     fn rule(status: CallState, max_attempts: u32) -> RescheduleRule {
@@ -295,16 +324,18 @@ mod tests {
         campaign.end_points = vec![world.end_point.id];
         campaign.lists = vec![second.id, world.list.id];
         campaign.rules = vec![rule(CallState::RsNoanswer, 3), rule(CallState::RsBusy, 1)];
-        let saved = store.create_campaign(&scope, &campaign).await.unwrap();
+        campaign.packs = vec![UNRESTRICTED.into()];
+        campaign.limits.gap_minutes = 30;
+        let saved = store.create_campaign(&scope, &campaign, "ana").await.unwrap();
         assert!(saved.rules.iter().all(|rule| rule.id.0 > 0));
         let store = home.reopen(store).await;
         assert_eq!(store.campaign(&scope, saved.id).await.unwrap(), saved);
         let kept = vec![rule(CallState::RsLost, 1), saved.rules[1].clone(), saved.rules[1].clone()];
-        let fewer = store.update_campaign(&scope, &Campaign { rules: kept, ..saved.clone() }).await.unwrap();
+        let fewer = store.update_campaign(&scope, &Campaign { rules: kept, ..saved.clone() }, "ana").await.unwrap();
         assert_eq!(fewer.rules[1].id, saved.rules[1].id, "a rule keeps its id");
         assert!(fewer.rules[0].id > saved.rules[1].id && fewer.rules[2].id > saved.rules[1].id);
         let changed = Campaign { lists: vec![world.list.id], rules: vec![], priority: 1, ..saved };
-        store.update_campaign(&scope, &changed).await.unwrap();
+        store.update_campaign(&scope, &changed, "ana").await.unwrap();
         assert_eq!(store.campaigns(&scope).await.unwrap(), [world.campaign, changed.clone()]);
         store.delete_campaign(&scope, changed.id).await.unwrap();
         assert_eq!(store.campaign(&scope, changed.id).await.unwrap_err().code(), "not_found");
@@ -315,10 +346,10 @@ mod tests {
         let world = World::make(&store).await;
         let scope = Scope::installation();
         let broken = Campaign { trunks: vec![TrunkId(7)], priority: 3, ..world.campaign.clone() };
-        let error = store.update_campaign(&scope, &broken).await.unwrap_err();
+        let error = store.update_campaign(&scope, &broken, "ana").await.unwrap_err();
         assert_eq!(error.to_string(), "trunks: trunk 7 does not exist");
         assert_eq!(store.campaign(&scope, world.campaign.id).await.unwrap(), world.campaign);
-        let error = store.create_campaign(&scope, &world.campaign).await.unwrap_err();
+        let error = store.create_campaign(&scope, &world.campaign, "ana").await.unwrap_err();
         assert_eq!(error.to_string(), "campaign \"spring\" exists already");
     }
 
@@ -331,14 +362,35 @@ mod tests {
         assert_eq!(error.to_string(), "campaign 1 is in use by run 1: hide it instead");
     }
 
+    async fn whoever_frees_a_campaign_of_the_rules_is_written_down_once(home: Home) {
+        let store = home.open().await;
+        let scope = Scope::installation();
+        let kept = store.create_campaign(&scope, &Campaign::named("kept", "UTC"), "ana").await.unwrap();
+        let audited = async || -> Vec<String> {
+            let sql = "SELECT actor || ' ' || entity || ' ' || entity_id FROM event \
+                WHERE kind = 'campaign.unrestricted_named' ORDER BY seq";
+            query_scalar(sql).fetch_all(store.readers()).await.unwrap()
+        };
+        assert!(audited().await.is_empty());
+        let free = Campaign { packs: vec![UNRESTRICTED.into()], ..kept.clone() };
+        store.update_campaign(&scope, &free, "ben").await.unwrap();
+        store.update_campaign(&scope, &Campaign { priority: 1, ..free.clone() }, "eva").await.unwrap();
+        store.update_campaign(&scope, &kept, "ana").await.unwrap();
+        store.create_campaign(&scope, &Campaign { name: "free".into(), ..free }, "ana").await.unwrap();
+        assert_eq!(audited().await, ["ben campaign 1", "ana campaign 2"]);
+    }
+
     async fn a_scope_of_other_campaigns_does_not_see_this_one(home: Home) {
         let store = home.open().await;
         let world = World::make(&store).await;
         let narrow = Scope { campaigns: Campaigns::Only(vec![CampaignId(9)]), ..Scope::installation() };
         assert!(store.campaigns(&narrow).await.unwrap().is_empty());
         assert_eq!(store.campaign(&narrow, world.campaign.id).await.unwrap_err().code(), "not_found");
-        assert_eq!(store.update_campaign(&narrow, &world.campaign).await.unwrap_err().code(), "not_found");
-        assert_eq!(store.create_campaign(&narrow, &Campaign::named("x", "UTC")).await.unwrap_err().code(), "conflict");
+        assert_eq!(store.update_campaign(&narrow, &world.campaign, "ana").await.unwrap_err().code(), "not_found");
+        assert_eq!(
+            store.create_campaign(&narrow, &Campaign::named("x", "UTC"), "ana").await.unwrap_err().code(),
+            "conflict"
+        );
         let started = store.start_run(&narrow, world.campaign.id, "ana", Timestamp(1)).await;
         assert_eq!(started.unwrap_err().code(), "not_found");
     }

@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(error.to_string(), "list 1 is in use by campaign spring");
         store.start_run(&scope, world.campaign.id, "ana", Timestamp(1)).await.unwrap();
         let free = domain::Campaign { lists: vec![], idle_on_termination: true, ..world.campaign.clone() };
-        store.update_campaign(&scope, &free).await.unwrap();
+        store.update_campaign(&scope, &free, "ana").await.unwrap();
         let error = store.delete_list(&scope, world.list.id).await.unwrap_err();
         assert_eq!(error.to_string(), "list 1 is in use by the history of run 1: hide it instead");
     }

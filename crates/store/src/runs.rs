@@ -349,7 +349,7 @@ mod tests {
         let world = World::make(&store).await;
         let scope = Scope::installation();
         let bare = Campaign { trunks: vec![], ..world.campaign };
-        store.update_campaign(&scope, &bare).await.unwrap();
+        store.update_campaign(&scope, &bare, "ana").await.unwrap();
         let error = store.start_run(&scope, bare.id, "ana", Timestamp(5)).await.unwrap_err();
         assert_eq!(error.to_string(), "campaign: \"spring\" has no trunk");
     }
@@ -361,7 +361,7 @@ mod tests {
         let run = store.start_run(&scope, world.campaign.id, "ana", Timestamp(5)).await.unwrap();
         let second = store.create_list(&scope, "second").await.unwrap();
         let changed = Campaign { priority: 1, lists: vec![second.id, world.list.id], ..world.campaign.clone() };
-        store.update_campaign(&scope, &changed).await.unwrap();
+        store.update_campaign(&scope, &changed, "ana").await.unwrap();
         let store = home.reopen(store).await;
         let restored = store.open_runs(&scope).await.unwrap();
         assert_eq!(restored[0].settings, world.campaign);

@@ -35,6 +35,7 @@ pub(crate) const VERSIONS: &[Version] = &[
     version!("0002", "restore"),
     version!("0003", "suppression"),
     version!("0004", "site_lease"),
+    version!("0005", "gate"),
 ];
 
 statements! {

@@ -141,7 +141,7 @@ impl World {
         campaign.trunks = vec![trunk.id];
         campaign.end_points = vec![end_point.id];
         campaign.lists = vec![list.id];
-        let campaign = store.create_campaign(&scope, &campaign).await.unwrap();
+        let campaign = store.create_campaign(&scope, &campaign, "ana").await.unwrap();
         Self { pbx, trunk, end_point, list, contacts, campaign }
     }
 

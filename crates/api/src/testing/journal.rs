@@ -26,7 +26,8 @@ impl Server {
         let [pbx, trunk, end_point, list] = self.furnish().await;
         let contacts = json!({"contacts": [{"number": "+390669820001"}, {"number": "102"}, {"number": "103"}]});
         self.post(&format!("/api/lists/{list}/contacts"), contacts).await.expect(200);
-        let campaign = json!({"name": "=spring", "trunks": [trunk], "end_points": [end_point], "lists": [list]});
+        let campaign = json!({"name": "=spring", "trunks": [trunk], "end_points": [end_point], "lists": [list],
+            "packs": ["unrestricted"]});
         let campaign = self.post("/api/campaigns", campaign).await.expect(201)["id"].as_i64().unwrap();
         let (store, scope) = (&self.app.store, Scope::installation());
         store.begin_epoch().await.unwrap();

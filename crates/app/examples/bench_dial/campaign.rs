@@ -107,7 +107,7 @@ impl<'a> Dialler<'a> {
         self.server.import(list, &csv, offered)?;
         let campaign = json!({
             "name": name, "batch_size": BATCH_SIZE, "trunks": [self.trunk], "end_points": [self.end_point],
-            "lists": [list],
+            "lists": [list], "packs": ["unrestricted"],
         });
         self.server.create("campaigns", &campaign)
     }

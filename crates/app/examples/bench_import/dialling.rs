@@ -75,7 +75,8 @@ fn dial(server: &Server, pbx: &Instance, options: &Options) -> Result<i64> {
     let people = RATE * (LONGEST * options.rows / 1_000_000).max(120);
     let list = server.create("lists", &json!({ "name": "people" }))?;
     server.import(list, &rows::csv(people), people)?;
-    let campaign = json!({ "name": "people", "trunks": [trunk], "end_points": [end_point], "lists": [list] });
+    let campaign = json!({ "name": "people", "trunks": [trunk], "end_points": [end_point], "lists": [list],
+        "packs": ["unrestricted"] });
     let campaign = server.create("campaigns", &campaign)?;
     let run = id_of(&server.api.expect("POST", &format!("/api/campaigns/{campaign}/start"), None)?)?;
     let begun = process::until(PATIENCE, || Ok((placed(server, run)? > 0).then_some(())))?;

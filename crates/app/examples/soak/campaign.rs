@@ -49,8 +49,8 @@ impl<'a> Soaking<'a> {
         let list = server.create("lists", &json!({"name": "soak"}))?;
         let mut soaking = Self { server, list, run: 0, fed: 0, wanted: options.attempts, placed: 0 };
         soaking.feed()?;
-        let campaign =
-            json!({"name": "soak", "trunks": [trunk], "end_points": [end_point], "lists": [list], "batch_size": 300});
+        let campaign = json!({"name": "soak", "trunks": [trunk], "end_points": [end_point], "lists": [list], "batch_size": 300,
+                "packs": ["unrestricted"]});
         let campaign = server.create("campaigns", &campaign)?;
         soaking.run = id_of(&server.api.expect("POST", &format!("/api/campaigns/{campaign}/start"), None)?)?;
         Ok(soaking)

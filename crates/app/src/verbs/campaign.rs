@@ -1,12 +1,14 @@
 //! `carillon campaign`: what to dial and how.
 
-use super::{Column, add, list_all, object, pair, pairs, patch, remove, rows_table, rule};
+use super::{Column, add, limits, list_all, object, pair, pairs, patch, remove, rows_table, rule};
 use crate::client::{Noun, Session};
 use crate::failure::Failure;
 use crate::output::{cell, facts, say};
 use crate::span;
 use clap::{Args, Subcommand, ValueEnum};
+use domain::rules::pack::UNRESTRICTED;
 use serde_json::Value;
+use std::fmt::Display;
 
 /// What to do with campaigns.
 #[derive(Debug, Subcommand)]
@@ -99,6 +101,12 @@ pub(crate) struct Settings {
     /// Account code, with the same place-holders
     #[arg(long, value_name = "TEMPLATE")]
     account: Option<String>,
+    /// A rule pack that says whom it may call and when; repeat it for more. Replaces those it has. `unrestricted` has no
+    /// rule but suppression, and naming it is written down [default: default]
+    #[arg(long = "pack", value_name = "PACK")]
+    packs: Vec<String>,
+    #[command(flatten)]
+    limits: limits::Options,
     /// A variable of every call; repeat it for more. Replaces those it has
     #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = pair)]
     variables: Vec<(String, String)>,
@@ -117,7 +125,8 @@ pub(crate) enum Status {
 
 impl Settings {
     /// The body of a create or a change, with names resolved to ids.
-    async fn body(self, name: Option<String>, session: &Session) -> Result<Value, Failure> {
+    /// `limits` are those that it has.
+    async fn body(self, name: Option<String>, limits: &Value, session: &Session) -> Result<Value, Failure> {
         let client = &session.client;
         let trunks = client.ids(Noun::Trunk, &self.trunks).await?;
         let end_points = client.ids(Noun::EndPoint, &self.end_points).await?;
@@ -146,31 +155,38 @@ impl Settings {
             ("forced_closure_s", self.forced_closure.map(Value::from)),
             ("dial_clid", self.clid.map(Value::from)),
             ("dial_account", self.account.map(Value::from)),
+            ("packs", if self.packs.is_empty() { None } else { Some(Value::from(self.packs)) }),
+            ("limits", self.limits.applied_to(limits)),
             ("variables", if self.variables.is_empty() { None } else { Some(pairs(&self.variables)) }),
         ]))
     }
 }
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 7] = [
     ("id", "id"),
     ("name", "name"),
     ("status", "status"),
     ("priority", "priority"),
     ("lists", "lists"),
     ("trunks", "trunks"),
+    ("packs", "packs"),
 ];
 
 /// Does it.
 pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     match verb {
         Verb::Create { name, settings } => {
-            let body = settings.body(Some(name), session).await?;
+            let body = settings.body(Some(name), &Value::Null, session).await?;
             add(session, Noun::Campaign, &body).await
         }
-        Verb::List { all } => list_all(session, Noun::Campaign, all, &COLUMNS).await,
+        Verb::List { all } => list(session, all).await,
         Verb::Show { campaign } => show(session, &campaign).await,
         Verb::Set { campaign, name, settings } => {
-            let body = settings.body(name, session).await?;
+            let limits = match settings.limits.is_empty() {
+                true => Value::Null,
+                false => session.client.named(Noun::Campaign, &campaign).await?["limits"].take(),
+            };
+            let body = settings.body(name, &limits, session).await?;
             patch(session, Noun::Campaign, &campaign, body).await
         }
         Verb::Remove { campaign } => remove(session, Noun::Campaign, &campaign).await,
@@ -185,6 +201,24 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
         }
         Verb::Rule(verb) => rule::run(verb, session).await,
     }
+}
+
+async fn list(session: &Session, all: bool) -> Result<(), Failure> {
+    let query: &[(&str, &str)] = if all { &[("hidden", "true")] } else { &[] };
+    if session.json {
+        return list_all(session, Noun::Campaign, all, &COLUMNS).await;
+    }
+    match session.client.all(Noun::Campaign.path(), query).await?.as_slice() {
+        [] => say("there is no campaign yet"),
+        rows => say(marked(rows_table(rows, &COLUMNS))),
+    }
+    Ok(())
+}
+
+/// Red where a campaign is free of the rules that all others keep; plain where colours are not shown.
+fn marked(table: impl Display) -> String {
+    let red = console::style(UNRESTRICTED).red().bold().to_string();
+    table.to_string().replace(UNRESTRICTED, &red)
 }
 
 async fn show(session: &Session, name: &str) -> Result<(), Failure> {
@@ -207,7 +241,7 @@ async fn show(session: &Session, name: &str) -> Result<(), Failure> {
             cell(campaign, "time_days"),
             cell(campaign, "zone")
         );
-        facts([
+        marked(facts([
             ("id", cell(campaign, "id")),
             ("name", cell(campaign, "name")),
             ("status", cell(campaign, "status")),
@@ -223,7 +257,9 @@ async fn show(session: &Session, name: &str) -> Result<(), Failure> {
             ("caller id", cell(campaign, "dial_clid")),
             ("account", cell(campaign, "dial_account")),
             ("variables", campaign["variables"].to_string()),
-        ])
+            ("packs", cell(campaign, "packs")),
+            ("limits", limits::words(&campaign["limits"])),
+        ]))
     });
     if let Some(rules) = answer.value["rules"].as_array().filter(|rules| !session.json && !rules.is_empty()) {
         say(rows_table(rules, &rule::COLUMNS));
@@ -259,7 +295,7 @@ fn hours(text: &str) -> Result<(String, String), String> {
 }
 
 /// Digits of `mon-fri`, `sat,sun` or `23456`; 1 is Sunday.
-fn days(text: &str) -> Result<String, String> {
+pub(super) fn days(text: &str) -> Result<String, String> {
     const NAMES: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
     let wrong = |part: &str| format!("{part:?} is no day: mon, tue, wed, thu, fri, sat, sun, or mon-fri");
     if !text.is_empty() && text.bytes().all(|b| (b'1'..=b'7').contains(&b)) {

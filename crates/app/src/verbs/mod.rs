@@ -6,6 +6,7 @@ pub(crate) mod dialling;
 pub(crate) mod end_point;
 pub(crate) mod forget;
 mod import;
+mod limits;
 pub(crate) mod list;
 pub(crate) mod live;
 pub(crate) mod pbx;

@@ -27,7 +27,14 @@ fn a_campaign_is_configured_by_name_shown_changed_and_removed() {
     let create = ["campaign", "create", "spring", "--trunk", "carrier", "--endpoint", "message", "--list", "people"];
     let more = ["--hours", "09:00-18:00", "--days", "mon-fri", "--zone", "Europe/Madrid", "--answer-timeout", "25s"];
     server
-        .run(&[&create[..], &more, &["--variable", "GREETING=hello, you", "--clid", "Spring <0912345>"]].concat())
+        .run(
+            &[
+                &create[..],
+                &more,
+                &["--variable", "GREETING=hello, you", "--clid", "Spring <0912345>", "--cap", "3/24h"],
+            ]
+            .concat(),
+        )
         .ok();
     let rule = ["campaign", "rule", "add", "spring", "--on", "busy", "--attempts", "2", "--after", "5m"];
     server.run(&rule).ok();
@@ -44,8 +51,18 @@ fn a_campaign_is_configured_by_name_shown_changed_and_removed() {
     let text = server.run(&["campaign", "show", "spring"]).ok();
     assert!(text.contains("carrier") && text.contains("09:00:00-18:00:00") && text.contains("RS_BUSY"), "{text}");
 
-    server.run(&["campaign", "set", "spring", "--name", "summer", "--priority", "3", "--idle"]).ok();
+    let packs = ["--pack", "unrestricted", "--gap", "2h"];
+    server
+        .run(&[&["campaign", "set", "spring", "--name", "summer", "--priority", "3", "--idle"], &packs[..]].concat())
+        .ok();
     let changed = server.json(&["campaign", "show", "summer"]);
+    assert_eq!((&campaign["packs"], &changed["packs"]), (&json!(["default"]), &json!(["unrestricted"])));
+    assert_eq!(changed["limits"]["gap_minutes"], 120);
+    assert_eq!(
+        changed["limits"]["caps"],
+        json!([{"attempts": 3, "hours": 24, "by": "number"}]),
+        "what is not given stays"
+    );
     assert_eq!((&changed["priority"], &changed["idle_on_termination"]), (&json!(3), &json!(true)));
     assert_eq!(changed["trunks"], campaign["trunks"], "what is not given stays");
 
@@ -235,7 +252,7 @@ fn a_campaign_that_cannot_start_says_why_and_one_that_can_is_seen_paused_and_rem
     let (error, _) = server.run(&["campaign", "start", "empty"]).refused(1);
     assert!(error.contains("has no trunk"), "{error}");
     let create = ["campaign", "create", "spring", "--trunk", "carrier", "--endpoint", "message", "--list", "people"];
-    server.run(&create).ok();
+    server.run(&[&create[..], &["--pack", "unrestricted"]].concat()).ok();
     server.run(&["list", "add", "people", "5550001"]).ok();
     let started = server.json(&["campaign", "start", "spring"]);
     let run = started["id"].to_string();

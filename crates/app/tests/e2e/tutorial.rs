@@ -24,7 +24,7 @@ fn a_newcomer_configures_imports_dials_retries_and_reports_by_the_command_line()
     let imported = world.run(&["list", "import", &file, "--list", "people"]).ok();
     assert!(imported.contains("3 rows, 2 accepted, 1 refused"), "{imported}");
     let campaign = ["campaign", "create", "first", "--trunk", "carrier", "--endpoint", "999", "--list", "people"];
-    world.run(&[&campaign[..], &["--answer-timeout", "8s"]].concat()).ok();
+    world.run(&[&campaign[..], &["--answer-timeout", "8s", "--pack", "unrestricted"]].concat()).ok();
     for (state, attempts, after) in [("rejected", "2", "1s"), ("noanswer", "3", "90s"), ("busy", "2", "300s")] {
         world.run(&["campaign", "rule", "add", "first", "--on", state, "--attempts", attempts, "--after", after]).ok();
     }

@@ -2,7 +2,7 @@
 
 use crate::engine::{Connection, query, query_scalar};
 use crate::error::Result;
-use domain::{AttemptId, Masked, RunId, TenantId, Timestamp};
+use domain::{AttemptId, CampaignId, Masked, RunId, TenantId, Timestamp};
 use serde_json::Value;
 use std::sync::LazyLock;
 
@@ -52,6 +52,18 @@ impl Event {
         data: Value,
     ) -> Self {
         Self::new(tenant, ("run", run.0), kind, at, actor, data)
+    }
+
+    /// An event of a campaign: what somebody made of it.
+    pub(crate) fn of_campaign(
+        tenant: TenantId,
+        campaign: CampaignId,
+        kind: &'static str,
+        at: Timestamp,
+        actor: &str,
+        data: Value,
+    ) -> Self {
+        Self::new(tenant, ("campaign", campaign.0), kind, at, actor, data)
     }
 
     /// An event of dialling as a whole.

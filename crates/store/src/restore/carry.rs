@@ -13,8 +13,8 @@ const IS_OURS: &str = "SELECT COUNT(*) FROM present.installation p JOIN installa
 const ENTRIES: &str = "INSERT INTO suppression (tenant_id, number, actor, why, added_at) \
     SELECT p.tenant_id, p.number, p.actor, p.why, p.added_at FROM present.suppression p WHERE NOT EXISTS \
     (SELECT 1 FROM suppression s WHERE s.tenant_id = p.tenant_id AND s.number = p.number)";
-const KEYS: &str = "INSERT INTO suppression_key (tenant_id, number_key, suppression_id) \
-    SELECT k.tenant_id, k.number_key, (SELECT MAX(s.id) FROM suppression s JOIN present.suppression p \
+const KEYS: &str = "INSERT INTO suppression_key (tenant_id, number_key, list_id, suppression_id) \
+    SELECT k.tenant_id, k.number_key, 1, (SELECT MAX(s.id) FROM suppression s JOIN present.suppression p \
     ON p.number = s.number AND p.tenant_id = s.tenant_id WHERE p.id = k.suppression_id) \
     FROM present.suppression_key k WHERE true ON CONFLICT DO NOTHING";
 /// The keys of whom the present database has forgotten.

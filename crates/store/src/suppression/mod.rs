@@ -65,11 +65,11 @@ pub struct Suppressed {
 }
 
 statements! {
-    INSERT = "INSERT INTO suppression (tenant_id, number, actor, why, added_at) VALUES ($1, $2, $3, $4, $5) \
-        RETURNING id";
+    INSERT = "INSERT INTO suppression (tenant_id, number, actor, why, added_at, list_id) \
+        VALUES ($1, $2, $3, $4, $5, 1) RETURNING id";
     // A spelling belongs to the first entry that covers it.
-    INSERT_KEY = "INSERT INTO suppression_key (tenant_id, number_key, suppression_id) VALUES ($1, $2, $3) \
-        ON CONFLICT DO NOTHING";
+    INSERT_KEY = "INSERT INTO suppression_key (tenant_id, number_key, suppression_id, list_id) \
+        VALUES ($1, $2, $3, 1) ON CONFLICT DO NOTHING";
     KNOWN = "SELECT COUNT(*) FROM suppression_key WHERE tenant_id = $1 AND number_key = $2";
     PAGE = "SELECT id, number, actor, why, added_at FROM suppression WHERE tenant_id = $1 AND id > $2 \
         ORDER BY id LIMIT $3";

@@ -198,10 +198,11 @@ impl World {
         added["ids"].as_array().unwrap().iter().map(|id| id.as_i64().unwrap()).collect()
     }
 
-    /// A campaign over `carrier` to `message` that rings five seconds at most, unless `changes` says otherwise.
+    /// A campaign over `carrier` to `message` that rings five seconds at most and is free of rules, unless `changes` says otherwise.
     pub fn campaign(&self, name: &str, lists: &[i64], changes: Value) -> i64 {
         let campaign = json!({
             "name": name, "answer_timeout_ms": 5_000, "trunks": [self.trunk], "end_points": [self.message], "lists": lists,
+            "packs": ["unrestricted"],
         });
         self.create("campaigns", merged(campaign, changes))
     }
