@@ -16,8 +16,9 @@ struct Bench {
     dials: bool,
 }
 
-const BENCHES: [Bench; 4] = [
+const BENCHES: [Bench; 5] = [
     Bench { name: "engine", package: "dialer", example: "bench_engine", dials: false },
+    Bench { name: "gate", package: "domain", example: "bench_gate", dials: false },
     Bench { name: "sim", package: "sim", example: "bench_day", dials: false },
     Bench { name: "dial", package: "carillon", example: "bench_dial", dials: true },
     Bench { name: "import", package: "carillon", example: "bench_import", dials: true },

@@ -125,12 +125,16 @@ pub struct Receipt {
     /// Whether this call probes a trunk whose circuit is open.
     pub probe: bool,
     /// Calls of the run in progress before this one.
+    #[serde(default)]
     pub run_in_progress: u32,
     /// Contacts of the run in memory, this one not counted.
+    #[serde(default)]
     pub run_in_memory: u32,
     /// The campaign's priority: lower is served first.
+    #[serde(default)]
     pub priority: i32,
     /// Who chose the caller id.
+    #[serde(default)]
     pub caller_id: CallerIdFrom,
     /// What the contact rules were asked with.
     #[serde(default)]
