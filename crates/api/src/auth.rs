@@ -7,7 +7,7 @@ use crate::App;
 use crate::error::ApiError;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use store::{Campaigns, Scope, TokenScope};
 
 /// Longest bearer token looked at, in bytes; ours are shorter.
@@ -59,7 +59,12 @@ permission! {
 }
 
 async fn require(parts: &Parts, app: &App, needed: TokenScope) -> Result<Caller, ApiError> {
-    let plain = bearer(parts)?;
+    check(&parts.headers, app, needed).await
+}
+
+/// Who sent a request with these headers. A stream asks again while it lasts.
+pub(crate) async fn check(headers: &HeaderMap, app: &App, needed: TokenScope) -> Result<Caller, ApiError> {
+    let plain = bearer(headers)?;
     let token = app.store.authenticate(plain).await?.ok_or_else(|| unauthorized("this token is not known"))?;
     if !token.allows(needed) {
         let needed = scope_name(needed);
@@ -71,8 +76,8 @@ async fn require(parts: &Parts, app: &App, needed: TokenScope) -> Result<Caller,
     Ok(Caller { name: token.name, scopes: token.scopes, scope })
 }
 
-fn bearer(parts: &Parts) -> Result<&str, ApiError> {
-    let value = parts.headers.get(header::AUTHORIZATION).ok_or_else(|| unauthorized("there is no token"))?;
+fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
+    let value = headers.get(header::AUTHORIZATION).ok_or_else(|| unauthorized("there is no token"))?;
     let text = value.to_str().map_err(|_| unauthorized("the token is not plain text"))?;
     let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
     let token = token.trim();

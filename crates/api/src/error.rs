@@ -116,6 +116,8 @@ impl From<store::Error> for ApiError {
             Error::NameTaken { .. } | Error::Conflict { .. } | Error::InUse { .. } => {
                 Self::new(StatusCode::CONFLICT, code, message)
             }
+            Error::EventsDropped { oldest, .. } => Self::new(StatusCode::GONE, code, message)
+                .remedy(format!("read everything anew, then go on with after={}", oldest - 1)),
             Error::Invalid(invalid) => invalid.into(),
             Error::DiskFull => Self::unavailable(code, message).remedy("make room on the disk that holds the database"),
             Error::Database(cause) => {

@@ -22,6 +22,7 @@ pub mod dialling;
 mod document;
 pub mod end_points;
 pub mod error;
+pub mod events;
 mod export;
 mod extract;
 pub mod forget;
@@ -72,6 +73,8 @@ pub struct App {
     pub metrics: PrometheusHandle,
     /// The imports in progress.
     pub imports: imports::Imports,
+    /// The streams of events.
+    pub events: events::Streams,
 }
 
 impl App {
@@ -113,6 +116,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(live::routes())
         .merge(attempts::routes())
         .merge(reports::routes())
+        .merge(events::routes())
         .merge(dialling::routes())
         .merge(suppressions::routes())
         .merge(forget::routes())

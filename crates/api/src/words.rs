@@ -34,7 +34,7 @@ words! {
     ("snake_case") WorkSource { List }
     /// Who ended a call.
     ("snake_case") EndedBy {
-        AnswerTimeout, ProgressTimeout, ForcedClosure, Operator, FarEnd, Pbx, Refused, Unknown,
+        AnswerTimeout, ProgressTimeout, ForcedClosure, Operator, FarEnd, Pbx, Refused, Suppression, Unknown,
     }
     /// Whose fault it is that no conversation happened.
     ("snake_case") Fault { None, Callee, Number, Carrier, Ours, Unclear }
@@ -77,7 +77,7 @@ mod tests {
         same::<EndPointKind, domain::EndPointKind>(1);
         same::<Direction, domain::Direction>(1);
         same::<WorkSource, domain::WorkSource>(1);
-        same::<EndedBy, domain::EndedBy>(8);
+        same::<EndedBy, domain::EndedBy>(9);
         same::<Fault, domain::outcome::Fault>(6);
         same::<Dialling, node::live::Dialling>(2);
         same::<PbxState, node::live::PbxState>(4);

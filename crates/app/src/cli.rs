@@ -1,10 +1,10 @@
 //! The grammar of the command line: singular noun, then verb.
 
-use crate::alone::{backup, config, db, restore};
+use crate::alone::{backup, config, db, openapi, restore};
 use crate::client::Target;
 use crate::config::Source;
 use crate::verbs::{
-    attempt, campaign, dialling, end_point, forget, list, live, pbx, report, run, suppression, token, trunk,
+    attempt, campaign, dialling, end_point, event, forget, list, live, pbx, report, run, suppression, token, trunk,
 };
 use clap::{Parser, Subcommand};
 
@@ -40,8 +40,8 @@ pub(crate) enum Command {
     Config(config::Verb),
     /// Examine the installation and its PBXs, and say what to do
     Doctor,
-    /// Print the OpenAPI document of the API
-    Openapi,
+    /// Print the OpenAPI document of the API, or the schema of its events
+    Openapi(openapi::Options),
     /// Copy everything into one file, also while the server works
     Backup(backup::Options),
     /// Put a backup in the place of the database, or read call records after that
@@ -72,6 +72,9 @@ pub(crate) enum Command {
     /// Single tries at single numbers
     #[command(subcommand)]
     Attempt(attempt::Verb),
+    /// The event log: everything that happened, in order
+    #[command(subcommand, visible_alias = "events")]
+    Event(event::Verb),
     /// What became of runs
     Report(report::Options),
     /// Erase a person: number, name and attributes, everywhere

@@ -57,6 +57,11 @@ impl Failure {
             .remedy("are server and command line of one version? carillon --version")
     }
 
+    /// Whether the server was only away: what was refused is refused again.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.exit == UNREACHABLE
+    }
+
     /// With one line that says what to do.
     #[must_use]
     pub(crate) fn remedy(self, remedy: impl Display) -> Self {

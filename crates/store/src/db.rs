@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 /// Between two questions to a server that was lost in the middle of a commit.
 const SETTLE_EVERY: Duration = Duration::from_millis(250);
@@ -57,6 +57,8 @@ struct Inner {
     sequences: Mutex<Sequences>,
     shelf: Shelf,
     queue: Queue,
+    /// Told of every commit.
+    wakes: Arc<watch::Sender<()>>,
     settings: Settings,
     /// Held until the store is closed or its last clone is gone; the system lets it go when the process dies.
     lock: std::sync::Mutex<Option<File>>,
@@ -104,6 +106,7 @@ impl Store {
                 sequences: Mutex::default(),
                 shelf,
                 queue: Queue::default(),
+                wakes: Arc::default(),
                 settings: settings.clone(),
                 lock: std::sync::Mutex::new(lock),
             }),
@@ -140,6 +143,7 @@ impl Store {
                 sequences: Mutex::default(),
                 shelf: Shelf::closed()?,
                 queue: Queue::default(),
+                wakes: Arc::default(),
                 settings: settings.clone(),
                 lock: std::sync::Mutex::new(None),
             }),
@@ -212,7 +216,7 @@ impl Store {
         let mut transaction = self.inner.writer.begin_write().await?;
         drop(place);
         self.inner.lease.guard(0, &mut transaction).await?;
-        Ok(transaction)
+        Ok(transaction.waking(&self.inner.wakes))
     }
 
     /// [`Store::begin`] for a batch of the journal, with its number: see [`Store::settled`].
@@ -222,7 +226,7 @@ impl Store {
         let mut transaction = self.inner.writer.begin_write().await?;
         drop(place);
         let number = self.inner.lease.guard(1, &mut transaction).await?;
-        Ok((transaction, number))
+        Ok((transaction.waking(&self.inner.wakes), number))
     }
 
     /// Whether the batch with this number is on the disk, when its commit was answered by an error. A server that was lost
@@ -246,6 +250,11 @@ impl Store {
                 }
             }
         }
+    }
+
+    /// Changes with every commit; commits that follow each other closely are seen as one.
+    pub(crate) fn wakes(&self) -> watch::Receiver<()> {
+        self.inner.wakes.subscribe()
     }
 
     pub(crate) fn queue(&self) -> &Queue {

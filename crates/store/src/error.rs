@@ -37,6 +37,14 @@ pub enum Error {
     /// A value was refused, by field.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// Events behind the one that was named are not kept any more.
+    #[error("events behind {after} are not kept any more; the oldest is {oldest}")]
+    EventsDropped {
+        /// What was read last.
+        after: i64,
+        /// The oldest that is kept.
+        oldest: i64,
+    },
     /// It cannot be deleted while something names it.
     #[error("{what} {id} is in use by {by}")]
     InUse {
@@ -184,6 +192,7 @@ impl Error {
             Self::NameTaken { .. } => "name_taken",
             Self::Conflict { .. } => "conflict",
             Self::Invalid(_) => "invalid",
+            Self::EventsDropped { .. } => "events_dropped",
             Self::InUse { .. } => "in_use",
             Self::DiskFull => "disk_full",
             Self::Newer { .. } => "database_newer",

@@ -3,7 +3,7 @@
 use crate::db::Store;
 use crate::engine::{Pool, query, query_scalar};
 use crate::error::{Error, Result};
-use crate::journal::events::{Event, Events};
+use crate::journal::events::{Event, Events, masked};
 use crate::scope::{FIRST_TENANT, Scope};
 use crate::secret::{Cipher, random};
 use crate::sql::{Columns, now};
@@ -127,7 +127,7 @@ impl Store {
         let done =
             query(SET_HOLD).bind(scope.tenant.0).bind(at.0).bind(by).bind(why).execute(&mut *transaction).await?;
         if done.rows_affected() > 0 {
-            let event = Event::of_dialling(scope.tenant, "dialling.held", at, by, json!({ "why": why }));
+            let event = Event::of_dialling(scope.tenant, "dialling.held", at, by, json!({ "why": masked(why) }));
             Events::one(event, &mut transaction).await?;
         }
         let row = query(HOLD).bind(scope.tenant.0).fetch_one(&mut *transaction).await?;

@@ -286,6 +286,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
         ("contacts", crate::contacts::STATEMENTS),
         ("end_points", crate::end_points::STATEMENTS),
         ("erasure", crate::erasure::STATEMENTS),
+        ("events", crate::events::STATEMENTS),
         ("inspect", crate::inspect::STATEMENTS),
         ("installation", crate::installation::STATEMENTS),
         ("lists", crate::lists::STATEMENTS),

@@ -4,14 +4,15 @@ pub(crate) mod document;
 mod journal;
 
 use crate::App;
+use crate::events::Streams;
 use crate::imports::Imports;
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::http::{HeaderMap, Request, Response, StatusCode, header};
 use document::Document;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::{Value, json};
-use store::{Scope, Settings, Store, TokenScope};
+use store::{Feed, Scope, Settings, Store, TokenScope};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -85,12 +86,14 @@ impl Server {
         let store = Store::open(&settings).await.unwrap();
         let all = vec![TokenScope::Read, TokenScope::Operate, TokenScope::Admin];
         let (_, admin) = store.create_token(&Scope::installation(), "admin", all).await.unwrap();
+        let events = Streams::of(Feed::start(store.clone()));
         let app = App {
             store,
             node: None,
             zone: "Europe/Rome".into(),
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             imports: Imports::default(),
+            events,
         };
         Self {
             router: crate::router(app.clone()),
@@ -128,6 +131,9 @@ impl Server {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
+        // A stream goes on for ever.
+        let is_stream = parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
+        let body = if is_stream { Body::empty() } else { body };
         let bytes = axum::body::to_bytes(body, MAX_ANSWER_BYTES).await.unwrap();
         let answer = Answer { status: parts.status, headers: parts.headers, bytes };
         let kind = answer.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
@@ -165,6 +171,40 @@ impl Server {
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         self.call("POST", path, body).await
+    }
+
+    /// A page of events: asks for JSON and nothing else.
+    pub(crate) async fn page(&self, path: &str) -> Answer {
+        self.send(self.asking(path).header(header::ACCEPT, "application/json").body(Body::empty()).unwrap()).await
+    }
+
+    /// An answer that is read as it comes, for one who has read up to `last`.
+    pub(crate) async fn stream(&self, path: &str, last: Option<i64>) -> Response<Body> {
+        let mut request = self.asking(path).header(header::ACCEPT, "text/event-stream");
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+    }
+
+    /// The same with a header that is no number.
+    pub(crate) async fn stream_raw(&self, path: &str, last: &str) -> Answer {
+        self.send(self.asking(path).header("last-event-id", last).body(Body::empty()).unwrap()).await
+    }
+
+    fn asking(&self, path: &str) -> axum::http::request::Builder {
+        Request::get(path).header(header::AUTHORIZATION, format!("Bearer {}", self.admin))
+    }
+
+    /// Changes the times of the streams.
+    pub(crate) fn hurry(&mut self, change: impl FnOnce(&mut Streams)) {
+        change(&mut self.app.events);
+        self.router = crate::router(self.app.clone());
+    }
+
+    /// Refuses a value that is not the component `name` of the document.
+    pub(crate) fn check_component(&self, name: &str, value: &Value) {
+        self.document.check_component(name, value).unwrap_or_else(|problem| panic!("{problem}: {value}"));
     }
 
     /// Sends a file with every scope.

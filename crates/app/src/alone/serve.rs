@@ -37,12 +37,14 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
     let (node, stopper) = node::start(store.clone(), settings)
         .await
         .map_err(|error| Failure::refused(format!("the dialler cannot start: {}", chain(&error))).remedy(SEE_LOG))?;
+    let feed = store::Feed::start(store.clone());
     let app = api::App {
         store: store.clone(),
         node: Some(node.clone()),
         zone: config.zone.clone(),
         metrics,
         imports: api::imports::Imports::default(),
+        events: api::events::Streams::of(feed.clone()),
     };
     api::resume_imports(&app).await.map_err(|error| open::failure(&error))?;
     info!(url = listener.url(), zone = config.zone, "carillon {} serves the API", env!("CARGO_PKG_VERSION"));
@@ -70,6 +72,7 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
     }
     systemd::stopping();
     exit_in_time();
+    feed.close();
     handle.graceful_shutdown(Some(DRAIN));
     let (_, served) = tokio::join!(stopper.stop(), served);
     store.close().await;

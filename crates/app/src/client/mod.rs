@@ -2,12 +2,14 @@
 
 mod names;
 mod session;
+mod stream;
 
 pub(crate) use names::Noun;
 pub(crate) use session::{Session, Target};
+pub(crate) use stream::EventStream;
 
 use crate::failure::{Failure, chain};
-use reqwest::{Body, Method, Url};
+use reqwest::{Body, Method, Response, Url};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -133,18 +135,52 @@ impl Client {
         body: Option<(&'static str, Body)>,
         deadline: Duration,
     ) -> Result<Answer, Failure> {
+        let mut request = self.request(method, path, query, "application/json")?.timeout(deadline);
+        if let Some((kind, body)) = body {
+            request = request.header(reqwest::header::CONTENT_TYPE, kind).body(body);
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        self.read(response).await
+    }
+
+    /// `GET` of what comes bit by bit; `deadline` bounds the way to its first byte.
+    async fn stream(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        accept: &str,
+        deadline: Duration,
+    ) -> Result<Response, Failure> {
+        let sent = self.request(Method::GET, path, query, accept)?.send();
+        let response = tokio::time::timeout(deadline, sent).await;
+        let silent = |_| Failure::unreachable(format!("{} does not answer", self.base)).remedy("try again");
+        let response = response.map_err(silent)?.map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let refused = tokio::time::timeout(DEADLINE, self.read(response)).await.map_err(silent)?;
+        Err(refused.err().unwrap_or_else(|| Failure::answer("stream")))
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        accept: &str,
+    ) -> Result<reqwest::RequestBuilder, Failure> {
         let mut url = self.base.join(path).map_err(Failure::refused)?;
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let mut request = self.http.request(method, url).timeout(deadline);
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
-        }
-        if let Some((kind, body)) = body {
-            request = request.header(reqwest::header::CONTENT_TYPE, kind).body(body);
-        }
-        let mut response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let request = self.http.request(method, url).header(reqwest::header::ACCEPT, accept);
+        Ok(match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        })
+    }
+
+    async fn read(&self, mut response: Response) -> Result<Answer, Failure> {
         let status = response.status();
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {

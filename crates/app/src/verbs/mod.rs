@@ -4,6 +4,7 @@ pub(crate) mod attempt;
 pub(crate) mod campaign;
 pub(crate) mod dialling;
 pub(crate) mod end_point;
+pub(crate) mod event;
 pub(crate) mod forget;
 mod import;
 mod limits;

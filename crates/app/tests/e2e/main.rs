@@ -10,6 +10,7 @@ mod bad_input;
 mod clock;
 mod disk;
 mod doctor;
+mod events;
 mod kills;
 mod limits;
 mod links;

@@ -108,6 +108,13 @@ fn watching_md_shows_figures_timeline_and_report() {
 }
 
 #[test]
+fn events_md_follows_a_run() {
+    let world = World::start();
+    let printed = Reader::of("events.md", &world).follow();
+    holds(&printed, &["run.started by admin", "attempt.ended", "is beyond the newest event", "retry: 2000"]);
+}
+
+#[test]
 fn stop_md_holds_and_lifts_dialling() {
     let world = World::start();
     let printed = Reader::of("stop.md", &world).follow();

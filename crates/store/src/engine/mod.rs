@@ -33,6 +33,8 @@ pub(crate) use value::Value;
 
 use postgres::in_time;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use tokio::sync::watch;
 
 /// Connections to one database.
 #[derive(Debug, Clone)]
@@ -47,7 +49,7 @@ impl Pool {
     /// Begins a transaction that will write. SQLite: takes the write lock at once, so that nothing can fail half way
     /// for want of it.
     pub(crate) async fn begin_write(&self) -> sqlx::Result<Transaction> {
-        Ok(Transaction(match self {
+        Ok(Transaction::of(match self {
             Self::Sqlite(pool) => Connection::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
             Self::Postgres(pool) => Connection::Postgres(in_time(pool.begin()).await?),
         }))
@@ -55,7 +57,7 @@ impl Pool {
 
     /// Begins a transaction that reads: all its statements see one instant.
     pub(crate) async fn begin(&self) -> sqlx::Result<Transaction> {
-        Ok(Transaction(match self {
+        Ok(Transaction::of(match self {
             Self::Sqlite(pool) => Connection::Sqlite(pool.begin().await?),
             Self::Postgres(pool) => {
                 let begun = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
@@ -117,15 +119,31 @@ impl Connection {
 
 /// A transaction. Dropped without `commit`, it changes nothing.
 #[derive(Debug)]
-pub(crate) struct Transaction(Connection);
+pub(crate) struct Transaction {
+    connection: Connection,
+    wakes: Option<Arc<watch::Sender<()>>>,
+}
 
 impl Transaction {
+    fn of(connection: Connection) -> Self {
+        Self { connection, wakes: None }
+    }
+
+    /// Those who watch are told when it is committed.
+    pub(crate) fn waking(self, wakes: &Arc<watch::Sender<()>>) -> Self {
+        Self { wakes: Some(Arc::clone(wakes)), ..self }
+    }
+
     /// When this returns, everything is on the disk.
     pub(crate) async fn commit(self) -> sqlx::Result<()> {
-        match self.0 {
+        match self.connection {
             Connection::Sqlite(transaction) => transaction.commit().await,
             Connection::Postgres(transaction) => in_time(transaction.commit()).await,
+        }?;
+        if let Some(wakes) = self.wakes {
+            wakes.send_replace(());
         }
+        Ok(())
     }
 }
 
@@ -133,12 +151,12 @@ impl Deref for Transaction {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
-        &self.0
+        &self.connection
     }
 }
 
 impl DerefMut for Transaction {
     fn deref_mut(&mut self) -> &mut Connection {
-        &mut self.0
+        &mut self.connection
     }
 }

@@ -83,7 +83,7 @@ impl Event {
         Self::new(tenant, ("suppression", entry), kind, at, actor, data)
     }
 
-    fn new(
+    pub(crate) fn new(
         tenant: TenantId,
         (entity, entity_id): (&'static str, i64),
         kind: &'static str,
@@ -91,6 +91,8 @@ impl Event {
         actor: &str,
         data: Value,
     ) -> Self {
+        #[cfg(test)]
+        crate::events::kinds::check(kind, entity, &data).unwrap_or_else(|problem| panic!("{problem}"));
         Self {
             tenant,
             entity,

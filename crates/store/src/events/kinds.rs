@@ -1,0 +1,472 @@
+//! Every kind of event, and what its `data` holds: the contract with whoever reads the log.
+//!
+//! Kinds and fields are added, never changed or taken away; a field that must change its meaning raises the kind's
+//! version. `docs/events.json` is the same as a JSON schema. Tests of this crate compare every event that is written.
+
+use serde_json::{Map, Value, json};
+
+/// A kind of event.
+#[derive(Debug)]
+pub struct Kind {
+    /// Dotted, past tense.
+    pub name: &'static str,
+    /// What it is about.
+    pub entity: &'static str,
+    /// Version of `data`.
+    pub version: i64,
+    /// When it is written.
+    pub about: &'static str,
+    /// The fields of `data`; each is always there.
+    pub fields: &'static [Field],
+}
+
+/// A field of an object.
+#[derive(Debug)]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub ty: Type,
+    /// Whether it may be null.
+    pub nullable: bool,
+    /// What it says.
+    pub about: &'static str,
+}
+
+/// What a field holds.
+#[derive(Debug)]
+pub enum Type {
+    /// A whole number.
+    Int,
+    /// A text.
+    Text,
+    /// A text in RFC 3339, UTC.
+    Instant,
+    /// True or false.
+    Flag,
+    /// One of some texts, more of which may come.
+    Words(&'static [&'static str]),
+    /// Whole numbers.
+    Ints,
+    /// Texts.
+    Texts,
+    /// Objects of these fields.
+    Objects(&'static [Field]),
+    /// An object of these fields.
+    Object(&'static [Field]),
+    /// An object or a text whose shape is described in words only.
+    Any,
+}
+
+const fn field(name: &'static str, ty: Type, about: &'static str) -> Field {
+    Field { name, ty, nullable: false, about }
+}
+
+const fn maybe(name: &'static str, ty: Type, about: &'static str) -> Field {
+    Field { name, ty, nullable: true, about }
+}
+
+const fn kind(name: &'static str, entity: &'static str, about: &'static str, fields: &'static [Field]) -> Kind {
+    Kind { name, entity, version: 1, about, fields }
+}
+
+const LEG: Field = field("leg", Type::Int, "its leg");
+const WHY: Field = field("why", Type::Text, "why, for people; digits that could be a number are masked");
+const RUN_STATE: &[&str] = &["RUNNABLE", "RUNNING", "WRONG_TIME", "IDLE", "PAUSED", "COMPLETED", "REMOVED"];
+const ENDED_BY: &[&str] = &[
+    "answer_timeout",
+    "progress_timeout",
+    "forced_closure",
+    "operator",
+    "far_end",
+    "pbx",
+    "refused",
+    "suppression",
+    "unknown",
+];
+const RUN_CHANGE: &[Field] = &[field("state", Type::Words(RUN_STATE), "its new state"), WHY];
+
+const RECEIPT: &[Field] = &[
+    field(
+        "picked",
+        Type::Any,
+        "why this contact: `fresh_in_order`, or an object with one key that says why and since when",
+    ),
+    field("rules", Type::Texts, "the rules that were asked, in order; all said yes"),
+    maybe("hours_until", Type::Instant, "when the campaign's hours close"),
+    field("trunk_in_use", Type::Int, "calls on the trunk before this one"),
+    field("trunk_capacity", Type::Int, "its capacity"),
+    field("end_point_in_use", Type::Int, "calls towards the end point before this one"),
+    field("end_point_capacity", Type::Int, "its capacity"),
+    field("probe", Type::Flag, "whether it probes a trunk whose circuit is open"),
+    field("run_in_progress", Type::Int, "calls of the run in progress before this one"),
+    field("run_in_memory", Type::Int, "contacts of the run in memory, this one not counted"),
+    field("priority", Type::Int, "the campaign's priority: lower is served first"),
+    field("caller_id", Type::Words(&["pbx", "campaign"]), "who chose the caller id"),
+    field("contact", Type::Object(CONTACT_RECEIPT), "what the rules about the contact were asked with"),
+];
+
+const CONTACT_RECEIPT: &[Field] = &[
+    field(
+        "packs",
+        Type::Objects(&[
+            field("name", Type::Text, "its name; `campaign` for the campaign's own limits"),
+            field("version", Type::Text, "its version"),
+        ]),
+        "the packs of rules that were asked",
+    ),
+    field("zones", Type::Int, "in how many zones the number may be; 0 where no pack looks at hours"),
+    field(
+        "clocks",
+        Type::Objects(&[field("zone", Type::Text, "IANA zone"), field("showed", Type::Text, "local date and time")]),
+        "what the callee's clock showed in them; of more than six, in the earliest and the latest",
+    ),
+    maybe("window_closes_at", Type::Instant, "when the window closes in the first of them"),
+    field(
+        "caps",
+        Type::Objects(&[
+            field("by", Type::Text, "counted per"),
+            field("hours", Type::Int, "rolling hours"),
+            field("used", Type::Int, "attempts before this one"),
+            field("allowed", Type::Int, "attempts allowed"),
+        ]),
+        "every cap, with what was used of it",
+    ),
+    maybe(
+        "last_attempt_at",
+        Type::Instant,
+        "the last attempt to the number before this one, as far as it is remembered",
+    ),
+    field("gap_minutes", Type::Int, "least minutes after it"),
+    maybe("last_conversation_at", Type::Instant, "the last conversation with number or person"),
+    field("cooldown_hours", Type::Int, "hours after it in which nobody calls"),
+    field("consent_needed", Type::Flag, "whether consent was asked for"),
+    maybe("consent_at", Type::Instant, "since when there is consent"),
+];
+
+/// Every kind, by entity and in the order in which they usually come.
+pub const KINDS: &[Kind] = &[
+    kind(
+        "attempt.scheduled",
+        "attempt",
+        "A number is going to be dialled: written before anything is sent.",
+        &[
+            field("run", Type::Int, "its run"),
+            field("campaign", Type::Int, "its campaign"),
+            field("contact", Type::Int, "whom it calls"),
+            field("list", Type::Int, "the contact's list"),
+            field("number_ref", Type::Int, "stands for the number; random, up to 2^63"),
+            field("retry", Type::Int, "0 for the first attempt at this contact in this run"),
+            field("trunk", Type::Int, "through which trunk"),
+            field("end_point", Type::Int, "where it goes when it is answered"),
+            field("pbx", Type::Int, "on which PBX"),
+            field("call", Type::Int, "its call"),
+            LEG,
+            field("channel", Type::Text, "the id of the channel on the PBX"),
+            field("receipt", Type::Object(RECEIPT), "the inputs on which the gate said yes"),
+        ],
+    ),
+    kind("leg.requested", "attempt", "The originate was handed to the PBX link.", &[LEG]),
+    kind("leg.created", "attempt", "The PBX made the channel.", &[LEG]),
+    kind("leg.progress_seen", "attempt", "Early media.", &[LEG]),
+    kind("leg.ringing_seen", "attempt", "It rings.", &[LEG]),
+    kind("leg.answered", "attempt", "The far end went off-hook.", &[LEG]),
+    kind(
+        "leg.refused",
+        "attempt",
+        "The PBX refused the request.",
+        &[
+            LEG,
+            field("status", Type::Int, "the status of its answer"),
+            field("message", Type::Text, "its words; digits that could be a number are masked"),
+        ],
+    ),
+    kind(
+        "leg.became_uncertain",
+        "attempt",
+        "Nobody knows whether the request arrived; it is not repeated.",
+        &[LEG, WHY],
+    ),
+    kind("leg.adopted", "attempt", "Found on the PBX after a restart or a lost link.", &[LEG]),
+    kind(
+        "leg.hang_up_requested",
+        "attempt",
+        "Somebody asked to end it.",
+        &[LEG, field("by", Type::Words(ENDED_BY), "who")],
+    ),
+    kind(
+        "attempt.status_set",
+        "attempt",
+        "An extended status came from the dialplan or the API.",
+        &[LEG, field("status", Type::Text, "the status")],
+    ),
+    kind(
+        "leg.ended",
+        "attempt",
+        "The channel is gone.",
+        &[
+            LEG,
+            field("cause", Type::Int, "Q.850 cause, 0 unknown"),
+            maybe("tech_cause", Type::Int, "SIP code of the final response"),
+            field("ended_by", Type::Words(ENDED_BY), "who ended it"),
+            field(
+                "segments",
+                Type::Objects(&[
+                    field("kind", Type::Words(&["setup", "ringing", "talk"]), "what it was"),
+                    field("from", Type::Instant, "from"),
+                    field("to", Type::Instant, "to"),
+                ]),
+                "what its time was made of",
+            ),
+        ],
+    ),
+    kind(
+        "attempt.ended",
+        "attempt",
+        "The outcome, and what follows from it.",
+        &[
+            field("state", Type::Text, "TERMINATED or RS_..."),
+            field("fault", Type::Words(&["none", "callee", "number", "carrier", "ours", "unclear"]), "whose fault"),
+            field("ext_state", Type::Text, "extended status, empty when there is none"),
+            maybe(
+                "retry",
+                Type::Object(&[
+                    field("rule", Type::Int, "the rule that asked for it"),
+                    field("delay_s", Type::Int, "seconds from the end of the call"),
+                    field("at", Type::Instant, "not before"),
+                ]),
+                "the next attempt at this contact; null: it is finished in this run",
+            ),
+        ],
+    ),
+    kind(
+        "attempt.withdrawn",
+        "attempt",
+        "It was provably never sent and is taken back: nobody's attempt.",
+        &[
+            WHY,
+            field("retry", Type::Int, "the counter it had"),
+            maybe("due_at", Type::Instant, "when the contact is due; null: it is fresh again"),
+        ],
+    ),
+    kind(
+        "campaign.unrestricted_named",
+        "campaign",
+        "Somebody freed a campaign of the rules about contacts.",
+        &[field("packs", Type::Texts, "the packs that it names now")],
+    ),
+    kind(
+        "run.started",
+        "run",
+        "A campaign was started.",
+        &[field("campaign", Type::Int, "the campaign"), field("lists", Type::Ints, "its lists in order")],
+    ),
+    kind(
+        "run.reloaded",
+        "run",
+        "The run took over its changed campaign.",
+        &[field("lists", Type::Ints, "its lists in order")],
+    ),
+    kind("run.state_changed", "run", "The run is in another state.", RUN_CHANGE),
+    kind("run.completed", "run", "The run is out of work and over.", RUN_CHANGE),
+    kind("run.removed", "run", "A person ended the run.", RUN_CHANGE),
+    kind(
+        "number.forgotten",
+        "suppression",
+        "A person was erased; the entry keeps the number from being called again.",
+        &[
+            field("contacts", Type::Int, "contacts that were erased"),
+            field("lists", Type::Int, "lists that they are in"),
+        ],
+    ),
+    kind("dialling.held", "dialling", "Nothing is dialled until it is lifted.", &[WHY]),
+    kind("dialling.lifted", "dialling", "Dialling goes on.", &[]),
+    kind(
+        "restore.done",
+        "dialling",
+        "A backup took the place of the database; dialling is held until it is settled.",
+        &[
+            field("taken_at", Type::Instant, "when the backup was made"),
+            field("lift_at", Type::Instant, "when the hold ends by itself"),
+        ],
+    ),
+    kind(
+        "restore.settled",
+        "dialling",
+        "It is known, or accepted, who was called since the backup.",
+        &[field("how", Type::Words(&["accepted", "elapsed", "records", "superseded"]), "how")],
+    ),
+];
+
+/// What events are about.
+pub fn entities() -> Vec<&'static str> {
+    let mut entities: Vec<&str> = KINDS.iter().map(|kind| kind.entity).collect();
+    entities.sort_unstable();
+    entities.dedup();
+    entities
+}
+
+/// The JSON schema of an event, with that of each kind's data: the text of `docs/events.json`.
+pub fn schema_json() -> String {
+    let kinds: Vec<Value> = KINDS
+        .iter()
+        .map(|kind| {
+            json!({
+                "title": kind.name,
+                "description": kind.about,
+                "properties": {
+                    "kind": { "const": kind.name }, "entity": { "const": kind.entity }, "version": { "const": kind.version },
+                    "data": object(kind.fields),
+                },
+            })
+        })
+        .collect();
+    let whole = |about: &str| json!({ "type": "integer", "description": about });
+    let perhaps = |about: &str| json!({ "type": ["integer", "null"], "description": about });
+    let text = |about: &str| json!({ "type": "string", "description": about });
+    let document = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "An event of Carillon",
+        "description": "Kinds and fields are added over time: ignore what you do not know. No event holds a telephone \
+            number, a name or the value of an attribute.",
+        "type": "object",
+        "properties": {
+            "seq": whole("its place in the log; grows, some numbers are never used"),
+            "entity": text("what it is about"),
+            "entity_id": whole("which of them"),
+            "entity_seq": whole("1, 2, 3, ... per entity, without a gap"),
+            "kind": text("what happened: dotted, past tense"),
+            "version": whole("version of data"),
+            "at": { "type": "string", "format": "date-time", "description": "when Carillon saw it" },
+            "pbx_at": { "type": ["string", "null"], "description": "when it happened in the PBX's words" },
+            "actor": text("who did it: a token's name, carillon, or empty for the dialler"),
+            "cause": text("what made it happen, or empty"),
+            "campaign": perhaps("the campaign it belongs to"),
+            "run": perhaps("the run it belongs to"),
+            "contact": perhaps("the contact it is about"),
+            "data": { "type": "object", "description": "what else is known, by kind" },
+        },
+        "required": ["seq", "entity", "entity_id", "entity_seq", "kind", "version", "at", "pbx_at", "actor", "cause",
+            "campaign", "run", "contact", "data"],
+        "anyOf": kinds,
+    });
+    let mut text = serde_json::to_string_pretty(&document).expect("the schema is plain data");
+    text.push('\n');
+    text
+}
+
+fn object(fields: &[Field]) -> Value {
+    let properties: Map<String, Value> = fields.iter().map(|field| (field.name.to_owned(), property(field))).collect();
+    let required: Vec<&str> = fields.iter().map(|field| field.name).collect();
+    json!({ "type": "object", "properties": properties, "required": required })
+}
+
+fn property(field: &Field) -> Value {
+    let ty = |name: &str| if field.nullable { json!([name, "null"]) } else { json!(name) };
+    let mut property = match &field.ty {
+        Type::Int => json!({ "type": ty("integer") }),
+        Type::Text => json!({ "type": ty("string") }),
+        Type::Instant => json!({ "type": ty("string"), "format": "date-time" }),
+        Type::Flag => json!({ "type": ty("boolean") }),
+        Type::Words(words) => json!({ "type": ty("string"), "examples": words }),
+        Type::Ints => json!({ "type": ty("array"), "items": { "type": "integer" } }),
+        Type::Texts => json!({ "type": ty("array"), "items": { "type": "string" } }),
+        Type::Objects(fields) => json!({ "type": ty("array"), "items": object(fields) }),
+        Type::Object(fields) => {
+            let mut inner = object(fields);
+            inner["type"] = ty("object");
+            inner
+        }
+        Type::Any => json!({}),
+    };
+    property["description"] = json!(field.about);
+    property
+}
+
+/// What is wrong with an event's data, by path. Stricter than the schema: a field that no kind declares is refused, and
+/// so is a word that is not listed, because the writer must say what it writes.
+pub fn check(name: &str, entity: &str, data: &Value) -> Result<(), String> {
+    let Some(kind) = KINDS.iter().find(|kind| kind.name == name) else {
+        return Err(format!("{name} is no kind of event: declare it in store::events::kinds"));
+    };
+    if kind.entity != entity {
+        return Err(format!("{name} is about {}, not {entity}", kind.entity));
+    }
+    check_object(kind.fields, data, name)
+}
+
+fn check_object(fields: &[Field], value: &Value, at: &str) -> Result<(), String> {
+    let object = value.as_object().ok_or_else(|| format!("{at}: {value} is no object"))?;
+    if let Some(unknown) = object.keys().find(|key| fields.iter().all(|field| field.name != key.as_str())) {
+        return Err(format!("{at}.{unknown} is not declared in store::events::kinds"));
+    }
+    for field in fields {
+        let at = format!("{at}.{}", field.name);
+        let value = object.get(field.name).ok_or_else(|| format!("{at} is missing"))?;
+        if !(field.nullable && value.is_null()) {
+            check_value(&field.ty, value, &at)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_value(ty: &Type, value: &Value, at: &str) -> Result<(), String> {
+    let all = |fits: fn(&Value) -> bool| value.as_array().is_some_and(|items| items.iter().all(fits));
+    let fits = match ty {
+        Type::Int => value.is_i64() || value.is_u64(),
+        Type::Text => value.is_string(),
+        Type::Instant => value.as_str().is_some_and(|text| text.parse::<jiff::Timestamp>().is_ok()),
+        Type::Flag => value.is_boolean(),
+        Type::Words(words) => value.as_str().is_some_and(|word| words.contains(&word)),
+        Type::Ints => all(Value::is_i64),
+        Type::Texts => all(Value::is_string),
+        Type::Objects(fields) => {
+            let items = value.as_array().ok_or_else(|| format!("{at}: {value} is no list"))?;
+            return items.iter().try_for_each(|item| check_object(fields, item, at));
+        }
+        Type::Object(fields) => return check_object(fields, value, at),
+        Type::Any => true,
+    };
+    if fits { Ok(()) } else { Err(format!("{at}: {value} is not {ty:?}")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    #[test]
+    fn the_schemas_copy_in_docs_is_current() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/events.json");
+        let copy = std::fs::read_to_string(&path).unwrap_or_default();
+        let is_current = copy == schema_json();
+        assert!(is_current, "docs/events.json is old: `cargo run -p carillon -- openapi --events > docs/events.json`");
+    }
+
+    #[test]
+    fn what_no_kind_declares_is_refused_by_path() {
+        let leg = json!({ "leg": 1 });
+        assert_eq!(check("leg.answered", "attempt", &leg), Ok(()));
+        let refused = |kind, entity, data: Value| check(kind, entity, &data).unwrap_err();
+        assert!(refused("leg.danced", "attempt", leg.clone()).contains("leg.danced is no kind"));
+        assert!(refused("leg.answered", "run", leg).contains("about attempt"));
+        assert!(refused("leg.answered", "attempt", json!({})).contains("leg.answered.leg is missing"));
+        assert!(
+            refused("leg.answered", "attempt", json!({ "leg": 1, "n": 2 })).contains("leg.answered.n is not declared")
+        );
+        let by = json!({ "leg": 1, "by": "nobody" });
+        assert!(refused("leg.hang_up_requested", "attempt", by).contains("leg.hang_up_requested.by"));
+        let held = json!({ "taken_at": "yesterday", "lift_at": "2026-01-01T00:00:00Z" });
+        assert!(refused("restore.done", "dialling", held).contains("restore.done.taken_at"));
+    }
+
+    #[test]
+    fn kinds_are_dotted_and_named_once() {
+        let mut seen = BTreeSet::new();
+        for kind in KINDS {
+            assert!(seen.insert(kind.name), "{} is there twice", kind.name);
+            assert!(kind.name.split('.').count() == 2 && kind.about.ends_with('.'), "{}", kind.name);
+        }
+    }
+}
