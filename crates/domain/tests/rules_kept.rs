@@ -1,5 +1,7 @@
 //! What the contact rules promise, checked by a second reading of the limits that shares no code with the first.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use domain::journal::Receipt;
 use domain::rules::limits::{Cap, CapBy, Consent, DayHours, Limits};
 use domain::rules::{Answer, Calls, ContactReceipt, ContactRule, Facts, Rules, Verdicts, Windows, Zones, judge};
