@@ -4,6 +4,7 @@
 //! Rules come in parts: one per pack that the campaign names and one for its own limits. Every part has to say yes.
 
 pub mod calls;
+pub mod census;
 pub mod limits;
 pub mod pack;
 pub mod prefixes;

@@ -94,7 +94,7 @@ impl ContactReceipt {
             gap_minutes: most(|part| part.limits.gap_minutes),
             last_conversation_at: facts.number.conversation_at.max(facts.person.conversation_at),
             cooldown_hours: most(|part| part.limits.cooldown_hours),
-            consent_needed: rules.parts.iter().any(|part| part.limits.consent.is_some()),
+            consent_needed: rules.consent_needed(),
             consent_at: facts.consent_at,
         }
     }

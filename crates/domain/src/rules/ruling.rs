@@ -109,6 +109,17 @@ impl Rules {
         })
     }
 
+    /// Whether some part asks for consent.
+    pub fn consent_needed(&self) -> bool {
+        self.parts.iter().any(|part| part.limits.consent.is_some())
+    }
+
+    /// The least number of days for which some part lets consent hold; `None`: for ever.
+    pub fn consent_days(&self) -> Option<u32> {
+        let days = self.parts.iter().filter_map(|part| part.limits.consent).map(|consent| consent.max_age_days);
+        days.filter(|days| *days > 0).min()
+    }
+
     /// When every cap allows another attempt; `None`: now.
     pub fn caps_open_at(&self, number: &Calls, person: &Calls, now: Timestamp) -> Option<Timestamp> {
         let caps = self.parts.iter().flat_map(|part| &part.limits.caps);
