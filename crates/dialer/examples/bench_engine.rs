@@ -4,7 +4,7 @@
 //! `invariants_share`, the part of the time that the checks after each step took, measured by a second play whose
 //! commands are given to the checker alone. Time is the CPU time of this thread where Linux tells it.
 
-use dialer::invariants::{Circumstances, Claims, Ledger};
+use dialer::invariants::{Circumstances, Claims, Ledger, RunNow};
 use dialer::{
     Command, Dialer, EndPointSpec, Event, FreshEntry, IdKind, Loaded, PbxSpec, RunSettings, RunSpec, RunTotals,
     TrunkSpec,
@@ -184,15 +184,17 @@ impl Bench {
     /// Seconds that the same commands cost the checker alone.
     fn checks_s(&self) -> f64 {
         let mut ledger = Ledger::default();
+        let rules = Arc::new(Rules::none());
+        let run = |_| Some(RunNow { hours_open: true, rules: &rules });
         let circumstances = Circumstances { held: false, wall: self.now.wall };
         let mut open = 0_usize;
         let began = cpu_s();
         for commands in self.trace.iter().flatten() {
             for command in commands {
-                ledger.check(command, circumstances, |_| true).expect("the same commands broke no rule before");
+                ledger.check(command, circumstances, run).expect("the same commands broke no rule before");
                 match command {
                     Command::Journal(new) => {
-                        ledger.journalled(new.attempt);
+                        ledger.journalled(new.attempt, &Standing::default());
                         open += 1;
                     }
                     Command::Close(_) => open -= 1,

@@ -1,7 +1,7 @@
 //! After every step: commands that would break a rule of the house are taken out, and the books are compared.
 
 use crate::command::Command;
-use crate::invariants::{Circumstances, Claims, Invariant, Violation};
+use crate::invariants::{Circumstances, Claims, Invariant, RunNow, Violation};
 use crate::step::Dialer;
 use domain::{HourState, Now, RunId};
 
@@ -16,9 +16,12 @@ impl Dialer {
         let mut index = first;
         while index < out.len() {
             let runs = &self.runs;
-            let open =
-                |run: RunId| runs.get(&run).is_some_and(|run| matches!(run.hours_last(), Some(HourState::Open { .. })));
-            match self.ledger.check(&out[index], circumstances, open) {
+            let run_of = |run: RunId| {
+                let run = runs.get(&run)?;
+                let hours_open = matches!(run.hours_last(), Some(HourState::Open { .. }));
+                Some(RunNow { hours_open, rules: &run.settings.rules })
+            };
+            match self.ledger.check(&out[index], circumstances, run_of) {
                 Ok(()) => {
                     if let Some(violation) = self.check_accounts(&out[index]) {
                         violations.push(violation);

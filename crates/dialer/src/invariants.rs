@@ -4,11 +4,14 @@
 //! that would break a rule is taken out before the shell sees it; the run is stopped; conversations go on.
 //! `docs/GLOSSARY.md` lists the names.
 
+use crate::callbook::{Call, CallBook};
 use crate::command::Command;
 use domain::journal::OpenAttempt;
+use domain::rules::{Rules, Standing};
 use domain::{AttemptId, CampaignId, ContactId, EndPointId, NumberKey, RunId, Timestamp, TrunkId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 /// The rules, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,6 +28,8 @@ pub enum Invariant {
     WindowKept,
     /// No originate to a number that was suppressed before.
     SuppressionKept,
+    /// No originate that the contact's rules forbid: denied ranges, consent, caps, gaps, rests, the callee's hours.
+    ContactRulesKept,
     /// No retry before its time.
     GapKept,
     /// Every attempt gets exactly one end.
@@ -41,13 +46,14 @@ pub enum Invariant {
 
 impl Invariant {
     /// Every rule.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::SingleFlight,
         Self::OneAttemptPerContact,
         Self::JournalledBeforeSent,
         Self::HoldKept,
         Self::WindowKept,
         Self::SuppressionKept,
+        Self::ContactRulesKept,
         Self::GapKept,
         Self::OneOutcome,
         Self::OccupancyAddsUp,
@@ -65,6 +71,7 @@ impl Invariant {
             Self::HoldKept => "hold_kept",
             Self::WindowKept => "window_kept",
             Self::SuppressionKept => "suppression_kept",
+            Self::ContactRulesKept => "contact_rules_kept",
             Self::GapKept => "gap_kept",
             Self::OneOutcome => "one_outcome",
             Self::OccupancyAddsUp => "occupancy_adds_up",
@@ -88,7 +95,7 @@ enum Stage {
     Sent,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Entry {
     stage: Stage,
     key: NumberKey,
@@ -97,6 +104,12 @@ struct Entry {
     contact: ContactId,
     trunk: TrunkId,
     end_point: EndPointId,
+    /// When it was decided.
+    decided_at: Timestamp,
+    /// What the journal knew of number and person.
+    standing: Standing,
+    /// It was sent.
+    sent: Option<Call>,
 }
 
 /// What the decider claims about itself, compared with the books.
@@ -123,6 +136,15 @@ pub struct Circumstances {
     pub wall: Timestamp,
 }
 
+/// What holds for a run now.
+#[derive(Debug, Clone, Copy)]
+pub struct RunNow<'a> {
+    /// Its campaign's hours are open.
+    pub hours_open: bool,
+    /// Whom it may call and when.
+    pub rules: &'a Arc<Rules>,
+}
+
 /// The checker's own books.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -133,6 +155,7 @@ pub struct Ledger {
     to_end_point: BTreeMap<EndPointId, u32>,
     /// Since this process began, and for which campaign; `None`: for all.
     suppressed: BTreeSet<(NumberKey, Option<CampaignId>)>,
+    book: CallBook,
 }
 
 /// A broken rule.
@@ -149,14 +172,18 @@ impl Ledger {
             contact: open.contact,
             trunk: open.trunk,
             end_point: open.end_point,
+            decided_at: open.scheduled_at,
+            standing: Standing::default(),
+            sent: None,
         };
         self.insert(open.attempt, entry);
     }
 
     /// The attempt is on disk.
-    pub fn journalled(&mut self, attempt: AttemptId) {
+    pub fn journalled(&mut self, attempt: AttemptId, standing: &Standing) {
         if let Some(entry) = self.open.get_mut(&attempt).filter(|entry| entry.stage == Stage::Journalling) {
             entry.stage = Stage::Journalled;
+            entry.standing = standing.clone();
         }
     }
 
@@ -177,12 +204,12 @@ impl Ledger {
         self.forget(attempt);
     }
 
-    /// Checks one command and books it. `hours_open` tells whether the run's hours are open.
-    pub fn check(
+    /// Checks one command and books it. `run_of` tells what holds for a run; `None`: it is over.
+    pub fn check<'a>(
         &mut self,
         command: &Command,
         now: Circumstances,
-        hours_open: impl Fn(RunId) -> bool,
+        run_of: impl Fn(RunId) -> Option<RunNow<'a>>,
     ) -> Result<(), Violation> {
         match command {
             Command::Journal(new) => {
@@ -211,7 +238,8 @@ impl Ledger {
                 }
                 let stage = Stage::Journalling;
                 let (key, run, campaign, contact) = (new.number_key, new.run, Some(new.campaign), new.contact);
-                let entry = Entry { stage, key, run, campaign, contact, trunk, end_point };
+                let (decided_at, standing, sent) = (new.scheduled_at, Standing::default(), None);
+                let entry = Entry { stage, key, run, campaign, contact, trunk, end_point, decided_at, standing, sent };
                 self.insert(new.attempt, entry);
             }
             Command::Originate(call) => {
@@ -221,13 +249,20 @@ impl Ledger {
                         if now.held {
                             return broken(Invariant::HoldKept, format!("attempt {}", call.attempt));
                         }
-                        if !hours_open(call.run) {
+                        let Some(run) = run_of(call.run).filter(|run| run.hours_open) else {
                             return broken(Invariant::WindowKept, format!("attempt {}", call.attempt));
-                        }
+                        };
                         if [None, entry.campaign].iter().any(|of| self.suppressed.contains(&(entry.key, *of))) {
                             return broken(Invariant::SuppressionKept, format!("attempt {}", call.attempt));
                         }
+                        let (contact, standing) = (&call.contact, &entry.standing);
+                        if let Err(why) = self.book.check(call.run, run.rules, contact, standing, now.wall) {
+                            return broken(Invariant::ContactRulesKept, format!("attempt {}: {why}", call.attempt));
+                        }
                         entry.stage = Stage::Sent;
+                        let sent = Call { number: entry.key, person: contact.person, at: entry.decided_at };
+                        entry.sent = Some(sent);
+                        self.book.sent(sent);
                     }
                     other => {
                         let stage = other.map(|entry| entry.stage);
@@ -237,7 +272,12 @@ impl Ledger {
                 }
             }
             Command::Close(end) => return self.end(end.attempt, end.run),
-            Command::Withdraw(withdrawal) => return self.end(withdrawal.attempt, withdrawal.run),
+            Command::Withdraw(withdrawal) => {
+                if let Some(sent) = self.open.get(&withdrawal.attempt).and_then(|entry| entry.sent) {
+                    self.book.not_sent(sent);
+                }
+                return self.end(withdrawal.attempt, withdrawal.run);
+            }
             _ => {}
         }
         Ok(())
@@ -260,11 +300,11 @@ impl Ledger {
     }
 
     fn insert(&mut self, attempt: AttemptId, entry: Entry) {
-        self.open.insert(attempt, entry);
         self.by_key.insert(entry.key, attempt);
         self.by_contact.insert((entry.run, entry.contact), attempt);
         *self.on_trunk.entry(entry.trunk).or_default() += 1;
         *self.to_end_point.entry(entry.end_point).or_default() += 1;
+        self.open.insert(attempt, entry);
     }
 
     fn forget(&mut self, attempt: AttemptId) -> Option<Entry> {

@@ -6,6 +6,7 @@
 //! The shell promises: commands are carried out in order; everything that goes to the database goes through one queue,
 //! so that a [`Command::LoadContacts`] sees every write that was asked for before it.
 
+mod callbook;
 pub mod calls;
 mod checking;
 pub mod circuit;

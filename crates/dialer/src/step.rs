@@ -210,7 +210,7 @@ impl Dialer {
             Event::StorageBack => self.storage_lost = false,
             Event::IdsGranted { kind, from, to } => self.ids.entry(kind).or_default().grant(from, to),
             Event::Journalled { attempt, standing } => {
-                self.ledger.journalled(attempt);
+                self.ledger.journalled(attempt, &standing);
                 if let Some(attempt) = self.attempts.get_mut(&attempt) {
                     attempt.standing = standing;
                 }

@@ -1,16 +1,28 @@
 //! Every rule of the house, broken deliberately: the checker sees it.
 
-use crate::script::{A1, NOON, PBX, Script, contact, end_point, fresh, ids, journalled, open_attempt, run_spec, trunk};
-use dialer::invariants::{Circumstances, Claims, Ledger};
+use crate::script::{
+    A1, A2, NOON, PBX, Script, contact, end_point, fresh, ids, journalled, open_attempt, run_spec, trunk,
+};
+use dialer::invariants::{Circumstances, Claims, Ledger, RunNow};
 use dialer::{Command, Dialer, Event, IdKind, Invariant, Originate, PbxSpec, RunTotals};
 use domain::journal::{AttemptEnd, NewAttempt, Picked, Receipt, Withdrawal};
 use domain::outcome::Fault;
+use domain::rules::limits::{Cap, CapBy, Consent, DayHours, Limits};
+use domain::rules::{Rules, Standing};
 use domain::{
     AttemptId, CallId, CallState, CampaignId, ContactId, EndPointId, EndedBy, LegId, ListId, Mono, Now, NumberKey,
     NumberRef, PbxId, RunId, TrunkId,
 };
+use std::sync::{Arc, LazyLock};
 
 const CALM: Circumstances = Circumstances { held: false, wall: NOON };
+
+static NO_RULES: LazyLock<Arc<Rules>> = LazyLock::new(|| Arc::new(Rules::none()));
+
+/// A run whose hours are open, without a rule.
+fn calm(_: RunId) -> Option<RunNow<'static>> {
+    Some(RunNow { hours_open: true, rules: &NO_RULES })
+}
 
 fn new_attempt(n: i64, contact: i64, key: i64) -> NewAttempt {
     NewAttempt {
@@ -89,12 +101,42 @@ fn broken_by(commands: &[Command], now: Circumstances, open: bool) -> Option<Inv
     let mut ledger = Ledger::default();
     let (last, before) = commands.split_last().unwrap();
     for command in before {
-        ledger.check(command, CALM, |_| true).unwrap();
+        ledger.check(command, CALM, calm).unwrap();
         if let Command::Journal(new) = command {
-            ledger.journalled(new.attempt);
+            ledger.journalled(new.attempt, &Standing::default());
         }
     }
-    ledger.check(last, now, |_| open).err().map(|(invariant, ..)| invariant)
+    ledger
+        .check(last, now, |_| Some(RunNow { hours_open: open, rules: &NO_RULES }))
+        .err()
+        .map(|(invariant, ..)| invariant)
+}
+
+/// A call that is sent under these limits, with what the journal knows.
+fn sent_under(limits: &Limits, standing: &Standing) -> Option<Invariant> {
+    let rules = Arc::new(Rules::of(&["unrestricted".to_owned()], limits, "UTC").unwrap());
+    let run = |_| Some(RunNow { hours_open: true, rules: &rules });
+    let mut ledger = Ledger::default();
+    ledger.check(&journal(new_attempt(1, 1, 1_001)), CALM, run).unwrap();
+    ledger.journalled(A1, standing);
+    ledger.check(&originate(1), CALM, run).err().map(|violation| violation.0)
+}
+
+/// Limits that forbid a call, each for another reason.
+fn forbidden() -> Vec<(Limits, Standing)> {
+    let mut called = Standing::default();
+    called.number.attempted(NOON.plus_ms(-30_000));
+    called.number.talked(NOON.plus_ms(-20_000));
+    let cap = Cap { attempts: 1, hours: 1, by: CapBy::Number };
+    let sunday = DayHours { days: "1".into(), from: "09:00".into(), to: "20:00".into() };
+    vec![
+        (Limits { deny: vec!["+1001".into()], ..Limits::default() }, Standing::default()),
+        (Limits { consent: Some(Consent { max_age_days: 0 }), ..Limits::default() }, Standing::default()),
+        (Limits { hours: vec![sunday], ..Limits::default() }, Standing::default()),
+        (Limits { caps: vec![cap], ..Limits::default() }, called.clone()),
+        (Limits { gap_minutes: 1, ..Limits::default() }, called.clone()),
+        (Limits { cooldown_hours: 1, ..Limits::default() }, called),
+    ]
 }
 
 /// How each rule is broken. A new rule does not compile until it is broken here.
@@ -118,10 +160,34 @@ fn break_it(invariant: Invariant) -> Option<Invariant> {
         Invariant::WindowKept => broken_by(&[journal(new_attempt(1, 1, 5)), originate(1)], CALM, false),
         Invariant::SuppressionKept => {
             let mut ledger = Ledger::default();
-            ledger.check(&journal(new_attempt(1, 1, 5)), CALM, |_| true).unwrap();
-            ledger.journalled(A1);
+            ledger.check(&journal(new_attempt(1, 1, 5)), CALM, calm).unwrap();
+            ledger.journalled(A1, &Standing::default());
             ledger.suppressed(&[NumberKey(5)], None);
-            ledger.check(&originate(1), CALM, |_| true).err().map(|violation| violation.0)
+            ledger.check(&originate(1), CALM, calm).err().map(|violation| violation.0)
+        }
+        Invariant::ContactRulesKept => {
+            for (limits, standing) in forbidden() {
+                let seen = sent_under(&limits, &standing);
+                assert_eq!(seen, Some(invariant), "{limits:?}");
+                assert_eq!(sent_under(&Limits::default(), &standing), None);
+            }
+            // Whatever the journal says: this process has called the number before.
+            let limits = Limits { gap_minutes: 1, ..Limits::default() };
+            let rules = Arc::new(Rules::of(&["unrestricted".to_owned()], &limits, "UTC").unwrap());
+            let run = |_| Some(RunNow { hours_open: true, rules: &rules });
+            let mut ledger = Ledger::default();
+            for command in
+                [journal(new_attempt(1, 1, 1_001)), originate(1), close(1), journal(new_attempt(2, 1, 1_001))]
+            {
+                ledger.check(&command, CALM, run).unwrap();
+                ledger.journalled(A1, &Standing::default());
+            }
+            ledger.journalled(A2, &Standing::default());
+            let mut again = originate(2);
+            if let Command::Originate(call) = &mut again {
+                call.contact = contact(1);
+            }
+            ledger.check(&again, CALM, run).err().map(|violation| violation.0)
         }
         Invariant::GapKept => {
             let mut early = new_attempt(1, 1, 5);
@@ -145,7 +211,7 @@ fn break_it(invariant: Invariant) -> Option<Invariant> {
         }
         Invariant::OccupancyAddsUp => {
             let mut ledger = Ledger::default();
-            ledger.check(&journal(new_attempt(1, 1, 5)), CALM, |_| true).unwrap();
+            ledger.check(&journal(new_attempt(1, 1, 5)), CALM, calm).unwrap();
             let right = Claims { attempts: 1, legs: 1, trunks_in_use: 1, end_points_in_use: 1, in_flight: 1 };
             ledger.compare(&right).unwrap();
             ledger.compare(&Claims { trunks_in_use: 2, ..right }).err().map(|(invariant, ..)| invariant)
@@ -195,12 +261,12 @@ fn a_broken_invariant_is_seen_whichever_it_is() {
 fn commands_in_order_break_nothing() {
     let mut ledger = Ledger::default();
     for command in [journal(new_attempt(1, 1, 5)), journal(new_attempt(2, 2, 6))] {
-        ledger.check(&command, CALM, |_| true).unwrap();
+        ledger.check(&command, CALM, calm).unwrap();
     }
-    ledger.journalled(AttemptId(1));
+    ledger.journalled(AttemptId(1), &Standing::default());
     ledger.journal_refused(AttemptId(2));
     for command in [originate(1), close(1), journal(new_attempt(3, 1, 5))] {
-        ledger.check(&command, CALM, |_| true).unwrap();
+        ledger.check(&command, CALM, calm).unwrap();
     }
 }
 
@@ -233,7 +299,7 @@ fn a_capacity_claim_of_the_decider_is_not_believed() {
         ledger.restored(&open);
     }
     let third = journal(new_attempt(3, 3, 3));
-    let broken = ledger.check(&third, CALM, |_| true).unwrap_err();
+    let broken = ledger.check(&third, CALM, calm).unwrap_err();
     assert_eq!(broken.0, Invariant::TrunkCapacityKept);
 }
 

@@ -242,7 +242,7 @@ pub(crate) fn contact_with_key(id: i64, key: i64) -> Arc<Contact> {
         id: ContactId(id),
         list: LIST,
         list_name: "list".to_owned(),
-        number: Dialable { as_given: key.to_string(), dialled: key.to_string(), e164: None },
+        number: Dialable { as_given: format!("+{key}"), dialled: format!("+{key}"), e164: None },
         number_ref: NumberRef(id),
         key: NumberKey(key),
         attributes: Default::default(),
