@@ -107,13 +107,12 @@ impl CallBook {
         };
         for cap in &limits.caps {
             let seconds = i64::from(cap.hours) * 3_600;
-            let by_person = cap.by == CapBy::Person && !standing.person.attempts.is_empty();
-            let (book, key, known) = if by_person {
-                (&self.by_person, contact.person, &standing.person)
-            } else {
-                (&self.by_number, Some(contact.key), &standing.number)
-            };
-            let made = mine(book, key, seconds).max(within(&known.attempts, seconds, now));
+            let number = (&self.by_number, Some(contact.key), &standing.number);
+            let person = (cap.by == CapBy::Person).then_some((&self.by_person, contact.person, &standing.person));
+            let made = [Some(number), person].into_iter().flatten();
+            let made =
+                made.map(|(book, key, known)| mine(book, key, seconds).max(within(&known.attempts, seconds, now)));
+            let made = made.max().unwrap_or(0);
             if made >= cap.attempts as usize {
                 return Err(format!("{made} calls were made in {} hours, {} are allowed", cap.hours, cap.attempts));
             }

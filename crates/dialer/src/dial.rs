@@ -93,8 +93,9 @@ impl Dialer {
         };
         let trunk = self.resources.trunks.get_mut(&trunk_id).ok_or(Refusal::NoRoute)?;
         let end_point = self.resources.end_points.get(&end_point_id).ok_or(Refusal::NoRoute)?;
-        let run = self.runs.get(&id).ok_or(Refusal::RunNotActive)?;
-        let receipt = gate::receipt(&ready, hours, run, trunk, end_point, probe);
+        let run = self.runs.get_mut(&id).ok_or(Refusal::RunNotActive)?;
+        let contact = run.contact_receipt(&ready, now.wall);
+        let receipt = gate::receipt(&ready, hours, run, trunk, end_point, probe, contact);
         let pbx = trunk.spec.pbx;
         trunk.rate.take(now.mono);
         if probe {

@@ -131,6 +131,7 @@ pub fn receipt(
     trunk: &Trunk,
     end_point: &EndPoint,
     probe: bool,
+    contact: ContactReceipt,
 ) -> Receipt {
     Receipt {
         picked: match (ready.due_at, ready.put_off_by) {
@@ -152,6 +153,6 @@ pub fn receipt(
         run_in_memory: u32::try_from(run.hopper.len()).unwrap_or(u32::MAX),
         priority: run.settings.priority,
         caller_id: run.settings.caller_id,
-        contact: ContactReceipt::default(),
+        contact,
     }
 }

@@ -6,7 +6,7 @@
 use crate::hopper::Ready;
 use crate::runs::{Due, RETRY_HORIZON_S, Run};
 use domain::journal::{PutOff, PutOffBy};
-use domain::rules::{ContactRule, Facts, Standing, judge};
+use domain::rules::{ContactReceipt, ContactRule, Facts, Rules, Standing, judge};
 use domain::{Contact, Timestamp};
 
 /// Why a contact may not be called now.
@@ -32,21 +32,18 @@ impl Run {
     /// What the rules say to a call to this contact now. Whether its time has come and its number is free is asked
     /// elsewhere: the one by the hopper, the other by the books of open calls.
     pub(crate) fn judge(&mut self, contact: &Contact, standing: &Standing, wall: Timestamp) -> Result<(), No> {
-        let facts = Facts {
-            denied: self.settings.rules.denies(&contact.number).is_some(),
-            suppressed: standing.suppressed_by.is_some(),
-            consent_at: contact.consent_at,
-            due_at: None,
-            number: &standing.number,
-            person: &standing.person,
-            zones: contact.zones,
-            in_flight: false,
-        };
+        let facts = facts(&self.settings.rules, contact, standing);
         let verdicts = judge(&self.settings.rules, &facts, wall, &mut self.windows);
         let Some((first, _)) = verdicts.first_no() else { return Ok(()) };
         let until = verdicts.again_at();
         let never = verdicts.noes().find(|(_, until)| until.is_none()).map(|(rule, _)| rule);
         Err(No { by: PutOffBy::Rule(if until.is_none() { never.unwrap_or(first) } else { first }), until })
+    }
+
+    /// With what the contact's rules were asked.
+    pub(crate) fn contact_receipt(&mut self, ready: &Ready, wall: Timestamp) -> ContactReceipt {
+        let facts = facts(&self.settings.rules, &ready.contact, &ready.standing);
+        ContactReceipt::of(&self.settings.rules, &facts, wall, &mut self.windows)
     }
 
     /// Takes a contact that was read into the memory, unless the rules put it off.
@@ -103,5 +100,18 @@ impl Run {
             (Some(_), None) => self.totals.open_retries += 1,
             (None, None) => {}
         }
+    }
+}
+
+fn facts<'a>(rules: &Rules, contact: &Contact, standing: &'a Standing) -> Facts<'a> {
+    Facts {
+        denied: rules.denies(&contact.number).is_some(),
+        suppressed: standing.suppressed_by.is_some(),
+        consent_at: contact.consent_at,
+        due_at: None,
+        number: &standing.number,
+        person: &standing.person,
+        zones: contact.zones,
+        in_flight: false,
     }
 }

@@ -77,9 +77,9 @@ fn without_consent(limits: &Limits, contact: &Contact, now: Timestamp) -> Option
 fn too_often(limits: &Limits, history: &History, now: Timestamp) -> Option<String> {
     let within = |sent: &Sent, seconds: i64| now.0 - sent.at.0 < seconds * 1_000_000;
     for cap in &limits.caps {
-        let by_person = cap.by == CapBy::Person && !history.person.is_empty();
-        let calls = if by_person { &history.person } else { &history.number };
-        let made = calls.iter().filter(|sent| within(sent, i64::from(cap.hours) * 3_600)).count();
+        let count = |calls: &[Sent]| calls.iter().filter(|sent| within(sent, i64::from(cap.hours) * 3_600)).count();
+        let by_person = if cap.by == CapBy::Person { count(&history.person) } else { 0 };
+        let made = count(&history.number).max(by_person);
         if made >= cap.attempts as usize {
             return Some(format!("{made} calls were made, {cap:?}"));
         }
