@@ -4,21 +4,32 @@
 use domain::rules::limits::{CapBy, Limits};
 use domain::rules::{Answer, Calls, Rules, Standing, Windows};
 use domain::{Contact, NumberKey, RunId, Timestamp};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound::{Excluded, Included};
 use std::sync::Arc;
 
 /// Calls that are remembered, at most: older ones are the journal's to know.
-const REMEMBERED: usize = 50_000;
+const REMEMBERED: usize = 10_000;
+
+/// Runs whose callees' hours are remembered, at most.
+const RUNS: usize = 1_000;
+
+const LAST: Timestamp = Timestamp(i64::MAX);
 
 /// Calls of this process.
 #[derive(Debug, Default)]
 pub(crate) struct CallBook {
+    /// Whether any rule was seen that counts calls. Until then none is booked.
+    counts: bool,
     /// Oldest first.
     calls: VecDeque<Call>,
-    by_number: BTreeMap<NumberKey, Vec<Timestamp>>,
-    by_person: BTreeMap<NumberKey, Vec<Timestamp>>,
+    by_number: Times,
+    by_person: Times,
     windows: BTreeMap<RunId, (Arc<Rules>, Windows)>,
 }
+
+/// When each was called.
+type Times = BTreeSet<(NumberKey, Timestamp)>;
 
 /// One call that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,10 +43,11 @@ pub(crate) struct Call {
 impl CallBook {
     /// Books a call that goes out.
     pub(crate) fn sent(&mut self, call: Call) {
-        self.by_number.entry(call.number).or_default().push(call.at);
-        if let Some(person) = call.person {
-            self.by_person.entry(person).or_default().push(call.at);
+        if !self.counts {
+            return;
         }
+        self.by_number.insert((call.number, call.at));
+        self.by_person.extend(call.person.map(|person| (person, call.at)));
         self.calls.push_back(call);
         if self.calls.len() > REMEMBERED
             && let Some(oldest) = self.calls.pop_front()
@@ -53,16 +65,9 @@ impl CallBook {
     }
 
     fn forget(&mut self, call: Call) {
-        let books = [(&mut self.by_number, Some(call.number)), (&mut self.by_person, call.person)];
-        for (book, key) in books {
-            let Some(key) = key else { continue };
-            let Some(times) = book.get_mut(&key) else { continue };
-            if let Some(place) = times.iter().position(|at| *at == call.at) {
-                times.remove(place);
-            }
-            if times.is_empty() {
-                book.remove(&key);
-            }
+        self.by_number.remove(&(call.number, call.at));
+        if let Some(person) = call.person {
+            self.by_person.remove(&(person, call.at));
         }
     }
 
@@ -84,6 +89,9 @@ impl CallBook {
         if !rules.consent_holds(contact.consent_at, now) {
             return Err("there is no consent".to_owned());
         }
+        if self.windows.len() > RUNS && !self.windows.contains_key(&run) {
+            self.windows.clear();
+        }
         let (known, windows) = self.windows.entry(run).or_insert_with(|| (Arc::clone(rules), Windows::default()));
         if !Arc::ptr_eq(known, rules) {
             (*known, *windows) = (Arc::clone(rules), Windows::default());
@@ -91,6 +99,7 @@ impl CallBook {
         if windows.ask(rules, contact.zones, now) != Answer::Yes {
             return Err("it is outside the callee's hours".to_owned());
         }
+        self.counts |= rules.parts.iter().any(|part| !part.limits.caps.is_empty() || part.limits.gap_minutes > 0);
         rules.parts.iter().try_for_each(|part| self.check_limits(&part.limits, contact, standing, now))
     }
 
@@ -101,9 +110,10 @@ impl CallBook {
         standing: &Standing,
         now: Timestamp,
     ) -> Result<(), String> {
-        let mine = |book: &BTreeMap<NumberKey, Vec<Timestamp>>, key: Option<NumberKey>, seconds: i64| {
-            let times = key.and_then(|key| book.get(&key)).map(Vec::as_slice).unwrap_or_default();
-            within(times, seconds, now)
+        let mine = |book: &Times, key: Option<NumberKey>, seconds: i64| {
+            let Some(key) = key else { return 0 };
+            let since = now.plus_seconds(-seconds);
+            book.range((Excluded((key, since)), Included((key, LAST)))).count()
         };
         for cap in &limits.caps {
             let seconds = i64::from(cap.hours) * 3_600;

@@ -9,6 +9,7 @@ use crate::runs::Run;
 use domain::journal::{Picked, PutOffBy, Receipt};
 use domain::rules::{ContactReceipt, ContactRule};
 use domain::{HourState, Mono, Timestamp};
+use std::borrow::Cow;
 
 /// The rules in the order in which they are asked: those of the site and the run, those of the contact
 /// ([`ContactRule::ALL`]), those of the way out. Those of the contact are asked again with what the journal knows when it
@@ -139,7 +140,7 @@ pub fn receipt(
             (Some(due_at), None) => Picked::RetryDue { due_at },
             (Some(due_at), Some(by)) => Picked::PutOffOver { due_at, by },
         },
-        rules: rules().map(str::to_owned).collect(),
+        rules: rules().map(Cow::Borrowed).collect(),
         hours_until: match hours {
             HourState::Open { until } => until,
             HourState::Closed { .. } => None,

@@ -1,7 +1,7 @@
 //! Contacts in memory, ready to dial.
 
+use crate::known::Known;
 use domain::journal::PutOffBy;
-use domain::rules::Standing;
 use domain::{Contact, ContactId, NumberKey, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub struct Ready {
     /// What had put it off; `None` for a fresh contact and for a retry that a reschedule rule asked for.
     pub put_off_by: Option<PutOffBy>,
     /// What was known of its number and person when it was read.
-    pub standing: Standing,
+    pub standing: Known,
 }
 
 /// Fresh contacts in list order, and contacts with a time before which they may not be dialled.
@@ -33,7 +33,7 @@ pub struct Hopper {
 
 impl Hopper {
     /// Adds a fresh contact behind the others; refused (`false`) when it is in already.
-    pub fn push_fresh(&mut self, contact: Arc<Contact>, standing: Standing) -> bool {
+    pub fn push_fresh(&mut self, contact: Arc<Contact>, standing: Known) -> bool {
         let new = self.members.insert(contact.id);
         if new {
             self.fresh.push_back(Ready { contact, retry: 0, due_at: None, put_off_by: None, standing });

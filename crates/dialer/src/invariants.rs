@@ -6,6 +6,7 @@
 
 use crate::callbook::{Call, CallBook};
 use crate::command::Command;
+use crate::known::Known;
 use domain::journal::OpenAttempt;
 use domain::rules::{Rules, Standing};
 use domain::{AttemptId, CampaignId, ContactId, EndPointId, NumberKey, RunId, Timestamp, TrunkId};
@@ -107,9 +108,9 @@ struct Entry {
     /// When it was decided.
     decided_at: Timestamp,
     /// What the journal knew of number and person.
-    standing: Standing,
-    /// It was sent.
-    sent: Option<Call>,
+    standing: Known,
+    /// Whom, when it was sent and the contact names somebody.
+    person: Option<NumberKey>,
 }
 
 /// What the decider claims about itself, compared with the books.
@@ -173,8 +174,8 @@ impl Ledger {
             trunk: open.trunk,
             end_point: open.end_point,
             decided_at: open.scheduled_at,
-            standing: Standing::default(),
-            sent: None,
+            standing: Known::default(),
+            person: None,
         };
         self.insert(open.attempt, entry);
     }
@@ -183,7 +184,7 @@ impl Ledger {
     pub fn journalled(&mut self, attempt: AttemptId, standing: &Standing) {
         if let Some(entry) = self.open.get_mut(&attempt).filter(|entry| entry.stage == Stage::Journalling) {
             entry.stage = Stage::Journalled;
-            entry.standing = standing.clone();
+            entry.standing = standing.clone().into();
         }
     }
 
@@ -238,8 +239,9 @@ impl Ledger {
                 }
                 let stage = Stage::Journalling;
                 let (key, run, campaign, contact) = (new.number_key, new.run, Some(new.campaign), new.contact);
-                let (decided_at, standing, sent) = (new.scheduled_at, Standing::default(), None);
-                let entry = Entry { stage, key, run, campaign, contact, trunk, end_point, decided_at, standing, sent };
+                let (decided_at, standing, person) = (new.scheduled_at, Known::default(), None);
+                let entry =
+                    Entry { stage, key, run, campaign, contact, trunk, end_point, decided_at, standing, person };
                 self.insert(new.attempt, entry);
             }
             Command::Originate(call) => {
@@ -260,9 +262,8 @@ impl Ledger {
                             return broken(Invariant::ContactRulesKept, format!("attempt {}: {why}", call.attempt));
                         }
                         entry.stage = Stage::Sent;
-                        let sent = Call { number: entry.key, person: contact.person, at: entry.decided_at };
-                        entry.sent = Some(sent);
-                        self.book.sent(sent);
+                        entry.person = contact.person;
+                        self.book.sent(Call { number: entry.key, person: entry.person, at: entry.decided_at });
                     }
                     other => {
                         let stage = other.map(|entry| entry.stage);
@@ -273,8 +274,8 @@ impl Ledger {
             }
             Command::Close(end) => return self.end(end.attempt, end.run),
             Command::Withdraw(withdrawal) => {
-                if let Some(sent) = self.open.get(&withdrawal.attempt).and_then(|entry| entry.sent) {
-                    self.book.not_sent(sent);
+                if let Some(entry) = self.open.get(&withdrawal.attempt).filter(|entry| entry.stage == Stage::Sent) {
+                    self.book.not_sent(Call { number: entry.key, person: entry.person, at: entry.decided_at });
                 }
                 return self.end(withdrawal.attempt, withdrawal.run);
             }

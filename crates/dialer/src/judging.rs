@@ -53,6 +53,8 @@ impl Run {
                 Some(due_at) => self.hopper.push_timed(due_at, ready),
                 None => self.hopper.push_fresh(ready.contact, ready.standing),
             },
+            // It is in memory already: it is judged again when it is picked.
+            Err(_) if self.hopper.contains(ready.contact.id) => return None,
             Err(no) => match no.is_short(wall) {
                 Some(until) => self.hopper.push_timed(until.max(ready.due_at.unwrap_or(until)), ready),
                 None => return Some(self.put_off(&ready, no)),

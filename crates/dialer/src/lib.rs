@@ -19,6 +19,7 @@ pub mod gate;
 pub mod hopper;
 pub mod invariants;
 mod judging;
+pub mod known;
 pub mod pacing;
 pub mod rate;
 pub mod resources;

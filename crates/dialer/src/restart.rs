@@ -2,11 +2,11 @@
 
 use crate::calls::LegState;
 use crate::event::RunSpec;
+use crate::known::Known;
 use crate::runs::Run;
 use crate::step::{Attempt, Dialer};
 use domain::Now;
 use domain::journal::OpenAttempt;
-use domain::rules::Standing;
 
 impl Dialer {
     pub(crate) fn start_run(&mut self, spec: RunSpec) {
@@ -52,7 +52,7 @@ impl Dialer {
             retry: open.retry,
             due_at: None,
             put_off_by: None,
-            standing: Standing::default(),
+            standing: Known::default(),
             trunk: open.trunk,
             end_point: open.end_point,
             pbx: open.pbx,

@@ -224,9 +224,7 @@ impl Run {
     /// Takes what was read, less what changed meanwhile. What the rules put off comes back.
     pub fn loaded(&mut self, loaded: Loaded, wall: Timestamp) -> Vec<PutOff> {
         let load = std::mem::replace(&mut self.load, Load { once: true, ..Load::default() });
-        let known = |run: &Self, id: ContactId| {
-            load.touched.contains(&id) || run.in_flight.contains(&id) || run.hopper.contains(id)
-        };
+        let known = |run: &Self, id: ContactId| load.touched.contains(&id) || run.in_flight.contains(&id);
         let next_due = loaded.next_due.map(|at| Due { at, put_off_by: loaded.next_put_off_by });
         self.next_due = earlier(next_due, load.due);
         let mut put_off = Vec::new();
@@ -240,6 +238,7 @@ impl Run {
             }
             for FreshEntry { contact, standing } in loaded.fresh {
                 if !known(self, contact.id) {
+                    let standing = standing.into();
                     let ready = Ready { contact, retry: 0, due_at: None, put_off_by: None, standing };
                     put_off.extend(self.take_in(ready, wall));
                 }
@@ -247,7 +246,7 @@ impl Run {
         }
         for RetryEntry { contact, retry, due_at, put_off_by, standing } in loaded.retries {
             if !known(self, contact.id) {
-                let ready = Ready { contact, retry, due_at: Some(due_at), put_off_by, standing };
+                let ready = Ready { contact, retry, due_at: Some(due_at), put_off_by, standing: standing.into() };
                 put_off.extend(self.take_in(ready, wall));
             }
         }

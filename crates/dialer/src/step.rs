@@ -4,13 +4,13 @@ use crate::calls::Calls;
 use crate::command::{Command, IdKind};
 use crate::event::{Event, Loaded};
 use crate::invariants::Ledger;
+use crate::known::Known;
 use crate::pacing::Turns;
 use crate::resources::Resources;
 use crate::runs::{PUT_OFF_AT_ONCE, Run};
 use crate::suppressing::Suppressed;
 use crate::timers::{Timer, Timers};
 use domain::journal::{Fact, Note, PutOff, PutOffBy, RunChange};
-use domain::rules::Standing;
 use domain::{
     AttemptId, CallId, Contact, ContactId, EndPointId, LegId, Mono, Now, NumberKey, PbxId, RunId, RunState, Timestamp,
     TrunkId,
@@ -74,7 +74,7 @@ pub(crate) struct Attempt {
     /// What had put the contact off before it was picked.
     pub(crate) put_off_by: Option<PutOffBy>,
     /// What was known of number and person when it was read; after the journal, what that knows.
-    pub(crate) standing: Standing,
+    pub(crate) standing: Known,
     pub(crate) trunk: TrunkId,
     pub(crate) end_point: EndPointId,
     pub(crate) pbx: PbxId,
@@ -212,7 +212,7 @@ impl Dialer {
             Event::Journalled { attempt, standing } => {
                 self.ledger.journalled(attempt, &standing);
                 if let Some(attempt) = self.attempts.get_mut(&attempt) {
-                    attempt.standing = standing;
+                    attempt.standing = standing.into();
                 }
                 self.journalled(now, attempt, out);
                 return;

@@ -11,6 +11,7 @@ use crate::rules::{ContactReceipt, ContactRule};
 use crate::run::{RunState, SegmentKind};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Why this contact was taken now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,7 +112,7 @@ pub struct Receipt {
     /// Why this contact.
     pub picked: Picked,
     /// The rules that were asked, in order; all said yes.
-    pub rules: Vec<String>,
+    pub rules: Vec<Cow<'static, str>>,
     /// When the campaign's hours close; `None`: they do not.
     pub hours_until: Option<Timestamp>,
     /// Calls up on the trunk before this one.

@@ -150,7 +150,7 @@ fn attempt(id: i64, run: RunId, campaign: &Campaign, contact: &Contact) -> NewAt
         scheduled_at: Timestamp(id * 1_000),
         receipt: Receipt {
             picked: Picked::FreshInOrder,
-            rules: ["hours", "single_flight", "trunk", "end_point", "rate"].map(String::from).to_vec(),
+            rules: ["hours", "single_flight", "trunk", "end_point", "rate"].map(Into::into).to_vec(),
             hours_until: None,
             trunk_in_use: 17,
             trunk_capacity: 100,

@@ -149,7 +149,7 @@ fn attempt(
         scheduled_at: from,
         receipt: Receipt {
             picked: due_at.map_or(Picked::FreshInOrder, |due_at| Picked::RetryDue { due_at }),
-            rules: vec!["call_record".to_owned()],
+            rules: vec!["call_record".into()],
             hours_until: None,
             trunk_in_use: 0,
             trunk_capacity: 0,
