@@ -49,6 +49,10 @@ pub struct RunTotals {
     pub terminated: i64,
     /// Contacts that wait for a retry.
     pub open_retries: i64,
+    /// Contacts that wait because a rule put them off.
+    pub put_off: i64,
+    /// Contacts that a rule refuses until the run is reloaded.
+    pub refused: i64,
     /// Attempts that were answered.
     pub connected: i64,
 }
@@ -56,8 +60,8 @@ pub struct RunTotals {
 impl From<RunRecord> for Run {
     fn from(run: RunRecord) -> Self {
         let RunRecord { id, campaign, campaign_name, state, why, actor, started_at, ended_at, totals } = run;
-        let store::RunTotals { placed, terminated, open_retries, connected } = totals;
-        let totals = RunTotals { placed, terminated, open_retries, connected };
+        let store::RunTotals { placed, terminated, open_retries, connected, put_off, refused } = totals;
+        let totals = RunTotals { placed, terminated, open_retries, connected, put_off, refused };
         Self { id: id.0, campaign: campaign.0, campaign_name, state, why, actor, started_at, ended_at, totals }
     }
 }

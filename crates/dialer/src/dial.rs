@@ -121,6 +121,7 @@ impl Dialer {
             list: ready.contact.list,
             number_ref: ready.contact.number_ref,
             number_key: ready.contact.key,
+            person_key: ready.contact.person,
             retry: ready.retry,
             trunk: trunk_id,
             end_point: end_point_id,

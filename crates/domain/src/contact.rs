@@ -1,6 +1,7 @@
 //! A contact: one row of a list.
 
 use crate::attributes::Attributes;
+use crate::error::Invalid;
 use crate::ids::{ContactId, ListId, NumberRef};
 use crate::number::{Dialable, NumberKey};
 use crate::rules::Zones;
@@ -39,8 +40,70 @@ pub const PERSON: &str = "PERSON";
 /// The attribute that says when consent was given: `2026-05-01` or `2026-05-01T10:00:00Z`.
 pub const CONSENT_AT: &str = "CONSENT_AT";
 
+/// Since when there is consent, of the attribute [`CONSENT_AT`]: an instant, or a day, which counts from its begin in UTC.
+/// Refused by field: what is neither.
+pub fn consent_at(text: &str) -> Result<Timestamp, Invalid> {
+    let text = text.trim();
+    let day = || -> Option<jiff::Timestamp> {
+        let day: jiff::civil::Date = text.parse().ok().filter(|_| text.len() == "2026-05-01".len())?;
+        day.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|midnight| midnight.timestamp())
+    };
+    let at = day().or_else(|| text.parse().ok());
+    let problem = || Invalid::new(CONSENT_AT, format!("{text:?} is neither a day nor an instant, e.g. 2026-05-01"));
+    at.map(Timestamp::from_jiff).ok_or_else(problem)
+}
+
+/// Refuses attributes that mean something and do not say it: [`ZONE`], [`CONSENT_AT`]. An empty one says nothing.
+pub fn check_meaning(attributes: &Attributes) -> Result<(), Invalid> {
+    let given = |name| attributes.get(name).map(str::trim).filter(|value| !value.is_empty());
+    given(ZONE).map(Zones::one).transpose()?;
+    given(CONSENT_AT).map(consent_at).transpose()?;
+    Ok(())
+}
+
+/// Keyed hash of who it is, of the attribute [`PERSON`]; `None`: it names nobody.
+pub fn person_of(attributes: &Attributes, secret: u64) -> Option<NumberKey> {
+    let person = attributes.get(PERSON).map(str::trim).filter(|person| !person.is_empty())?;
+    Some(NumberKey::of_person(person, secret))
+}
+
 impl fmt::Debug for Contact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Contact({} of list {})", self.id, self.list)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &str, value: &str) -> Attributes {
+        let mut attributes = Attributes::default();
+        attributes.add(name, value).unwrap();
+        attributes
+    }
+
+    #[test]
+    fn attributes_that_mean_something_are_refused_by_name() {
+        for (name, value) in [(ZONE, "Mars/Olympus"), (CONSENT_AT, "yesterday"), (CONSENT_AT, "2026-02-30")] {
+            assert_eq!(check_meaning(&of(name, value)).unwrap_err().field, name);
+        }
+        for (name, value) in [(ZONE, " Europe/Madrid "), (CONSENT_AT, "2026-02-28"), (ZONE, ""), (CONSENT_AT, " ")] {
+            check_meaning(&of(name, value)).unwrap();
+        }
+    }
+
+    #[test]
+    fn consent_is_a_day_or_an_instant() {
+        let at = |text| consent_at(text).unwrap().to_string();
+        assert_eq!(at("2026-05-01"), at("2026-05-01T00:00:00Z"));
+        assert_eq!(at("2026-05-01T10:00:00+02:00"), at(" 2026-05-01T08:00:00Z"));
+    }
+
+    #[test]
+    fn a_person_is_who_the_attribute_names() {
+        let key = |value| person_of(&of(PERSON, value), 7);
+        assert_eq!((key("Ann 1970"), key("")), (key(" Ann 1970 "), None));
+        assert_ne!(key("15554000001").unwrap(), crate::Dialable::parse("15554000001", None).unwrap().key(7));
     }
 }

@@ -172,8 +172,10 @@ pub struct NewAttempt {
     pub list: ListId,
     /// Stands for the number.
     pub number_ref: NumberRef,
-    /// For single flight.
+    /// For single flight, and for what is counted per number.
     pub number_key: NumberKey,
+    /// For what is counted per person; `None`: the contact names nobody.
+    pub person_key: Option<NumberKey>,
     /// 0-based retry counter of this contact in this run.
     pub retry: u32,
     /// Through which trunk.

@@ -79,6 +79,13 @@ impl Dialable {
 #[serde(transparent)]
 pub struct NumberKey(pub i64);
 
+impl NumberKey {
+    /// The same of who somebody is: of a contact's attribute `PERSON`. No number has the key of a person.
+    pub fn of_person(person: &str, secret: u64) -> Self {
+        key_of(&format!("person:{}", person.trim()), secret)
+    }
+}
+
 fn key_of(text: &str, secret: u64) -> NumberKey {
     let mut hasher = SipHasher13::new_with_keys(secret, !secret);
     hasher.write(text.as_bytes());

@@ -1,9 +1,7 @@
 //! The way to disk: batches of writes, one transaction and one fsync each, in order, never two at a time.
 
 use dialer::{Command, Event, FreshEntry};
-use domain::rules::Standing;
-use domain::{AttemptId, Masked, SuppressionListId};
-use std::sync::Arc;
+use domain::{AttemptId, Masked, RunId};
 use std::time::{Duration, Instant};
 use store::{Scope, Store, Write, Written};
 use tokio::sync::oneshot;
@@ -45,6 +43,8 @@ pub fn as_write(command: Command, pbx_at: Option<&str>) -> Result<Write, Command
         Command::Note(note) => Ok(Write::Note { note, pbx_at: pbx_at() }),
         Command::Close(end) => Ok(Write::Close { end: *end, pbx_at: pbx_at() }),
         Command::Withdraw(withdrawal) => Ok(Write::Withdraw(*withdrawal)),
+        Command::PutOff { run, contacts, .. } => Ok(Write::PutOff { run, contacts }),
+        Command::TakeUpRefused { run, limit, at } => Ok(Write::TakeUpRefused { run, limit, at }),
         Command::RunChanged(change) => Ok(Write::Run(change)),
         Command::WantIds { kind, count } => Ok(Write::Ids { kind: id_kind(kind), count }),
         Command::LoadContacts(load) => Ok(Write::Load(store::LoadContacts {
@@ -94,7 +94,8 @@ enum Asked {
     Nothing,
     Attempt(AttemptId),
     Ids(dialer::IdKind),
-    Load { run: domain::RunId, list: Option<domain::ListId> },
+    TakeUp(RunId),
+    Load { run: RunId, list: Option<domain::ListId> },
 }
 
 impl Asked {
@@ -106,6 +107,7 @@ impl Asked {
                 store::IdKind::Call => dialer::IdKind::Call,
                 store::IdKind::Leg => dialer::IdKind::Leg,
             }),
+            Write::TakeUpRefused { run, .. } => Self::TakeUp(*run),
             Write::Load(load) => Self::Load { run: load.run, list: load.list.map(|(list, _)| list) },
             _ => Self::Nothing,
         }
@@ -113,24 +115,21 @@ impl Asked {
 
     fn answered(self, written: Written) -> Option<Event> {
         match (self, written) {
-            (Self::Attempt(attempt), Written::Done) => {
-                Some(Event::Journalled { attempt, standing: Standing::default() })
-            }
-            (Self::Attempt(attempt), Written::Suppressed) => {
-                let standing = Standing { suppressed_by: Some(SuppressionListId(1)), ..Standing::default() };
-                Some(Event::Journalled { attempt, standing })
-            }
+            (Self::Attempt(attempt), Written::Attempt(standing)) => Some(Event::Journalled { attempt, standing }),
+            (Self::TakeUp(run), Written::TakenUp(count)) => Some(Event::RefusedTakenUp { run, count }),
             (Self::Attempt(attempt), Written::NumberBusy(_)) => Some(Event::JournalRefused { attempt, later: true }),
             (Self::Attempt(attempt), Written::Refused(why)) => {
                 warn!(attempt.id = attempt.0, why = %Masked(&why), "the journal refused an attempt");
                 Some(Event::JournalRefused { attempt, later: false })
             }
             (Self::Ids(kind), Written::Ids { from, to }) => Some(Event::IdsGranted { kind, from, to }),
-            (Self::Load { run, list }, Written::Loaded { fresh, list_exhausted, list_end, retries, next_due }) => {
+            (
+                Self::Load { run, list },
+                Written::Loaded { fresh, list_exhausted, list_end, retries, next_due, next_put_off_by },
+            ) => {
                 let retries = retries.into_iter().map(retry_entry).collect();
-                let fresh =
-                    fresh.into_iter().map(|contact| FreshEntry { contact, standing: Standing::default() }).collect();
-                let next_put_off_by = None;
+                let fresh_entry = |store::FreshEntry { contact, standing }| FreshEntry { contact, standing };
+                let fresh = fresh.into_iter().map(fresh_entry).collect();
                 let loaded =
                     dialer::Loaded { run, list, fresh, list_exhausted, list_end, retries, next_due, next_put_off_by };
                 Some(Event::ContactsLoaded(loaded))
@@ -141,8 +140,8 @@ impl Asked {
 }
 
 fn retry_entry(entry: store::RetryEntry) -> dialer::RetryEntry {
-    let (contact, standing) = (Arc::clone(&entry.contact), Standing::default());
-    dialer::RetryEntry { contact, retry: entry.retry, due_at: entry.due_at, put_off_by: None, standing }
+    let store::RetryEntry { contact, retry, due_at, put_off_by, standing } = entry;
+    dialer::RetryEntry { contact, retry, due_at, put_off_by, standing }
 }
 
 fn id_kind(kind: dialer::IdKind) -> store::IdKind {

@@ -91,8 +91,8 @@ pub async fn run_spec(store: &Store, restore: &RunRestore, open: u64) -> store::
             terminated: count(totals.terminated),
             rescheduled: count(totals.placed).saturating_sub(count(totals.terminated) + open),
             open_retries: count(totals.open_retries),
-            put_off: 0,
-            refused: 0,
+            put_off: count(totals.put_off),
+            refused: count(totals.refused),
             connected: count(totals.connected),
         },
         state: match restore.record.state {

@@ -12,7 +12,7 @@ use domain::journal::{AttemptEnd, Fact, NewAttempt, Note, Picked, Receipt, Segme
 use domain::outcome::Fault;
 use domain::*;
 use std::time::{Duration, Instant};
-use store::{NewContact, Scope, Settings, Store, Write, Written};
+use store::{NewContact, Scope, Settings, Store, Write};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -72,7 +72,7 @@ async fn commit(store: &Store, scope: &Scope, batch: Vec<Write>, waits: &mut Vec
     let started = Instant::now();
     let written = store.commit(scope, batch).await?;
     waits.push(started.elapsed());
-    match written.into_iter().find(|written| *written != Written::Done) {
+    match written.into_iter().find(|written| !written.is_done()) {
         Some(refused) => Err(format!("{refused:?}").into()),
         None => Ok(()),
     }
@@ -143,6 +143,7 @@ fn attempt(id: i64, run: RunId, campaign: &Campaign, contact: &Contact) -> NewAt
         list: contact.list,
         number_ref: contact.number_ref,
         number_key: contact.key,
+        person_key: contact.person,
         retry: 0,
         trunk: campaign.trunks[0],
         end_point: campaign.end_points[0],

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::lists::count_contacts;
 use crate::scope::Scope;
 use crate::sql::{Columns, json_of};
+use domain::contact::{CONSENT_AT, check_meaning, consent_at, person_of};
 use domain::rules::Zones;
 use domain::{Attributes, Contact, ContactId, Dialable, ImportId, Invalid, ListId, NumberKey, NumberRef};
 use serde::Serialize;
@@ -65,16 +66,18 @@ impl Store {
             .bind(i64::from(limit.min(MAX_PAGE)))
             .fetch_all(self.readers())
             .await?;
-        rows.iter().map(read).collect()
+        let secret = self.installation().number_secret;
+        rows.iter().map(|row| read(row, secret)).collect()
     }
 
     /// One contact.
     pub async fn contact(&self, scope: &Scope, id: ContactId) -> Result<Contact> {
         let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
-        read(&row.ok_or_else(|| Error::not_found("contact", id))?)
+        read(&row.ok_or_else(|| Error::not_found("contact", id))?, self.installation().number_secret)
     }
 
-    /// Adds contacts to the end of a list, all or none. With `dedupe`, those whose number the list has are skipped.
+    /// Adds contacts to the end of a list, all or none; an attribute that means something and does not say it is refused by
+    /// name. With `dedupe`, those whose number the list has are skipped.
     pub async fn add_contacts(
         &self,
         scope: &Scope,
@@ -85,6 +88,7 @@ impl Store {
         if contacts.len() > MAX_ADDED {
             return Err(Invalid::new("contacts", format!("more than {MAX_ADDED} at once: import a file")).into());
         }
+        contacts.iter().try_for_each(|contact| check_meaning(&contact.attributes))?;
         let mut added = Added::default();
         let mut transaction = self.begin().await?;
         count_contacts(scope, list, 0, &mut transaction).await?; // refuses a list that does not exist
@@ -143,23 +147,22 @@ pub(crate) async fn holds_number(
     Ok(found > 0)
 }
 
-/// Reads a contact from the columns of [`GET`].
-pub(crate) fn read(row: &Row) -> Result<Contact> {
+/// Reads a contact from the columns of [`GET`]; `secret` is that of the numbers' keys. Consent that cannot be read is none.
+pub(crate) fn read(row: &Row, secret: u64) -> Result<Contact> {
+    let attributes: Attributes = row.json("attributes")?;
+    let number =
+        Dialable { as_given: row.text("number_as_given")?, dialled: row.text("number")?, e164: row.opt_text("e164")? };
     Ok(Contact {
         id: ContactId(row.int("id")?),
         list: ListId(row.int("list_id")?),
         list_name: row.text("list_name")?,
-        number: Dialable {
-            as_given: row.text("number_as_given")?,
-            dialled: row.text("number")?,
-            e164: row.opt_text("e164")?,
-        },
+        zones: Zones::of(&number, &attributes),
+        person: person_of(&attributes, secret),
+        consent_at: attributes.get(CONSENT_AT).and_then(|text| consent_at(text).ok()),
+        number,
         number_ref: NumberRef(row.int("number_ref")?),
         key: NumberKey(row.int("number_key")?),
-        attributes: row.json("attributes")?,
-        zones: Zones::Campaign,
-        person: None,
-        consent_at: None,
+        attributes,
     })
 }
 

@@ -48,7 +48,7 @@ pub struct Report {
     /// Calls that no one should have got: attempts of one contact's turn beyond the first, and attempts to a number
     /// while another call to it was up. Must be 0.
     pub double_dialled: i64,
-    /// Contacts of completed runs without an outcome, and their attempts without one. Must be 0.
+    /// Contacts of completed runs without an outcome that no rule refused, and their attempts without one. Must be 0.
     pub lost: i64,
 }
 
@@ -159,7 +159,7 @@ statements! {
     LOST_CONTACTS = concat!("SELECT COUNT(*) FROM run_list rl JOIN run r ON r.id = rl.run_id \
         JOIN contact c ON c.list_id = rl.list_id AND c.id <= rl.last_id WHERE ", of_runs!("rl"),
         " AND r.state = 'COMPLETED' AND NOT EXISTS (SELECT 1 FROM run_contact rc \
-        WHERE rc.run_id = rl.run_id AND rc.contact_id = c.id AND rc.state = 'finished')");
+        WHERE rc.run_id = rl.run_id AND rc.contact_id = c.id AND rc.state IN ('finished', 'refused'))");
     LOST_ATTEMPTS = concat!("SELECT COUNT(*) FROM attempt a JOIN run r ON r.id = a.run_id WHERE ", of_runs!("a"),
         " AND r.state = 'COMPLETED' AND a.ended_at IS NULL");
 }

@@ -46,6 +46,10 @@ pub struct RunTotals {
     pub terminated: i64,
     /// Contacts that wait for a retry.
     pub open_retries: i64,
+    /// Contacts that wait because a rule put them off.
+    pub put_off: i64,
+    /// Contacts that a rule refuses until the run is reloaded.
+    pub refused: i64,
     /// Attempts that were answered.
     pub connected: i64,
 }
@@ -93,7 +97,8 @@ macro_rules! run_columns {
     ($rest:literal) => {
         concat!(
             "SELECT r.id, r.campaign_id, c.name AS campaign_name, r.state, r.why, r.actor, r.settings, r.started_at, ",
-            "r.ended_at, r.placed, r.terminated, r.open_retries, r.connected ",
+            "r.ended_at, r.placed, r.terminated, r.open_retries, r.connected, ",
+            "r.put_off, r.refused ",
             "FROM run r JOIN campaign c ON c.id = r.campaign_id ",
             $rest
         )
@@ -296,6 +301,8 @@ fn read(row: &Row) -> Result<RunRecord> {
             terminated: row.int("terminated")?,
             open_retries: row.int("open_retries")?,
             connected: row.int("connected")?,
+            put_off: row.int("put_off")?,
+            refused: row.int("refused")?,
         },
     })
 }

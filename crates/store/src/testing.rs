@@ -159,6 +159,7 @@ impl World {
             list: contact.list,
             number_ref: contact.number_ref,
             number_key: contact.key,
+            person_key: contact.person,
             retry,
             trunk: self.trunk.id,
             end_point: self.end_point.id,
@@ -303,8 +304,9 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
         ("tokens", crate::tokens::STATEMENTS),
         ("trunks", crate::trunks::STATEMENTS),
     ];
-    let modules = modules.into_iter().chain(crate::journal::statements().map(|statements| ("journal", statements)));
-    let mut all: Vec<_> = modules.map(|(module, statements)| (module, statements.to_vec())).collect();
+    let mut all: Vec<_> = modules.into_iter().map(|(module, statements)| (module, statements.to_vec())).collect();
+    all.extend(crate::journal::statements().into_iter().map(|statements| ("journal", statements)));
+    all.push(("standing", crate::standing::statements()));
     all.push(("import", crate::import::statements()));
     all.push(("lease", crate::lease::statements()));
     all

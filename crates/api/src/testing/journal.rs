@@ -45,6 +45,7 @@ impl Server {
                 list: ListId(list),
                 number_ref: contact.number_ref,
                 number_key: contact.key,
+                person_key: contact.person,
                 retry: 0,
                 trunk: TrunkId(trunk),
                 end_point: EndPointId(end_point),
@@ -73,7 +74,7 @@ impl Server {
         batch.push(close(1, run, contacts[0].id, true));
         batch.push(close(2, run, contacts[1].id, false));
         let written = store.commit(&scope, batch).await.unwrap();
-        assert!(written.iter().all(|written| *written == Written::Done), "{written:?}");
+        assert!(written.iter().all(Written::is_done), "{written:?}");
         Journal { campaign, run: run.0, list }
     }
 }

@@ -145,7 +145,7 @@ mod tests {
                 actor: "admin".into(),
                 started_at: Timestamp(0),
                 ended_at: Some(Timestamp(60_000_000)),
-                totals: RunTotals { placed: 412, terminated: 300, open_retries: 0, connected: 201 },
+                totals: RunTotals { placed: 412, terminated: 300, connected: 201, ..RunTotals::default() },
             }],
             contacts: 300,
             attempts: 412,

@@ -120,6 +120,8 @@ async fn show(run: i64, session: &Session) -> Result<(), Failure> {
             ("terminated", cell(run, "totals.terminated")),
             ("connected", cell(run, "totals.connected")),
             ("open retries", cell(run, "totals.open_retries")),
+            ("put off", cell(run, "totals.put_off")),
+            ("refused", cell(run, "totals.refused")),
         ])
     });
     Ok(())

@@ -35,6 +35,7 @@ fn new_attempt(n: i64, contact: i64, key: i64) -> NewAttempt {
         list: ListId(1),
         number_ref: NumberRef(contact),
         number_key: NumberKey(key),
+        person_key: None,
         retry: 0,
         trunk: TrunkId(1),
         end_point: EndPointId(1),

@@ -7,6 +7,7 @@ ALTER TABLE campaign ADD COLUMN limits TEXT NOT NULL DEFAULT '{}';          -- d
 -- A contact that a rule put off waits without an attempt; one that a rule refuses is looked at again with a reload.
 -- run_contact.state: open | waiting | refused | finished
 ALTER TABLE run_contact ADD COLUMN put_off_by TEXT;                         -- code of the rule; NULL: waits for a retry
+CREATE INDEX run_contact_refused ON run_contact (run_id, contact_id) WHERE state = 'refused';
 ALTER TABLE run ADD COLUMN put_off BIGINT NOT NULL DEFAULT 0;               -- contacts that wait because of a rule
 ALTER TABLE run ADD COLUMN refused BIGINT NOT NULL DEFAULT 0;               -- contacts that a rule refuses
 

@@ -2,35 +2,37 @@
 
 use super::events::{ATTEMPT, Event, masked};
 use super::{Journal, Written};
-use crate::engine::{query, query_joined, query_scalar};
+use crate::engine::{Row, query, query_joined, query_scalar};
 use crate::error::Result;
 use crate::sql::{Columns, Joined, code_of, joined};
-use domain::journal::{AttemptEnd, NewAttempt, Picked, Segment, Withdrawal};
-use domain::{SegmentKind, Timestamp};
+use crate::standing::{Asked, standings, with_own};
+use domain::journal::{AttemptEnd, NewAttempt, Picked, PutOffBy, Segment, Withdrawal};
+use domain::rules::Standing;
+use domain::{Dialable, SegmentKind, Timestamp};
 use serde_json::json;
 use std::sync::LazyLock;
 
-/// The rule of the gate that [`INSERT`] asks.
+/// The rule of the gate that the standing answers.
 const NOT_SUPPRESSED: &str = "number_not_suppressed";
 
 statements! {
     // No row when the contact is gone, when it is not this contact's turn in the run, when the run is over, or when one
     // of the unique keys says no (the turn was taken, the number is in an open attempt, the id was used).
     INSERT = "INSERT INTO attempt (tenant_id, id, call_id, leg_id, run_id, campaign_id, contact_id, list_id, number_ref, \
-        number_key, retry, trunk_id, end_point_id, pbx_id, scheduled_at, state) \
-        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'SCHEDULED' FROM contact c \
+        number_key, retry, trunk_id, end_point_id, pbx_id, scheduled_at, person_key, state) \
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 'SCHEDULED' FROM contact c \
         WHERE c.id = $7 AND c.tenant_id = $1 \
         AND COALESCE((SELECT CASE WHEN rc.state = 'waiting' THEN rc.retry ELSE -1 END FROM run_contact rc \
         WHERE rc.run_id = $5 AND rc.contact_id = c.id), 0) = $11 \
         AND EXISTS (SELECT 1 FROM run r WHERE r.id = $5 AND r.tenant_id = $1 AND r.ended_at IS NULL) \
-        ON CONFLICT DO NOTHING RETURNING CASE WHEN EXISTS \
-        (SELECT 1 FROM suppression_key s WHERE s.tenant_id = $1 AND s.number_key = $10) THEN CAST(1 AS BIGINT) ELSE 0 END AS suppressed";
+        ON CONFLICT DO NOTHING RETURNING (SELECT x.number FROM contact x WHERE x.id = $7) AS number, \
+        (SELECT x.e164 FROM contact x WHERE x.id = $7) AS e164";
     INSERT_CALL = "INSERT INTO call (id, tenant_id, started_at) VALUES ($1, $2, $3)";
     INSERT_LEG = "INSERT INTO leg (id, tenant_id, call_id, pbx_id, channel, role, started_at) \
         VALUES ($1, $2, $3, $4, $5, 'customer', $6)";
     TAKE_CONTACT = "INSERT INTO run_contact (tenant_id, run_id, contact_id, list_id, state, retry, due_at) \
         VALUES ($1, $2, $3, $4, 'open', $5, NULL) ON CONFLICT (run_id, contact_id) \
-        DO UPDATE SET state = 'open', retry = excluded.retry, due_at = NULL";
+        DO UPDATE SET state = 'open', retry = excluded.retry, due_at = NULL, put_off_by = NULL";
     CLOSE = "UPDATE attempt SET state = $3, fault = $4, ext_state = $5, cause = $6, tech_cause = $7, ended_by = $8, \
         ended_at = $9, connected_at = $10, wait_pre_ms = $11, wait_after_ms = $12, talk_ms = $13, retry_rule_id = $14, \
         retry_at = $15, requested_at = COALESCE(requested_at, $16) \
@@ -43,7 +45,7 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7), ($8, $9, $10, $11, $12, $13, $14)";
     SEGMENTS_3 = "INSERT INTO segment (tenant_id, call_id, position, leg_id, kind, started_at, ended_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7), ($8, $9, $10, $11, $12, $13, $14), ($15, $16, $17, $18, $19, $20, $21)";
-    RELEASE_CONTACT = "UPDATE run_contact SET state = $4, retry = retry + $5, due_at = $6 \
+    RELEASE_CONTACT = "UPDATE run_contact SET state = $4, retry = retry + $5, due_at = $6, put_off_by = $7 \
         WHERE tenant_id = $1 AND run_id = $2 AND contact_id = $3";
     WITHDRAW = "UPDATE attempt SET state = 'WITHDRAWN', ended_at = $3, why = $4 \
         WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL RETURNING call_id, leg_id";
@@ -51,7 +53,7 @@ statements! {
     OPEN_ID = "SELECT id FROM attempt WHERE tenant_id = $1 AND number_key = $2 AND ended_at IS NULL";
     TURN_ID = "SELECT id FROM attempt WHERE tenant_id = $1 AND run_id = $2 AND contact_id = $3 AND retry = $4 \
         AND state <> 'WITHDRAWN'";
-    SUPPRESSED = "SELECT COUNT(*) FROM suppression_key WHERE tenant_id = $1 AND number_key = $2";
+    CONTACT_NUMBER = "SELECT number, e164 FROM contact WHERE tenant_id = $1 AND id = $2";
     CONTACT_STATE = "SELECT COALESCE((SELECT rc.state || ' at retry ' || rc.retry FROM run_contact rc \
         WHERE rc.run_id = $2 AND rc.contact_id = c.id), 'fresh') FROM contact c WHERE c.tenant_id = $1 AND c.id = $3";
 }
@@ -73,10 +75,22 @@ struct Ended {
     due_at: Option<Timestamp>,
     /// The coming turn is its next one, not this one again.
     counts: bool,
+    /// What had put off the turn that was taken back.
+    put_off_by: Option<PutOffBy>,
+}
+
+/// An attempt of the batch whose standing is asked at its end.
+pub(super) struct Asking {
+    /// Its place among the writes.
+    write: usize,
+    /// Its `attempt.scheduled` among the events.
+    event: Option<usize>,
+    asked: Asked,
+    at: Timestamp,
 }
 
 impl Journal<'_> {
-    pub(super) async fn attempt(&mut self, mut new: NewAttempt) -> Result<Written> {
+    pub(super) async fn attempt(&mut self, new: NewAttempt) -> Result<Written> {
         let row = query(INSERT)
             .bind(self.scope.tenant.0)
             .bind(new.attempt.0)
@@ -93,13 +107,10 @@ impl Journal<'_> {
             .bind(new.end_point.0)
             .bind(new.pbx.0)
             .bind(new.scheduled_at.0)
+            .bind(new.person_key.map(|person| person.0))
             .fetch_optional(&mut *self.connection)
             .await?;
         let Some(row) = row else { return self.why_not(&new).await };
-        let suppressed = row.flag("suppressed")?;
-        if suppressed {
-            new.receipt.rules.retain(|rule| rule != NOT_SUPPRESSED);
-        }
         let channel = self.epoch.channel(new.leg);
         query_joined(&TAKE)
             .bind(new.call.0)
@@ -120,11 +131,16 @@ impl Journal<'_> {
             .await?;
         let totals = self.totals.entry(new.run).or_default();
         totals.placed += 1;
-        totals.open_retries -= i64::from(new.retry > 0);
         let cause = match new.receipt.picked {
             Picked::FreshInOrder => "fresh_in_order",
-            Picked::RetryDue { .. } => "retry_due",
-            Picked::PutOffOver { .. } => "put_off_over",
+            Picked::RetryDue { .. } => {
+                totals.open_retries -= 1;
+                "retry_due"
+            }
+            Picked::PutOffOver { .. } => {
+                totals.put_off -= 1;
+                "put_off_over"
+            }
         };
         let data = json!({
             "run": new.run, "campaign": new.campaign, "contact": new.contact, "list": new.list,
@@ -134,7 +150,37 @@ impl Journal<'_> {
         self.sequences.insert((ATTEMPT, new.attempt.0), 0);
         let event = Event::of_attempt(self.scope.tenant, new.attempt, "attempt.scheduled", new.scheduled_at, data);
         self.event(event.caused_by(cause)).await?;
-        Ok(if suppressed { Written::Suppressed } else { Written::Done })
+        self.ask_standing(&new, &row, Some(self.events.len() - 1))
+    }
+
+    /// What is known of the number is read at the end of the batch, for all its attempts together.
+    fn ask_standing(&mut self, new: &NewAttempt, contact: &Row, event: Option<usize>) -> Result<Written> {
+        let number = contact.text("number")?;
+        let number = Dialable { as_given: number.clone(), dialled: number, e164: contact.opt_text("e164")? };
+        let keys = with_own(new.number_key, number.every_key(self.secret));
+        let (campaign, person) = (new.campaign, new.person_key);
+        let asked = Asked { campaign, keys, person, attempt: Some(new.attempt) };
+        self.asking.push(Asking { write: self.position, event, asked, at: new.scheduled_at });
+        Ok(Written::Attempt(Standing::default()))
+    }
+
+    /// Puts what is known into the answers of the batch's attempts. A receipt does not claim what is not so any more.
+    pub(super) async fn answer_standing(&mut self, written: &mut [Written]) -> Result<()> {
+        let asking = std::mem::take(&mut self.asking);
+        let Some(at) = asking.iter().map(|asking| asking.at).max() else { return Ok(()) };
+        let asked: Vec<Asked> = asking.iter().map(|asking| asking.asked.clone()).collect();
+        let standings = standings(self.scope, &asked, at, self.connection).await?;
+        for (asking, standing) in asking.into_iter().zip(standings) {
+            if let Some(event) = asking.event.filter(|_| standing.suppressed_by.is_some()) {
+                self.events.amend(event, |data| {
+                    if let Some(rules) = data["receipt"]["rules"].as_array_mut() {
+                        rules.retain(|rule| rule != NOT_SUPPRESSED);
+                    }
+                });
+            }
+            written[asking.write] = Written::Attempt(standing);
+        }
+        Ok(())
     }
 
     pub(super) async fn close(&mut self, end: AttemptEnd, pbx_at: Option<String>) -> Result<Written> {
@@ -169,7 +215,8 @@ impl Journal<'_> {
         let retry_at = end.retry.map(|retry| retry.at);
         let (answered_at, ended_at) = (end.connected_at, end.ended_at);
         let (call, leg, run, contact) = (end.call.0, end.leg.0, end.run.0, end.contact.0);
-        self.end(Ended { call, leg, answered_at, ended_at, run, contact, due_at: retry_at, counts: true }).await?;
+        let (due_at, put_off_by) = (retry_at, None);
+        self.end(Ended { call, leg, answered_at, ended_at, run, contact, due_at, counts: true, put_off_by }).await?;
         self.segments(&end).await?;
         let totals = self.totals.entry(end.run).or_default();
         totals.terminated += i64::from(end.retry.is_none());
@@ -209,10 +256,15 @@ impl Journal<'_> {
         let (run, contact, due_at) = (withdrawal.run.0, withdrawal.contact.0, withdrawal.due_at);
         let (call, leg, answered_at) = (row.int("call_id")?, row.int("leg_id")?, None);
         let ended_at = withdrawal.at;
-        self.end(Ended { call, leg, answered_at, ended_at, run, contact, due_at, counts: false }).await?;
+        let put_off_by = withdrawal.put_off_by;
+        self.end(Ended { call, leg, answered_at, ended_at, run, contact, due_at, counts: false, put_off_by }).await?;
         let totals = self.totals.entry(withdrawal.run).or_default();
         totals.placed -= 1;
-        totals.open_retries += i64::from(withdrawal.due_at.is_some());
+        match (due_at, put_off_by) {
+            (Some(_), Some(_)) => totals.put_off += 1,
+            (Some(_), None) => totals.open_retries += 1,
+            (None, _) => {}
+        }
         if due_at.is_none() {
             query(RETURN_FRESH)
                 .bind(self.scope.tenant.0)
@@ -245,6 +297,7 @@ impl Journal<'_> {
             .bind(if ended.due_at.is_some() { "waiting" } else { "finished" })
             .bind(i64::from(ended.counts && ended.due_at.is_some()))
             .bind(ended.due_at.map(|at| at.0))
+            .bind(ended.due_at.and(ended.put_off_by).map(PutOffBy::code))
             .execute(&mut *self.connection)
             .await?;
         Ok(())
@@ -286,9 +339,10 @@ impl Journal<'_> {
         if turn == Some(new.attempt.0) {
             // The commit that failed had reached the disk after all, and this is its second try. Whether the number may
             // be called is asked once more.
-            let suppressed: i64 =
-                query_scalar(SUPPRESSED).bind(tenant).bind(new.number_key.0).fetch_one(&mut *self.connection).await?;
-            return Ok(if suppressed > 0 { Written::Suppressed } else { Written::Done });
+            let contact =
+                query(CONTACT_NUMBER).bind(tenant).bind(new.contact.0).fetch_optional(&mut *self.connection).await?;
+            let gone = || Written::Refused(format!("contact {} does not exist any more", new.contact));
+            return contact.map_or_else(|| Ok(gone()), |contact| self.ask_standing(new, &contact, None));
         }
         if let Some(id) = turn {
             let (contact, run, retry) = (new.contact, new.run, new.retry);

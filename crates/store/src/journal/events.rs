@@ -153,6 +153,18 @@ impl Events {
         self.0.push(event);
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Changes what the event at `index` says.
+    pub(crate) fn amend(&mut self, index: usize, change: impl FnOnce(&mut Value)) {
+        let Some(event) = self.0.get_mut(index) else { return };
+        let mut data = serde_json::from_str(&event.data).unwrap_or_default();
+        change(&mut data);
+        event.data = data.to_string();
+    }
+
     /// Numbers and writes a single event.
     pub(crate) async fn one(mut event: Event, connection: &mut Connection) -> Result<()> {
         event.entity_seq = last(&event, connection).await? + 1;

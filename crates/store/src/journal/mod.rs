@@ -4,6 +4,7 @@ mod attempt;
 pub(crate) mod events;
 mod load;
 mod notes;
+mod put_off;
 
 use crate::db::Store;
 use crate::engine::{Connection, query, query_scalar};
@@ -11,7 +12,9 @@ use crate::error::{Error, Result};
 use crate::installation::Epoch;
 use crate::runs::RunTotals;
 use crate::scope::Scope;
-use domain::journal::{AttemptEnd, NewAttempt, Note, RunChange, Withdrawal};
+use attempt::Asking;
+use domain::journal::{AttemptEnd, NewAttempt, Note, PutOff, PutOffBy, RunChange, Withdrawal};
+use domain::rules::Standing;
 use domain::{AttemptId, Contact, ContactId, Invalid, ListId, MAX_CONFIG_ID, RunId, RunState, Timestamp};
 use events::{Event, Events, masked};
 use notes::Mark;
@@ -51,6 +54,23 @@ pub enum Write {
     /// An attempt that was provably never sent: the contact goes back to where it was. Refused when it is not open.
     /// A fresh contact is fresh again, but behind the cursor of a later load: the caller keeps it.
     Withdraw(Withdrawal),
+    /// Contacts that may not be called now: each waits, or is refused until the run is reloaded. One that is neither fresh
+    /// nor waits as it is said to is left as it is.
+    PutOff {
+        /// Of which run.
+        run: RunId,
+        /// Each once.
+        contacts: Vec<PutOff>,
+    },
+    /// Contacts that are refused wait from now on.
+    TakeUpRefused {
+        /// Of which run.
+        run: RunId,
+        /// So many, at most; never more than 10000.
+        limit: u32,
+        /// Due then.
+        at: Timestamp,
+    },
     /// A run's new state. Refused when the run is over.
     Run(RunChange),
     /// A block of ids.
@@ -102,15 +122,28 @@ pub struct LoadContacts {
     pub due_before: Timestamp,
 }
 
-/// A retry that is due.
+/// A contact that the run never had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FreshEntry {
+    /// Whom.
+    pub contact: Arc<Contact>,
+    /// What is known of its number and person.
+    pub standing: Standing,
+}
+
+/// A contact whose time has come: of a retry, or of one that was put off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryEntry {
-    /// Whom to try again.
+    /// Whom.
     pub contact: Arc<Contact>,
-    /// The 0-based retry counter of the attempt to come.
+    /// The 0-based retry counter of the attempt to come; 0 of one that was put off before its first.
     pub retry: u32,
     /// Since when it is due.
     pub due_at: Timestamp,
+    /// What put it off; `None` of a retry that a reschedule rule asked for.
+    pub put_off_by: Option<PutOffBy>,
+    /// What is known of its number and person.
+    pub standing: Standing,
 }
 
 /// What became of a write.
@@ -121,8 +154,11 @@ pub enum Written {
     /// It was not written and the rest of the batch was; why, for people. An attempt is refused when this turn of the
     /// contact was taken before, or when contact or run are gone.
     Refused(String),
-    /// An attempt that is on the disk and must not be sent: its number is suppressed.
-    Suppressed,
+    /// An attempt that is on the disk, with what is known of its number and person in the same transaction: this attempt
+    /// and those behind it in the batch left out. Whether it may be sent is for the gate to say.
+    Attempt(Standing),
+    /// So many contacts wait that were refused.
+    TakenUp(u64),
     /// An attempt that was not written because its number is in another open one; the rest of the batch was. Later it
     /// may go.
     NumberBusy(String),
@@ -135,17 +171,26 @@ pub enum Written {
     },
     /// Contacts.
     Loaded {
-        /// Contacts without any attempt in this run, in id order.
-        fresh: Vec<Arc<Contact>>,
+        /// Contacts without any attempt in this run that were not put off either, in id order.
+        fresh: Vec<FreshEntry>,
         /// The list has no more of them now.
         list_exhausted: bool,
         /// The list's last contact, attempted or not, when it has no more; 0 of an empty list and otherwise.
         list_end: ContactId,
-        /// Retries that are due, earliest first.
+        /// Those that wait and are due, earliest first, then by contact.
         retries: Vec<RetryEntry>,
-        /// When the first retry that was not returned is due.
+        /// When the first one of them that was not returned is due.
         next_due: Option<Timestamp>,
+        /// What put that one off.
+        next_put_off_by: Option<PutOffBy>,
     },
+}
+
+impl Written {
+    /// It is on the disk, and nothing else was asked.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Done | Self::Attempt(_))
+    }
 }
 
 statements! {
@@ -154,7 +199,8 @@ statements! {
         WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL";
     RUN_READ_TO = "UPDATE run_list SET last_id = $4 WHERE tenant_id = $1 AND run_id = $2 AND list_id = $3";
     RUN_TOTALS = "UPDATE run SET placed = placed + $3, terminated = terminated + $4, \
-        open_retries = open_retries + $5, connected = connected + $6 WHERE tenant_id = $1 AND id = $2";
+        open_retries = open_retries + $5, connected = connected + $6, put_off = put_off + $7, refused = refused + $8 \
+        WHERE tenant_id = $1 AND id = $2";
 }
 
 /// The number of the last event of each open attempt.
@@ -178,12 +224,17 @@ impl Store {
             events: Events::default(),
             totals: BTreeMap::new(),
             marks: BTreeMap::new(),
+            secret: self.installation().number_secret,
+            position: 0,
+            asking: Vec::new(),
             connection: &mut transaction,
         };
         let mut written = Vec::with_capacity(batch.len());
         for write in batch {
+            journal.position = written.len();
             written.push(journal.apply(write).await?);
         }
+        journal.answer_standing(&mut written).await?;
         let counted = journal.finish().await?;
         if let Err(error) = transaction.commit().await
             && !self.settled(number).await?
@@ -205,6 +256,11 @@ struct Journal<'a> {
     totals: BTreeMap<RunId, RunTotals>,
     /// States of open attempts, written once per batch.
     marks: BTreeMap<AttemptId, Mark>,
+    /// Of the hashes of numbers and persons.
+    secret: u64,
+    /// The place of the write that is applied.
+    position: usize,
+    asking: Vec<Asking>,
     connection: &'a mut Connection,
 }
 
@@ -215,6 +271,8 @@ impl Journal<'_> {
             Write::Note { note, pbx_at } => self.note(note, pbx_at).await,
             Write::Close { end, pbx_at } => self.close(end, pbx_at).await,
             Write::Withdraw(withdrawal) => self.withdraw(withdrawal).await,
+            Write::PutOff { run, contacts } => self.put_off(run, &contacts).await,
+            Write::TakeUpRefused { run, limit, at } => self.take_up_refused(run, limit, at).await,
             Write::Run(change) => self.run(change).await,
             Write::Ids { kind, count } => self.ids(kind, count).await,
             Write::Load(load) => self.load(&load).await,
@@ -295,6 +353,8 @@ impl Journal<'_> {
                 .bind(totals.terminated)
                 .bind(totals.open_retries)
                 .bind(totals.connected)
+                .bind(totals.put_off)
+                .bind(totals.refused)
                 .execute(&mut *self.connection)
                 .await?;
         }
@@ -314,6 +374,7 @@ mod kill_tests;
 mod tests;
 
 #[cfg(test)]
-pub(crate) fn statements() -> [&'static [(&'static str, &'static str)]; 5] {
-    [STATEMENTS, attempt::STATEMENTS, events::STATEMENTS, load::STATEMENTS, notes::STATEMENTS]
+pub(crate) fn statements() -> Vec<Vec<(&'static str, &'static str)>> {
+    let constant = [STATEMENTS, attempt::STATEMENTS, events::STATEMENTS, load::STATEMENTS, notes::STATEMENTS];
+    constant.into_iter().map(<[_]>::to_vec).chain([put_off::statements()]).collect()
 }

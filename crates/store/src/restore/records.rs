@@ -18,7 +18,7 @@ const IDS: usize = 1_000;
 
 statements! {
     KNOWN = "SELECT id FROM attempt WHERE tenant_id = $1 AND id = $2";
-    TURN = "SELECT state, retry, due_at FROM run_contact WHERE tenant_id = $1 AND run_id = $2 AND contact_id = $3";
+    TURN = "SELECT state, retry, due_at, put_off_by FROM run_contact WHERE tenant_id = $1 AND run_id = $2 AND contact_id = $3";
 }
 
 /// A call that a PBX has a record of.
@@ -87,7 +87,7 @@ impl Store {
                 let (attempt, end) = attempt(call, CallId(id), *pbx, run, &contact, turn, restore);
                 let answered = end.connected_at.is_some();
                 let writes = vec![Write::Attempt(attempt), Write::Close { end, pbx_at: None }];
-                if self.commit(scope, writes).await?.iter().all(|written| *written == Written::Done) {
+                if self.commit(scope, writes).await?.iter().all(Written::is_done) {
                     done.written += 1;
                     done.answered += u64::from(answered);
                 } else {
@@ -98,20 +98,22 @@ impl Store {
         Ok(done)
     }
 
-    /// The contact's next turn in the run: its retry counter and since when it is due. `None`: it has none.
-    async fn turn(&self, scope: &Scope, mark: &RecordMark) -> Result<Option<(u32, Option<Timestamp>)>> {
+    /// The contact's next turn in the run: its retry counter and what it waited for. `None`: it has none.
+    async fn turn(&self, scope: &Scope, mark: &RecordMark) -> Result<Option<(u32, Picked)>> {
         let row = query(TURN)
             .bind(scope.tenant.0)
             .bind(mark.run.0)
             .bind(mark.contact.0)
             .fetch_optional(self.readers())
             .await?;
-        let Some(row) = row else { return Ok(Some((0, None))) };
+        let Some(row) = row else { return Ok(Some((0, Picked::FreshInOrder))) };
         // Finished: nobody is going to be called. Open: its call was up when the backup was made, and is looked for.
         if row.text("state")? != "waiting" {
             return Ok(None);
         }
-        Ok(Some((row.number("retry")?, row.opt_at("due_at")?)))
+        let (due_at, by) = (row.at("due_at")?, row.opt_code("put_off_by")?);
+        let picked = by.map_or(Picked::RetryDue { due_at }, |by| Picked::PutOffOver { due_at, by });
+        Ok(Some((row.number("retry")?, picked)))
     }
 }
 
@@ -122,7 +124,7 @@ fn attempt(
     pbx: PbxId,
     run: &RunRestore,
     contact: &Contact,
-    (retry, due_at): (u32, Option<Timestamp>),
+    (retry, picked): (u32, Picked),
     restore: &OpenRestore,
 ) -> (NewAttempt, AttemptEnd) {
     let mark = &call.mark;
@@ -142,13 +144,14 @@ fn attempt(
         list: contact.list,
         number_ref: contact.number_ref,
         number_key: contact.key,
+        person_key: contact.person,
         retry,
         trunk: mark.trunk,
         end_point: mark.end_point,
         pbx,
         scheduled_at: from,
         receipt: Receipt {
-            picked: due_at.map_or(Picked::FreshInOrder, |due_at| Picked::RetryDue { due_at }),
+            picked,
             rules: vec!["call_record".into()],
             hours_until: None,
             trunk_in_use: 0,

@@ -23,7 +23,7 @@ async fn behind_a_backup(home: &Home) -> (World, RunId, i64) {
             crate::testing::note(id, Fact::Requested, 1),
             close(world.end(id, run, index, None)),
         ];
-        assert!(store.commit(&scope, writes).await.unwrap().iter().all(|done| *done == Written::Done));
+        assert!(store.commit(&scope, writes).await.unwrap().iter().all(Written::is_done));
     };
     attempt(0).await;
     make(home, "b").await;

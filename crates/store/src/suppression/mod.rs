@@ -342,7 +342,11 @@ mod tests {
         attempts.iter_mut().for_each(|attempt| attempt.receipt.rules.push("number_not_suppressed".into()));
         let batch = attempts.map(Write::Attempt).to_vec();
         let written = store.commit(&Scope::installation(), batch).await.unwrap();
-        assert_eq!(written, [Written::Suppressed, Written::Done]);
+        let by = |written: &Written| match written {
+            Written::Attempt(standing) => standing.suppressed_by,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!([by(&written[0]), by(&written[1])], [Some(domain::SuppressionListId(1)), None]);
         for (attempt, claimed) in [(1, false), (2, true)] {
             let events = store.timeline(&Scope::installation(), domain::AttemptId(attempt)).await.unwrap();
             assert_eq!(events[0].data.to_string().contains("number_not_suppressed"), claimed, "what the receipt says");

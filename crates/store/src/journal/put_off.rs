@@ -1,0 +1,128 @@
+//! Contacts that a rule puts off or refuses, and those that are looked at again.
+
+use super::{Journal, Written};
+use crate::engine::query;
+use crate::error::Result;
+use domain::journal::{PutOff, PutOffBy};
+use domain::{RunId, Timestamp};
+use std::sync::LazyLock;
+
+/// Contacts that one statement writes: the least that takes what there is. What is over stays empty.
+const SIZES: [usize; 3] = [1, 16, 100];
+/// Values of one contact.
+const VALUES: usize = 5;
+
+/// A row for a contact that had none. What has one by now is left as it is: a batch may come twice.
+const FRESH: &str = "WITH v (contact, retry, was, due, by) AS (VALUES {rows}) \
+    INSERT INTO run_contact (tenant_id, run_id, contact_id, list_id, state, retry, due_at, put_off_by) \
+    SELECT $1, $2, c.id, c.list_id, CASE WHEN v.due IS NULL THEN 'refused' ELSE 'waiting' END, v.retry, v.due, v.by \
+    FROM v JOIN contact c ON c.id = v.contact WHERE c.tenant_id = $1 ON CONFLICT DO NOTHING";
+/// A row that waits otherwise than it did.
+const WAITING: &str = "WITH v (contact, retry, was, due, by) AS (VALUES {rows}) \
+    UPDATE run_contact SET state = CASE WHEN v.due IS NULL THEN 'refused' ELSE 'waiting' END, \
+    due_at = v.due, put_off_by = v.by FROM v WHERE run_contact.tenant_id = $1 AND run_contact.run_id = $2 \
+    AND run_contact.contact_id = v.contact AND run_contact.state = 'waiting' AND run_contact.due_at = v.was";
+
+statements! {
+    TAKE_UP = "UPDATE run_contact SET state = 'waiting', due_at = $4 WHERE tenant_id = $1 AND run_id = $2 \
+        AND contact_id IN (SELECT contact_id FROM run_contact WHERE run_id = $2 AND state = 'refused' \
+        ORDER BY contact_id LIMIT $3)";
+}
+
+type Sized = [&'static str; SIZES.len()];
+
+static FRESH_SIZED: LazyLock<Sized> = LazyLock::new(|| sized(FRESH));
+static WAITING_SIZED: LazyLock<Sized> = LazyLock::new(|| sized(WAITING));
+
+/// Leaks its texts: once per statement, so that they stay prepared.
+fn sized(text: &str) -> Sized {
+    SIZES.map(|size| {
+        let row = |row: usize| {
+            let place = |column: usize| 3 + row * VALUES + column;
+            let [contact, retry, was, due, by] = [0, 1, 2, 3, 4].map(place);
+            format!(
+                "(CAST(${contact} AS BIGINT), CAST(${retry} AS BIGINT), CAST(${was} AS BIGINT), \
+                CAST(${due} AS BIGINT), CAST(${by} AS TEXT))"
+            )
+        };
+        let rows: Vec<String> = (0..size).map(row).collect();
+        &*Box::leak(text.replace("{rows}", &rows.join(", ")).into_boxed_str())
+    })
+}
+
+/// Where a contact was.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Was {
+    Fresh,
+    Retry,
+    PutOff,
+}
+
+impl Journal<'_> {
+    /// Contacts that changed meanwhile are left as they are.
+    pub(super) async fn put_off(&mut self, run: RunId, contacts: &[PutOff]) -> Result<Written> {
+        let was = |off: &PutOff| match (off.was_due_at, off.was_put_off_by) {
+            (None, _) => Was::Fresh,
+            (Some(_), None) => Was::Retry,
+            (Some(_), Some(_)) => Was::PutOff,
+        };
+        for from in [Was::Fresh, Was::Retry, Was::PutOff] {
+            for waits in [true, false] {
+                let some: Vec<&PutOff> =
+                    contacts.iter().filter(|off| was(off) == from && off.until.is_some() == waits).collect();
+                let moved = self.move_to(run, &some, if from == Was::Fresh { &FRESH_SIZED } else { &WAITING_SIZED });
+                let moved = moved.await?;
+                let totals = self.totals.entry(run).or_default();
+                totals.open_retries -= if from == Was::Retry { moved } else { 0 };
+                totals.put_off -= if from == Was::PutOff { moved } else { 0 };
+                *(if waits { &mut totals.put_off } else { &mut totals.refused }) += moved;
+            }
+        }
+        Ok(Written::Done)
+    }
+
+    async fn move_to(&mut self, run: RunId, contacts: &[&PutOff], statements: &Sized) -> Result<i64> {
+        let mut moved = 0;
+        for some in contacts.chunks(SIZES[SIZES.len() - 1]) {
+            let size = SIZES.iter().position(|size| *size >= some.len()).unwrap_or(SIZES.len() - 1);
+            let mut statement = query(statements[size]).bind(self.scope.tenant.0).bind(run.0);
+            for place in 0..SIZES[size] {
+                let off = some.get(place);
+                statement = statement
+                    .bind(off.map(|off| off.contact.0))
+                    .bind(off.map(|off| i64::from(off.retry)))
+                    .bind(off.and_then(|off| off.was_due_at).map(|at| at.0))
+                    .bind(off.and_then(|off| off.until).map(|at| at.0))
+                    .bind(off.map(|off| PutOffBy::code(off.by)));
+            }
+            moved += statement.execute(&mut *self.connection).await?.rows_affected() as i64;
+        }
+        Ok(moved)
+    }
+
+    pub(super) async fn take_up_refused(&mut self, run: RunId, limit: u32, at: Timestamp) -> Result<Written> {
+        let done = query(TAKE_UP)
+            .bind(self.scope.tenant.0)
+            .bind(run.0)
+            .bind(i64::from(limit.min(super::MAX_LOAD)))
+            .bind(at.0)
+            .execute(&mut *self.connection)
+            .await?;
+        let count = done.rows_affected();
+        let totals = self.totals.entry(run).or_default();
+        totals.refused -= count as i64;
+        totals.put_off += count as i64;
+        Ok(Written::TakenUp(count))
+    }
+}
+
+#[cfg(test)]
+mod tests;
+
+/// For the test that prepares every statement.
+#[cfg(test)]
+pub(super) fn statements() -> Vec<(&'static str, &'static str)> {
+    let sized = [("fresh", &FRESH_SIZED), ("waiting", &WAITING_SIZED)];
+    let sized = sized.into_iter().flat_map(|(name, texts)| texts.iter().map(move |text| (name, *text)));
+    STATEMENTS.iter().copied().chain(sized).collect()
+}

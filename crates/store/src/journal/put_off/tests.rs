@@ -1,0 +1,120 @@
+use crate::journal::{LoadContacts, Write, Written};
+use crate::runs::RunTotals;
+use crate::testing::{Home, World, close};
+use crate::{Scope, Store};
+use domain::journal::{Picked, PutOff, PutOffBy};
+use domain::rules::ContactRule;
+use domain::{ContactId, RunId, Timestamp};
+
+crate::testing::on_both_engines! {
+    who_is_put_off_waits_with_the_rule_and_comes_back;
+    who_is_refused_comes_back_when_it_is_taken_up;
+    a_batch_that_comes_twice_counts_once;
+}
+
+const CAP: PutOffBy = PutOffBy::Rule(ContactRule::AttemptsBelowCap);
+const HOURS: PutOffBy = PutOffBy::Rule(ContactRule::InsideCalleeWindow);
+
+async fn world(home: &Home) -> (Store, World, RunId) {
+    let store = home.open().await;
+    let world = World::of(&store, 200).await;
+    let run = store.start_run(&Scope::installation(), world.campaign.id, "ana", Timestamp(5)).await.unwrap().id;
+    (store, world, run)
+}
+
+fn fresh(world: &World, index: usize, by: PutOffBy, until: Option<Timestamp>) -> PutOff {
+    let contact = world.contacts[index].id;
+    PutOff { contact, retry: 0, was_due_at: None, was_put_off_by: None, by, until }
+}
+
+async fn totals(store: &Store, run: RunId) -> RunTotals {
+    store.run(&Scope::installation(), run).await.unwrap().totals
+}
+
+async fn load(store: &Store, run: RunId, world: &World, due_before: i64) -> Written {
+    let load = LoadContacts {
+        run,
+        list: Some((world.list.id, ContactId(0))),
+        fresh_limit: 1_000,
+        retry_limit: 1_000,
+        due_before: Timestamp(due_before),
+    };
+    store.commit(&Scope::installation(), vec![Write::Load(load)]).await.unwrap().remove(0)
+}
+
+/// `(contact's place, retry, put off by)` of those that are due, how many are fresh, and what comes next.
+type Due = (Vec<(i64, u32, Option<PutOffBy>)>, usize, Option<(Timestamp, Option<PutOffBy>)>);
+
+fn due(world: &World, written: &Written) -> Due {
+    let Written::Loaded { fresh, retries, next_due, next_put_off_by, .. } = written else { panic!("{written:?}") };
+    let first = world.contacts[0].id.0;
+    let retries = retries.iter().map(|entry| (entry.contact.id.0 - first, entry.retry, entry.put_off_by));
+    (retries.collect(), fresh.len(), next_due.map(|at| (at, *next_put_off_by)))
+}
+
+async fn who_is_put_off_waits_with_the_rule_and_comes_back(home: Home) {
+    let (store, world, run) = world(&home).await;
+    let scope = Scope::installation();
+    let mut contacts: Vec<PutOff> = (0..150).map(|index| fresh(&world, index, HOURS, Some(Timestamp(900)))).collect();
+    contacts[0].until = Some(Timestamp(500));
+    let batch = vec![
+        Write::Attempt(world.attempt(1, run, 160, 0)),
+        close(world.end(1, run, 160, Some(Timestamp(400)))),
+        Write::PutOff { run, contacts },
+    ];
+    store.commit(&scope, batch).await.unwrap();
+    let now = RunTotals { placed: 1, open_retries: 1, put_off: 150, ..RunTotals::default() };
+    assert_eq!(totals(&store, run).await, now);
+    let expected = (vec![(160, 1, None), (0, 0, Some(HOURS))], 49, Some((Timestamp(900), Some(HOURS))));
+    assert_eq!(due(&world, &load(&store, run, &world, 500).await), expected);
+    // One is put off by something else, the retry is too, and one is dialled and taken back.
+    let contact = world.contacts[160].id;
+    let (was_due_at, until) = (Some(Timestamp(400)), Some(Timestamp(450)));
+    let retry = PutOff { contact, retry: 1, was_due_at, was_put_off_by: None, by: CAP, until };
+    let (was_due_at, until) = (Some(Timestamp(900)), Some(Timestamp(600)));
+    let again = PutOff { was_due_at, was_put_off_by: Some(HOURS), ..fresh(&world, 1, CAP, until) };
+    let mut attempt = world.attempt(2, run, 0, 0);
+    let due_at = Timestamp(500);
+    attempt.receipt.picked = Picked::PutOffOver { due_at, by: HOURS };
+    let taken_back =
+        domain::journal::Withdrawal { due_at: Some(due_at), put_off_by: Some(HOURS), ..world.withdrawal(2, run, 0, 0) };
+    store.commit(&scope, vec![Write::PutOff { run, contacts: vec![retry, again] }]).await.unwrap();
+    store.commit(&scope, vec![Write::Attempt(attempt)]).await.unwrap();
+    assert_eq!(totals(&store, run).await, RunTotals { placed: 2, open_retries: 0, put_off: 150, ..now });
+    store.commit(&scope, vec![Write::Withdraw(taken_back)]).await.unwrap();
+    assert_eq!(totals(&store, run).await, RunTotals { placed: 1, open_retries: 0, put_off: 151, ..now });
+    let waiting = due(&world, &load(&store, run, &world, 600).await).0;
+    assert_eq!(waiting, [(160, 1, Some(CAP)), (0, 0, Some(HOURS)), (1, 0, Some(CAP))]);
+}
+
+async fn who_is_refused_comes_back_when_it_is_taken_up(home: Home) {
+    let (store, world, run) = world(&home).await;
+    let scope = Scope::installation();
+    let by = PutOffBy::Rule(ContactRule::ConsentGiven);
+    let contacts = (0..5).map(|index| fresh(&world, index, by, None)).collect();
+    store.commit(&scope, vec![Write::PutOff { run, contacts }]).await.unwrap();
+    assert_eq!(totals(&store, run).await, RunTotals { refused: 5, ..RunTotals::default() });
+    assert_eq!(due(&world, &load(&store, run, &world, i64::MAX).await), (vec![], 195, None));
+    let take_up = |limit| Write::TakeUpRefused { run, limit, at: Timestamp(700) };
+    let written = store.commit(&scope, vec![take_up(3), take_up(10)]).await.unwrap();
+    assert_eq!(written, [Written::TakenUp(3), Written::TakenUp(2)]);
+    assert_eq!(totals(&store, run).await, RunTotals { put_off: 5, ..RunTotals::default() });
+    let waiting = due(&world, &load(&store, run, &world, 700).await).0;
+    assert_eq!(waiting, (0..5).map(|index| (index, 0, Some(by))).collect::<Vec<_>>());
+}
+
+async fn a_batch_that_comes_twice_counts_once(home: Home) {
+    let (store, world, run) = world(&home).await;
+    let scope = Scope::installation();
+    let refused = vec![fresh(&world, 0, HOURS, Some(Timestamp(9))), fresh(&world, 1, CAP, None)];
+    let moved = PutOff {
+        was_due_at: Some(Timestamp(9)),
+        was_put_off_by: Some(HOURS),
+        ..fresh(&world, 0, CAP, Some(Timestamp(20)))
+    };
+    for _ in 0..2 {
+        store.commit(&scope, vec![Write::PutOff { run, contacts: refused.clone() }]).await.unwrap();
+        store.commit(&scope, vec![Write::PutOff { run, contacts: vec![moved] }]).await.unwrap();
+        assert_eq!(totals(&store, run).await, RunTotals { put_off: 1, refused: 1, ..RunTotals::default() });
+    }
+}

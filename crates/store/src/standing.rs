@@ -1,0 +1,273 @@
+//! What the books know of numbers and persons: lists that name them, and calls to them by whatever campaign.
+//!
+//! Asked of many at once, with a statement per hundreds, not one per row; always on the connection of whoever has to be
+//! right: the journal asks in the transaction that writes the attempt.
+
+use crate::db::Store;
+use crate::engine::{Connection, query};
+use crate::error::Result;
+use crate::scope::Scope;
+use crate::sql::Columns;
+use domain::rules::calls::{MAX_DAYS, MAX_REMEMBERED};
+use domain::rules::{Calls, Standing};
+use domain::{AttemptId, CampaignId, Contact, Dialable, NumberKey, SuppressionListId, Timestamp};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::LazyLock;
+
+const DAY_S: i64 = 86_400;
+/// Keys that one statement asks for: the least that takes what there is. What is over stays empty.
+const SIZES: [usize; 3] = [4, 32, 256];
+
+/// Attempts that were sent, or may have been. One that was suppressed before anything was sent was not.
+macro_rules! counts {
+    ($attempt:literal) => {
+        concat!(
+            $attempt,
+            ".state <> 'WITHDRAWN' AND NOT (",
+            $attempt,
+            ".state = 'RS_BLACKLIST' AND ",
+            $attempt,
+            ".requested_at IS NULL)"
+        )
+    };
+}
+
+/// The last attempts to each key, and the last conversation. The sub-select ends the search at the oldest that counts;
+/// one more than is remembered, because the attempt that asks is left out.
+macro_rules! calls {
+    ($key:literal) => {
+        concat!(
+            "WITH k (asked) AS (VALUES {rows}) SELECT k.asked, a.id, a.scheduled_at AS at, CAST(0 AS BIGINT) AS talked \
+            FROM k CROSS JOIN attempt a WHERE a.tenant_id = $1 AND a.",
+            $key,
+            " = k.asked AND a.scheduled_at > $2 AND ",
+            counts!("a"),
+            " AND a.scheduled_at >= COALESCE((SELECT b.scheduled_at FROM attempt b WHERE b.tenant_id = $1 AND b.",
+            $key,
+            " = k.asked AND b.scheduled_at > $2 AND ",
+            counts!("b"),
+            " ORDER BY b.scheduled_at DESC LIMIT 1 OFFSET 50), $2) \
+            UNION ALL SELECT k.asked, t.id, COALESCE(t.ended_at, t.connected_at) AS at, CAST(1 AS BIGINT) AS talked \
+            FROM k CROSS JOIN attempt t WHERE t.id = (SELECT c.id FROM attempt c WHERE c.tenant_id = $1 AND c.",
+            $key,
+            " = k.asked AND c.",
+            $key,
+            " IS NOT NULL AND c.connected_at IS NOT NULL ORDER BY c.connected_at DESC LIMIT 1)"
+        )
+    };
+}
+
+const NUMBER_CALLS: &str = calls!("number_key");
+const PERSON_CALLS: &str = calls!("person_key");
+/// `$2` is not used, so that all have their keys behind it.
+const SUPPRESSED: &str = "SELECT s.number_key AS asked, s.list_id, l.everywhere FROM suppression_key s \
+    JOIN suppression_list l ON l.id = s.list_id WHERE s.tenant_id = $1 AND s.number_key IN ({keys}) AND CAST($2 AS BIGINT) = $2 \
+    UNION ALL SELECT r.number_key AS asked, r.list_id, l.everywhere FROM suppression_list l CROSS JOIN registry_key r \
+    WHERE l.tenant_id = $1 AND l.kind = 'registry' AND r.tenant_id = $1 AND r.list_id = l.id AND r.version = l.version \
+    AND r.number_key IN ({keys})";
+
+statements! {
+    LINKS = "SELECT list_id, campaign_id FROM suppression_list_campaign WHERE tenant_id = $1";
+}
+
+/// A statement for each of [`SIZES`].
+type Sized = [&'static str; SIZES.len()];
+
+static NUMBERS: LazyLock<Sized> = LazyLock::new(|| sized(NUMBER_CALLS));
+static PERSONS: LazyLock<Sized> = LazyLock::new(|| sized(PERSON_CALLS));
+static LISTS: LazyLock<Sized> = LazyLock::new(|| sized(SUPPRESSED));
+
+/// Leaks its texts: once per statement, so that they stay prepared.
+fn sized(text: &str) -> Sized {
+    SIZES.map(|size| {
+        let keys: Vec<String> = (3..3 + size).map(|place| format!("CAST(${place} AS BIGINT)")).collect();
+        let rows: Vec<String> = keys.iter().map(|key| format!("({key})")).collect();
+        &*Box::leak(text.replace("{keys}", &keys.join(", ")).replace("{rows}", &rows.join(", ")).into_boxed_str())
+    })
+}
+
+/// A number and perhaps a person.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    /// The campaign that would call it.
+    pub(crate) campaign: CampaignId,
+    /// Of every spelling; the first is the one that calls are counted by.
+    pub(crate) keys: Vec<NumberKey>,
+    /// The person, if the contact names one.
+    pub(crate) person: Option<NumberKey>,
+    /// The attempt that asks: it and those that stand behind it in the same batch are left out.
+    pub(crate) attempt: Option<AttemptId>,
+}
+
+impl Asked {
+    pub(crate) fn of(contact: &Contact, campaign: CampaignId, secret: u64) -> Self {
+        let keys = with_own(contact.key, contact.number.every_key(secret));
+        Self { campaign, keys, person: contact.person, attempt: None }
+    }
+}
+
+/// The key that calls are counted by in front of all others.
+pub(crate) fn with_own(own: NumberKey, mut keys: Vec<NumberKey>) -> Vec<NumberKey> {
+    keys.retain(|key| *key != own);
+    keys.insert(0, own);
+    keys
+}
+
+impl Store {
+    /// What is known of a number, and of a person if one is given, for calls of this campaign.
+    pub async fn standing(
+        &self,
+        scope: &Scope,
+        campaign: CampaignId,
+        number: &Dialable,
+        person: Option<NumberKey>,
+        at: Timestamp,
+    ) -> Result<Standing> {
+        let asked = Asked { campaign, keys: self.number_keys(number), person, attempt: None };
+        let mut connection = self.readers().begin().await?;
+        Ok(standings(scope, &[asked], at, &mut connection).await?.remove(0))
+    }
+
+    /// The same of many contacts, in their order.
+    pub async fn standings(
+        &self,
+        scope: &Scope,
+        campaign: CampaignId,
+        contacts: &[Contact],
+        at: Timestamp,
+    ) -> Result<Vec<Standing>> {
+        let secret = self.installation().number_secret;
+        let asked: Vec<Asked> = contacts.iter().map(|contact| Asked::of(contact, campaign, secret)).collect();
+        let mut connection = self.readers().begin().await?;
+        standings(scope, &asked, at, &mut connection).await
+    }
+}
+
+/// What is known of each, in order, on this connection at `at`.
+pub(crate) async fn standings(
+    scope: &Scope,
+    asked: &[Asked],
+    at: Timestamp,
+    connection: &mut Connection,
+) -> Result<Vec<Standing>> {
+    let lists = lists(scope, asked, connection).await?;
+    let numbers = asked.iter().filter_map(|asked| asked.keys.first().copied());
+    let numbers = calls(&NUMBERS, scope, numbers, at, connection).await?;
+    let persons = calls(&PERSONS, scope, asked.iter().filter_map(|asked| asked.person), at, connection).await?;
+    // Each sees those before it in its batch, and not those behind: two to one person do not put each other off.
+    let mut behind: HashSet<AttemptId> = asked.iter().filter_map(|asked| asked.attempt).collect();
+    let mut all = Vec::with_capacity(asked.len());
+    for one in asked {
+        let known = |of: &HashMap<NumberKey, Known>, key: Option<NumberKey>| {
+            key.and_then(|key| of.get(&key)).map(|known| known.without(&behind)).unwrap_or_default()
+        };
+        all.push(Standing {
+            suppressed_by: lists.of(one),
+            number: known(&numbers, one.keys.first().copied()),
+            person: known(&persons, one.person),
+        });
+        if let Some(attempt) = one.attempt {
+            behind.remove(&attempt);
+        }
+    }
+    Ok(all)
+}
+
+/// The calls to one key.
+#[derive(Default)]
+struct Known {
+    attempts: BTreeMap<AttemptId, Timestamp>,
+    talked_at: Option<Timestamp>,
+}
+
+impl Known {
+    fn without(&self, others: &HashSet<AttemptId>) -> Calls {
+        let mut attempts: Vec<Timestamp> =
+            self.attempts.iter().filter(|(id, _)| !others.contains(id)).map(|(_, at)| *at).collect();
+        attempts.sort_unstable_by(|one, other| other.cmp(one));
+        attempts.truncate(MAX_REMEMBERED);
+        Calls { attempts, conversation_at: self.talked_at }
+    }
+}
+
+async fn calls(
+    statements: &Sized,
+    scope: &Scope,
+    keys: impl Iterator<Item = NumberKey>,
+    at: Timestamp,
+    connection: &mut Connection,
+) -> Result<HashMap<NumberKey, Known>> {
+    let keys: Vec<NumberKey> = keys.collect::<HashSet<_>>().into_iter().collect();
+    let mut known: HashMap<NumberKey, Known> = HashMap::with_capacity(keys.len());
+    let since = at.plus_seconds(-i64::from(MAX_DAYS + 1) * DAY_S);
+    for some in keys.chunks(SIZES[SIZES.len() - 1]) {
+        for row in ask(statements, scope, since.0, some, connection).await? {
+            let known = known.entry(NumberKey(row.int("asked")?)).or_default();
+            let at = row.at("at")?;
+            match row.flag("talked")? {
+                true => known.talked_at = known.talked_at.max(Some(at)),
+                false => drop(known.attempts.insert(AttemptId(row.int("id")?), at)),
+            }
+        }
+    }
+    Ok(known)
+}
+
+/// Which lists name which keys.
+struct Lists {
+    named: HashMap<NumberKey, Vec<(SuppressionListId, bool)>>,
+    links: HashSet<(SuppressionListId, CampaignId)>,
+}
+
+impl Lists {
+    /// The first list that counts for the campaign.
+    fn of(&self, asked: &Asked) -> Option<SuppressionListId> {
+        let named = asked.keys.iter().filter_map(|key| self.named.get(key)).flatten();
+        let holds = named.filter(|(list, everywhere)| *everywhere || self.links.contains(&(*list, asked.campaign)));
+        holds.map(|(list, _)| *list).min()
+    }
+}
+
+async fn lists(scope: &Scope, asked: &[Asked], connection: &mut Connection) -> Result<Lists> {
+    let keys: Vec<NumberKey> =
+        asked.iter().flat_map(|asked| asked.keys.iter().copied()).collect::<HashSet<_>>().into_iter().collect();
+    let mut lists = Lists { named: HashMap::new(), links: HashSet::new() };
+    for some in keys.chunks(SIZES[SIZES.len() - 1]) {
+        for row in ask(&LISTS, scope, 0, some, connection).await? {
+            let list = (SuppressionListId(row.int("list_id")?), row.flag("everywhere")?);
+            lists.named.entry(NumberKey(row.int("asked")?)).or_default().push(list);
+        }
+    }
+    if lists.named.values().flatten().any(|(_, everywhere)| !everywhere) {
+        for row in query(LINKS).bind(scope.tenant.0).fetch_all(&mut *connection).await? {
+            lists.links.insert((SuppressionListId(row.int("list_id")?), CampaignId(row.int("campaign_id")?)));
+        }
+    }
+    Ok(lists)
+}
+
+async fn ask(
+    statements: &Sized,
+    scope: &Scope,
+    second: i64,
+    keys: &[NumberKey],
+    connection: &mut Connection,
+) -> Result<Vec<crate::engine::Row>> {
+    let size = SIZES.iter().position(|size| *size >= keys.len()).unwrap_or(SIZES.len() - 1);
+    let mut statement = query(statements[size]).bind(scope.tenant.0).bind(second);
+    for place in 0..SIZES[size] {
+        statement = statement.bind(keys.get(place).map(|key| key.0));
+    }
+    Ok(statement.fetch_all(connection).await?)
+}
+
+/// For the test that prepares every statement.
+#[cfg(test)]
+pub(crate) fn statements() -> Vec<(&'static str, &'static str)> {
+    let sized = [("numbers", &NUMBERS), ("persons", &PERSONS), ("lists", &LISTS)];
+    let sized = sized.into_iter().flat_map(|(name, texts)| texts.iter().map(move |text| (name, *text)));
+    STATEMENTS.iter().copied().chain(sized).collect()
+}
+
+#[cfg(test)]
+mod tests;
