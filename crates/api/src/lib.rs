@@ -13,6 +13,7 @@
 //!
 //! The OpenAPI document is made from the same routes; `docs/openapi.json` is its copy, compared by a test.
 
+pub mod alerts;
 pub mod attempts;
 pub mod attributes;
 pub mod auth;
@@ -119,6 +120,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(events::routes())
         .merge(dialling::routes())
         .merge(suppressions::routes())
+        .merge(alerts::routes())
         .merge(forget::routes())
         .merge(tokens::routes())
         .merge(document::routes())

@@ -4,7 +4,8 @@ use crate::alone::{backup, config, db, openapi, restore};
 use crate::client::Target;
 use crate::config::Source;
 use crate::verbs::{
-    attempt, campaign, dialling, end_point, event, forget, list, live, pbx, report, run, suppression, token, trunk,
+    alert, attempt, campaign, dialling, end_point, event, forget, list, live, pbx, report, run, suppression, token,
+    trunk,
 };
 use clap::{Parser, Subcommand};
 
@@ -77,6 +78,9 @@ pub(crate) enum Command {
     Event(event::Verb),
     /// What became of runs
     Report(report::Options),
+    /// What is wrong, and whether letters about it arrive
+    #[command(subcommand)]
+    Alert(alert::Verb),
     /// Erase a person: number, name and attributes, everywhere
     Forget(forget::Options),
     /// Place no further call until dialling is resumed; calls in progress go on

@@ -49,6 +49,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Attempt(verb) => verbs::attempt::run(verb, &session()?).await,
         Command::Event(verb) => verbs::event::run(verb, &session()?).await,
         Command::Report(options) => verbs::report::run(options, &session()?).await,
+        Command::Alert(verb) => verbs::alert::run(verb, &session()?).await,
         Command::Forget(options) => verbs::forget::run(options, &session()?).await,
         Command::StopDialling(options) => verbs::dialling::stop(options, &session()?).await,
         Command::ResumeDialling(options) => verbs::dialling::resume(options, &session()?).await,

@@ -1,5 +1,6 @@
 //! What the rest of the product may ask of the running dialler.
 
+use crate::alerts::mail::{Letter, Mailer};
 use crate::clock::wall;
 use crate::configuration::{Configuration, run_spec};
 use crate::inputs::{Ask, Input, RunEvent};
@@ -58,11 +59,26 @@ pub struct Handle {
     store: Store,
     shell: mpsc::Sender<Input>,
     health: watch::Receiver<Health>,
+    mailer: Option<Mailer>,
 }
 
 impl Handle {
-    pub(crate) fn new(store: Store, shell: mpsc::Sender<Input>, health: watch::Receiver<Health>) -> Self {
-        Self { store, shell, health }
+    pub(crate) fn new(
+        store: Store,
+        shell: mpsc::Sender<Input>,
+        health: watch::Receiver<Health>,
+        mailer: Option<Mailer>,
+    ) -> Self {
+        Self { store, shell, health, mailer }
+    }
+
+    /// Sends a letter to everybody who gets alerts; returns when the mail server has taken it, half a minute at most.
+    pub async fn test_mail(&self) -> Result<(), NodeError> {
+        let Some(mailer) = &self.mailer else {
+            return Err(NodeError::Conflict("no mail server is configured: set mail.server in carillon.toml".into()));
+        };
+        let sent = mailer.send(Letter::test()).await;
+        sent.map_err(|error| NodeError::Conflict(format!("the letter was not taken: {error}")))
     }
 
     /// Starts a run of the campaign. `actor` is the token's name.

@@ -3,6 +3,7 @@
 //! One task owns the dialler ([`shell`]); one task per PBX reads its link ([`link`]); commits run one at a time
 //! ([`commits`]). The rest of the product talks to it through the [`Handle`].
 
+pub mod alerts;
 pub mod channels;
 pub mod clock;
 pub mod commits;
@@ -19,6 +20,7 @@ mod restored;
 pub mod shell;
 pub mod start;
 
+pub use alerts::mail::{MailSecurity, MailSettings, Mailer};
 pub use handle::{Handle, Health, NodeError};
 pub use live::Live;
 pub use start::{Settings, Stopper, start};

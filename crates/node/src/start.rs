@@ -1,5 +1,6 @@
 //! From a database to a dialling node, and back to rest.
 
+use crate::alerts::{self, mail::Mailer};
 use crate::channels::Channels;
 use crate::configuration::{Configuration, run_spec};
 use crate::disk::watch_space;
@@ -25,12 +26,14 @@ const RESERVE_EVERY: Duration = Duration::from_secs(2);
 pub struct Settings {
     /// Free space of the database's disk, in bytes, below which nothing new is dialled. 0 = never looked at.
     pub disk_free_min_bytes: u64,
+    /// Where alerts are mailed to, if anywhere.
+    pub mailer: Option<Mailer>,
 }
 
 impl Default for Settings {
     /// 256 MiB: more than the log of a busy hour, and than the reserve that is kept for what must still be taken.
     fn default() -> Self {
-        Self { disk_free_min_bytes: 256 << 20 }
+        Self { disk_free_min_bytes: 256 << 20, mailer: None }
     }
 }
 
@@ -86,7 +89,8 @@ pub async fn start(store: Store, settings: Settings) -> Result<(Handle, Stopper)
     }
     tokio::spawn(shell.run());
     tokio::spawn(empty_reserve(store.clone(), sender.clone()));
-    let handle = Handle::new(store.clone(), sender.clone(), watched);
+    let handle = Handle::new(store.clone(), sender.clone(), watched, settings.mailer.clone());
+    tokio::spawn(alerts::run(handle.clone(), store.clone(), settings.mailer));
     if let Some(restore) = store.open_restore(&scope).await? {
         tokio::spawn(crate::restored::wait(restore, store, handle.clone()));
     }

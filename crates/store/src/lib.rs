@@ -6,6 +6,7 @@
 #[macro_use]
 mod sql;
 
+pub mod alerts;
 pub mod attempts;
 pub mod backup;
 pub mod campaigns;
@@ -40,6 +41,7 @@ pub mod trunks;
 #[cfg(test)]
 mod testing;
 
+pub use alerts::{AlertRecord, OutcomeCount};
 pub use attempts::{AttemptFilter, AttemptRecord};
 pub use contacts::{Added, NewContact};
 pub use db::{Settings, Store};

@@ -36,6 +36,7 @@ pub(crate) const VERSIONS: &[Version] = &[
     version!("0003", "suppression"),
     version!("0004", "site_lease"),
     version!("0005", "gate"),
+    version!("0006", "alert"),
 ];
 
 statements! {

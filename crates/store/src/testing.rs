@@ -282,6 +282,7 @@ pub(crate) fn contacts(count: u32) -> Vec<NewContact> {
 /// Every statement of the crate, by module.
 pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
     let modules = [
+        ("alerts", crate::alerts::STATEMENTS),
         ("attempts", crate::attempts::STATEMENTS),
         ("campaigns", crate::campaigns::STATEMENTS),
         ("contacts", crate::contacts::STATEMENTS),

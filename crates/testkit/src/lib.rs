@@ -26,6 +26,7 @@ pub mod process;
 pub mod proxy;
 mod scratch;
 pub mod sipp;
+pub mod smtp;
 mod template;
 
 pub use clock::Clock;
@@ -36,4 +37,5 @@ pub use ports::PortBlock;
 pub use process::Process;
 pub use proxy::{Faults, Proxy};
 pub use scratch::Scratch;
+pub use smtp::MailServer;
 pub use template::Template;

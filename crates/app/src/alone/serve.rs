@@ -33,7 +33,9 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
     let listener = Listener::open(&config).await?;
     let store = open::existing(&config).await?;
     let stop = stop_signal()?;
-    let settings = node::Settings { disk_free_min_bytes: u64::from(config.disk_free_min_mib) << 20 };
+    let mailer = config.mail.as_ref().map(node::Mailer::new).transpose();
+    let mailer = mailer.map_err(|invalid| Failure::config(format!("mail.{}: {}", invalid.field, invalid.problem)))?;
+    let settings = node::Settings { disk_free_min_bytes: u64::from(config.disk_free_min_mib) << 20, mailer };
     let (node, stopper) = node::start(store.clone(), settings)
         .await
         .map_err(|error| Failure::refused(format!("the dialler cannot start: {}", chain(&error))).remedy(SEE_LOG))?;

@@ -50,6 +50,19 @@ pub(super) struct Draft {
     pub(super) country: Option<String>,
     pub(super) disk_free_min_mib: Option<u32>,
     pub(super) retention: store::Retention,
+    pub(super) mail: MailDraft,
+}
+
+/// The mail server, still without its password.
+#[derive(Default)]
+pub(super) struct MailDraft {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) security: node::MailSecurity,
+    pub(super) user: Option<String>,
+    pub(super) password_file: Option<PathBuf>,
+    pub(super) from: Option<String>,
+    pub(super) to: Vec<String>,
 }
 
 impl Default for Log {
@@ -259,6 +272,84 @@ pub(super) const KEYS: &[Key] = &[
         set: |draft, value| {
             check_level(value.text)?;
             draft.log.level = value.text.to_owned();
+            Ok(())
+        },
+    },
+    Key {
+        name: "mail.server",
+        about: &[
+            "The mail server through which alerts are sent, with its port if that is not the usual one; by default none,",
+            "and alerts are on the event stream, in webhooks and in `carillon alert list` only.",
+        ],
+        example: "\"smtp.example.com\"",
+        derived: true,
+        set: |draft, value| {
+            let (host, port) = match value.text.rsplit_once(':') {
+                Some((host, port)) if !host.ends_with(':') => {
+                    let port = port.parse().ok().filter(|port| *port > 0);
+                    (host, port.ok_or_else(|| format!("{:?} ends in no port", value.text))?)
+                }
+                _ => (value.text, 0),
+            };
+            if host.is_empty() || host.contains(char::is_whitespace) {
+                return Err(format!("{:?} is no server, e.g. \"smtp.example.com:587\"", value.text));
+            }
+            (draft.mail.host, draft.mail.port) = (host.to_owned(), port);
+            Ok(())
+        },
+    },
+    Key {
+        name: "mail.security",
+        about: &["\"starttls\" (port 587), \"tls\" (port 465), or \"none\" (port 25) for a server on this machine."],
+        example: "\"starttls\"",
+        derived: false,
+        set: |draft, value| {
+            draft.mail.security = match value.text {
+                "starttls" => node::MailSecurity::StartTls,
+                "tls" => node::MailSecurity::Tls,
+                "none" => node::MailSecurity::None,
+                other => return Err(format!("{other:?} is none of \"starttls\", \"tls\", \"none\"")),
+            };
+            Ok(())
+        },
+    },
+    Key {
+        name: "mail.user",
+        about: &["The name to log in with; by default nobody logs in. The password is in the file below."],
+        example: "\"carillon\"",
+        derived: true,
+        set: |draft, value| {
+            draft.mail.user = Some(value.text.to_owned());
+            Ok(())
+        },
+    },
+    Key {
+        name: "mail.password_file",
+        about: &["The file that holds the password, readable by its owner only."],
+        example: "\"/etc/carillon/mail-password\"",
+        derived: true,
+        set: |draft, value| {
+            draft.mail.password_file = Some(value.path()?);
+            Ok(())
+        },
+    },
+    Key {
+        name: "mail.from",
+        about: &["The sender of alerts."],
+        example: "\"Carillon <carillon@example.com>\"",
+        derived: true,
+        set: |draft, value| {
+            draft.mail.from = Some(value.text.to_owned());
+            Ok(())
+        },
+    },
+    Key {
+        name: "mail.to",
+        about: &["Who gets alerts."],
+        example: "[\"operations@example.com\"]",
+        derived: true,
+        set: |draft, value| {
+            draft.mail.to = value.text.split(',').map(|to| to.trim().to_owned()).filter(|to| !to.is_empty()).collect();
             Ok(())
         },
     },

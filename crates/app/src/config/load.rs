@@ -1,6 +1,6 @@
 //! Reads the settings: defaults, then the file, then the environment.
 
-use super::keys::{Draft, KEYS, Key, Text};
+use super::keys::{Draft, KEYS, Key, MailDraft, Text};
 use super::{Config, Log, Tls};
 use crate::failure::Failure;
 use crate::nearest;
@@ -151,6 +151,7 @@ fn finish(draft: Draft, origin: &Origin) -> Result<Config, Failure> {
         }
     };
     let server = server(draft.server.as_deref(), draft.password_file.as_deref(), origin)?;
+    let mail = mail(draft.mail, origin)?;
     let data = draft.data.unwrap_or_else(|| PathBuf::from("carillon-data"));
     let log_file =
         if draft.log.file.as_os_str().is_empty() { data.join("carillon.log") } else { draft.log.file.clone() };
@@ -167,21 +168,51 @@ fn finish(draft: Draft, origin: &Origin) -> Result<Config, Failure> {
         country: draft.country,
         disk_free_min_mib: draft.disk_free_min_mib.unwrap_or(DISK_FREE_MIN_MIB),
         retention: draft.retention,
+        mail,
     })
 }
 
 /// The PostgreSQL database with its password.
 fn server(url: Option<&str>, password: Option<&Path>, origin: &Origin) -> Result<Option<store::Server>, Failure> {
     let Some(url) = url else { return Ok(None) };
-    let password = password.map(|path| read_password(path, origin)).transpose()?;
+    let password = password.map(|path| read_password("database_password_file", path, origin)).transpose()?;
     let server = store::Server::parse(url, password);
     Ok(Some(server.map_err(|invalid| Failure::config(format!("database: {}", invalid.problem)))?))
 }
 
-fn read_password(path: &Path, origin: &Origin) -> Result<String, Failure> {
+/// The mail server with its password. What goes with it is refused without it: it would do nothing.
+fn mail(draft: MailDraft, origin: &Origin) -> Result<Option<node::MailSettings>, Failure> {
+    let wrong = |key: &str, problem: String| {
+        let from = origin.given.get(key).map_or("", String::as_str);
+        let colon = if from.is_empty() { "" } else { ": " };
+        let remedy = "carillon config example shows the section [mail]";
+        Failure::config(format!("{from}{colon}{key}: {problem}")).remedy(remedy)
+    };
+    let MailDraft { host, port, security, user, password_file, from, to } = draft;
+    if host.is_empty() {
+        let alone = ["mail.user", "mail.password_file", "mail.from", "mail.to"];
+        return match alone.iter().find(|key| origin.given.contains_key(**key)) {
+            Some(key) => Err(wrong(key, "is set, mail.server is not".to_owned())),
+            None => Ok(None),
+        };
+    }
+    let password = password_file.map(|path| read_password("mail.password_file", &path, origin)).transpose()?;
+    let login = match (user, password) {
+        (Some(user), Some(password)) => Some((user, password)),
+        (None, None) => None,
+        (Some(_), None) => return Err(wrong("mail.user", "is set, mail.password_file is not".to_owned())),
+        (None, Some(_)) => return Err(wrong("mail.password_file", "is set, mail.user is not".to_owned())),
+    };
+    let from = from.ok_or_else(|| wrong("mail.server", "is set, mail.from is not".to_owned()))?;
+    let settings = node::MailSettings { host, port, security, login, from, to };
+    let checked = settings.check().map_err(|invalid| wrong(&format!("mail.{}", invalid.field), invalid.problem));
+    checked.map(|()| Some(settings))
+}
+
+fn read_password(key: &'static str, path: &Path, origin: &Origin) -> Result<String, Failure> {
     let wrong = |problem: String| {
-        let from = origin.given.get("database_password_file").map_or("", String::as_str);
-        Failure::config(format!("{from}: database_password_file: {}: {problem}", path.display()))
+        let from = origin.given.get(key).map_or("", String::as_str);
+        Failure::config(format!("{from}: {key}: {}: {problem}", path.display()))
             .remedy("write the password into it, one line, and make it readable by its owner only: chmod 600")
     };
     let mode = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?.permissions().mode();
@@ -282,9 +313,15 @@ mod tests {
                 _ => line.to_owned(),
             })
             .collect();
-        let (config, origin) = read(&uncommented.join("\n")).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let password = folder.path().join("password");
+        std::fs::write(&password, "s3cret\n").unwrap();
+        std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let text = uncommented.join("\n").replace("/etc/carillon/mail-password", password.to_str().unwrap());
+        let (config, origin) = read(&text).unwrap();
         assert_eq!(origin.given.len(), KEYS.len());
         assert_eq!(config.zone, "Europe/Madrid");
+        assert!(!format!("{config:?}").contains("s3cret"));
         assert_eq!(config.tls.unwrap().key, Path::new("/etc/carillon/server.key"));
     }
 
@@ -308,6 +345,12 @@ mod tests {
             ("zone = \"Mars/Olympus\"", "zone: "),
             ("country = \"Spain\"", "country: "),
             ("disk_free_min_mib = \"much\"", "disk_free_min_mib: "),
+            ("[mail]\nserver = \"a:b\"", "mail.server: \"a:b\" ends in no port"),
+            ("[mail]\nto = [\"a@b.c\"]", "mail.to: is set, mail.server is not"),
+            (
+                "[mail]\nserver = \"a\"\nfrom = \"b@c.d\"\nuser = \"u\"\nto = [\"a@b.c\"]",
+                "mail.user: is set, mail.pass",
+            ),
             ("[retention]\nattempts_days = 30", "retention.attempts_days: must be 0 (kept for ever) or 90 to"),
             ("[retention]\nevents_days = -1", "retention.events_days: \"-1\" is no whole number"),
             ("trusted_proxies = [\"proxy\"]", "trusted_proxies: \"proxy\" is no address"),

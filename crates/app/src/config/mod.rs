@@ -39,6 +39,8 @@ pub(crate) struct Config {
     pub(crate) disk_free_min_mib: u32,
     /// What is kept how long.
     pub(crate) retention: store::Retention,
+    /// Where alerts are mailed to.
+    pub(crate) mail: Option<node::MailSettings>,
 }
 
 /// PEM files.

@@ -1,5 +1,6 @@
 //! The verbs that ask a running server, one file per noun.
 
+pub(crate) mod alert;
 pub(crate) mod attempt;
 pub(crate) mod campaign;
 pub(crate) mod dialling;

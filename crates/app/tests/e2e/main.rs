@@ -6,6 +6,7 @@ mod common;
 #[macro_use]
 mod world;
 
+mod alerts;
 mod bad_input;
 mod clock;
 mod disk;

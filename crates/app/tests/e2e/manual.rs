@@ -129,6 +129,13 @@ fn suppression_md_keeps_a_number_from_being_called() {
 }
 
 #[test]
+fn alerts_md_hears_of_a_hold() {
+    let world = World::start();
+    let printed = Reader::of("alerts.md", &world).follow();
+    holds(&printed, &["nothing is wrong", "dialling is held by admin: fire drill", "no mail server is configured"]);
+}
+
+#[test]
 fn privacy_md_erases_a_person() {
     let world = World::start();
     let printed = Reader::of("privacy.md", &world).follow();

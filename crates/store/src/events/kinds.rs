@@ -84,6 +84,7 @@ const ENDED_BY: &[&str] = &[
     "suppression",
     "unknown",
 ];
+const ALERTS: &[&str] = &["pbx_lost", "dialling_held", "storage", "circuit_open", "outcome_mix", "webhook_backlog"];
 const RUN_CHANGE: &[Field] = &[field("state", Type::Words(RUN_STATE), "its new state"), WHY];
 
 const RECEIPT: &[Field] = &[
@@ -277,6 +278,28 @@ pub const KINDS: &[Kind] = &[
         &[
             field("contacts", Type::Int, "contacts that were erased"),
             field("lists", Type::Int, "lists that they are in"),
+        ],
+    ),
+    kind(
+        "alert.raised",
+        "alert",
+        "Something is wrong for long enough that a person should know.",
+        &[
+            field("kind", Type::Words(ALERTS), "what"),
+            field("subject", Type::Int, "the id of the PBX, trunk, campaign or webhook; 0: the installation"),
+            field("name", Type::Text, "the name it has; empty for the installation"),
+            WHY,
+        ],
+    ),
+    kind(
+        "alert.ended",
+        "alert",
+        "It is right again.",
+        &[
+            field("kind", Type::Words(ALERTS), "what was wrong"),
+            field("subject", Type::Int, "the id of the PBX, trunk, campaign or webhook; 0: the installation"),
+            field("name", Type::Text, "the name it had; empty for the installation"),
+            field("lasted_ms", Type::Int, "how long it was wrong, milliseconds"),
         ],
     ),
     kind("dialling.held", "dialling", "Nothing is dialled until it is lifted.", &[WHY]),

@@ -83,6 +83,11 @@ impl Event {
         Self::new(tenant, ("suppression", entry), kind, at, actor, data)
     }
 
+    /// An event of an alert.
+    pub(crate) fn of_alert(tenant: TenantId, alert: i64, kind: &'static str, at: Timestamp, data: Value) -> Self {
+        Self::new(tenant, ("alert", alert), kind, at, "", data)
+    }
+
     pub(crate) fn new(
         tenant: TenantId,
         (entity, entity_id): (&'static str, i64),

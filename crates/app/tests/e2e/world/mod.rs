@@ -77,6 +77,11 @@ impl World {
         Self::begin(Pair::start().unwrap(), clock.environment()).with_office(None)
     }
 
+    /// As [`World::start`], with a server that finds these variables.
+    pub fn with_environment(environment: Environment) -> Self {
+        Self::begin(Pair::start().unwrap(), environment).with_office(None)
+    }
+
     /// As [`World::start`], with a PBX that keeps call records.
     pub fn with_call_records() -> Self {
         Self::begin(Pair::start_with_call_records().unwrap(), Vec::new()).with_office(None)
