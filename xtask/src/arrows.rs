@@ -10,15 +10,16 @@ use serde_json::Value;
 use crate::workspace;
 
 /// Package, and the packages of ours that it may use. The binary may use all but `testkit` and `xtask`.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("domain", &[]),
     ("dialer", &["domain"]),
     ("sim", &["dialer", "domain"]),
     ("ari", &[]),
     ("store", &["domain"]),
     ("node", &["ari", "dialer", "domain", "store"]),
-    ("api", &["domain", "node", "store"]),
-    ("carillon", &["api", "ari", "dialer", "domain", "node", "sim", "store"]),
+    ("notify", &["domain", "node", "store"]),
+    ("api", &["domain", "node", "notify", "store"]),
+    ("carillon", &["api", "ari", "dialer", "domain", "node", "notify", "sim", "store"]),
     ("testkit", &[]),
     ("xtask", &["testkit"]),
 ];

@@ -28,6 +28,7 @@ use utoipa_axum::routes;
         (name = "suppressions", description = "Numbers that must not be called"),
         (name = "dialling", description = "What happens now, and the switch that stops it"),
         (name = "results", description = "What happened: attempts, timelines and reports"),
+        (name = "webhooks", description = "Programs that are told what happens"),
         (name = "service", description = "Tokens, health, metrics and this document"),
     )
 )]

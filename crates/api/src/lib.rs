@@ -40,6 +40,7 @@ pub mod runs;
 pub mod suppressions;
 pub mod tokens;
 pub mod trunks;
+pub mod webhooks;
 pub mod words;
 
 #[cfg(test)]
@@ -76,6 +77,8 @@ pub struct App {
     pub imports: imports::Imports,
     /// The streams of events.
     pub events: events::Streams,
+    /// Who is told of events over HTTP.
+    pub webhooks: notify::Webhooks,
 }
 
 impl App {
@@ -118,6 +121,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(attempts::routes())
         .merge(reports::routes())
         .merge(events::routes())
+        .merge(webhooks::routes())
         .merge(dialling::routes())
         .merge(suppressions::routes())
         .merge(alerts::routes())

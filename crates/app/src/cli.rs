@@ -5,7 +5,7 @@ use crate::client::Target;
 use crate::config::Source;
 use crate::verbs::{
     alert, attempt, campaign, dialling, end_point, event, forget, list, live, pbx, report, run, suppression, token,
-    trunk,
+    trunk, webhook,
 };
 use clap::{Parser, Subcommand};
 
@@ -76,6 +76,9 @@ pub(crate) enum Command {
     /// The event log: everything that happened, in order
     #[command(subcommand, visible_alias = "events")]
     Event(event::Verb),
+    /// Programs that are told of events over HTTP
+    #[command(subcommand)]
+    Webhook(webhook::Verb),
     /// What became of runs
     Report(report::Options),
     /// What is wrong, and whether letters about it arrive

@@ -48,6 +48,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Live(options) => verbs::live::run(&options, &session()?).await,
         Command::Attempt(verb) => verbs::attempt::run(verb, &session()?).await,
         Command::Event(verb) => verbs::event::run(verb, &session()?).await,
+        Command::Webhook(verb) => verbs::webhook::run(verb, &session()?).await,
         Command::Report(options) => verbs::report::run(options, &session()?).await,
         Command::Alert(verb) => verbs::alert::run(verb, &session()?).await,
         Command::Forget(options) => verbs::forget::run(options, &session()?).await,

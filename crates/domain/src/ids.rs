@@ -52,6 +52,8 @@ id! {
     NumberRef
     /// One import of a file into a list.
     ImportId
+    /// A program that is told of events over HTTP.
+    WebhookId
 }
 
 /// The largest id of a configuration entity.

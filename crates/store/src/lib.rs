@@ -37,6 +37,7 @@ pub mod suppression;
 pub mod timeline;
 pub mod tokens;
 pub mod trunks;
+pub mod webhooks;
 
 #[cfg(test)]
 mod testing;
@@ -61,3 +62,4 @@ pub use scope::{Campaigns, Scope};
 pub use suppression::{Suppressed, SuppressionRecord};
 pub use timeline::EventRecord;
 pub use tokens::{TokenRecord, TokenScope};
+pub use webhooks::{Webhook, WebhookRecord};

@@ -77,7 +77,9 @@ statements! {
         (SELECT MAX(seq) FROM event), 0)";
     DELETE_EVENTS = "DELETE FROM event WHERE seq IN (SELECT e.seq FROM event e WHERE e.seq < $1 AND e.tenant_id = $2 \
         AND (e.entity = 'attempt' OR e.entity_seq < (SELECT MAX(n.entity_seq) FROM event n \
-        WHERE n.entity = e.entity AND n.entity_id = e.entity_id)) ORDER BY e.seq LIMIT $3)";
+        WHERE n.entity = e.entity AND n.entity_id = e.entity_id)) ORDER BY e.seq LIMIT $3) RETURNING seq";
+    // Whoever reads the log from before that place is told that something is missing.
+    DROPPED = "UPDATE event_log SET dropped_to = $2 WHERE tenant_id = $1 AND dropped_to < $2";
     // Up to where this step deletes: the ids of attempts grow with time.
     LAST_OLD_ATTEMPT = "SELECT MAX(o.id) FROM (SELECT id FROM attempt WHERE tenant_id = $1 AND ended_at < $2 \
         AND id < COALESCE((SELECT id FROM attempt WHERE tenant_id = $1 AND scheduled_at >= $2 ORDER BY id LIMIT 1), \
@@ -105,8 +107,12 @@ impl Store {
         let mut transaction = self.begin().await?;
         if let Some(cutoff) = before(keep.events_days) {
             let young: i64 = query_scalar(FIRST_YOUNG_EVENT).bind(cutoff).fetch_one(&mut transaction).await?;
-            let done = query(DELETE_EVENTS).bind(young).bind(scope.tenant.0).bind(ROWS).execute(&mut transaction);
-            swept.events = done.await?.rows_affected();
+            let deleted = query_scalar(DELETE_EVENTS).bind(young).bind(scope.tenant.0).bind(ROWS);
+            let deleted: Vec<i64> = deleted.fetch_all(&mut transaction).await?;
+            swept.events = deleted.len() as u64;
+            if let Some(last) = deleted.iter().max() {
+                query(DROPPED).bind(scope.tenant.0).bind(*last).execute(&mut transaction).await?;
+            }
         }
         if let Some(cutoff) = before(keep.attempts_days) {
             let tenant = scope.tenant.0;

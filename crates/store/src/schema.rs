@@ -37,6 +37,7 @@ pub(crate) const VERSIONS: &[Version] = &[
     version!("0004", "site_lease"),
     version!("0005", "gate"),
     version!("0006", "alert"),
+    version!("0007", "webhooks"),
 ];
 
 statements! {

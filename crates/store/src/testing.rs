@@ -310,6 +310,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
     all.push(("standing", crate::standing::statements()));
     all.push(("import", crate::import::statements()));
     all.push(("lease", crate::lease::statements()));
+    all.push(("webhooks", crate::webhooks::statements()));
     all
 }
 

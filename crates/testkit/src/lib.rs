@@ -24,6 +24,7 @@ pub mod postgres;
 pub mod preload;
 pub mod process;
 pub mod proxy;
+pub mod receiver;
 mod scratch;
 pub mod sipp;
 pub mod smtp;

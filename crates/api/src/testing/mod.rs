@@ -86,7 +86,10 @@ impl Server {
         let store = Store::open(&settings).await.unwrap();
         let all = vec![TokenScope::Read, TokenScope::Operate, TokenScope::Admin];
         let (_, admin) = store.create_token(&Scope::installation(), "admin", all).await.unwrap();
-        let events = Streams::of(Feed::start(store.clone()));
+        let feed = Feed::start(store.clone());
+        let guard = notify::Guard::allowing(vec!["127.0.0.1".parse().unwrap()]);
+        let webhooks = notify::Webhooks::start(store.clone(), feed.clone(), guard).await.unwrap();
+        let events = Streams::of(feed);
         let app = App {
             store,
             node: None,
@@ -94,6 +97,7 @@ impl Server {
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             imports: Imports::default(),
             events,
+            webhooks,
         };
         Self {
             router: crate::router(app.clone()),

@@ -45,6 +45,7 @@ fn rows(config: &Config) -> Vec<(&'static str, Value)> {
         ("zone", json!(config.zone)),
         ("country", json!(config.country)),
         ("disk_free_min_mib", json!(config.disk_free_min_mib)),
+        ("webhooks.allow", json!(config.webhooks_allow.iter().map(ToString::to_string).collect::<Vec<_>>())),
         ("log.target", json!(config.log.target.name())),
         ("log.file", json!(config.log.file)),
         ("log.file_size_mb", json!(config.log.file_size_mb)),

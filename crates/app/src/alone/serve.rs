@@ -40,6 +40,9 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
         .await
         .map_err(|error| Failure::refused(format!("the dialler cannot start: {}", chain(&error))).remedy(SEE_LOG))?;
     let feed = store::Feed::start(store.clone());
+    let guard = notify::Guard::allowing(config.webhooks_allow.clone());
+    let webhooks = notify::Webhooks::start(store.clone(), feed.clone(), guard);
+    let webhooks = webhooks.await.map_err(|error| open::failure(&error))?;
     let app = api::App {
         store: store.clone(),
         node: Some(node.clone()),
@@ -47,6 +50,7 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
         metrics,
         imports: api::imports::Imports::default(),
         events: api::events::Streams::of(feed.clone()),
+        webhooks: webhooks.clone(),
     };
     api::resume_imports(&app).await.map_err(|error| open::failure(&error))?;
     info!(url = listener.url(), zone = config.zone, "carillon {} serves the API", env!("CARGO_PKG_VERSION"));
@@ -76,7 +80,7 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
     exit_in_time();
     feed.close();
     handle.graceful_shutdown(Some(DRAIN));
-    let (_, served) = tokio::join!(stopper.stop(), served);
+    let (_, served, ()) = tokio::join!(stopper.stop(), served, webhooks.stop());
     store.close().await;
     match served {
         Ok(Ok(())) => {

@@ -13,6 +13,7 @@ pub(crate) enum Noun {
     EndPoint,
     List,
     Campaign,
+    Webhook,
     Token,
 }
 
@@ -25,6 +26,7 @@ impl Noun {
             Self::EndPoint => "api/end-points",
             Self::List => "api/lists",
             Self::Campaign => "api/campaigns",
+            Self::Webhook => "api/webhooks",
             Self::Token => "api/tokens",
         }
     }
@@ -45,6 +47,7 @@ impl Noun {
             Self::EndPoint => "end point",
             Self::List => "list",
             Self::Campaign => "campaign",
+            Self::Webhook => "webhook",
             Self::Token => "token",
         }
     }

@@ -49,6 +49,7 @@ pub(super) struct Draft {
     pub(super) zone: Option<String>,
     pub(super) country: Option<String>,
     pub(super) disk_free_min_mib: Option<u32>,
+    pub(super) webhooks_allow: Vec<Network>,
     pub(super) retention: store::Retention,
     pub(super) mail: MailDraft,
 }
@@ -376,6 +377,20 @@ pub(super) const KEYS: &[Key] = &[
         example: "30",
         derived: false,
         set: |draft, value| kept(value.text, &mut draft.retention, |keep| &mut keep.audio_days),
+    },
+    Key {
+        name: "webhooks.allow",
+        about: &[
+            "Addresses and networks that webhooks may be sent to besides the internet, e.g. [\"10.1.0.0/16\"]. Everything",
+            "that is not the internet is refused otherwise: this machine, private networks, link-local addresses.",
+        ],
+        example: "[]",
+        derived: false,
+        set: |draft, value| {
+            let networks = value.text.split(',').map(str::trim).filter(|text| !text.is_empty());
+            draft.webhooks_allow = networks.map(str::parse).collect::<Result<_, _>>()?;
+            Ok(())
+        },
     },
     Key {
         name: "tls.certificate",

@@ -167,6 +167,7 @@ fn finish(draft: Draft, origin: &Origin) -> Result<Config, Failure> {
         zone: draft.zone.unwrap_or_else(host_zone),
         country: draft.country,
         disk_free_min_mib: draft.disk_free_min_mib.unwrap_or(DISK_FREE_MIN_MIB),
+        webhooks_allow: draft.webhooks_allow,
         retention: draft.retention,
         mail,
     })

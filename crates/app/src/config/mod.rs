@@ -3,11 +3,10 @@
 
 mod keys;
 mod load;
-mod network;
 
 pub(crate) use keys::example;
 pub(crate) use load::{Origin, Source};
-pub(crate) use network::Network;
+pub(crate) use notify::Network;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -41,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) retention: store::Retention,
     /// Where alerts are mailed to.
     pub(crate) mail: Option<node::MailSettings>,
+    /// Networks that webhooks may be sent to besides the internet.
+    pub(crate) webhooks_allow: Vec<Network>,
 }
 
 /// PEM files.

@@ -21,6 +21,7 @@ pub(crate) mod suppression;
 mod timeline;
 pub(crate) mod token;
 pub(crate) mod trunk;
+pub(crate) mod webhook;
 
 use crate::client::{Noun, Session};
 use crate::failure::Failure;

@@ -32,3 +32,4 @@ mod suppression;
 mod terminal;
 mod tutorial;
 mod variables;
+mod webhooks;

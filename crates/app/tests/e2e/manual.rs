@@ -115,6 +115,13 @@ fn events_md_follows_a_run() {
 }
 
 #[test]
+fn webhooks_md_adds_tests_and_replays() {
+    let world = World::allowing_webhooks();
+    let printed = Reader::of("webhooks.md", &world).follow();
+    holds(&printed, &["is not on the internet", "whsec_", "could not be reached", "delivered once more"]);
+}
+
+#[test]
 fn stop_md_holds_and_lifts_dialling() {
     let world = World::start();
     let printed = Reader::of("stop.md", &world).follow();

@@ -19,11 +19,13 @@ pub(super) enum AlertKind {
     CircuitOpen,
     /// What becomes of a campaign's calls changed suddenly.
     OutcomeMix,
+    /// A webhook takes no events.
+    WebhookBacklog,
 }
 
 impl AlertKind {
-    pub(super) const ALL: [Self; 5] =
-        [Self::PbxLost, Self::DiallingHeld, Self::Storage, Self::CircuitOpen, Self::OutcomeMix];
+    pub(super) const ALL: [Self; 6] =
+        [Self::PbxLost, Self::DiallingHeld, Self::Storage, Self::CircuitOpen, Self::OutcomeMix, Self::WebhookBacklog];
 
     /// Its name in events and the API.
     pub(super) fn code(self) -> &'static str {
@@ -33,6 +35,7 @@ impl AlertKind {
             Self::Storage => "storage",
             Self::CircuitOpen => "circuit_open",
             Self::OutcomeMix => "outcome_mix",
+            Self::WebhookBacklog => "webhook_backlog",
         }
     }
 
@@ -44,6 +47,7 @@ impl AlertKind {
             Self::Storage => (0, 5),
             Self::CircuitOpen => (0, 30),
             Self::OutcomeMix => (0, 120),
+            Self::WebhookBacklog => (0, 30),
         }
     }
 }

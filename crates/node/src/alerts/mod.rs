@@ -18,7 +18,7 @@ use mail::{Letter, MailError, Mailer};
 use mix::Mix;
 use std::collections::VecDeque;
 use std::time::Duration;
-use store::{AlertRecord, Scope, Store};
+use store::{AlertRecord, Scope, Store, WebhookRecord};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -27,6 +27,8 @@ use tracing::{info, warn};
 const LOOK: Duration = Duration::from_secs(1);
 /// Between two looks at what becomes of calls, and the width of its buckets.
 const MIX: Duration = Duration::from_secs(60);
+/// Between two looks at how far webhooks are.
+const WEBHOOKS: Duration = Duration::from_secs(10);
 /// Episodes that are still to be told, at most; the oldest is given up for a new one.
 const UNTOLD: usize = 200;
 /// A letter that could not be sent is tried again after this long, then after twice as long, and so on.
@@ -83,6 +85,8 @@ struct Watch {
     mail_failures: u32,
     mix: Mix,
     mix_at: Instant,
+    webhooks: Vec<WebhookRecord>,
+    webhooks_at: Instant,
 }
 
 /// Watches until it is dropped. Episodes that were open when the last process ended go on.
@@ -98,6 +102,8 @@ pub async fn run(handle: Handle, store: Store, mailer: Option<Mailer>) {
         mail_failures: 0,
         mix: Mix::default(),
         mix_at: Instant::now(),
+        webhooks: Vec::new(),
+        webhooks_at: Instant::now(),
     };
     match watch.store.unfinished_alerts(&Scope::installation(), wall().plus_seconds(-MAIL_FOR_S)).await {
         Ok(records) => {
@@ -129,7 +135,13 @@ impl Watch {
                 warn!(%error, "what becomes of calls cannot be read");
             }
         }
+        if self.webhooks_at <= Instant::now()
+            && let Ok(webhooks) = self.store.webhooks(&Scope::installation()).await
+        {
+            (self.webhooks, self.webhooks_at) = (webhooks, Instant::now() + WEBHOOKS);
+        }
         let mut troubles = conditions::of(&live);
+        troubles.extend(conditions::of_webhooks(&self.webhooks, live.at));
         troubles.extend(self.mix.troubles());
         for change in self.episodes.look(live.at, troubles) {
             match change {

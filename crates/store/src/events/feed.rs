@@ -6,7 +6,7 @@
 
 use super::LogEvent;
 use crate::db::Store;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::scope::Scope;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -110,6 +110,11 @@ impl Feed {
 }
 
 impl Subscription {
+    /// Passes over what is not kept any more.
+    pub fn skip_to(&mut self, place: i64) {
+        self.position = self.position.max(place);
+    }
+
     /// Where it stands: everything up to there was given.
     pub fn position(&self) -> i64 {
         self.position
@@ -157,7 +162,10 @@ impl Subscription {
         let store = &self.feed.inner.store;
         let page = store.events_after(&Scope::installation(), self.position, BATCH as u32).await?;
         // Asked last: what is still kept now was kept when the page was read.
-        store.events_from(Some(self.position)).await?;
+        let kept = store.retained_events().await?;
+        if self.position > 0 && self.position < kept.dropped_to {
+            return Err(Error::EventsDropped { after: self.position, oldest: kept.oldest });
+        }
         let upto = page.last().map_or(from, |event| event.seq);
         Ok(Batch { events: page.into_iter().map(Arc::new).collect(), upto })
     }

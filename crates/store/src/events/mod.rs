@@ -6,10 +6,11 @@ pub mod kinds;
 pub use feed::{Batch, Feed, Subscription};
 
 use crate::db::Store;
-use crate::engine::{Row, query};
+use crate::engine::{Query, Row, query};
 use crate::error::{Error, Result};
 use crate::scope::{Campaigns, Scope};
 use crate::sql::Columns;
+use crate::webhooks::LaneKey;
 use domain::{CampaignId, Invalid, Timestamp};
 use serde_json::{Value, json};
 
@@ -104,19 +105,35 @@ fn matches(pattern: &str, kind: &str) -> bool {
 /// How far the log reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retained {
-    /// The oldest event there is; 0: there is none.
+    /// The oldest event behind which none is missing; 0: there is none.
     pub oldest: i64,
+    /// The last that was deleted; 0: none was. Some before it may still be there.
+    pub dropped_to: i64,
     /// The newest.
     pub newest: i64,
 }
 
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT e.seq, e.entity, e.entity_id, e.entity_seq, e.kind, e.version, e.at, e.pbx_at, e.actor, e.cause, e.data, \
+            COALESCE(a.campaign_id, r.campaign_id) AS campaign_id, COALESCE(a.run_id, r.id) AS run_id, a.contact_id \
+            FROM event e LEFT JOIN attempt a ON e.entity = 'attempt' AND a.id = e.entity_id \
+            LEFT JOIN run r ON e.entity = 'run' AND r.id = e.entity_id WHERE e.tenant_id = $1 AND ",
+            $rest
+        )
+    };
+}
+
 statements! {
-    PAGE = "SELECT e.seq, e.entity, e.entity_id, e.entity_seq, e.kind, e.version, e.at, e.pbx_at, e.actor, e.cause, e.data, \
-        COALESCE(a.campaign_id, r.campaign_id) AS campaign_id, COALESCE(a.run_id, r.id) AS run_id, a.contact_id \
-        FROM event e LEFT JOIN attempt a ON e.entity = 'attempt' AND a.id = e.entity_id \
-        LEFT JOIN run r ON e.entity = 'run' AND r.id = e.entity_id \
-        WHERE e.seq > $2 AND e.tenant_id = $1 ORDER BY e.seq LIMIT $3";
-    OLDEST = "SELECT seq FROM event ORDER BY seq LIMIT 1";
+    PAGE = select!("e.seq > $2 ORDER BY e.seq LIMIT $3");
+    ONE = select!("e.seq = $2");
+    // Through the indexes: the attempts of a contact, the events of an entity.
+    OF_CONTACT = select!("e.entity = 'attempt' AND e.entity_id IN (SELECT c.id FROM attempt c WHERE c.contact_id = $2) \
+        AND e.seq > $3 AND e.seq <= $4 ORDER BY e.seq LIMIT $5");
+    OF_ENTITY = select!("e.entity = $2 AND e.entity_id = $3 AND e.seq > $4 AND e.seq <= $5 ORDER BY e.seq LIMIT $6");
+    DROPPED_TO = "SELECT dropped_to AS seq FROM event_log WHERE tenant_id = 1";
+    OLDEST = "SELECT seq FROM event WHERE seq > $1 ORDER BY seq LIMIT 1";
     NEWEST = "SELECT seq FROM event ORDER BY seq DESC LIMIT 1";
 }
 
@@ -128,14 +145,37 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// One event; `None`: it is not kept any more.
+    pub async fn event(&self, scope: &Scope, seq: i64) -> Result<Option<LogEvent>> {
+        query(ONE).bind(scope.tenant.0).bind(seq).fetch_optional(self.readers()).await?.as_ref().map(read).transpose()
+    }
+
+    /// Events of one lane behind `after` up to `upto`, oldest first.
+    pub async fn lane_events(
+        &self,
+        scope: &Scope,
+        lane: &LaneKey,
+        (after, upto): (i64, i64),
+        limit: u32,
+    ) -> Result<Vec<LogEvent>> {
+        let statement = match lane.entity.as_str() {
+            "contact" => query(OF_CONTACT).bind(scope.tenant.0).bind(lane.id),
+            entity => query(OF_ENTITY).bind(scope.tenant.0).bind(entity).bind(lane.id),
+        };
+        let rows = statement.bind(after).bind(upto).bind(i64::from(limit.min(MAX_PAGE))).fetch_all(self.readers());
+        rows.await?.iter().map(read).collect()
+    }
+
     /// How far the log reaches now.
     pub async fn retained_events(&self) -> Result<Retained> {
         let mut connection = self.readers().begin().await?;
-        let mut end = async |sql: &'static str| -> Result<i64> {
-            let row = query(sql).fetch_optional(&mut *connection).await?;
+        let mut seq = async |statement: Query| -> Result<i64> {
+            let row = statement.fetch_optional(&mut *connection).await?;
             Ok(row.map(|row| row.int("seq")).transpose()?.unwrap_or(0))
         };
-        Ok(Retained { oldest: end(OLDEST).await?, newest: end(NEWEST).await? })
+        let dropped_to = seq(query(DROPPED_TO)).await?;
+        let oldest = seq(query(OLDEST).bind(dropped_to)).await?;
+        Ok(Retained { oldest, dropped_to, newest: seq(query(NEWEST)).await? })
     }
 
     /// Where a reader goes on that has read up to `after`; 0 is the oldest retained event, `None` now.
@@ -143,15 +183,15 @@ impl Store {
     /// Refused with [`Error::EventsDropped`] when events behind `after` are not kept any more, and as invalid when `after`
     /// was never reached.
     pub async fn events_from(&self, after: Option<i64>) -> Result<i64> {
-        let Retained { oldest, newest } = self.retained_events().await?;
+        let Retained { oldest, dropped_to, newest } = self.retained_events().await?;
         match after {
             None => Ok(newest),
-            Some(0) => Ok(0),
+            Some(0) => Ok(dropped_to),
             Some(after) if after < 0 => Err(Invalid::new("after", format!("{after} is below 0")).into()),
             Some(after) if after > newest => {
                 Err(Invalid::new("after", format!("{after} is beyond the newest event, {newest}")).into())
             }
-            Some(after) if after < oldest => Err(Error::EventsDropped { after, oldest }),
+            Some(after) if after < dropped_to => Err(Error::EventsDropped { after, oldest }),
             Some(after) => Ok(after),
         }
     }

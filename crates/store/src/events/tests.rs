@@ -92,10 +92,12 @@ async fn what_is_no_place_in_the_log_is_refused_and_what_is_gone_is_named(home: 
     assert!(matches!(store.events_from(Some(-1)).await, Err(Error::Invalid(_))));
     let mut transaction = store.begin().await.unwrap();
     query("DELETE FROM event WHERE seq < 5").execute(&mut transaction).await.unwrap();
+    query("UPDATE event_log SET dropped_to = 4").execute(&mut transaction).await.unwrap();
     transaction.commit().await.unwrap();
     let gone = store.events_from(Some(2)).await.unwrap_err();
     assert!(matches!(gone, Error::EventsDropped { after: 2, oldest: 5 }), "{gone}");
-    assert_eq!(store.events_from(Some(0)).await.unwrap(), 0, "from the oldest there is");
+    assert_eq!(store.events_from(Some(0)).await.unwrap(), 4, "from the oldest there is");
+    assert_eq!(store.events_from(Some(4)).await.unwrap(), 4, "nothing is missing behind it");
     assert_eq!(store.events_from(Some(5)).await.unwrap(), 5);
 
     for (filter, field) in [

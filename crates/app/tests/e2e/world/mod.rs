@@ -117,6 +117,13 @@ impl World {
         Self::begin(Pair::start().unwrap(), Vec::new())
     }
 
+    /// As [`World::start`], with a server that may send webhooks to this machine.
+    pub fn allowing_webhooks() -> Self {
+        // The environment of the program is the setting's other place.
+        let allow = ("CARILLON_WEBHOOKS_ALLOW", "127.0.0.0/8".into());
+        Self::begin(Pair::start().unwrap(), vec![allow]).with_office(None)
+    }
+
     fn begin(pair: Pair, environment: Environment) -> Self {
         let home = Home::new();
         home.file("carillon.toml", format!("listen = \"127.0.0.1:{}\"\n{}", pair.ports.api, setting()));

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 /// All addresses that begin with the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Network {
+pub struct Network {
     address: IpAddr,
     /// Leading bits that count, `0..=32` or `0..=128`.
     bits: u8,
@@ -14,7 +14,7 @@ pub(crate) struct Network {
 
 impl Network {
     /// Whether `address` is in it; an IPv4 address that came in as IPv6 counts as IPv4.
-    pub(crate) fn contains(&self, address: IpAddr) -> bool {
+    pub fn contains(&self, address: IpAddr) -> bool {
         let (mine, theirs, width) = match (self.address, address.to_canonical()) {
             (IpAddr::V4(mine), IpAddr::V4(theirs)) => (u128::from(mine.to_bits()), u128::from(theirs.to_bits()), 32),
             (IpAddr::V6(mine), IpAddr::V6(theirs)) => (mine.to_bits(), theirs.to_bits(), 128),

@@ -1,0 +1,117 @@
+//! Webhooks beside real calls: nothing is missed when the server is killed, and a receiver that is away is not felt.
+
+use crate::world::{World, ms};
+use serde_json::{Value, json};
+use sqlx::Connection;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use testkit::receiver::{Received, Receiver, SILENCE};
+
+const A_RUN: Duration = Duration::from_secs(90);
+/// Events that wait for a receiver that is away.
+const BACKLOG: i64 = 10_000;
+/// What a slow machine may add to one call in twenty, milliseconds.
+const NOISE_MS: i64 = 60;
+
+fn event(request: &Received) -> Value {
+    serde_json::from_str(&request.body).unwrap()
+}
+
+#[test]
+fn a_server_that_is_killed_delivers_every_event_and_each_under_one_name() {
+    let mut world = World::allowing_webhooks();
+    let receiver = Receiver::start().unwrap();
+    world.create("webhooks", json!({"name": "crm", "url": receiver.url()}));
+    let from = world.run_json(&["event", "list", "--limit", "1"])["newest"].as_i64().unwrap();
+    let numbers: Vec<String> = (0..20).map(|n| format!("155510{n:02}001")).collect();
+    let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    let run = world.dial("told", &numbers, json!({}));
+    for more in [20, 60] {
+        world.wait("some deliveries", A_RUN, || match receiver.received().len() {
+            count if count >= more => Ok(()),
+            count => Err(count.to_string()),
+        });
+        world.crash();
+        world.serve_again();
+        world.wait_for_link();
+    }
+    world.wait_for_state(run, "COMPLETED", A_RUN);
+    let log = crate::events::log(&world);
+    let wanted: Vec<i64> = log.iter().map(|event| event["seq"].as_i64().unwrap()).filter(|seq| *seq > from).collect();
+    let by_id = |received: &[Received]| -> BTreeMap<String, Vec<Value>> {
+        let mut by_id: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+        for request in received {
+            by_id.entry(request.headers["webhook-id"].clone()).or_default().push(event(request));
+        }
+        by_id
+    };
+    let received = world.wait("every event", A_RUN, || {
+        let received = receiver.received();
+        let mut seqs: Vec<i64> = by_id(&received).values().map(|events| events[0]["seq"].as_i64().unwrap()).collect();
+        seqs.sort_unstable();
+        if seqs == wanted { Ok(received) } else { Err(format!("{} of {}", seqs.len(), wanted.len())) }
+    });
+    for (id, events) in by_id(&received) {
+        assert!(events.iter().all(|event| *event == events[0]), "{id} is not always the same event");
+        assert!(id.ends_with(&format!("_{}", events[0]["seq"])), "{id}");
+    }
+    // In order per contact: what comes for the first time comes behind what came before.
+    let mut last: BTreeMap<i64, i64> = BTreeMap::new();
+    let mut seen = std::collections::BTreeSet::new();
+    for event in received.iter().map(event).filter(|event| event["contact"].is_i64()) {
+        let (contact, seq) = (event["contact"].as_i64().unwrap(), event["seq"].as_i64().unwrap());
+        if seen.insert(seq) {
+            let before = last.insert(contact, seq).unwrap_or(0);
+            assert!(before < seq, "contact {contact}: {seq} came behind {before}");
+        }
+    }
+    assert!(received.iter().all(|request| !request.body.contains("155510")), "a number left the house");
+}
+
+/// Milliseconds from each decision to its originate, shortest first.
+fn latencies(attempts: &[Value]) -> Vec<i64> {
+    let mut waits: Vec<i64> =
+        attempts.iter().map(|attempt| ms(&attempt["requested_at"]) - ms(&attempt["scheduled_at"])).collect();
+    waits.sort_unstable();
+    waits
+}
+
+#[test]
+fn ten_thousand_events_that_wait_for_a_dead_receiver_change_nothing_for_calls() {
+    let mut world = World::allowing_webhooks();
+    let numbers: Vec<String> = (0..40).map(|n| format!("155510{n:02}001")).collect();
+    let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    let without = latencies(&world.complete(world.dial("without", &numbers, json!({})), A_RUN));
+    let receiver = Receiver::start().unwrap();
+    receiver.answers(|_| SILENCE);
+    let webhook = world.create("webhooks", json!({"name": "dead", "url": receiver.url(), "timeout_ms": 2_000}));
+
+    world.server.terminate();
+    let database = world.home.path("carillon-data/carillon.db");
+    let write = async {
+        let url = format!("sqlite://{}", database.display());
+        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        let rows = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1) \
+            INSERT INTO event (tenant_id, entity, entity_id, entity_seq, kind, version, at, actor, cause, data) \
+            SELECT 1, 'dialling', 1, i, 'dialling.lifted', 1, 1, 'test', '', '{}' FROM n";
+        sqlx::query(rows).bind(BACKLOG).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    };
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(write);
+    world.serve_again();
+    world.wait_for_link();
+    world.wait("a delivery that is not answered", A_RUN, || {
+        if receiver.received().is_empty() { Err(String::new()) } else { Ok(()) }
+    });
+
+    let with = latencies(&world.complete(world.dial("with", &numbers, json!({})), A_RUN));
+    let record = world.get(&format!("/api/webhooks/{webhook}"));
+    assert!(record["behind"].as_i64().unwrap() >= BACKLOG, "{record}");
+    assert_eq!(record["delivered"], 0, "{record}");
+    let share = |waits: &[i64], of: usize| waits[waits.len() * of / 100];
+    println!("ms from decision to originate: without {without:?}, with a dead receiver {with:?}");
+    assert!(share(&with, 50) <= share(&without, 50) + NOISE_MS / 4, "half: {without:?} {with:?}");
+    assert!(share(&with, 95) <= share(&without, 95) + NOISE_MS, "all but a few: {without:?} {with:?}");
+    let asked = receiver.received().len();
+    assert!(asked < 30, "{asked} requests to a receiver that does not answer");
+}

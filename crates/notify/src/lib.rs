@@ -1,0 +1,17 @@
+//! Tells the outside what happens: webhooks, delivered from the event log at least once and in order per contact.
+//!
+//! Nothing here stands in the way of a call: the log is read through its feed, receivers have deadlines, and what is
+//! written about deliveries is one small transaction a second for all of them.
+
+mod backoff;
+mod courier;
+pub mod guard;
+pub mod network;
+mod post;
+mod queue;
+mod webhooks;
+
+pub use guard::Guard;
+pub use network::Network;
+pub use post::{Tested, new_key, read_key, show_key};
+pub use webhooks::Webhooks;
