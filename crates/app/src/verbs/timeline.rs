@@ -57,11 +57,13 @@ fn sentences(attempt: &Value, event: &Value) -> Vec<String> {
 
 fn scheduled(attempt: &Value, data: &Value) -> Vec<String> {
     let receipt = &data["receipt"];
-    let picked = match receipt["picked"]["retry_due"]["due_at"].as_str() {
-        Some(due) => {
-            format!("picked: retry {} was due at {}", cell(data, "retry"), time(&due.into()).unwrap_or_default())
-        }
-        None => format!("picked: the next contact in list order, retry {}", cell(data, "retry")),
+    let (retry, put_off) = (&receipt["picked"]["retry_due"], &receipt["picked"]["put_off_over"]);
+    let picked = if let Some(due) = time(&retry["due_at"]) {
+        format!("picked: retry {} was due at {due}", cell(data, "retry"))
+    } else if let Some(due) = time(&put_off["due_at"]) {
+        format!("picked: {} had put it off until {due}, retry {}", cell(put_off, "by"), cell(data, "retry"))
+    } else {
+        format!("picked: the next contact in list order, retry {}", cell(data, "retry"))
     };
     let rules: Vec<String> = receipt["rules"].as_array().into_iter().flatten().map(words).collect();
     let hours = time(&receipt["hours_until"]).map_or_else(|| "do not close".to_owned(), |at| format!("close at {at}"));
@@ -79,6 +81,7 @@ fn scheduled(attempt: &Value, data: &Value) -> Vec<String> {
         )
     });
     let mut lines = vec![picked];
+    lines.extend(about_contact(&receipt["contact"]));
     lines.extend(pacing);
     lines.extend([
         format!("allowed by: {}", rules.join(", ")),
@@ -94,6 +97,29 @@ fn scheduled(attempt: &Value, data: &Value) -> Vec<String> {
         format!("written to disk as channel {}", cell(data, "channel")),
     ]);
     lines
+}
+
+/// With what the rules about the contact were asked: packs, the callee's clock, what was used of each cap.
+fn about_contact(receipt: &Value) -> Vec<String> {
+    let each = |name: &str, line: fn(&Value) -> String| -> Vec<String> {
+        receipt[name].as_array().into_iter().flatten().map(line).collect()
+    };
+    let mut said = Vec::new();
+    let packs = each("packs", |pack| format!("{} {}", cell(pack, "name"), cell(pack, "version")).trim().to_owned());
+    said.extend((!packs.is_empty()).then(|| format!("rules of {}", packs.join(", "))));
+    let clocks = each("clocks", |clock| format!("{} in {}", cell(clock, "showed"), cell(clock, "zone")));
+    said.extend((!clocks.is_empty()).then(|| {
+        let closes = time(&receipt["window_closes_at"]).map(|at| format!("; the window closes at {at}"));
+        format!("the callee's clock: {}{}", clocks.join(", "), closes.unwrap_or_default())
+    }));
+    let caps = each("caps", |cap| {
+        let (used, allowed) = (cell(cap, "used"), cell(cap, "allowed"));
+        format!("{used} of {allowed} attempts in {} h per {}", cell(cap, "hours"), cell(cap, "by"))
+    });
+    said.extend((!caps.is_empty()).then(|| format!("used before this one: {}", caps.join(", "))));
+    said.extend(receipt["last_conversation_at"].as_str().map(|at| format!("last conversation {at}")));
+    said.extend(receipt["consent_at"].as_str().map(|at| format!("consent since {at}")));
+    said
 }
 
 fn leg_ended(data: &Value) -> Vec<String> {
@@ -158,7 +184,10 @@ mod tests {
                     "picked": {"retry_due": {"due_at": "2026-11-21T09:26:54Z"}}, "rules": ["inside_hours", "trunk_free"],
                     "hours_until": null, "trunk_in_use": 1, "trunk_capacity": 40, "end_point_in_use": 2,
                     "end_point_capacity": 60, "probe": false, "run_in_progress": 3, "run_in_memory": 97,
-                    "priority": 10, "caller_id": "campaign"}}},
+                    "priority": 10, "caller_id": "campaign", "contact": {
+                        "packs": [{"name": "default", "version": "2026-11"}, {"name": "campaign", "version": ""}],
+                        "clocks": [{"zone": "Asia/Tokyo", "showed": "2026-11-24 10:00:00"}],
+                        "caps": [{"by": "number", "hours": 24, "used": 1, "allowed": 3}]}}}},
             {"at": "2026-11-21T09:26:55.059Z", "pbx_at": "2026-11-21T09:26:55.058+0000", "kind": "leg.ended", "data": {
                 "cause": 17, "tech_cause": 486, "ended_by": "far_end", "segments": [
                     {"kind": "setup", "from": "2026-11-21T09:26:55.051722Z", "to": "2026-11-21T09:26:55.05321Z"}]}},
@@ -172,6 +201,9 @@ mod tests {
             "picked: retry 1 was due at",
             "allowed by: inside_hours, trunk_free",
             "through trunk carrier one (1 of 40 in use) to end point message (2 of 60); the hours do not close; caller id: the campaign's",
+            "rules of default 2026-11, campaign",
+            "the callee's clock: 2026-11-24 10:00:00 in Asia/Tokyo",
+            "used before this one: 1 of 3 attempts in 24 h per number",
             "pacing: 3 calls of the run in progress, 97 contacts in memory, priority 10",
             "ended by the far end: cause 17, SIP 486   (Asterisk: ",
             "setup 2 ms",

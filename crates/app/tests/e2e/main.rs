@@ -12,6 +12,7 @@ mod clock;
 mod disk;
 mod doctor;
 mod events;
+mod gate;
 mod kills;
 mod limits;
 mod links;
