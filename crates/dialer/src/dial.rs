@@ -6,7 +6,8 @@ use crate::hopper::Ready;
 use crate::judging::No;
 use crate::pacing;
 use crate::step::{Attempt, Dialer};
-use domain::journal::{NewAttempt, PutOff, Withdrawal};
+use crate::toll::Digits;
+use domain::journal::{NewAttempt, PutOff, PutOffBy, Withdrawal};
 use domain::{AttemptId, Contact, EndPointId, HourState, LegId, Mono, Now, RunId, Timestamp, TrunkId};
 
 /// Calls placed in one step, at most; the rest follows in the next.
@@ -108,6 +109,9 @@ impl Dialer {
         self.calls.open(leg, call, pbx);
         self.by_leg.insert(leg, attempt);
         self.open_numbers.insert(ready.contact.key, attempt);
+        if let Some(digits) = Digits::of(&ready.contact.number) {
+            self.toll.placed(digits, now.wall);
+        }
         let run = self.runs.get_mut(&id).ok_or(Refusal::RunNotActive)?;
         run.picked(ready.contact.id);
         run.no_longer_waits(ready.due_at, ready.put_off_by);
@@ -220,7 +224,13 @@ impl Dialer {
                 run.hopper.push_timed(now.wall.plus_seconds(PARKED_SECONDS), ready);
                 continue;
             }
-            match run.judge(&ready.contact, &ready.standing, now.wall) {
+            let mut verdict = run.judge(&ready.contact, &ready.standing, now.wall);
+            if let (Ok(()), Some(until)) =
+                (verdict, self.toll.opens_at(&run.settings.rules, &ready.contact.number, now.wall))
+            {
+                verdict = Err(No { by: PutOffBy::HourlyCap, until: Some(until) });
+            }
+            match verdict {
                 Ok(()) => return Ok(ready),
                 Err(no) => match no.is_short(now.wall) {
                     Some(until) => {
@@ -238,6 +248,7 @@ impl Dialer {
     /// Takes an attempt back that was provably never sent; its contact goes back to where it was, or is put off.
     pub(crate) fn withdraw(&mut self, now: Now, leg: LegId, why: &str, again: Again, out: &mut Vec<Command>) {
         let Some((id, attempt)) = self.forget(leg) else { return };
+        self.not_called(&attempt);
         if let Some(trunk) = self.resources.trunks.get_mut(&attempt.trunk) {
             trunk.circuit.probe_lost(now.mono, id);
         }
@@ -265,6 +276,7 @@ impl Dialer {
     pub(crate) fn journal_refused(&mut self, now: Now, id: AttemptId, later: bool) {
         let Some(leg) = self.leg_of(id) else { return };
         let Some((_, attempt)) = self.forget(leg) else { return };
+        self.not_called(&attempt);
         if let Some(trunk) = self.resources.trunks.get_mut(&attempt.trunk) {
             trunk.circuit.probe_lost(now.mono, id);
         }
@@ -298,6 +310,13 @@ impl Dialer {
             },
         }
         None
+    }
+
+    /// The attempt was decided and never sent: it costs nothing.
+    pub(crate) fn not_called(&mut self, attempt: &Attempt) {
+        if let Some(contact) = &attempt.details {
+            self.toll.not_placed(&contact.number, attempt.scheduled_at);
+        }
     }
 
     /// Takes an attempt out of every book: resources, numbers, its run's contacts in flight.

@@ -1,6 +1,7 @@
 //! What can happen to the dialler. Facts and requests, never states.
 
 use crate::command::IdKind;
+use crate::toll::Digits;
 use domain::journal::{CallerIdFrom, OpenAttempt, PutOffBy};
 use domain::rules::{Rules, Standing};
 use domain::{
@@ -176,6 +177,9 @@ pub enum Event {
         status: String,
     },
 
+    /// Calls of the last hour that were made, or may have been, before this process began: they count towards the caps
+    /// per hour.
+    CallsRemembered(Vec<(Timestamp, Digits)>),
     /// An attempt that was open when the process ended; its PBX's reconciliation decides it.
     AttemptRestored(Box<OpenAttempt>),
 }

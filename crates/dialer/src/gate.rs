@@ -22,7 +22,7 @@ pub fn rules() -> impl Iterator<Item = &'static str> {
 /// Rules of the site and the run.
 const BEFORE: [&str; 3] = ["dialling_not_held", "run_active", "inside_hours"];
 /// Rules of the way out.
-const BEHIND: [&str; 4] = ["pbx_up", "trunk_free", "circuit_closed", "rate_kept"];
+const BEHIND: [&str; 5] = ["pbx_up", "trunk_free", "circuit_closed", "rate_kept", "hourly_cap_kept"];
 
 /// Why nothing is dialled for a run now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

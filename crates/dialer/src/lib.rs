@@ -30,6 +30,7 @@ mod settle;
 pub mod step;
 mod suppressing;
 pub mod timers;
+pub mod toll;
 
 pub use command::{Command, IdKind, LoadContacts, Originate};
 pub use event::{EndPointSpec, PbxSpec, TrunkSpec};

@@ -163,6 +163,9 @@ impl Dialer {
         let Some(leg) = self.calls.leg(leg_id).cloned() else { return };
         let Some((id, attempt)) = self.forget(leg_id) else { return };
         let outcome = classify(&facts);
+        if leg.requested.is_none() {
+            self.not_called(&attempt);
+        }
         self.tell_circuit(now, id, &attempt, &leg, &facts, outcome.fault, out);
         let mut retry = None;
         if let Some(run) = self.runs.get_mut(&attempt.run) {

@@ -10,6 +10,7 @@ use crate::resources::Resources;
 use crate::runs::{PUT_OFF_AT_ONCE, Run};
 use crate::suppressing::Suppressed;
 use crate::timers::{Timer, Timers};
+use crate::toll::Meter;
 use domain::journal::{Fact, Note, PutOff, PutOffBy, RunChange};
 use domain::{
     AttemptId, CallId, Contact, ContactId, EndPointId, LegId, Mono, Now, NumberKey, PbxId, RunId, RunState, Timestamp,
@@ -42,6 +43,7 @@ pub struct Dialer {
     pub(crate) turns: Turns,
     pub(crate) ids: BTreeMap<IdKind, IdPool>,
     pub(crate) suppressed: Suppressed,
+    pub(crate) toll: Meter,
     /// An operator or Carillon itself stopped dialling.
     pub(crate) held: bool,
     /// The database cannot be written.
@@ -177,13 +179,17 @@ impl Dialer {
                     end_point.removed = true;
                 }
             }
-            Event::RunStarted(spec) => self.start_run(*spec),
+            Event::RunStarted(spec) => {
+                self.start_run(*spec);
+                self.watch_toll();
+            }
             Event::RunReloaded(spec) => {
                 self.touch(spec.run);
                 let id = spec.run;
                 if let Some(run) = self.runs.get_mut(&id) {
                     run.reload(*spec);
                 }
+                self.watch_toll();
                 self.take_up_refused(now, id, out);
             }
             Event::RunPaused(run) => self.with_run(run, |run| run.paused = true),
@@ -225,6 +231,7 @@ impl Dialer {
             Event::PbxDown(pbx) => self.pbx_down(now, pbx, out),
             Event::PbxStale(pbx) => self.pbx_stale(pbx),
             Event::PbxAudited { pbx, legs, asked_at } => self.audited(now, pbx, &legs, asked_at, out),
+            Event::CallsRemembered(calls) => calls.into_iter().for_each(|(at, digits)| self.toll.placed(digits, at)),
             Event::AttemptRestored(open) => self.restore(now, *open),
             Event::OriginateDone(leg) | Event::LegCreated(leg) => return self.leg_created(now, leg, out),
             Event::OriginateRefused { leg, status, message } => self.originate_refused(now, leg, status, message, out),
@@ -278,6 +285,10 @@ impl Dialer {
             put_off = rest;
             self.touch(run);
         }
+    }
+
+    fn watch_toll(&mut self) {
+        self.toll.watch(self.runs.values().map(|run| run.settings.rules.as_ref()));
     }
 
     fn take_up_refused(&self, now: Now, run: RunId, out: &mut Vec<Command>) {

@@ -1,6 +1,6 @@
 //! The judges of single moments: an originate, a channel, a write.
 
-use crate::agenda::{At, SECOND};
+use crate::agenda::{At, HOUR, SECOND};
 use crate::callees::{self, History, Sent};
 use crate::fault::{Fault, FaultSet};
 use crate::proof::Check;
@@ -11,9 +11,9 @@ use crate::world::World;
 use dialer::{Command, Originate};
 use domain::journal::{AttemptEnd, Fact, Picked, PutOff, PutOffBy, RetryAt};
 use domain::reschedule::MAX_RETRY_SECONDS;
-use domain::rules::ContactRule;
+use domain::rules::{ContactRule, Rules};
 use domain::{
-    AttemptId, CallState, Contact, EndedBy, HourState, LegId, Mode, NumberKey, RescheduleRule, RuleId, RunId,
+    AttemptId, CallState, Contact, EndedBy, HourState, LegId, Mode, NumberKey, RescheduleRule, RuleId, RunId, Timestamp,
 };
 use std::collections::VecDeque;
 
@@ -75,16 +75,38 @@ impl World {
         self.summary.came_back += u64::from(matches!(picked, Some(Picked::PutOffOver { .. })));
         let asked = self.store.attempts.get(&attempt).map(|row| row.new.receipt.rules.as_slice()).unwrap_or_default();
         let unasked = ContactRule::ALL.into_iter().find(|rule| !asked.iter().any(|asked| asked == rule.code()));
+        let toll = self.too_many_in_the_hour(&settings.rules, contact, wall);
+        if let Some(what) = toll {
+            self.broke(Check::HourlyCapKept, format!("attempt {attempt} is sent although {what}"));
+        }
         if let Some((check, what)) = broken {
             self.broke(check, format!("attempt {attempt} is sent although {what}"));
         }
         if let Some(rule) = unasked {
             self.broke(Check::ReceiptKept, format!("attempt {attempt} is sent and {} was not asked", rule.code()));
         }
+        self.witness.sent.push((self.now, attempt));
         self.witness.sent_to.entry(key).or_default().push(attempt);
         if let Some(person) = person {
             self.witness.sent_to_person.entry(person).or_default().push(attempt);
         }
+    }
+
+    /// The calls of the last hour to the number's prefixes, of all runs. What was called before the clock was set does not
+    /// count: nobody knows which hour that was.
+    fn too_many_in_the_hour(&self, rules: &Rules, contact: &Contact, wall: Timestamp) -> Option<String> {
+        let caps = rules.parts.iter().flat_map(|part| &part.limits.hourly);
+        caps.filter(|cap| contact.number.dialled.starts_with(&cap.prefix)).find_map(|cap| {
+            let since = self.now.saturating_sub(HOUR).max(self.witness.clock_set_at);
+            let sent = self.witness.sent.iter().rev().take_while(|(at, _)| *at > since);
+            let rows = sent.filter_map(|(_, attempt)| self.store.attempts.get(attempt));
+            let of_prefix = |key| self.store.number(key).is_some_and(|text| text.starts_with(&cap.prefix));
+            let rows = rows.filter(|row| of_prefix(row.new.number_key));
+            let rows = rows.filter(|row| row.state != AttemptState::Withdrawn);
+            let made = rows.filter(|row| wall.0 - row.new.scheduled_at.0 < 3_600_000_000).count();
+            (made >= cap.calls as usize)
+                .then(|| format!("{made} calls were made in the hour, {} are allowed", cap.calls))
+        })
     }
 
     /// What was sent before, as far as it may have arrived.

@@ -111,6 +111,9 @@ impl World {
             spec.max_channels *= if end_points { 2 } else { 1 };
             events.push(Event::EndPointConfigured(spec));
         }
+        if !self.is(Sabotage::ForgetsTheHour) {
+            events.push(Event::CallsRemembered(self.store.calls_since(self.wall().plus_seconds(-3_600))));
+        }
         if self.is(Sabotage::RestoresTwice) {
             events.extend(open.first().map(|open| {
                 let mut twin = open.clone();

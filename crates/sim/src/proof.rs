@@ -35,6 +35,8 @@ pub enum Check {
     ConsentKept,
     /// No originate to a denied range.
     DeniedRangesKept,
+    /// No originate above a cap per hour to a prefix, over all campaigns and restarts.
+    HourlyCapKept,
     /// No originate without a receipt that names every rule.
     ReceiptKept,
     /// Nobody is refused but for a reason that does not end by itself.
@@ -77,7 +79,7 @@ pub enum Check {
 
 impl Check {
     /// Every check.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::AccountsAddUp,
         Self::NobodyForgotten,
         Self::FiguresAgree,
@@ -94,6 +96,7 @@ impl Check {
         Self::CapsKept,
         Self::ConsentKept,
         Self::DeniedRangesKept,
+        Self::HourlyCapKept,
         Self::ReceiptKept,
         Self::RefusedForAReason,
         Self::AttemptsCapped,
@@ -184,8 +187,14 @@ pub const PROOFS: [(&str, &str, Proof); 16] = [
         "I11",
         "toll",
         Proof::Partly(
-            &[Check::DeniedRangesKept, Check::TrunkCapacityKept, Check::EndPointCapacityKept, Check::RateKept],
-            "denied ranges, concurrency and calls per second; costs are not there yet",
+            &[
+                Check::DeniedRangesKept,
+                Check::HourlyCapKept,
+                Check::TrunkCapacityKept,
+                Check::EndPointCapacityKept,
+                Check::RateKept,
+            ],
+            "denied ranges, calls per hour, concurrency and calls per second; costs are not there yet",
         ),
     ),
     ("I12", "scope", Proof::NoSubject("the dialler knows no people; tests of the API prove it for every route")),

@@ -31,6 +31,8 @@ pub enum Sabotage {
     MovesEverybody,
     /// The database knows no earlier calls.
     ForgetsCalls,
+    /// After a restart the dialler is not told what was called before.
+    ForgetsTheHour,
     /// The dialler is told that a campaign has no rules.
     DropsRules,
     /// Receipts are written without the rules that were asked.
@@ -77,7 +79,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Every one, with the check that finds it.
-    pub const ALL: [(Self, Check); 35] = [
+    pub const ALL: [(Self, Check); 36] = [
         (Self::LosesRows, Check::AccountsAddUp),
         (Self::SkipsContacts, Check::NobodyForgotten),
         (Self::CountsTwice, Check::FiguresAgree),
@@ -91,6 +93,7 @@ impl Sabotage {
         (Self::LetsThemRing, Check::OptOutStopsRinging),
         (Self::MovesEverybody, Check::CalleesHoursKept),
         (Self::ForgetsCalls, Check::CapsKept),
+        (Self::ForgetsTheHour, Check::HourlyCapKept),
         (Self::DropsRules, Check::ConsentKept),
         (Self::DropsRules, Check::DeniedRangesKept),
         (Self::StripsReceipts, Check::ReceiptKept),

@@ -2,6 +2,7 @@
 
 use crate::proof::Check;
 use crate::sabotage::Sabotage;
+use dialer::toll::Digits;
 use dialer::{Command, Event, FreshEntry, IdKind, LoadContacts, Loaded, RetryEntry, RunSettings, RunTotals};
 use domain::journal::{AttemptEnd, Fact, NewAttempt, Note, OpenAttempt, PutOff, PutOffBy, Withdrawal};
 use domain::rules::{Calls, Standing};
@@ -44,6 +45,16 @@ pub(crate) struct AttemptRow {
     ext_state: String,
 }
 
+impl AttemptRow {
+    fn was_never_sent(&self) -> bool {
+        match self.state {
+            AttemptState::Withdrawn => true,
+            AttemptState::Ended(CallState::RsBlacklist) => !self.requested,
+            _ => false,
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct RunRow {
     pub(crate) settings: RunSettings,
@@ -60,6 +71,7 @@ pub(crate) struct Store {
     /// The same, of those that wait, by their time.
     waiting: BTreeMap<RunId, BTreeSet<(Timestamp, ContactId)>>,
     contacts: BTreeMap<ContactId, Arc<Contact>>,
+    numbers: BTreeMap<NumberKey, String>,
     pub(crate) attempts: BTreeMap<AttemptId, AttemptRow>,
     pub(crate) open: BTreeMap<NumberKey, AttemptId>,
     /// Numbers that must not be called, by whom; `None`: by nobody.
@@ -91,6 +103,7 @@ impl Store {
     pub(crate) fn add(&mut self, list: ListId, contact: Contact) {
         let contact = Arc::new(contact);
         self.contacts.insert(contact.id, Arc::clone(&contact));
+        self.numbers.insert(contact.key, contact.number.dialled.clone());
         self.lists.entry(list).or_default().push(contact);
     }
 
@@ -100,6 +113,21 @@ impl Store {
 
     pub(crate) fn is_suppressed(&self, contact: &Contact, campaign: CampaignId) -> bool {
         [None, Some(campaign)].iter().any(|of| self.suppressed.contains(&(contact.key, *of)))
+    }
+
+    /// The number that has this key.
+    pub(crate) fn number(&self, key: NumberKey) -> Option<&str> {
+        self.numbers.get(&key).map(String::as_str)
+    }
+
+    /// Calls since then that were sent, or may have been.
+    pub(crate) fn calls_since(&self, since: Timestamp) -> Vec<(Timestamp, Digits)> {
+        let sent = self.attempts.values().filter(|row| row.new.scheduled_at > since && !row.was_never_sent());
+        let called = sent.filter_map(|row| {
+            let contact = self.contacts.get(&row.new.contact)?;
+            Some((row.new.scheduled_at, Digits::of(&contact.number)?))
+        });
+        called.collect()
     }
 
     /// A contact as it is told to the dialler.
@@ -370,12 +398,7 @@ impl Store {
             return calls;
         }
         for row in attempts.into_iter().flatten().filter_map(|attempt| self.attempts.get(attempt)) {
-            let never_sent = match row.state {
-                AttemptState::Withdrawn => true,
-                AttemptState::Ended(CallState::RsBlacklist) => !row.requested,
-                _ => false,
-            };
-            if !never_sent {
+            if !row.was_never_sent() {
                 calls.attempted(row.new.scheduled_at);
                 if let Some(at) = row.ended_talking.or(row.connected_at) {
                     calls.talked(at);

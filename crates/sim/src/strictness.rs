@@ -2,7 +2,7 @@
 
 use crate::rng::Rng;
 use crate::scenario::NUMBERS;
-use domain::rules::limits::{Cap, CapBy, Consent, DayHours, Limits};
+use domain::rules::limits::{Cap, CapBy, Consent, DayHours, HourlyCap, Limits};
 use domain::rules::{Rules, Zones, pack};
 use domain::{Contact, Dialable, NumberKey, Timestamp};
 
@@ -74,6 +74,10 @@ fn limits(rng: &mut Rng) -> Limits {
     }
     if rng.percent(15) {
         limits.consent = Some(Consent { max_age_days: *rng.pick(&[0, 100, 365]).unwrap_or(&0) });
+    }
+    if rng.percent(20) {
+        let prefix = format!("{NUMBERS}{}", rng.pick(&["", "000000"]).unwrap_or(&""));
+        limits.hourly = vec![HourlyCap { prefix, calls: rng.number(2..=30) }];
     }
     if rng.percent(20) {
         limits.deny = vec![format!("{NUMBERS}000001"), format!("{NUMBERS}00000{}", rng.within(2..=9))];

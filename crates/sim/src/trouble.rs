@@ -148,6 +148,7 @@ impl World {
         let forward = rng.percent(50);
         let us = i64::try_from(ms * MS).unwrap_or(0);
         self.skew += if forward { us } else { -us };
+        self.witness.clock_set_at = self.now;
         self.log(|| format!("the clock steps by {} ms", if forward { us } else { -us } / 1_000));
     }
 

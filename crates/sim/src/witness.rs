@@ -31,6 +31,10 @@ pub(crate) struct Witness {
     /// Attempts whose originate was handed to a link, by number and by person.
     pub(crate) sent_to: BTreeMap<NumberKey, Vec<AttemptId>>,
     pub(crate) sent_to_person: BTreeMap<NumberKey, Vec<AttemptId>>,
+    /// The same in order, with when.
+    pub(crate) sent: Vec<(At, AttemptId)>,
+    /// When somebody last set the wall clock.
+    pub(crate) clock_set_at: At,
     /// When numbers were suppressed that the dialler was told of.
     pub(crate) suppressed_at: BTreeMap<NumberKey, At>,
     /// Turns that reached a PBX.

@@ -164,7 +164,7 @@ impl Rules {
 
 /// The digits of the number behind its `+`, where it has or may be meant to have one: `00` and `011` in front of it, or
 /// ten digits and more without a country.
-fn international(number: &Dialable) -> Option<&str> {
+pub fn international(number: &Dialable) -> Option<&str> {
     if let Some(e164) = &number.e164 {
         return e164.strip_prefix('+');
     }
