@@ -5,7 +5,6 @@ use crate::proof::Check;
 use domain::rules::limits::{CapBy, DayHours, Limits};
 use domain::rules::{ContactRule, Rules};
 use domain::{Contact, Timestamp};
-use jiff::Zoned;
 use jiff::tz::TimeZone;
 
 /// A call that was sent: when it was decided, and when its conversation ended, if there was one.
@@ -47,10 +46,10 @@ pub(crate) fn refuses(rules: &Rules, rule: ContactRule, contact: &Contact, now: 
         ContactRule::NumberAllowed => denied(rules, contact).is_some(),
         ContactRule::ConsentGiven => limits().any(|limits| without_consent(limits, contact, now).is_some()),
         ContactRule::InsideCalleeWindow => {
-            // Every quarter of an hour of five weeks: no window is shorter, and none of the worlds' holidays longer.
-            let quarters = (0..35 * 96).map(|quarter| now.plus_seconds(quarter * 900));
-            let open = |at| limits().all(|limits| at_a_bad_hour(rules, limits, contact, at).is_none());
-            !quarters.into_iter().any(open)
+            // Every half hour of five weeks: no window is shorter, and none of the worlds' holidays longer.
+            let (zones, half_hours) = (zones(rules, contact), (0..35 * 48).map(|half| now.plus_seconds(half * 1_800)));
+            let shut = |limits, at| !zones.iter().all(|zone| is_open(limits, zone, at));
+            zones.is_empty() || !half_hours.into_iter().any(|at| !limits().any(|limits| shut(limits, at)))
         }
         _ => false,
     }
@@ -98,22 +97,34 @@ fn at_a_bad_hour(rules: &Rules, limits: &Limits, contact: &Contact, now: Timesta
     if limits.hours.is_empty() && limits.holidays.is_empty() {
         return None;
     }
-    let names = contact.zones.names(&rules.zone);
-    if names.is_empty() {
+    let zones = zones(rules, contact);
+    if zones.is_empty() {
         return Some("nobody knows where it is".to_owned());
     }
-    names.into_iter().find_map(|name| {
-        let zone = TimeZone::get(name).unwrap_or(TimeZone::UTC);
-        let local = now.to_jiff().to_zoned(zone);
-        let holiday = limits.holidays.iter().any(|day| local.strftime("%Y-%m-%d").to_string().ends_with(day.as_str()));
-        let open = limits.hours.is_empty() || limits.hours.iter().any(|hours| is_open(hours, &local));
-        (holiday || !open).then(|| format!("it is {local} there, in {:?}", contact.zones))
-    })
+    let shut = zones.iter().find(|zone| !is_open(limits, zone, now))?;
+    Some(format!("it is {} there, in {:?}", now.in_zone(shut), contact.zones))
 }
 
-fn is_open(hours: &DayHours, local: &Zoned) -> bool {
+fn zones(rules: &Rules, contact: &Contact) -> Vec<TimeZone> {
+    let names = contact.zones.names(&rules.zone).into_iter();
+    names.map(|name| TimeZone::get(name).unwrap_or(TimeZone::UTC)).collect()
+}
+
+/// Whether the clock of the zone shows an hour at which calls are made.
+fn is_open(limits: &Limits, zone: &TimeZone, now: Timestamp) -> bool {
+    let local = now.to_jiff().to_zoned(zone.clone());
+    let is_today = |day: &String| local.strftime("%Y-%m-%d").to_string().ends_with(day.as_str());
+    if limits.holidays.iter().any(is_today) {
+        return false;
+    }
+    let clock = (local.hour(), local.minute());
     let day = char::from_digit(local.weekday().to_sunday_one_offset().unsigned_abs().into(), 10).unwrap_or('0');
-    let clock = local.strftime("%H:%M").to_string();
-    // As texts: the hours are written with two digits.
-    hours.days.contains(day) && clock >= hours.from && clock < hours.to
+    let inside = |hours: &DayHours| hours.days.contains(day) && clock >= read(&hours.from) && clock < read(&hours.to);
+    limits.hours.is_empty() || limits.hours.iter().any(inside)
+}
+
+/// Hours and minutes.
+fn read(clock: &str) -> (i8, i8) {
+    let (hours, minutes) = clock.split_once(':').unwrap_or_default();
+    (hours.parse().unwrap_or(0), minutes.parse().unwrap_or(0))
 }

@@ -77,7 +77,7 @@ fn limits(rng: &mut Rng) -> Limits {
     }
     if rng.percent(20) {
         let prefix = format!("{NUMBERS}{}", rng.pick(&["", "000000"]).unwrap_or(&""));
-        limits.hourly = vec![HourlyCap { prefix, calls: rng.number(2..=30) }];
+        limits.hourly = vec![HourlyCap { prefix, calls: rng.number(2..=15) }];
     }
     if rng.percent(20) {
         limits.deny = vec![format!("{NUMBERS}000001"), format!("{NUMBERS}00000{}", rng.within(2..=9))];

@@ -27,8 +27,10 @@ fn every_check_finds_what_it_looks_for() {
 fn finds(seed: u64, sabotage: Sabotage) -> Option<Check> {
     // Some are seen only when something else goes wrong, others only when nothing does.
     let second_process = FaultSet::parse("second-process,commits-slow,database-stops").expect("these are kinds");
+    let restarts = FaultSet::parse("process-killed").expect("this is a kind");
     let faults = match seed % 3 {
         _ if sabotage == Sabotage::IgnoresLease => Some(second_process),
+        _ if sabotage == Sabotage::ForgetsTheHour => Some(restarts),
         0 => Some(FaultSet::NONE),
         1 => None,
         _ => Some(FaultSet::ALL),
