@@ -309,7 +309,7 @@ async fn import_file(
     Ok((StatusCode::ACCEPTED, axum::Json(job.into())))
 }
 
-async fn receive(app: &App, body: Body) -> Result<Upload, ApiError> {
+pub(crate) async fn receive(app: &App, body: Body) -> Result<Upload, ApiError> {
     let mut upload = app.store.begin_upload().await?;
     let mut pieces = body.into_data_stream();
     loop {

@@ -37,6 +37,7 @@ pub mod page;
 pub mod pbxs;
 pub mod reports;
 pub mod runs;
+pub mod suppression_lists;
 pub mod suppressions;
 pub mod tokens;
 pub mod trunks;
@@ -125,6 +126,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(dialling::routes())
         .merge(suppressions::routes())
         .merge(alerts::routes())
+        .merge(suppression_lists::routes())
         .merge(forget::routes())
         .merge(tokens::routes())
         .merge(document::routes())

@@ -6,9 +6,9 @@ use crate::error::ApiError;
 use crate::extract::{Json, Query};
 use crate::page::{Page, limit};
 use axum::extract::State;
-use domain::{Dialable, Invalid, Timestamp};
+use domain::{Dialable, Invalid, SuppressionListId, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::SuppressionRecord;
+use store::{GLOBAL, SuppressionRecord};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -16,8 +16,10 @@ use utoipa_axum::routes;
 /// A number that must not be called.
 #[derive(Clone, Serialize, ToSchema)]
 pub struct Suppression {
-    /// Its id; `null` while it waits in the reserve for the database to be written again.
+    /// Its id; `null` while it waits in the reserve for the database to be written again, and of a registry.
     pub id: Option<i64>,
+    /// The id of the list that it is on.
+    pub list: i64,
     /// With its country where that is known, otherwise what would be dialled.
     #[schema(example = "+390669820001")]
     pub number: String,
@@ -32,8 +34,8 @@ pub struct Suppression {
 
 impl From<SuppressionRecord> for Suppression {
     fn from(record: SuppressionRecord) -> Self {
-        let SuppressionRecord { id, number, by, why, at } = record;
-        Self { id, number, by, why, at }
+        let SuppressionRecord { id, list, number, by, why, at } = record;
+        Self { id, list: list.0, number, by, why, at }
     }
 }
 
@@ -44,10 +46,18 @@ pub struct SuppressionsInput {
     /// 1 to 1000 numbers, written in any way that a list may write them. One that is malformed refuses them all.
     #[schema(example = json!(["+39 06 6982-0001"]))]
     pub numbers: Vec<String>,
+    /// The id of the list of opt-outs that they are put on; 1, the global one, when not given.
+    #[serde(default = "global")]
+    #[schema(default = 1)]
+    pub list: i64,
     /// For those who ask later; at most 200 characters.
     #[serde(default)]
     #[schema(example = "asked us to stop")]
     pub why: String,
+}
+
+fn global() -> i64 {
+    GLOBAL.0
 }
 
 /// What became of them. From this answer on nothing is sent to them.
@@ -64,8 +74,10 @@ pub struct SuppressionsAdded {
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub struct SuppressionQuery {
-    /// Only the entry of this number, if there is one.
+    /// Only the entries of this number: one per list that names it, registries too.
     pub number: Option<String>,
+    /// Only entries of the list with this id.
+    pub list: Option<i64>,
     /// Only entries with an id greater than this.
     pub after: Option<i64>,
     /// Items per page, `1..=1000`; 100 when not given.
@@ -76,7 +88,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list_suppressions, add_suppressions))
 }
 
-/// The numbers that must not be called, in the order in which they were added.
+/// The numbers that must not be called, in the order in which they were added; those in registries only by number.
 #[utoipa::path(get, path = "/api/suppressions", tag = "suppressions", params(SuppressionQuery),
     security(("token" = ["read"])),
     responses((status = 200, description = "a page of entries", body = Page<Suppression>)))]
@@ -87,16 +99,25 @@ async fn list_suppressions(
 ) -> Result<axum::Json<Page<Suppression>>, ApiError> {
     if let Some(number) = &query.number {
         let number = Dialable::parse(number, app.store.country())?;
-        let found = app.store.suppression(&caller.scope, &number).await?;
+        let mut found = app.store.suppressions_of(&caller.scope, &number).await?;
+        found.retain(|entry| query.list.is_none_or(|list| entry.list.0 == list));
         return Ok(axum::Json(Page { items: found.into_iter().map(Suppression::from).collect(), next: None }));
     }
     let limit = limit(query.limit)?;
-    let records = app.store.suppressions(&caller.scope, query.after.unwrap_or(0), limit).await?;
+    let list = query.list.map(SuppressionListId);
+    let records = app.store.suppressions(&caller.scope, list, query.after.unwrap_or(0), limit).await?;
     let items = records.into_iter().map(Suppression::from).collect();
-    Ok(axum::Json(Page::read(items, limit, |entry: &Suppression| entry.id.unwrap_or(0))))
+    let mut page = Page::read(items, limit, |entry: &Suppression| entry.id.unwrap_or(0));
+    if page.next.is_none() {
+        // Those that wait have no id to come behind: they end the last page, which may be longer for it.
+        let waiting = app.store.suppressions_in_reserve(&caller.scope, list);
+        page.items.extend(waiting.into_iter().map(Suppression::from));
+    }
+    Ok(axum::Json(page))
 }
 
-/// Suppresses numbers: nothing is sent to them after the answer to this, by no run. A call that rings already goes on.
+/// Suppresses numbers: nothing is sent to them after the answer to this, by no run that the list holds for. A call that
+/// nobody has answered yet is hung up; a conversation goes on.
 /// It is taken also while the disk is full.
 #[utoipa::path(post, path = "/api/suppressions", tag = "suppressions", request_body = SuppressionsInput,
     security(("token" = ["operate"])),
@@ -111,7 +132,10 @@ async fn add_suppressions(
         let number = Dialable::parse(text, app.store.country());
         numbers.push(number.map_err(|error| Invalid::new("numbers", format!("number {index} {}", error.problem)))?);
     }
-    let done = app.node()?.suppress(&caller.scope, &numbers, &caller.name, input.why.trim()).await?;
+    let done = app
+        .node()?
+        .suppress(&caller.scope, SuppressionListId(input.list), &numbers, &caller.name, input.why.trim())
+        .await?;
     Ok(axum::Json(SuppressionsAdded { added: done.added, in_reserve: done.in_reserve }))
 }
 

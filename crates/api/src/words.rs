@@ -46,6 +46,8 @@ words! {
     ("snake_case") Circuit { Closed, Open, Probing }
     /// Where an import stands: `failed` ones can be resumed.
     ("snake_case") ImportState { Uploaded, Running, Done, Cancelled, Failed }
+    /// What fills a list of numbers that must not be called.
+    ("snake_case") SuppressionKind { Optout, Registry }
     /// What a token may do; each includes the ones before it.
     ("snake_case") TokenScope { Read, Operate, Admin }
 }
@@ -83,6 +85,7 @@ mod tests {
         same::<PbxState, node::live::PbxState>(4);
         same::<Circuit, node::live::Circuit>(3);
         same::<ImportState, store::import::ImportState>(5);
+        same::<SuppressionKind, store::SuppressionKind>(2);
         same::<TokenScope, store::TokenScope>(3);
     }
 }

@@ -6,7 +6,7 @@ use crate::configuration::{Configuration, run_spec};
 use crate::inputs::{Ask, Input, RunEvent};
 use crate::link::MAX_STATUS_CHARS;
 use crate::live::{Live, LiveStorage};
-use domain::{AttemptId, CampaignId, Dialable, Invalid, ListId, RunId};
+use domain::{AttemptId, CampaignId, Dialable, Invalid, ListId, RunId, SuppressionListId};
 use std::time::Duration;
 use store::restore::Settled;
 use store::{Hold, RunRecord, Scope, Store, Suppressed, Traces};
@@ -148,23 +148,24 @@ impl Handle {
         self.ask(Ask::Lift).await
     }
 
-    /// Suppresses the numbers: when this returns they are on the disk and nothing is sent to them any more.
+    /// Puts the numbers on a list: when this returns they are on the disk and nothing is sent to them any more.
     pub async fn suppress(
         &self,
         scope: &Scope,
+        list: SuppressionListId,
         numbers: &[Dialable],
         actor: &str,
         why: &str,
     ) -> Result<Suppressed, NodeError> {
-        let done = self.store.suppress(scope, numbers, actor, why, wall()).await?;
+        let done = self.store.suppress(scope, list, numbers, actor, why, wall()).await?;
         info!(entries = done.keys.len(), actor, in_reserve = done.in_reserve, "numbers are suppressed");
-        self.ask(|answer| Ask::Suppressed(done.keys.clone(), answer)).await?;
+        self.ask(|answer| Ask::Suppressed(done.keys.clone(), done.campaigns.clone(), answer)).await?;
         Ok(done)
     }
 
     /// Erases a person: from the first moment on nobody calls the number, whatever becomes of the rest.
     pub async fn forget(&self, scope: &Scope, number: &Dialable, actor: &str, why: &str) -> Result<Traces, NodeError> {
-        self.suppress(scope, std::slice::from_ref(number), actor, why).await?;
+        self.suppress(scope, store::GLOBAL, std::slice::from_ref(number), actor, why).await?;
         let traces = self.store.forget(scope, number, actor, wall()).await?;
         info!(contacts = traces.contacts, actor, "a number is forgotten");
         Ok(traces)

@@ -270,8 +270,8 @@ impl Shell {
                 self.pending.waiting.push(done);
             }
             Ask::ContactsAdded(list, added) => self.step(Event::ContactsAdded { list, added }, None),
-            Ask::Suppressed(keys, done) => {
-                self.step(Event::NumbersSuppressed { keys, campaigns: None }, None);
+            Ask::Suppressed(keys, campaigns, done) => {
+                self.step(Event::NumbersSuppressed { keys, campaigns }, None);
                 let _ = done.send(());
             }
             Ask::Configure(configuration, done) => {

@@ -57,6 +57,7 @@ struct Inner {
     sequences: Mutex<Sequences>,
     shelf: Shelf,
     queue: Queue,
+    registries: Mutex<()>,
     /// Told of every commit.
     wakes: Arc<watch::Sender<()>>,
     settings: Settings,
@@ -106,6 +107,7 @@ impl Store {
                 sequences: Mutex::default(),
                 shelf,
                 queue: Queue::default(),
+                registries: Mutex::default(),
                 wakes: Arc::default(),
                 settings: settings.clone(),
                 lock: std::sync::Mutex::new(lock),
@@ -143,6 +145,7 @@ impl Store {
                 sequences: Mutex::default(),
                 shelf: Shelf::closed()?,
                 queue: Queue::default(),
+                registries: Mutex::default(),
                 wakes: Arc::default(),
                 settings: settings.clone(),
                 lock: std::sync::Mutex::new(None),
@@ -259,6 +262,11 @@ impl Store {
 
     pub(crate) fn queue(&self) -> &Queue {
         &self.inner.queue
+    }
+
+    /// Held while a registry is read.
+    pub(crate) fn registries(&self) -> &Mutex<()> {
+        &self.inner.registries
     }
 
     pub(crate) fn lease(&self) -> &Lease {

@@ -301,6 +301,8 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
         ("runs", crate::runs::STATEMENTS),
         ("schema", crate::schema::STATEMENTS),
         ("suppression", crate::suppression::STATEMENTS),
+        ("suppression lists", crate::suppression::lists::STATEMENTS),
+        ("registries", crate::suppression::registry::STATEMENTS),
         ("timeline", crate::timeline::STATEMENTS),
         ("tokens", crate::tokens::STATEMENTS),
         ("trunks", crate::trunks::STATEMENTS),

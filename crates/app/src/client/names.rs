@@ -15,6 +15,7 @@ pub(crate) enum Noun {
     Campaign,
     Webhook,
     Token,
+    SuppressionList,
 }
 
 impl Noun {
@@ -28,6 +29,7 @@ impl Noun {
             Self::Campaign => "api/campaigns",
             Self::Webhook => "api/webhooks",
             Self::Token => "api/tokens",
+            Self::SuppressionList => "api/suppression-lists",
         }
     }
 
@@ -49,6 +51,7 @@ impl Noun {
             Self::Campaign => "campaign",
             Self::Webhook => "webhook",
             Self::Token => "token",
+            Self::SuppressionList => "suppression list",
         }
     }
 
@@ -56,6 +59,7 @@ impl Noun {
     fn verb(self) -> &'static str {
         match self {
             Self::EndPoint => "endpoint",
+            Self::SuppressionList => "suppression",
             other => other.word(),
         }
     }

@@ -143,16 +143,26 @@ fn open(path: &Path) -> Result<(File, u64), Failure> {
 
 /// The id of the job that the server made of the file.
 async fn upload(path: &Path, options: &Options, session: &Session) -> Result<i64, Failure> {
-    let (file, size) = open(path)?;
     let name = path.file_name().map_or("import".into(), |name| name.to_string_lossy().into_owned());
     let list = list(options.list.as_deref(), path, session).await?;
-    let query = options.query(&name);
+    let answer = send(path, &format!("api/lists/{list}/imports"), &options.query(&name), 30, session).await?;
+    answer.value["id"].as_i64().ok_or_else(|| Failure::answer("import id"))
+}
+
+/// Sends a file and shows how far it is; the server may take `after_s` seconds beyond the upload.
+pub(super) async fn send(
+    path: &Path,
+    to: &str,
+    query: &[(&str, &str)],
+    after_s: u64,
+    session: &Session,
+) -> Result<Answer, Failure> {
+    let (file, size) = open(path)?;
     let sent = Arc::new(AtomicU64::new(0));
     let body = stream(file, Arc::clone(&sent));
-    let deadline = Duration::from_secs(30 + size / SLOWEST_BYTES_PER_S);
+    let deadline = Duration::from_secs(after_s + size / SLOWEST_BYTES_PER_S);
     let mut progress = Progress::new("uploading", size);
-    let path = format!("api/lists/{list}/imports");
-    let request = session.client.upload(&path, &query, body, deadline);
+    let request = session.client.upload(to, query, body, deadline);
     tokio::pin!(request);
     let answer = loop {
         tokio::select! {
@@ -161,8 +171,7 @@ async fn upload(path: &Path, options: &Options, session: &Session) -> Result<i64
         }
     };
     progress.finish();
-    let answer = answer?;
-    answer.value["id"].as_i64().ok_or_else(|| Failure::answer("import id"))
+    answer
 }
 
 /// The list that is meant: an existing one, or a new one.

@@ -32,6 +32,10 @@ const LOCK_TIMEOUT: &str = "5s";
 const IDLE_TIMEOUT: &str = "4s";
 
 statements! {
+    /// Many keys of a registry with commas between them.
+    pub(crate) ADD_REGISTRY_KEYS = "INSERT INTO registry_key (tenant_id, list_id, version, number_key) \
+        SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST(k.key AS BIGINT) \
+        FROM unnest(string_to_array($4, ',')) AS k (key)";
     /// 0: nothing was migrated yet.
     pub(crate) IS_MIGRATED = "SELECT COUNT(*) FROM pg_tables \
         WHERE schemaname = CURRENT_SCHEMA AND tablename = '_sqlx_migrations'";

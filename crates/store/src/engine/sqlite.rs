@@ -36,6 +36,9 @@ statements! {
     QUICK_CHECK = "PRAGMA quick_check(1)";
     /// Its first column: whether somebody was in the way.
     pub(crate) EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)";
+    /// Many keys of a registry as one JSON array.
+    pub(crate) ADD_REGISTRY_KEYS = "INSERT INTO registry_key (tenant_id, list_id, version, number_key) \
+        SELECT $1, $2, $3, value FROM json_each('[' || $4 || ']')";
     /// 0: nothing was migrated yet.
     pub(crate) IS_MIGRATED = "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'";
 }

@@ -15,7 +15,7 @@ fn number(text: &str) -> Dialable {
 
 async fn suppress(store: &Store, text: &str) {
     let scope = Scope::installation();
-    store.suppress(&scope, &[number(text)], "ana", "asked to be forgotten", Timestamp(5)).await.unwrap();
+    store.suppress(&scope, crate::GLOBAL, &[number(text)], "ana", "asked to be forgotten", Timestamp(5)).await.unwrap();
 }
 
 /// A list file with the person on two lines, in two spellings, and somebody else.
@@ -48,7 +48,7 @@ async fn a_forgotten_person_is_nowhere_and_still_not_called(home: Home) {
     let contacts = store.contacts(&scope, list.id, ContactId(0), 10).await.unwrap();
     assert_eq!((contacts[0].number.dialled.as_str(), contacts[0].attributes.is_empty()), ("", true));
     assert_eq!(contacts[0].key, store.number_key(&number("0669820001")), "the key says that it is suppressed");
-    let entry = store.suppression(&scope, &number("0669820001")).await.unwrap().unwrap();
+    let entry = store.suppressions_of(&scope, &number("0669820001")).await.unwrap().remove(0);
     assert!(entry.number.starts_with(FORGOTTEN), "{}", entry.number);
     let verdicts = store.verdict_file(&scope, job).await.unwrap();
     let text = std::fs::read_to_string(&verdicts.path).unwrap();

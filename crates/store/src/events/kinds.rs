@@ -302,6 +302,21 @@ pub const KINDS: &[Kind] = &[
             field("lasted_ms", Type::Int, "how long it was wrong, milliseconds"),
         ],
     ),
+    kind(
+        "suppression_list.changed",
+        "suppression_list",
+        "Somebody made a list of numbers that must not be called, or said anew for whom it holds.",
+        &[
+            field("everywhere", Type::Flag, "it holds for every campaign"),
+            field("campaigns", Type::Ints, "otherwise for these"),
+        ],
+    ),
+    kind(
+        "suppression_list.adopted",
+        "suppression_list",
+        "Another version of a registry is in force.",
+        &[field("version", Type::Int, "its number"), field("entries", Type::Int, "numbers in it")],
+    ),
     kind("dialling.held", "dialling", "Nothing is dialled until it is lifted.", &[WHY]),
     kind("dialling.lifted", "dialling", "Dialling goes on.", &[]),
     kind(

@@ -67,6 +67,11 @@ impl Upload {
         blocking(move || (&*file).write_all(&buffer).map_err(Error::io("cannot write", &path))).await
     }
 
+    /// Where it is until it has another name.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// On disk for good, though still under its first name.
     pub(crate) async fn finish(&mut self) -> Result<()> {
         self.flush().await?;

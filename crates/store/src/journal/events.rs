@@ -2,7 +2,7 @@
 
 use crate::engine::{Connection, query, query_scalar};
 use crate::error::Result;
-use domain::{AttemptId, CampaignId, Masked, RunId, TenantId, Timestamp};
+use domain::{AttemptId, CampaignId, Masked, RunId, SuppressionListId, TenantId, Timestamp};
 use serde_json::Value;
 use std::sync::LazyLock;
 
@@ -64,6 +64,18 @@ impl Event {
         data: Value,
     ) -> Self {
         Self::new(tenant, ("campaign", campaign.0), kind, at, actor, data)
+    }
+
+    /// An event of a list of numbers that must not be called.
+    pub(crate) fn of_suppression_list(
+        tenant: TenantId,
+        list: SuppressionListId,
+        kind: &'static str,
+        at: Timestamp,
+        actor: &str,
+        data: Value,
+    ) -> Self {
+        Self::new(tenant, ("suppression_list", list.0), kind, at, actor, data)
     }
 
     /// An event of dialling as a whole.

@@ -158,7 +158,7 @@ async fn a_batch_that_reached_the_disk_unnoticed_may_come_again(home: Home) {
     let record = store.run(&Scope::installation(), run).await.unwrap();
     assert_eq!((record.totals.placed, record.totals.terminated), (1, 0), "counted once");
     // Whoever asked meanwhile not to be called is not called by the second try.
-    store.suppress(&Scope::installation(), &[number], "ana", "asked", Timestamp(2)).await.unwrap();
+    store.suppress(&Scope::installation(), crate::GLOBAL, &[number], "ana", "asked", Timestamp(2)).await.unwrap();
     let suppressed = domain::rules::Standing {
         suppressed_by: Some(domain::SuppressionListId(1)),
         ..domain::rules::Standing::default()

@@ -233,8 +233,9 @@ async fn whom_the_database_has_forgotten_a_backup_does_not_bring_back() {
     let scope = Scope::installation();
     let world = World::make(&store).await;
     let [known, later] = [0, 1].map(|index| world.contacts[index].number.clone());
-    let ask =
-        async |number| store.suppress(&scope, &[number], "ana", "asked to be erased", Timestamp(5)).await.unwrap();
+    let ask = async |number| {
+        store.suppress(&scope, crate::GLOBAL, &[number], "ana", "asked to be erased", Timestamp(5)).await.unwrap()
+    };
     ask(known.clone()).await;
     make(&home, "b").await;
     ask(later.clone()).await;
@@ -249,7 +250,7 @@ async fn whom_the_database_has_forgotten_a_backup_does_not_bring_back() {
     assert_eq!(empty, [true, true, false, false, false, false, false, false, false, false]);
     assert!(contacts[0].attributes.is_empty() && !contacts[2].attributes.is_empty());
     for number in [known, later] {
-        let entry = store.suppression(&scope, &number).await.unwrap().unwrap();
+        let entry = store.suppressions_of(&scope, &number).await.unwrap().remove(0);
         assert!(entry.number.starts_with("forgotten "), "{}", entry.number);
     }
 }

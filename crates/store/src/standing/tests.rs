@@ -120,7 +120,17 @@ async fn a_load_of_many_tells_each_its_own(home: Home) {
         let index = usize::try_from(id).unwrap();
         store.commit(&scope, vec![Write::Attempt(world.attempt(id, run, index, 0))]).await.unwrap();
     }
-    store.suppress(&scope, &[world.contacts[650].number.clone()], "ana", "", Timestamp(9)).await.unwrap();
+    store
+        .suppress(
+            &scope,
+            crate::suppression::lists::GLOBAL,
+            &[world.contacts[650].number.clone()],
+            "ana",
+            "",
+            Timestamp(9),
+        )
+        .await
+        .unwrap();
     let load = LoadContacts {
         run: second,
         list: Some((world.list.id, ContactId(0))),

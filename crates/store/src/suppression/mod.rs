@@ -4,6 +4,9 @@
 //! the disk. When the database cannot take an entry, it goes to the [`reserve`], and from there to the database as soon
 //! as that can be written again.
 
+mod file;
+pub mod lists;
+pub mod registry;
 pub mod reserve;
 
 use crate::db::Store;
@@ -11,7 +14,8 @@ use crate::engine::{Connection, Row, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::scope::Scope;
 use crate::sql::Columns;
-use domain::{Dialable, Invalid, NumberKey, Timestamp};
+use domain::{CampaignId, Dialable, Invalid, NumberKey, SuppressionListId, Timestamp};
+use lists::GLOBAL;
 use reserve::Reserve;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -30,6 +34,9 @@ const DATABASE_DEADLINE: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     tenant: i64,
+    /// On which list; an older program knew one only.
+    #[serde(default = "global")]
+    list: i64,
     /// Of every spelling.
     keys: Vec<i64>,
     number: String,
@@ -38,11 +45,17 @@ pub(crate) struct Entry {
     at: Timestamp,
 }
 
+fn global() -> i64 {
+    GLOBAL.0
+}
+
 /// A number that must not be called.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SuppressionRecord {
-    /// Its id; `None` while it waits in the reserve.
+    /// Its id; `None` while it waits in the reserve, and in a registry.
     pub id: Option<i64>,
+    /// On which list.
+    pub list: SuppressionListId,
     /// E.164 where that can be derived, otherwise what would be dialled.
     pub number: String,
     /// Who added it.
@@ -62,19 +75,21 @@ pub struct Suppressed {
     pub added: usize,
     /// They are in the reserve: the database could not be written.
     pub in_reserve: bool,
+    /// The campaigns that must not call them; `None`: none may.
+    pub campaigns: Option<Vec<CampaignId>>,
 }
 
 statements! {
     INSERT = "INSERT INTO suppression (tenant_id, number, actor, why, added_at, list_id) \
-        VALUES ($1, $2, $3, $4, $5, 1) RETURNING id";
+        VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
     // A spelling belongs to the first entry that covers it.
     INSERT_KEY = "INSERT INTO suppression_key (tenant_id, number_key, suppression_id, list_id) \
-        VALUES ($1, $2, $3, 1) ON CONFLICT DO NOTHING";
-    KNOWN = "SELECT COUNT(*) FROM suppression_key WHERE tenant_id = $1 AND number_key = $2";
-    PAGE = "SELECT id, number, actor, why, added_at FROM suppression WHERE tenant_id = $1 AND id > $2 \
-        ORDER BY id LIMIT $3";
-    ONE = "SELECT s.id, s.number, s.actor, s.why, s.added_at FROM suppression_key k \
-        JOIN suppression s ON s.id = k.suppression_id WHERE k.tenant_id = $1 AND k.number_key = $2";
+        VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+    KNOWN = "SELECT COUNT(*) FROM suppression_key WHERE tenant_id = $1 AND number_key = $2 AND list_id = $3";
+    PAGE = "SELECT id, list_id, number, actor, why, added_at FROM suppression WHERE tenant_id = $1 AND id > $2 \
+        AND (list_id = $4 OR $4 IS NULL) ORDER BY id LIMIT $3";
+    OF_NUMBER = "SELECT s.id, s.list_id, s.number, s.actor, s.why, s.added_at FROM suppression_key k \
+        JOIN suppression s ON s.id = k.suppression_id WHERE k.tenant_id = $1 AND k.number_key = $2 ORDER BY k.list_id";
 }
 
 /// The reserve, shared by the clones of a store.
@@ -117,10 +132,12 @@ impl Store {
     /// Suppresses the numbers. When this returns they are on the disk: in the database, or in the reserve when that
     /// cannot be written within two seconds.
     ///
-    /// Refused: more than [`MAX_NUMBERS`] numbers, or a reason over [`MAX_WHY_CHARS`] characters or on several lines.
+    /// Refused: more than [`MAX_NUMBERS`] numbers, a reason over [`MAX_WHY_CHARS`] characters or on several lines, a list
+    /// that does not exist or is a registry.
     pub async fn suppress(
         &self,
         scope: &Scope,
+        list: SuppressionListId,
         numbers: &[Dialable],
         by: &str,
         why: &str,
@@ -132,8 +149,10 @@ impl Store {
         if why.chars().count() > MAX_WHY_CHARS || why.chars().any(char::is_control) {
             return Err(Invalid::new("why", format!("must be at most {MAX_WHY_CHARS} characters on one line")).into());
         }
+        let campaigns = self.holds_for(scope, list).await?;
         let entry = |number: &Dialable| Entry {
             tenant: scope.tenant.0,
+            list: list.0,
             keys: self.number_keys(number).into_iter().map(|key| key.0).collect(),
             number: number.e164.as_ref().unwrap_or(&number.dialled).clone(),
             by: by.to_owned(),
@@ -143,14 +162,14 @@ impl Store {
         let entries: Vec<Entry> = numbers.iter().map(entry).collect();
         let keys = entries.iter().flat_map(|entry| entry.keys.iter().copied().map(NumberKey)).collect();
         let why_not = match tokio::time::timeout(DATABASE_DEADLINE, self.insert_suppressions(&entries)).await {
-            Ok(Ok(added)) => return Ok(Suppressed { keys, added, in_reserve: false }),
+            Ok(Ok(added)) => return Ok(Suppressed { keys, added, in_reserve: false, campaigns }),
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("it took more than {DATABASE_DEADLINE:?}"),
         };
         warn!(entries = entries.len(), why = why_not, "suppression entries go to the reserve: the database failed");
         let added = entries.len();
         self.shelf().with("cannot write the reserve", move |reserve| reserve.append(&entries)).await?;
-        Ok(Suppressed { keys, added, in_reserve: true })
+        Ok(Suppressed { keys, added, in_reserve: true, campaigns })
     }
 
     /// Moves what is in the reserve to the database; how many entries.
@@ -177,29 +196,46 @@ impl Store {
         self.shelf().lock().entries().len()
     }
 
-    /// Entries in the order in which they were added, from behind the id `after`.
-    pub async fn suppressions(&self, scope: &Scope, after: i64, limit: u32) -> Result<Vec<SuppressionRecord>> {
-        let rows = query(PAGE).bind(scope.tenant.0).bind(after).bind(i64::from(limit));
+    /// Entries in the order in which they were added, from behind the id `after`; of one list or of all. What is in a
+    /// registry is not among them.
+    pub async fn suppressions(
+        &self,
+        scope: &Scope,
+        list: Option<SuppressionListId>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<SuppressionRecord>> {
+        let rows = query(PAGE).bind(scope.tenant.0).bind(after).bind(i64::from(limit)).bind(list.map(|list| list.0));
         rows.fetch_all(self.readers()).await?.iter().map(read).collect()
     }
 
-    /// The entry of a number, when it is suppressed; also one that waits in the reserve.
-    pub async fn suppression(&self, scope: &Scope, number: &Dialable) -> Result<Option<SuppressionRecord>> {
-        let key = self.number_key(number);
-        let row = query(ONE).bind(scope.tenant.0).bind(key.0).fetch_optional(self.readers()).await?;
-        if let Some(row) = row {
-            return read(&row).map(Some);
-        }
+    /// Entries that wait in the reserve; of one list or of all.
+    pub fn suppressions_in_reserve(&self, scope: &Scope, list: Option<SuppressionListId>) -> Vec<SuppressionRecord> {
         let reserve = self.shelf().lock();
-        let mut entries = reserve.entries().iter();
-        let found = entries.find(|entry| entry.tenant == scope.tenant.0 && entry.keys.contains(&key.0));
-        Ok(found.cloned().map(|entry| SuppressionRecord {
-            id: None,
-            number: entry.number,
-            by: entry.by,
-            why: entry.why,
-            at: entry.at,
-        }))
+        let entries = reserve.entries().iter().filter(|entry| entry.tenant == scope.tenant.0);
+        entries.filter(|entry| list.is_none_or(|list| entry.list == list.0)).map(Entry::record).collect()
+    }
+
+    /// Every list that names the number, registries and the reserve too. Empty: nothing forbids to call it.
+    pub async fn suppressions_of(&self, scope: &Scope, number: &Dialable) -> Result<Vec<SuppressionRecord>> {
+        let key = self.number_key(number);
+        let rows = query(OF_NUMBER).bind(scope.tenant.0).bind(key.0).fetch_all(self.readers()).await?;
+        let mut found: Vec<SuppressionRecord> = rows.iter().map(read).collect::<Result<_>>()?;
+        let waiting = self.suppressions_in_reserve_of(scope, key);
+        found.extend(
+            waiting.into_iter().filter(|entry| !found.iter().any(|other| other.list == entry.list)).collect::<Vec<_>>(),
+        );
+        found.extend(self.registries_naming(scope, number).await?);
+        Ok(found)
+    }
+
+    fn suppressions_in_reserve_of(&self, scope: &Scope, key: NumberKey) -> Vec<SuppressionRecord> {
+        let reserve = self.shelf().lock();
+        let entries = reserve.entries().iter();
+        entries
+            .filter(|entry| entry.tenant == scope.tenant.0 && entry.keys.contains(&key.0))
+            .map(Entry::record)
+            .collect()
     }
 
     async fn insert_suppressions(&self, entries: &[Entry]) -> Result<usize> {
@@ -210,11 +246,19 @@ impl Store {
     }
 }
 
+impl Entry {
+    fn record(&self) -> SuppressionRecord {
+        let Self { number, by, why, at, list, .. } = self.clone();
+        SuppressionRecord { id: None, list: SuppressionListId(list), number, by, why, at }
+    }
+}
+
 async fn insert(entries: &[Entry], connection: &mut Connection) -> Result<usize> {
     let mut added = 0;
     for entry in entries {
         let Some(own) = entry.keys.first() else { continue };
-        let known: i64 = query_scalar(KNOWN).bind(entry.tenant).bind(*own).fetch_one(&mut *connection).await?;
+        let known = query_scalar(KNOWN).bind(entry.tenant).bind(*own).bind(entry.list);
+        let known: i64 = known.fetch_one(&mut *connection).await?;
         if known > 0 {
             continue;
         }
@@ -224,10 +268,12 @@ async fn insert(entries: &[Entry], connection: &mut Connection) -> Result<usize>
             .bind(&entry.by)
             .bind(&entry.why)
             .bind(entry.at.0)
+            .bind(entry.list)
             .fetch_one(&mut *connection)
             .await?;
         for key in &entry.keys {
-            query(INSERT_KEY).bind(entry.tenant).bind(*key).bind(id).execute(&mut *connection).await?;
+            let insert = query(INSERT_KEY).bind(entry.tenant).bind(*key).bind(id).bind(entry.list);
+            insert.execute(&mut *connection).await?;
         }
         added += 1;
     }
@@ -237,6 +283,7 @@ async fn insert(entries: &[Entry], connection: &mut Connection) -> Result<usize>
 fn read(row: &Row) -> Result<SuppressionRecord> {
     Ok(SuppressionRecord {
         id: Some(row.int("id")?),
+        list: SuppressionListId(row.int("list_id")?),
         number: row.text("number")?,
         by: row.text("actor")?,
         why: row.text("why")?,
@@ -264,7 +311,7 @@ mod tests {
 
     async fn suppress(store: &Store, texts: &[&str]) -> Suppressed {
         let numbers: Vec<Dialable> = texts.iter().map(|text| number(text)).collect();
-        store.suppress(&Scope::installation(), &numbers, "ana", "asked us to stop", Timestamp(5)).await.unwrap()
+        store.suppress(&Scope::installation(), GLOBAL, &numbers, "ana", "asked us to stop", Timestamp(5)).await.unwrap()
     }
 
     async fn a_number_is_suppressed_in_every_spelling_and_once(home: Home) {
@@ -275,11 +322,11 @@ mod tests {
         assert_eq!(suppress(&store, &["+390669820001"]).await.added, 0);
         assert_eq!(suppress(&store, &["+1 555 400 0002"]).await.added, 1);
         let scope = Scope::installation();
-        let found = store.suppression(&scope, &number("0669820001")).await.unwrap().unwrap();
+        let found = store.suppressions_of(&scope, &number("0669820001")).await.unwrap().remove(0);
         assert_eq!((found.number.as_str(), found.by.as_str()), ("+390669820001", "ana"));
-        assert_eq!(store.suppression(&scope, &number("0669820009")).await.unwrap(), None);
-        let page = store.suppressions(&scope, 0, 1).await.unwrap();
-        let rest = store.suppressions(&scope, page[0].id.unwrap(), 10).await.unwrap();
+        assert!(store.suppressions_of(&scope, &number("0669820009")).await.unwrap().is_empty());
+        let page = store.suppressions(&scope, None, 0, 1).await.unwrap();
+        let rest = store.suppressions(&scope, None, page[0].id.unwrap(), 10).await.unwrap();
         assert_eq!((page.len(), rest.len()), (1, 2));
     }
 
@@ -291,10 +338,10 @@ mod tests {
             [(0, "", "numbers"), (MAX_NUMBERS + 1, "", "numbers"), (1, long.as_str(), "why"), (1, "a\nb", "why")]
         {
             let numbers = vec![number("0669820001"); numbers];
-            let error = store.suppress(&scope, &numbers, "ana", why, Timestamp(5)).await.unwrap_err();
+            let error = store.suppress(&scope, GLOBAL, &numbers, "ana", why, Timestamp(5)).await.unwrap_err();
             assert!(matches!(&error, Error::Invalid(invalid) if invalid.field == field), "{error}");
         }
-        assert!(store.suppressions(&scope, 0, 10).await.unwrap().is_empty());
+        assert!(store.suppressions(&scope, None, 0, 10).await.unwrap().is_empty());
     }
 
     /// The longest entry there can be goes through the reserve, over a restart, into the database.
@@ -307,7 +354,7 @@ mod tests {
         transaction.commit().await.unwrap();
         let why = "\u{1f515}".repeat(MAX_WHY_CHARS);
         let by = "\u{1f4de}".repeat(100);
-        let done = store.suppress(&scope, &[number(&"9".repeat(40))], &by, &why, Timestamp(5)).await.unwrap();
+        let done = store.suppress(&scope, GLOBAL, &[number(&"9".repeat(40))], &by, &why, Timestamp(5)).await.unwrap();
         assert!(done.in_reserve);
         assert_eq!(store.in_reserve(), 1);
         assert!(store.empty_reserve().await.is_err());
@@ -318,11 +365,11 @@ mod tests {
         let mut transaction = store.begin().await.unwrap();
         query("ALTER TABLE hidden RENAME TO suppression").execute(&mut transaction).await.unwrap();
         transaction.commit().await.unwrap();
-        let waiting = store.suppression(&scope, &number(&"9".repeat(40))).await.unwrap().unwrap();
+        let waiting = store.suppressions_of(&scope, &number(&"9".repeat(40))).await.unwrap().remove(0);
         assert_eq!((waiting.id, waiting.why.as_str()), (None, why.as_str()));
         assert_eq!(store.empty_reserve().await.unwrap(), 1);
         assert_eq!(store.in_reserve(), 0);
-        assert!(store.suppression(&scope, &number(&"9".repeat(40))).await.unwrap().unwrap().id.is_some());
+        assert!(store.suppressions_of(&scope, &number(&"9".repeat(40))).await.unwrap().remove(0).id.is_some());
     }
 
     async fn a_writer_that_hangs_does_not_keep_an_entry_waiting(home: Home) {

@@ -115,6 +115,7 @@ mod tests {
     fn entry(number: &str) -> Entry {
         Entry {
             tenant: 1,
+            list: 1,
             keys: vec![7],
             number: number.into(),
             by: "ana".into(),

@@ -1,0 +1,230 @@
+//! Lists of numbers that must not be called: which there are, and for whom they hold.
+
+use crate::campaigns::check_allowed;
+use crate::db::Store;
+use crate::engine::{Connection, Row, query, query_scalar};
+use crate::error::{Error, Result};
+use crate::journal::events::{Event, Events};
+use crate::lists::check_name;
+use crate::scope::Scope;
+use crate::sql::{Columns, code_of, now};
+use domain::{CampaignId, Invalid, SuppressionListId, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// The list that always is, and holds for every campaign.
+pub const GLOBAL: SuppressionListId = SuppressionListId(1);
+/// Lists of one tenant, at most.
+pub const MAX_LISTS: i64 = 200;
+
+/// What fills a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SuppressionKind {
+    /// People who asked: entries are added one by one and never removed.
+    Optout,
+    /// The file of its keeper, which replaces it as a whole.
+    Registry,
+}
+
+/// A list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SuppressionListRecord {
+    /// Its id.
+    pub id: SuppressionListId,
+    /// Unique, 1..=200 characters.
+    pub name: String,
+    /// What fills it.
+    pub kind: SuppressionKind,
+    /// The campaigns that it holds for; `None`: every one.
+    pub campaigns: Option<Vec<CampaignId>>,
+    /// Numbers on it; those in the reserve left out.
+    pub entries: i64,
+    /// Of a registry: how often it was replaced.
+    pub version: i64,
+    /// Of a registry: when that version came into force.
+    pub imported_at: Option<Timestamp>,
+}
+
+statements! {
+    CREATE = "INSERT INTO suppression_list (tenant_id, name, kind, everywhere, created_at, version, entries) \
+        SELECT $1, $2, $3, $4, $5, 0, 0 WHERE (SELECT COUNT(*) FROM suppression_list WHERE tenant_id = $1) < $6 \
+        RETURNING id";
+    UPDATE = "UPDATE suppression_list SET name = $3, everywhere = $4 WHERE tenant_id = $1 AND id = $2";
+    ALL = "SELECT id, name, kind, everywhere, version, imported_at, CASE WHEN kind = 'registry' THEN entries ELSE \
+        (SELECT COUNT(*) FROM suppression s WHERE s.tenant_id = l.tenant_id AND s.list_id = l.id) END AS entries \
+        FROM suppression_list l WHERE tenant_id = $1 AND (id = $2 OR $2 IS NULL) ORDER BY id";
+    CAMPAIGNS = "SELECT campaign_id FROM suppression_list_campaign WHERE tenant_id = $1 AND list_id = $2 \
+        ORDER BY campaign_id";
+    LINK = "INSERT INTO suppression_list_campaign (tenant_id, list_id, campaign_id) \
+        SELECT tenant_id, $2, id FROM campaign WHERE tenant_id = $1 AND id = $3 ON CONFLICT DO NOTHING";
+    UNLINK = "DELETE FROM suppression_list_campaign WHERE tenant_id = $1 AND list_id = $2";
+    DELETE = "DELETE FROM suppression_list WHERE tenant_id = $1 AND id = $2";
+}
+
+impl Store {
+    /// Makes an empty list that holds for these campaigns, or for every one.
+    pub async fn create_suppression_list(
+        &self,
+        scope: &Scope,
+        name: &str,
+        kind: SuppressionKind,
+        campaigns: Option<&[CampaignId]>,
+        actor: &str,
+    ) -> Result<SuppressionListRecord> {
+        check_name(name)?;
+        let mut transaction = self.begin().await?;
+        let made: Option<i64> = query_scalar(CREATE)
+            .bind(scope.tenant.0)
+            .bind(name)
+            .bind(code_of(&kind))
+            .bind(campaigns.is_none())
+            .bind(now().0)
+            .bind(MAX_LISTS)
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(Error::naming("suppression list", name))?;
+        let too_many = || Error::Conflict { what: "suppression lists".into(), why: format!("are {MAX_LISTS} at most") };
+        let id = SuppressionListId(made.ok_or_else(too_many)?);
+        link(scope, id, campaigns, actor, &mut transaction).await?;
+        let list = get(scope, id, &mut transaction).await?;
+        transaction.commit().await?;
+        Ok(list)
+    }
+
+    /// Renames a list and says for whom it holds. What people asked for is not taken back: a list of opt-outs never holds
+    /// for fewer campaigns than before.
+    pub async fn update_suppression_list(
+        &self,
+        scope: &Scope,
+        id: SuppressionListId,
+        name: &str,
+        campaigns: Option<&[CampaignId]>,
+        actor: &str,
+    ) -> Result<SuppressionListRecord> {
+        check_name(name)?;
+        let mut transaction = self.begin().await?;
+        let list = get(scope, id, &mut transaction).await?;
+        let keeps = match (&list.campaigns, campaigns) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(had), Some(now)) => had.iter().all(|campaign| now.contains(campaign)),
+        };
+        if !keeps && (id == GLOBAL || (list.kind == SuppressionKind::Optout && list.entries > 0)) {
+            let why = "holds what people asked for: it can be made to hold for more campaigns, not for fewer";
+            return Err(Error::Conflict { what: format!("suppression list {:?}", list.name), why: why.into() });
+        }
+        query(UPDATE)
+            .bind(scope.tenant.0)
+            .bind(id.0)
+            .bind(name)
+            .bind(campaigns.is_none())
+            .execute(&mut *transaction)
+            .await
+            .map_err(Error::naming("suppression list", name))?;
+        if list.campaigns.as_deref() != campaigns {
+            query(UNLINK).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
+            link(scope, id, campaigns, actor, &mut transaction).await?;
+        }
+        let list = get(scope, id, &mut transaction).await?;
+        transaction.commit().await?;
+        Ok(list)
+    }
+
+    /// One list.
+    pub async fn suppression_list(&self, scope: &Scope, id: SuppressionListId) -> Result<SuppressionListRecord> {
+        let mut connection = self.readers().begin().await?;
+        get(scope, id, &mut connection).await
+    }
+
+    /// Every list, by id; [`GLOBAL`] is the first.
+    pub async fn suppression_lists(&self, scope: &Scope) -> Result<Vec<SuppressionListRecord>> {
+        let mut connection = self.readers().begin().await?;
+        let rows = query(ALL).bind(scope.tenant.0).bind(None::<i64>).fetch_all(&mut *connection).await?;
+        let mut lists = Vec::with_capacity(rows.len());
+        for row in &rows {
+            lists.push(read(scope, row, &mut connection).await?);
+        }
+        Ok(lists)
+    }
+
+    /// Deletes a registry, or a list of opt-outs that nobody is on.
+    pub async fn delete_suppression_list(&self, scope: &Scope, id: SuppressionListId) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        let list = get(scope, id, &mut transaction).await?;
+        let waits = !self.suppressions_in_reserve(scope, Some(id)).is_empty();
+        if id == GLOBAL || (list.kind == SuppressionKind::Optout && (list.entries > 0 || waits)) {
+            let by = "people who asked not to be called".to_owned();
+            return Err(Error::InUse { what: "suppression list", id: id.to_string(), by });
+        }
+        for statement in [UNLINK, DELETE] {
+            query(statement).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        self.drop_registry_keys(scope, id, 0).await
+    }
+
+    /// The campaigns that a list of opt-outs holds for; `None`: every one. The global one is known without asking: it is
+    /// used when the database cannot be.
+    pub(crate) async fn holds_for(&self, scope: &Scope, id: SuppressionListId) -> Result<Option<Vec<CampaignId>>> {
+        if id == GLOBAL {
+            return Ok(None);
+        }
+        let list = self.suppression_list(scope, id).await?;
+        match list.kind {
+            SuppressionKind::Optout => Ok(list.campaigns),
+            SuppressionKind::Registry => {
+                let problem = format!("{:?} is a registry: import the file of its keeper instead", list.name);
+                Err(Invalid::new("list", problem).into())
+            }
+        }
+    }
+}
+
+async fn link(
+    scope: &Scope,
+    id: SuppressionListId,
+    campaigns: Option<&[CampaignId]>,
+    actor: &str,
+    connection: &mut Connection,
+) -> Result<()> {
+    for campaign in campaigns.unwrap_or_default() {
+        check_allowed(scope, *campaign)?;
+        let done = query(LINK).bind(scope.tenant.0).bind(id.0).bind(campaign.0).execute(&mut *connection).await?;
+        if done.rows_affected() == 0 {
+            return Err(Invalid::new("campaigns", format!("campaign {campaign} does not exist")).into());
+        }
+    }
+    let data = json!({ "everywhere": campaigns.is_none(), "campaigns": campaigns.unwrap_or_default() });
+    let kind = "suppression_list.changed";
+    Events::one(Event::of_suppression_list(scope.tenant, id, kind, now(), actor, data), connection).await
+}
+
+pub(super) async fn get(
+    scope: &Scope,
+    id: SuppressionListId,
+    connection: &mut Connection,
+) -> Result<SuppressionListRecord> {
+    let row = query(ALL).bind(scope.tenant.0).bind(Some(id.0)).fetch_optional(&mut *connection).await?;
+    read(scope, &row.ok_or_else(|| Error::not_found("suppression list", id))?, connection).await
+}
+
+async fn read(scope: &Scope, row: &Row, connection: &mut Connection) -> Result<SuppressionListRecord> {
+    let id = SuppressionListId(row.int("id")?);
+    let campaigns = match row.flag("everywhere")? {
+        true => None,
+        false => {
+            let ids = query_scalar::<i64>(CAMPAIGNS).bind(scope.tenant.0).bind(id.0);
+            Some(ids.fetch_all(connection).await?.into_iter().map(CampaignId).collect())
+        }
+    };
+    Ok(SuppressionListRecord {
+        id,
+        name: row.text("name")?,
+        kind: row.code("kind")?,
+        campaigns,
+        entries: row.int("entries")?,
+        version: row.int("version")?,
+        imported_at: row.opt_at("imported_at")?,
+    })
+}
