@@ -8,6 +8,7 @@ use crate::handle::{Handle, Health, NodeError};
 use crate::inputs::{Ask, INPUTS_MAX, Input};
 use crate::shell::Shell;
 use dialer::Event;
+use dialer::toll::Digits;
 use domain::journal::OpenAttempt;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -75,6 +76,9 @@ pub async fn start(store: Store, settings: Settings) -> Result<(Handle, Stopper)
         warn!("dialling is held since before this start: lift it with `carillon resume-dialling`");
         shell.step(Event::DiallingHeld, None);
     }
+    let calls = store.calls_of_last_hour(&scope, crate::clock::wall()).await?;
+    let calls = calls.iter().filter_map(|(at, number)| Some((*at, Digits::of(number)?)));
+    shell.step(Event::CallsRemembered(calls.collect()), None);
     restore_runs(&mut shell, &store, &open).await?;
     shell.configure(configuration);
     let restored = open.len();

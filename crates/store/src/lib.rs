@@ -36,6 +36,7 @@ pub mod standing;
 pub mod suppression;
 pub mod timeline;
 pub mod tokens;
+pub mod toll;
 pub mod trunks;
 pub mod webhooks;
 

@@ -305,6 +305,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
         ("registries", crate::suppression::registry::STATEMENTS),
         ("timeline", crate::timeline::STATEMENTS),
         ("tokens", crate::tokens::STATEMENTS),
+        ("toll", crate::toll::STATEMENTS),
         ("trunks", crate::trunks::STATEMENTS),
     ];
     let mut all: Vec<_> = modules.into_iter().map(|(module, statements)| (module, statements.to_vec())).collect();

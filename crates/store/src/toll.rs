@@ -1,0 +1,74 @@
+//! The calls of the last hour, for the caps per hour to a prefix: they hold over a restart.
+
+use crate::db::Store;
+use crate::engine::query;
+use crate::error::Result;
+use crate::scope::Scope;
+use crate::sql::Columns;
+use domain::{Dialable, Timestamp};
+
+/// Calls that are given, at most: the youngest. More than 277 were made in every second otherwise.
+pub const MAX_CALLS: u32 = 1_000_000;
+const HOUR_S: i64 = 3_600;
+
+statements! {
+    // The ids of attempts grow with time: from the last one that is older than an hour on they are young.
+    LAST_HOUR = "SELECT a.scheduled_at, c.number_as_given, c.number, c.e164 FROM attempt a \
+        JOIN contact c ON c.id = a.contact_id WHERE a.tenant_id = $1 AND a.scheduled_at > $2 \
+        AND a.id > COALESCE((SELECT o.id FROM attempt o WHERE o.tenant_id = $1 AND o.scheduled_at <= $2 \
+        ORDER BY o.id DESC LIMIT 1), 0) \
+        AND a.state <> 'WITHDRAWN' AND NOT (a.state = 'RS_BLACKLIST' AND a.requested_at IS NULL) \
+        AND c.number <> '' ORDER BY a.id DESC LIMIT $3";
+}
+
+impl Store {
+    /// When each call of the last hour was decided and to which number: those that were sent, or may have been. Calls to
+    /// people who were forgotten are not among them.
+    pub async fn calls_of_last_hour(&self, scope: &Scope, now: Timestamp) -> Result<Vec<(Timestamp, Dialable)>> {
+        let mut connection = self.readers().begin().await?;
+        let rows = query(LAST_HOUR)
+            .bind(scope.tenant.0)
+            .bind(now.plus_seconds(-HOUR_S).0)
+            .bind(i64::from(MAX_CALLS))
+            .fetch_all(&mut connection)
+            .await?;
+        let call = |row: &crate::engine::Row| {
+            let (as_given, dialled) = (row.text("number_as_given")?, row.text("number")?);
+            Ok((Timestamp(row.int("scheduled_at")?), Dialable { as_given, dialled, e164: row.opt_text("e164")? }))
+        };
+        rows.iter().map(call).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Write;
+    use crate::testing::{Home, World};
+
+    crate::testing::on_both_engines! {
+        the_calls_of_the_hour_are_those_that_were_made;
+    }
+
+    async fn the_calls_of_the_hour_are_those_that_were_made(home: Home) {
+        let store = home.open().await;
+        let world = World::make(&store).await;
+        let scope = Scope::installation();
+        let run = store.start_run(&scope, world.campaign.id, "ana", Timestamp(5)).await.unwrap().id;
+        let batch = vec![
+            Write::Attempt(world.attempt(1, run, 0, 0)),
+            Write::Attempt(world.attempt(2, run, 1, 0)),
+            Write::Withdraw(world.withdrawal(2, run, 1, 0)),
+            Write::Attempt(world.attempt(3, run, 2, 0)),
+        ];
+        store.commit(&scope, batch).await.unwrap();
+        let of = async |seconds: i64| {
+            let calls = store.calls_of_last_hour(&scope, Timestamp(seconds * 1_000_000)).await.unwrap();
+            calls.into_iter().map(|(at, number)| (at.0 / 1_000_000, number)).collect::<Vec<_>>()
+        };
+        let [first, third] = [0, 2].map(|index| world.contacts[index].number.clone());
+        assert_eq!(of(10).await, [(3, third.clone()), (1, first)]);
+        assert_eq!(of(HOUR_S + 2).await, [(3, third)]);
+        assert_eq!(of(HOUR_S + 3).await, []);
+    }
+}
