@@ -42,6 +42,7 @@ pub mod suppressions;
 pub mod tokens;
 pub mod trunks;
 pub mod webhooks;
+pub mod why;
 pub mod words;
 
 #[cfg(test)]
@@ -128,6 +129,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(alerts::routes())
         .merge(suppression_lists::routes())
         .merge(forget::routes())
+        .merge(why::routes())
         .merge(tokens::routes())
         .merge(document::routes())
 }
