@@ -84,6 +84,13 @@ pub struct App {
 }
 
 impl App {
+    /// Other lists are in force: what was counted with the old ones is counted again when somebody asks.
+    pub(crate) fn suppressions_changed(&self) {
+        if let Some(node) = &self.node {
+            node.suppressions_changed();
+        }
+    }
+
     /// The dialler, or 503.
     fn node(&self) -> Result<&node::Handle, ApiError> {
         self.node.as_ref().ok_or_else(|| ApiError::unavailable("dialler_unavailable", "the dialler is not running"))

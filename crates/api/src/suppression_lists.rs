@@ -161,6 +161,7 @@ async fn patch_suppression_list(
     let existing = SuppressionListInput { name: existing.name, campaigns: existing.campaigns };
     let SuppressionListInput { name, campaigns } = patch.apply(&existing)?;
     let list = app.store.update_suppression_list(scope, id, &name, ids(campaigns).as_deref(), &caller.name).await?;
+    app.suppressions_changed();
     Ok(axum::Json(list.into()))
 }
 
@@ -173,6 +174,7 @@ async fn delete_suppression_list(
     Id(id): Id,
 ) -> Result<StatusCode, ApiError> {
     app.store.delete_suppression_list(&caller.scope, SuppressionListId(id)).await?;
+    app.suppressions_changed();
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -199,7 +201,9 @@ async fn import_registry(
     let adopted = tokio::spawn(work).await.map_err(|_| {
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the registry's import broke off".to_owned())
     })?;
-    Ok(axum::Json(adopted?.into()))
+    let adopted = adopted?;
+    app.suppressions_changed();
+    Ok(axum::Json(adopted.into()))
 }
 
 #[cfg(test)]
