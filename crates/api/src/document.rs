@@ -26,6 +26,7 @@ use utoipa_axum::routes;
         (name = "lists", description = "Whom to call: lists, contacts and imports"),
         (name = "campaigns", description = "What to dial and how, and its executions"),
         (name = "suppressions", description = "Numbers that must not be called"),
+        (name = "why", description = "Why nothing is dialled, and why a number may be called or not"),
         (name = "dialling", description = "What happens now, and the switch that stops it"),
         (name = "results", description = "What happened: attempts, timelines and reports"),
         (name = "webhooks", description = "Programs that are told what happens"),

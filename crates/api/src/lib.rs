@@ -41,6 +41,7 @@ pub mod suppressions;
 pub mod tokens;
 pub mod trunks;
 pub mod webhooks;
+pub mod why;
 pub mod words;
 
 #[cfg(test)]
@@ -126,6 +127,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(suppressions::routes())
         .merge(alerts::routes())
         .merge(forget::routes())
+        .merge(why::routes())
         .merge(tokens::routes())
         .merge(document::routes())
 }

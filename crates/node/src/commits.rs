@@ -1,5 +1,6 @@
 //! The way to disk: batches of writes, one transaction and one fsync each, in order, never two at a time.
 
+use crate::census::touches::{Changed, Touches};
 use dialer::{Command, Event, FreshEntry};
 use domain::{AttemptId, Masked, RunId};
 use std::time::{Duration, Instant};
@@ -59,9 +60,10 @@ pub fn as_write(command: Command, pbx_at: Option<&str>) -> Result<Write, Command
 }
 
 /// Commits a batch. `doubted`: the commit before failed, and what its connection believes of the disk is not to be
-/// believed: a connection of its own is made first.
-pub async fn commit(store: Store, batch: Batch, doubted: bool) -> Committed {
+/// believed: a connection of its own is made first. `touches` are told who changed.
+pub async fn commit(store: Store, batch: Batch, doubted: bool, touches: Touches) -> Committed {
     let asked: Vec<Asked> = batch.writes.iter().map(Asked::of).collect();
+    let changed = Changed::by(&batch.writes);
     let began = Instant::now();
     // The store takes the batch by value; a copy is kept only to be able to try again. In a task of its own, so that a
     // panic down there gives the batch back, too.
@@ -75,6 +77,7 @@ pub async fn commit(store: Store, batch: Batch, doubted: bool) -> Committed {
     let why = match written.await {
         Ok(Ok(written)) => {
             let took = began.elapsed();
+            touches.committed(&changed);
             for waiting in batch.waiting {
                 // Whoever gave up waiting does not mind.
                 let _ = waiting.send(());

@@ -53,7 +53,7 @@ impl Shell {
             self.pending.waiting = std::mem::take(&mut batch.waiting);
         }
         let doubted = self.storage.retry_at.take().is_some();
-        self.committing = Some(tokio::spawn(commit(self.store.clone(), batch, doubted)));
+        self.committing = Some(tokio::spawn(commit(self.store.clone(), batch, doubted, self.touches.clone())));
     }
 
     /// When the next commit may begin; `None`: nothing waits, or one is under way.

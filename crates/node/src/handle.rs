@@ -1,12 +1,15 @@
 //! What the rest of the product may ask of the running dialler.
 
 use crate::alerts::mail::{Letter, Mailer};
+use crate::census::Room;
+use crate::census::touches::Touches;
 use crate::clock::wall;
 use crate::configuration::{Configuration, run_spec};
 use crate::inputs::{Ask, Input, RunEvent};
 use crate::link::MAX_STATUS_CHARS;
 use crate::live::{Live, LiveStorage};
 use domain::{AttemptId, CampaignId, Dialable, Invalid, ListId, RunId};
+use std::sync::Arc;
 use std::time::Duration;
 use store::restore::Settled;
 use store::{Hold, RunRecord, Scope, Store, Suppressed, Traces};
@@ -60,6 +63,7 @@ pub struct Handle {
     shell: mpsc::Sender<Input>,
     health: watch::Receiver<Health>,
     mailer: Option<Mailer>,
+    census: Arc<Room>,
 }
 
 impl Handle {
@@ -68,8 +72,10 @@ impl Handle {
         shell: mpsc::Sender<Input>,
         health: watch::Receiver<Health>,
         mailer: Option<Mailer>,
+        touches: Touches,
     ) -> Self {
-        Self { store, shell, health, mailer }
+        let census = Arc::new(Room::new(store.clone(), touches));
+        Self { store, shell, health, mailer, census }
     }
 
     /// Sends a letter to everybody who gets alerts; returns when the mail server has taken it, half a minute at most.
@@ -170,6 +176,12 @@ impl Handle {
         Ok(traces)
     }
 
+    /// A registry came into force, or a list of suppressed numbers holds for other campaigns: what was counted for
+    /// [`Self::why`] is counted again.
+    pub fn suppressions_changed(&self) {
+        self.census.count_again();
+    }
+
     /// The live figures.
     pub async fn live(&self) -> Result<Live, NodeError> {
         self.ask(Ask::Live).await
@@ -193,6 +205,16 @@ impl Handle {
     /// Whether it can do its work.
     pub fn health(&self) -> Health {
         self.health.borrow().clone()
+    }
+
+    /// The database, for what is asked beside the dialler.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The counted campaigns.
+    pub(crate) fn census(&self) -> &Room {
+        &self.census
     }
 
     async fn change_run(&self, scope: &Scope, run: RunId, actor: &str, what: RunEvent) -> Result<RunRecord, NodeError> {

@@ -4,6 +4,7 @@
 //! ([`commits`]). The rest of the product talks to it through the [`Handle`].
 
 pub mod alerts;
+pub mod census;
 pub mod channels;
 pub mod clock;
 pub mod commits;
@@ -19,6 +20,8 @@ mod requests;
 mod restored;
 pub mod shell;
 pub mod start;
+pub mod verdict;
+pub mod why;
 
 pub use alerts::mail::{MailSecurity, MailSettings, Mailer};
 pub use handle::{Handle, Health, NodeError};

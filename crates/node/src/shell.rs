@@ -1,5 +1,6 @@
 //! The task that owns the dialler: inputs in order, commands out in order.
 
+use crate::census::touches::Touches;
 use crate::channels::Channels;
 use crate::clock::Clock;
 use crate::commits::{Batch, Committed, as_write};
@@ -86,6 +87,8 @@ pub struct Shell {
     /// For the tasks that answer.
     pub(crate) sender: mpsc::Sender<Input>,
     pub(crate) health: watch::Sender<Health>,
+    /// Told who changed.
+    pub(crate) touches: Touches,
     /// Links made so far.
     pub(crate) links_made: u64,
     out: Vec<Command>,
@@ -118,6 +121,7 @@ impl Shell {
             inbox: inbox.1,
             sender: inbox.0,
             health,
+            touches: Touches::default(),
             links_made: 0,
             out: Vec::new(),
             stopping: None,
@@ -269,8 +273,12 @@ impl Shell {
                 self.step(event, None);
                 self.pending.waiting.push(done);
             }
-            Ask::ContactsAdded(list, added) => self.step(Event::ContactsAdded { list, added }, None),
+            Ask::ContactsAdded(list, added) => {
+                self.touches.grew(list);
+                self.step(Event::ContactsAdded { list, added }, None);
+            }
             Ask::Suppressed(keys, done) => {
+                self.touches.suppressed(&keys);
                 self.step(Event::NumbersSuppressed { keys, campaigns: None }, None);
                 let _ = done.send(());
             }

@@ -87,9 +87,10 @@ pub async fn start(store: Store, settings: Settings) -> Result<(Handle, Stopper)
     if settings.disk_free_min_bytes > 0 {
         tokio::spawn(watch_space(store.clone(), settings.disk_free_min_bytes, sender.clone()));
     }
+    let touches = shell.touches.clone();
     tokio::spawn(shell.run());
     tokio::spawn(empty_reserve(store.clone(), sender.clone()));
-    let handle = Handle::new(store.clone(), sender.clone(), watched, settings.mailer.clone());
+    let handle = Handle::new(store.clone(), sender.clone(), watched, settings.mailer.clone(), touches);
     tokio::spawn(alerts::run(handle.clone(), store.clone(), settings.mailer));
     if let Some(restore) = store.open_restore(&scope).await? {
         tokio::spawn(crate::restored::wait(restore, store, handle.clone()));

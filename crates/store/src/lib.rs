@@ -10,6 +10,7 @@ pub mod alerts;
 pub mod attempts;
 pub mod backup;
 pub mod campaigns;
+pub mod census;
 pub mod contacts;
 pub mod db;
 pub mod end_points;
@@ -44,6 +45,7 @@ mod testing;
 
 pub use alerts::{AlertRecord, OutcomeCount};
 pub use attempts::{AttemptFilter, AttemptRecord};
+pub use census::{InForce, RunContact};
 pub use contacts::{Added, NewContact};
 pub use db::{Settings, Store};
 pub use engine::postgres::Server;

@@ -289,6 +289,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
         ("end_points", crate::end_points::STATEMENTS),
         ("erasure", crate::erasure::STATEMENTS),
         ("events", crate::events::STATEMENTS),
+        ("census", crate::census::STATEMENTS),
         ("inspect", crate::inspect::STATEMENTS),
         ("installation", crate::installation::STATEMENTS),
         ("lists", crate::lists::STATEMENTS),

@@ -52,6 +52,24 @@ impl Stage {
         [Self::Finished, Self::InCall].into_iter().chain(rules).chain([Self::WaitsForReload])
     }
 
+    /// What it says of its contacts, for people.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Finished => "finished in this run",
+            Self::InCall => "in a call now",
+            Self::Rule(ContactRule::NumberAllowed) => "in a range of numbers that is not called",
+            Self::Rule(ContactRule::NumberNotSuppressed) => "on a list of numbers that must not be called",
+            Self::Rule(ContactRule::ConsentGiven) => "without consent, or with one that is too old",
+            Self::Rule(ContactRule::RetryDue) => "waiting for the time of their next attempt",
+            Self::Rule(ContactRule::AttemptsBelowCap) => "called as often as the caps allow",
+            Self::Rule(ContactRule::CooledDown) => "talked to a short while ago",
+            Self::Rule(ContactRule::GapKept) => "called a short while ago",
+            Self::Rule(ContactRule::InsideCalleeWindow) => "outside their calling hours",
+            Self::Rule(ContactRule::NumberNotInFlight) => "in a call of another contact or campaign",
+            Self::WaitsForReload => "allowed again, but refused before: they wait for `carillon run reload`",
+        }
+    }
+
     /// Its name in the API.
     pub fn code(self) -> &'static str {
         match self {
@@ -68,6 +86,8 @@ impl Stage {
 pub struct Bucket {
     /// Which.
     pub stage: &'static str,
+    /// What it says of its contacts, for people.
+    pub text: &'static str,
     /// Contacts whose first no it is: these add up.
     pub first: u64,
     /// All contacts to whom it says no, whatever else does. Contacts that are finished or in a call are not asked.
@@ -307,6 +327,7 @@ impl Census {
         }
         let buckets = Stage::all().zip(counts).map(|(stage, count)| Bucket {
             stage: stage.code(),
+            text: stage.text(),
             first: count.first,
             all: count.all,
             next_change: (count.until != 0 && count.until != NEVER)

@@ -1,0 +1,262 @@
+//! Why is this number called, or not: what every rule says of it, now and at any other time.
+
+use crate::clock::wall;
+use crate::handle::{Handle, NodeError};
+use domain::rules::{Answer, ContactReceipt, ContactRule, Facts, Limits, Rules, Standing, Windows, Zones, judge, pack};
+use domain::{Attributes, Campaign, CampaignId, Contact, ContactId, Dialable, ListId, RunId, Timestamp};
+use store::{InForce, RunContact, Scope};
+
+/// Campaigns that one question is answered for, at most.
+const MAX_ANSWERS: usize = 50;
+
+/// What the rules of one campaign say of one contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The instant that it holds for.
+    pub at: Timestamp,
+    /// The campaign; `None`: none has the number, the pack `default` was asked.
+    pub campaign: Option<(CampaignId, String)>,
+    /// Its open run.
+    pub run: Option<RunId>,
+    /// The contact and its list; `None`: the number is in no list of the campaign.
+    pub contact: Option<(ContactId, ListId)>,
+    /// How far the contact is in the run: `fresh`, `open`, `waiting`, `refused` or `finished`.
+    pub state: Option<String>,
+    /// Whether every rule says yes.
+    pub allowed: bool,
+    /// When it is worth asking again, where all that say no change by themselves.
+    pub again_at: Option<Timestamp>,
+    /// What every rule says, in order.
+    pub rules: Vec<RuleSays>,
+    /// The figures.
+    pub receipt: ContactReceipt,
+}
+
+/// What one rule says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleSays {
+    /// Which.
+    pub rule: ContactRule,
+    /// Whether it says yes.
+    pub yes: bool,
+    /// From when it says yes, when it says no and changes by itself.
+    pub until: Option<Timestamp>,
+    /// On what grounds, for people.
+    pub why: String,
+}
+
+/// What is judged.
+struct Asked<'a> {
+    in_force: Option<&'a InForce>,
+    contact: Option<&'a Contact>,
+    number: &'a Dialable,
+    at: Timestamp,
+    /// The present: calls in progress count.
+    now: bool,
+}
+
+impl Handle {
+    /// What the rules say of a number: for one campaign, or for each that has it in a list. `at`: now when absent; of
+    /// another time the calls that are known now are asked.
+    pub async fn why_number(
+        &self,
+        scope: &Scope,
+        number: &Dialable,
+        campaign: Option<CampaignId>,
+        at: Option<Timestamp>,
+    ) -> Result<Vec<Verdict>, NodeError> {
+        let key = self.store().number_key(number);
+        let contacts = self.store().contacts_with_number(scope, key).await?;
+        let campaigns = match campaign {
+            Some(campaign) => vec![self.store().campaign(scope, campaign).await?],
+            None => self.store().campaigns(scope).await?,
+        };
+        let (now, at) = (at.is_none(), at.unwrap_or_else(wall));
+        let mut verdicts = Vec::new();
+        for Campaign { id, .. } in campaigns {
+            let in_force = self.store().in_force(scope, id).await?;
+            let of_campaign: Vec<&Contact> =
+                contacts.iter().filter(|contact| in_force.campaign.lists.contains(&contact.list)).collect();
+            let in_force = Some(&in_force);
+            for contact in of_campaign.iter().take(MAX_ANSWERS - verdicts.len().min(MAX_ANSWERS)) {
+                let asked = Asked { in_force, contact: Some(contact), number: &contact.number, at, now };
+                verdicts.push(self.judge(scope, &asked).await?);
+            }
+            if campaign.is_some() && of_campaign.is_empty() {
+                verdicts.push(self.judge(scope, &Asked { in_force, contact: None, number, at, now }).await?);
+            }
+        }
+        if verdicts.is_empty() {
+            verdicts.push(self.judge(scope, &Asked { in_force: None, contact: None, number, at, now }).await?);
+        }
+        Ok(verdicts)
+    }
+
+    /// The same of one contact.
+    pub async fn why_contact(
+        &self,
+        scope: &Scope,
+        contact: ContactId,
+        campaign: Option<CampaignId>,
+        at: Option<Timestamp>,
+    ) -> Result<Vec<Verdict>, NodeError> {
+        let contact = self.store().contact(scope, contact).await?;
+        let campaigns = match campaign {
+            Some(campaign) => vec![self.store().campaign(scope, campaign).await?],
+            None => self.store().campaigns(scope).await?,
+        };
+        let (now, at) = (at.is_none(), at.unwrap_or_else(wall));
+        let mut verdicts = Vec::new();
+        for Campaign { id, .. } in campaigns {
+            let in_force = self.store().in_force(scope, id).await?;
+            let has_it = in_force.campaign.lists.contains(&contact.list);
+            if (has_it || campaign.is_some()) && verdicts.len() < MAX_ANSWERS {
+                let (in_force, contact) = (Some(&in_force), Some(&contact));
+                let number = contact.map(|contact| &contact.number).expect("it was just wrapped");
+                verdicts.push(self.judge(scope, &Asked { in_force, contact, number, at, now }).await?);
+            }
+        }
+        if verdicts.is_empty() {
+            let asked = Asked { in_force: None, contact: Some(&contact), number: &contact.number, at, now };
+            verdicts.push(self.judge(scope, &asked).await?);
+        }
+        Ok(verdicts)
+    }
+
+    async fn judge(&self, scope: &Scope, asked: &Asked<'_>) -> Result<Verdict, NodeError> {
+        let Asked { in_force, contact, number, at, now } = *asked;
+        let store = self.store();
+        let rules = match in_force {
+            Some(in_force) => in_force.campaign.callee_rules()?,
+            None => Rules::of(&[pack::DEFAULT.to_owned()], &Limits::default(), "UTC")?,
+        };
+        let nothing = Attributes::default();
+        let attributes = contact.map_or(&nothing, |contact| &contact.attributes);
+        let person = contact.and_then(|contact| contact.person);
+        let campaign = in_force.map_or(CampaignId(0), |in_force| in_force.campaign.id);
+        let standing = store.standing(scope, campaign, number, person, at).await?;
+        let place = match (in_force.and_then(|in_force| in_force.run), contact) {
+            (Some(run), Some(contact)) => store.run_contacts(scope, run, contact.id, contact.id).await?.pop(),
+            _ => None,
+        };
+        let call = if now { store.call_to(scope, store.number_key(number)).await? } else { None };
+        let put_off = place.as_ref().is_some_and(|place| place.put_off_by.is_some());
+        let denied = rules.denies(number).map(str::to_owned);
+        let facts = Facts {
+            denied: denied.is_some(),
+            suppressed: standing.suppressed_by.is_some(),
+            consent_at: contact.and_then(|contact| contact.consent_at),
+            // What put it off is asked itself.
+            due_at: place.as_ref().filter(|_| !put_off).and_then(|place| place.due_at),
+            number: &standing.number,
+            person: &standing.person,
+            zones: contact.map_or_else(|| Zones::of(number, attributes), |contact| contact.zones),
+            in_flight: call.is_some(),
+        };
+        let mut windows = Windows::default();
+        let verdicts = judge(&rules, &facts, at, &mut windows);
+        let receipt = ContactReceipt::of(&rules, &facts, at, &mut windows);
+        let grounds = Grounds {
+            denied,
+            standing: &standing,
+            receipt: &receipt,
+            due_at: facts.due_at,
+            in_call: call.map(|call| call.0),
+        };
+        let says = ContactRule::ALL.into_iter().zip(verdicts.0).map(|(rule, answer)| RuleSays {
+            rule,
+            yes: answer == Answer::Yes,
+            until: match answer {
+                Answer::Yes => None,
+                Answer::No { until } => until,
+            },
+            why: grounds.of(rule),
+        });
+        let rules = says.collect();
+        let run = in_force.and_then(|in_force| in_force.run);
+        Ok(Verdict {
+            at,
+            campaign: in_force.map(|in_force| (in_force.campaign.id, in_force.campaign.name.clone())),
+            run,
+            contact: contact.map(|contact| (contact.id, contact.list)),
+            state: run.and(contact).map(|_| state(place.as_ref())),
+            allowed: verdicts.first_no().is_none(),
+            again_at: verdicts.again_at(),
+            rules,
+            receipt,
+        })
+    }
+}
+
+fn state(place: Option<&RunContact>) -> String {
+    place.map_or("fresh", |place| place.state.as_str()).to_owned()
+}
+
+/// On what grounds each rule says what it says.
+struct Grounds<'a> {
+    denied: Option<String>,
+    standing: &'a Standing,
+    receipt: &'a ContactReceipt,
+    due_at: Option<Timestamp>,
+    in_call: Option<i64>,
+}
+
+impl Grounds<'_> {
+    fn of(&self, rule: ContactRule) -> String {
+        let receipt = self.receipt;
+        let or = |text: Option<String>, none: &str| text.unwrap_or_else(|| none.to_owned());
+        match rule {
+            ContactRule::NumberAllowed => or(
+                self.denied.as_ref().map(|prefix| format!("numbers that begin with {prefix} are not called")),
+                "in no range that is denied",
+            ),
+            ContactRule::NumberNotSuppressed => or(
+                self.standing.suppressed_by.map(|list| format!("on suppression list {list}")),
+                "on no suppression list that counts here",
+            ),
+            ContactRule::ConsentGiven if !receipt.consent_needed => "no consent is asked for".to_owned(),
+            ContactRule::ConsentGiven => {
+                or(receipt.consent_at.map(|at| format!("consent of {at}")), "no consent is known")
+            }
+            ContactRule::RetryDue => or(self.due_at.map(|at| format!("due at {at}")), "waits for no time"),
+            ContactRule::AttemptsBelowCap => {
+                let caps = receipt.caps.iter().map(|cap| format!("{} of {} in {} h", cap.used, cap.allowed, cap.hours));
+                let caps: Vec<String> = caps.collect();
+                if caps.is_empty() { "no cap".to_owned() } else { caps.join(", ") }
+            }
+            ContactRule::CooledDown => {
+                let talked = or(
+                    receipt.last_conversation_at.map(|at| format!("last talked to at {at}")),
+                    "nobody talked to them",
+                );
+                format!("{talked}; {} h are to pass", receipt.cooldown_hours)
+            }
+            ContactRule::GapKept => {
+                let last =
+                    or(receipt.last_attempt_at.map(|at| format!("last attempt at {at}")), "no attempt is remembered");
+                format!("{last}; {} min are to pass", receipt.gap_minutes)
+            }
+            ContactRule::InsideCalleeWindow => self.window(),
+            ContactRule::NumberNotInFlight => {
+                or(self.in_call.map(|attempt| format!("attempt {attempt} is in progress")), "in no call")
+            }
+        }
+    }
+
+    fn window(&self) -> String {
+        let receipt = self.receipt;
+        let clocks: Vec<String> = receipt
+            .clocks
+            .iter()
+            .map(|clock| format!("{} in {}", clock.showed.strftime("%a %H:%M"), clock.zone))
+            .collect();
+        match (receipt.zones, clocks.is_empty()) {
+            (_, false) if receipt.zones as usize > clocks.len() => {
+                format!("{} zones, from {}", receipt.zones, clocks.join(" to "))
+            }
+            (_, false) => clocks.join(", "),
+            (0, true) if receipt.packs.iter().all(|pack| pack.name == pack::UNRESTRICTED) => "any hour".to_owned(),
+            _ => "nobody knows where the number is, or hours are not asked for".to_owned(),
+        }
+    }
+}

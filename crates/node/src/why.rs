@@ -1,0 +1,227 @@
+//! Why is nothing dialled: everything between a campaign and its next call, in the order in which the gate asks.
+
+use crate::census::Counted;
+use crate::handle::{Handle, NodeError};
+use crate::live::{Circuit, Dialling, Live, LiveRun, LiveTrunk, PbxState};
+use domain::rules::census::Funnel;
+use domain::rules::receipt::PackAsked;
+use domain::{Campaign, CampaignId, HourState, RunState, Timestamp};
+use store::{InForce, Scope};
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CampaignWhy {
+    /// When it was true.
+    pub at: Timestamp,
+    /// Which campaign.
+    pub campaign: CampaignId,
+    /// Its name.
+    pub name: String,
+    /// Its packs, and `campaign` for limits of its own.
+    pub packs: Vec<PackAsked>,
+    /// Its open run.
+    pub run: Option<LiveRun>,
+    /// The answer in one sentence.
+    pub sentence: String,
+    /// What has to hold beside the rules of the contacts, in the order in which it is asked.
+    pub conditions: Vec<Condition>,
+    /// The contacts.
+    pub contacts: Counted,
+}
+
+/// Something that has to hold before anybody is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// Its name in receipts, where it is a rule of the gate.
+    pub rule: &'static str,
+    /// Whether it holds.
+    pub holds: bool,
+    /// How it stands, for people.
+    pub text: String,
+    /// When that changes by itself, where that is known.
+    pub until: Option<Timestamp>,
+}
+
+impl Handle {
+    /// Why the campaign dials, or does not.
+    pub async fn why(&self, scope: &Scope, campaign: CampaignId) -> Result<CampaignWhy, NodeError> {
+        let in_force = self.store().in_force(scope, campaign).await?;
+        let rules = in_force.campaign.callee_rules()?;
+        let live = self.live().await?;
+        let contacts = self.census().ask(&in_force).await?;
+        let run = live.runs.iter().find(|run| Some(run.id) == in_force.run).cloned();
+        let conditions = conditions(&in_force, &live, run.as_ref())?;
+        let sentence = sentence(&in_force, &live, run.as_ref(), &conditions, &contacts);
+        let packs = rules.parts.into_iter().map(|part| PackAsked { name: part.name, version: part.version });
+        let InForce { campaign, .. } = in_force;
+        let packs = packs.collect();
+        Ok(CampaignWhy {
+            at: live.at,
+            campaign: campaign.id,
+            name: campaign.name,
+            packs,
+            run,
+            sentence,
+            conditions,
+            contacts,
+        })
+    }
+}
+
+fn conditions(in_force: &InForce, live: &Live, run: Option<&LiveRun>) -> Result<Vec<Condition>, NodeError> {
+    let campaign = &in_force.campaign;
+    let mut all = vec![not_held(live)];
+    all.extend(live.storage.as_ref().map(|storage| Condition {
+        rule: "storage_writable",
+        holds: false,
+        text: storage.why.clone(),
+        until: None,
+    }));
+    all.push(run_active(in_force, run));
+    all.push(inside_hours(campaign, live.at)?);
+    all.push(pbx_up(campaign, live));
+    let trunks: Vec<&LiveTrunk> = live.trunks.iter().filter(|trunk| campaign.trunks.contains(&trunk.id)).collect();
+    all.push(trunk_free(&trunks));
+    all.push(circuit_closed(&trunks));
+    all.push(end_point_free(campaign, live));
+    if let Some(run) = run {
+        let blocked = run.why == dialer::gate::Refusal::RateReached { at: domain::Mono(0) }.text();
+        let text = format!(
+            "{} calls of the run in progress, {} contacts in memory, {} retries open{}",
+            run.in_flight,
+            run.hopper,
+            run.open_retries,
+            if blocked { "; calls per second reached" } else { "" }
+        );
+        all.push(Condition { rule: "rate_kept", holds: !blocked, text, until: None });
+    }
+    Ok(all)
+}
+
+fn not_held(live: &Live) -> Condition {
+    let text = match &live.hold {
+        Some(hold) => format!("held since {} by {}: {}", hold.since, hold.by, hold.why),
+        None if live.dialling == Dialling::Held => "held".to_owned(),
+        None => "calls may be placed".to_owned(),
+    };
+    Condition { rule: "dialling_not_held", holds: live.dialling == Dialling::Dialling, text, until: None }
+}
+
+fn run_active(in_force: &InForce, run: Option<&LiveRun>) -> Condition {
+    let (holds, text) = match run {
+        None if in_force.run.is_none() => (false, "no run is open: `carillon campaign start` begins one".to_owned()),
+        None => (false, "the run is ending".to_owned()),
+        Some(run) => {
+            let stands = matches!(run.state, RunState::Paused) || run.why.starts_with("stopped:");
+            let why = if run.why.is_empty() { String::new() } else { format!(": {}", run.why) };
+            (!stands, format!("run {} is {}{why}", run.id, run.state.code()))
+        }
+    };
+    Condition { rule: "run_active", holds, text, until: None }
+}
+
+fn inside_hours(campaign: &Campaign, at: Timestamp) -> Result<Condition, NodeError> {
+    let (holds, text, until) = match campaign.hours()?.state_at(at) {
+        HourState::Open { until: None } => (true, "the campaign's hours do not close".to_owned(), None),
+        HourState::Open { until } => (true, "inside the campaign's hours".to_owned(), until),
+        HourState::Closed { opens_at } => (false, "outside the campaign's hours".to_owned(), opens_at),
+    };
+    Ok(Condition { rule: "inside_hours", holds, text, until })
+}
+
+fn pbx_up(campaign: &Campaign, live: &Live) -> Condition {
+    let trunks = live.trunks.iter().filter(|trunk| campaign.trunks.contains(&trunk.id));
+    let ids: std::collections::BTreeSet<_> = trunks.map(|trunk| trunk.pbx).collect();
+    let pbxs: Vec<_> = live.pbxs.iter().filter(|pbx| ids.contains(&pbx.id)).collect();
+    let text = pbxs.iter().map(|pbx| match pbx.state {
+        PbxState::Up => format!("{} is up", pbx.name),
+        _ => format!("{} is not up since {}: {}", pbx.name, pbx.since, pbx.why),
+    });
+    let text: Vec<String> = text.collect();
+    let text = if text.is_empty() { "the campaign has no trunk on any PBX".to_owned() } else { text.join("; ") };
+    Condition { rule: "pbx_up", holds: pbxs.iter().any(|pbx| pbx.state == PbxState::Up), text, until: None }
+}
+
+fn trunk_free(trunks: &[&LiveTrunk]) -> Condition {
+    let text: Vec<String> =
+        trunks.iter().map(|trunk| format!("{}: {} of {} in use", trunk.name, trunk.in_use, trunk.capacity)).collect();
+    let holds = trunks.iter().any(|trunk| trunk.in_use < trunk.capacity);
+    let text = if text.is_empty() { "the campaign has no trunk".to_owned() } else { text.join("; ") };
+    Condition { rule: "trunk_free", holds, text, until: None }
+}
+
+fn circuit_closed(trunks: &[&LiveTrunk]) -> Condition {
+    let resting: Vec<&&LiveTrunk> = trunks.iter().filter(|trunk| trunk.circuit != Circuit::Closed).collect();
+    let text: Vec<String> =
+        resting.iter().map(|trunk| format!("{} rests after refusals by the carrier", trunk.name)).collect();
+    let text = if text.is_empty() { "no trunk rests".to_owned() } else { text.join("; ") };
+    let until = resting.iter().filter_map(|trunk| trunk.probe_at).min();
+    Condition { rule: "circuit_closed", holds: trunks.is_empty() || resting.len() < trunks.len(), text, until }
+}
+
+fn end_point_free(campaign: &Campaign, live: &Live) -> Condition {
+    let of_campaign: Vec<_> = live.end_points.iter().filter(|one| campaign.end_points.contains(&one.id)).collect();
+    let text: Vec<String> =
+        of_campaign.iter().map(|one| format!("{}: {} of {} in use", one.name, one.in_use, one.capacity)).collect();
+    let holds = of_campaign.iter().any(|one| one.in_use < one.capacity);
+    let text = if text.is_empty() { "the campaign has no end point".to_owned() } else { text.join("; ") };
+    Condition { rule: "end_point_free", holds, text, until: None }
+}
+
+/// The first thing that stands in the way, in the order of the gate: site and run, contacts, ways out.
+fn sentence(
+    in_force: &InForce,
+    live: &Live,
+    run: Option<&LiveRun>,
+    conditions: &[Condition],
+    contacts: &Counted,
+) -> String {
+    let standing = |rule: &&Condition| !rule.holds;
+    let before = ["dialling_not_held", "storage_writable", "run_active", "inside_hours"];
+    if let Some(first) = conditions.iter().filter(|one| before.contains(&one.rule)).find(standing) {
+        let until = first.until.map(|until| format!(" until {}", local(until, in_force))).unwrap_or_default();
+        return format!("nothing is dialled: {}{until}", first.text);
+    }
+    let dials = run.is_some_and(|run| run.in_flight > 0);
+    if let Counted::Done(funnel) = contacts
+        && funnel.dialable == 0
+    {
+        let said = nobody(funnel, in_force);
+        return if dials {
+            format!("calls are in progress, and beyond them {said}")
+        } else {
+            format!("nothing is dialled: {said}")
+        };
+    }
+    if let Some(first) = conditions.iter().find(standing) {
+        return format!("nothing more is dialled: {}", first.text);
+    }
+    let may = match contacts {
+        Counted::Done(funnel) => format!("{} of {} contacts may be called now", funnel.dialable, funnel.contacts),
+        Counted::Counting { done, of } => format!("its contacts are being counted: {done} of {of}"),
+        Counted::TooMany { contacts } => format!("{contacts} contacts are too many to be counted"),
+    };
+    match run {
+        Some(run) if dials || run.why.is_empty() => format!("it dials: {} calls in progress; {may}", run.in_flight),
+        Some(run) => format!("nothing is dialled at this instant: {}; {may}", run.why),
+        None => format!("{may} (as of {})", live.at),
+    }
+}
+
+fn nobody(funnel: &Funnel, in_force: &InForce) -> String {
+    if funnel.contacts == 0 {
+        return "its lists are empty".to_owned();
+    }
+    let Some(most) = funnel.buckets.iter().max_by_key(|bucket| bucket.first) else { return String::new() };
+    let share = if most.first == funnel.contacts { "all".to_owned() } else { format!("{} of", most.first) };
+    let next = funnel.buckets.iter().filter_map(|bucket| bucket.next_change).min();
+    let next = next.map(|at| format!("; the next change is at {}", local(at, in_force))).unwrap_or_default();
+    format!("nobody may be called now: {share} {} contacts are {}{next}", funnel.contacts, most.text)
+}
+
+fn local(at: Timestamp, in_force: &InForce) -> String {
+    match jiff::tz::TimeZone::get(&in_force.campaign.zone) {
+        Ok(zone) => format!("{} ({})", at.in_zone(&zone), in_force.campaign.zone),
+        Err(_) => at.to_string(),
+    }
+}
