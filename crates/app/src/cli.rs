@@ -5,7 +5,7 @@ use crate::client::Target;
 use crate::config::Source;
 use crate::verbs::{
     alert, attempt, campaign, dialling, end_point, event, forget, list, live, pbx, report, run, suppression, token,
-    trunk, webhook,
+    trunk, webhook, why,
 };
 use clap::{Parser, Subcommand};
 
@@ -84,6 +84,8 @@ pub(crate) enum Command {
     /// What is wrong, and whether letters about it arrive
     #[command(subcommand)]
     Alert(alert::Verb),
+    /// Why nothing is dialled for a campaign, or whether a number may be called and why
+    Why(why::Options),
     /// Erase a person: number, name and attributes, everywhere
     Forget(forget::Options),
     /// Place no further call until dialling is resumed; calls in progress go on

@@ -51,6 +51,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Webhook(verb) => verbs::webhook::run(verb, &session()?).await,
         Command::Report(options) => verbs::report::run(options, &session()?).await,
         Command::Alert(verb) => verbs::alert::run(verb, &session()?).await,
+        Command::Why(options) => verbs::why::run(options, &session()?).await,
         Command::Forget(options) => verbs::forget::run(options, &session()?).await,
         Command::StopDialling(options) => verbs::dialling::stop(options, &session()?).await,
         Command::ResumeDialling(options) => verbs::dialling::resume(options, &session()?).await,

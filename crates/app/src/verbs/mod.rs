@@ -22,6 +22,7 @@ mod timeline;
 pub(crate) mod token;
 pub(crate) mod trunk;
 pub(crate) mod webhook;
+pub(crate) mod why;
 
 use crate::client::{Noun, Session};
 use crate::failure::Failure;

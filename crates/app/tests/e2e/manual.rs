@@ -18,7 +18,7 @@ const ONE_COMMAND: Duration = Duration::from_secs(90);
 /// Stands between what a command printed and its exit code.
 const MARK: char = '\u{1e}';
 /// What only looks: asked again until it shows what the page says, as a reader would.
-const LOOKS: [&str; 6] = ["live", "pbx show", "run show", "run list", "attempt", "dialling status"];
+const LOOKS: [&str; 7] = ["why", "live", "pbx show", "run show", "run list", "attempt", "dialling status"];
 
 /// A command of a page.
 #[derive(Debug)]
@@ -140,6 +140,13 @@ fn alerts_md_hears_of_a_hold() {
     let world = World::start();
     let printed = Reader::of("alerts.md", &world).follow();
     holds(&printed, &["nothing is wrong", "dialling is held by admin: fire drill", "no mail server is configured"]);
+}
+
+#[test]
+fn why_md_says_who_is_kept_back_by_which_rule() {
+    let world = World::start();
+    let printed = Reader::of("why.md", &world).follow();
+    holds(&printed, &["no run is open", "= may be called now", "no consent is known", "in Europe/Madrid"]);
 }
 
 #[test]
