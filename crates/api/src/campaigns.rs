@@ -497,6 +497,7 @@ mod tests {
             (json!({"lists": [77]}), "lists", "list 77"),
             (json!({"zone": "Mars/Olympus"}), "zone", "Mars/Olympus"),
             (json!({"time_start": "9:30"}), "time_start", "9:30"),
+            (json!({"answer_timeout_ms": 14_999}), "answer_timeout_ms", "ring for 15 s"),
             (json!({"dial_clid": "${CALLERID(num)}"}), "dial_clid", "CALLERID"),
             (json!({"variables": {"EXTEN": "1"}}), "attribute", "EXTEN"),
             (json!({"rules": [{"status": "CONNECTED", "max_attempts": 1, "retry_after_s": 1}]}), "status", "CONNECTED"),

@@ -150,7 +150,11 @@ impl Campaign {
         check_range("answer_timeout_ms", self.answer_timeout_ms, 1_000, 300_000)?;
         check_range("forced_closure_s", self.forced_closure_s, 0, 86_400)?;
         self.hours()?;
-        self.callee_rules()?;
+        let ring_s = self.callee_rules()?.min_ring_s();
+        if self.answer_timeout_ms < ring_s * 1_000 {
+            let problem = format!("{} is too short: its rules want it to ring for {ring_s} s", self.answer_timeout_ms);
+            return Err(Invalid::new("answer_timeout_ms", problem));
+        }
         Template::parse("dial_clid", self.dial_clid.as_str())?;
         Template::parse("dial_account", self.dial_account.as_str())?;
         check_links("trunks", &self.trunks)?;

@@ -65,8 +65,7 @@ impl Handle {
         campaign: Option<CampaignId>,
         at: Option<Timestamp>,
     ) -> Result<Vec<Verdict>, NodeError> {
-        let key = self.store().number_key(number);
-        let contacts = self.store().contacts_with_number(scope, key).await?;
+        let contacts = self.store().contacts_with_number(scope, number).await?;
         let campaigns = match campaign {
             Some(campaign) => vec![self.store().campaign(scope, campaign).await?],
             None => self.store().campaigns(scope).await?,
@@ -139,7 +138,11 @@ impl Handle {
             (Some(run), Some(contact)) => store.run_contacts(scope, run, contact.id, contact.id).await?.pop(),
             _ => None,
         };
-        let call = if now { store.call_to(scope, store.number_key(number)).await? } else { None };
+        let call = if now {
+            store.call_to(scope, contact.map_or_else(|| store.number_key(number), |contact| contact.key)).await?
+        } else {
+            None
+        };
         let put_off = place.as_ref().is_some_and(|place| place.put_off_by.is_some());
         let denied = rules.denies(number).map(str::to_owned);
         let facts = Facts {

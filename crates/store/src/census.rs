@@ -8,7 +8,7 @@ use crate::engine::{query, query_scalar};
 use crate::error::Result;
 use crate::scope::Scope;
 use crate::sql::Columns;
-use domain::{AttemptId, Campaign, CampaignId, Contact, ContactId, NumberKey, RunId, Timestamp};
+use domain::{AttemptId, Campaign, CampaignId, Contact, ContactId, Dialable, NumberKey, RunId, Timestamp};
 
 /// Contacts of one number that are found, at most.
 const MAX_FOUND: i64 = 50;
@@ -91,10 +91,17 @@ impl Store {
         Ok(call.map(AttemptId))
     }
 
-    /// Contacts with this number in whatever list, at most 50.
-    pub async fn contacts_with_number(&self, scope: &Scope, number: NumberKey) -> Result<Vec<Contact>> {
-        let rows = query(WITH_NUMBER).bind(scope.tenant.0).bind(number.0).bind(MAX_FOUND);
+    /// Contacts with this number, in whatever list and however it is written there; at most 50 of each spelling.
+    pub async fn contacts_with_number(&self, scope: &Scope, number: &Dialable) -> Result<Vec<Contact>> {
         let secret = self.installation().number_secret;
-        rows.fetch_all(self.readers()).await?.iter().map(|row| contacts::read(row, secret)).collect()
+        let mut found = Vec::new();
+        for key in self.number_keys(number) {
+            let rows = query(WITH_NUMBER).bind(scope.tenant.0).bind(key.0).bind(MAX_FOUND);
+            for row in &rows.fetch_all(self.readers()).await? {
+                found.push(contacts::read(row, secret)?);
+            }
+        }
+        found.sort_by_key(|contact| contact.id);
+        Ok(found)
     }
 }
