@@ -132,7 +132,7 @@ fn stop_md_holds_and_lifts_dialling() {
 fn suppression_md_keeps_a_number_from_being_called() {
     let world = World::start();
     let printed = Reader::of("suppression.md", &world).follow();
-    holds(&printed, &["is suppressed since", "is not suppressed", "refused 1"]);
+    holds(&printed, &["is suppressed since", "is not suppressed", "COMPLETED", "2 numbers are in force"]);
 }
 
 #[test]

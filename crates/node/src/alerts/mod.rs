@@ -12,7 +12,7 @@ mod mix;
 
 use crate::clock::wall;
 use crate::handle::Handle;
-use domain::Timestamp;
+use domain::{Masked, Timestamp};
 use episodes::{Change, Episodes, Trouble};
 use mail::{Letter, MailError, Mailer};
 use mix::Mix;
@@ -146,7 +146,8 @@ impl Watch {
         for change in self.episodes.look(live.at, troubles) {
             match change {
                 Change::Raised(trouble, raised_at) => {
-                    warn!(kind = trouble.kind.code(), name = trouble.name, why = trouble.why, "alert");
+                    let why = Masked(&trouble.why);
+                    warn!(kind = trouble.kind.code(), name = trouble.name, %why, "alert");
                     if self.told.len() >= UNTOLD {
                         self.told.pop_front();
                     }
