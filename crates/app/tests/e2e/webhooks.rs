@@ -91,9 +91,10 @@ fn ten_thousand_events_that_wait_for_a_dead_receiver_change_nothing_for_calls() 
     let write = async {
         let url = format!("sqlite://{}", database.display());
         let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        // Each about another thing: events about one thing would wait as one.
         let rows = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1) \
             INSERT INTO event (tenant_id, entity, entity_id, entity_seq, kind, version, at, actor, cause, data) \
-            SELECT 1, 'dialling', 1, i, 'dialling.lifted', 1, 1, 'test', '', '{}' FROM n";
+            SELECT 1, 'dialling', 100 + i, 1, 'dialling.lifted', 1, 1, 'test', '', '{}' FROM n";
         sqlx::query(rows).bind(BACKLOG).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
     };

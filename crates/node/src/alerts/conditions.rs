@@ -14,7 +14,8 @@ const TAKES_NOTHING_MS: i64 = 300_000;
 pub(super) fn of_webhooks(webhooks: &[WebhookRecord], now: Timestamp) -> Vec<Trouble> {
     let wrong = |record: &&WebhookRecord| {
         let taken = record.last_delivered_at.unwrap_or(record.created_at);
-        let fails = record.last_error_at.is_some_and(|failed| failed > taken) && record.behind > 0;
+        let waits = record.behind > 0 || record.lanes > 0;
+        let fails = record.last_error_at.is_some_and(|failed| failed > taken) && waits;
         record.webhook.enabled && (record.behind >= BACKLOG || (fails && now.ms_since(taken) >= TAKES_NOTHING_MS))
     };
     let trouble = |record: &WebhookRecord| {
