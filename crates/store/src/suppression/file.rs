@@ -38,6 +38,10 @@ type Read1 = std::result::Result<Vec<i64>, (u64, Invalid)>;
 /// Reads a file: a number per line, or a table with commas, semicolons, tabs or bars, whose number column is found by its
 /// label or its content; in any encoding that an import reads.
 pub(crate) fn read(path: &Path, country: Option<&str>, secret: u64) -> Result<Numbers> {
+    read_at_most(path, country, secret, MAX_ENTRIES)
+}
+
+fn read_at_most(path: &Path, country: Option<&str>, secret: u64, most: usize) -> Result<Numbers> {
     let mut file = File::open(path).map_err(Error::io("cannot read", path))?;
     let wrong = |error: std::io::Error| Error::io("cannot read", path)(error);
     let guess = sniff_all(&mut file, Choices::default(), country).map_err(wrong)?;
@@ -52,7 +56,7 @@ pub(crate) fn read(path: &Path, country: Option<&str>, secret: u64) -> Result<Nu
             scope.spawn(move || work(numbers, &done, country, secret));
         }
         drop(done);
-        let gathering = scope.spawn(move || gather(&keys));
+        let gathering = scope.spawn(move || gather(&keys, most));
         let fed = feed(&mut file, encoding, format, |parcel| rows.send(parcel).is_ok());
         drop(rows);
         (fed, gathering.join().unwrap_or_else(|stopped| std::panic::resume_unwind(stopped)))
@@ -149,21 +153,46 @@ fn work(rows: &Mutex<Receiver<Vec<Row>>>, done: &Sender<Read1>, country: Option<
 }
 
 /// All keys, or the first row that is wrong.
-fn gather(done: &Receiver<Read1>) -> Result<Vec<i64>> {
+fn gather(done: &Receiver<Read1>, most: usize) -> Result<Vec<i64>> {
     let mut keys: Vec<i64> = Vec::new();
     let mut wrong: Option<(u64, Invalid)> = None;
+    let mut too_many = false;
+    // To the end, whatever was found: whoever stops listening stops those who read, and the file's reader waits for them.
     for some in done {
         match some {
-            Ok(some) if wrong.is_none() => keys.extend(some),
+            Ok(some) if wrong.is_none() && !too_many => keys.extend(some),
             Ok(_) => {}
             Err(this) => wrong = wrong.into_iter().chain([this]).min_by_key(|(line, _)| *line),
         }
-        if keys.len() > MAX_ENTRIES {
-            return Err(Invalid::new("file", format!("holds more than {MAX_ENTRIES} numbers")).into());
-        }
+        too_many |= keys.len() > most;
+    }
+    if too_many {
+        return Err(Invalid::new("file", format!("holds more than {most} numbers")).into());
     }
     match wrong {
         Some((line, invalid)) => Err(at(line, invalid)),
         None => Ok(keys),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Write;
+
+    /// More rows than fit on their way: whoever reads the file must not be left waiting.
+    #[test]
+    fn a_file_with_too_many_numbers_is_refused_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("numbers.csv");
+        let rows = 2 * PARCEL * (PARCELS + READERS);
+        let text = (0..rows).fold(String::new(), |mut text, row| {
+            writeln!(text, "0{row:09}").unwrap();
+            text
+        });
+        std::fs::write(&path, text).unwrap();
+        let refused = read_at_most(&path, None, 7, PARCEL).unwrap_err().to_string();
+        assert!(refused.contains(&format!("holds more than {PARCEL} numbers")), "{refused}");
+        assert_eq!(read_at_most(&path, None, 7, rows).unwrap().keys.len(), rows);
     }
 }
