@@ -4,6 +4,9 @@
 //! `invariants_share`, the part of the time that the checks after each step took, measured by a second play whose
 //! commands are given to the checker alone. Time is the CPU time of this thread where Linux tells it.
 
+#[path = "../../domain/examples/measure/mod.rs"]
+mod measure;
+
 use dialer::invariants::{Circumstances, Claims, Ledger, RunNow};
 use dialer::{
     Command, Dialer, EndPointSpec, Event, FreshEntry, IdKind, Loaded, PbxSpec, RunSettings, RunSpec, RunTotals,
@@ -14,9 +17,10 @@ use domain::{
     CampaignId, Contact, ContactId, Dialable, EndPointId, Hours, LegId, ListId, Mono, Now, NumberKey, NumberRef, PbxId,
     RunId, RunState, Timestamp, TrunkId,
 };
+use measure::{cpu_s, wants_json};
 use std::collections::{BTreeMap, VecDeque};
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const CONTACTS: i64 = 100_000;
@@ -26,13 +30,9 @@ const TRUNKS: i64 = 8;
 const CALLS_PER_SECOND: u64 = 1_000;
 
 fn main() -> ExitCode {
-    let json = match std::env::args().nth(1).as_deref() {
-        None => false,
-        Some("--json") => true,
-        Some(other) => {
-            eprintln!("usage: bench_engine [--json], not {other:?}");
-            return ExitCode::from(2);
-        }
+    let json = match wants_json("bench_engine") {
+        Ok(json) => json,
+        Err(usage) => return usage,
     };
     let mut bench = Bench::new(false);
     let began = cpu_s();
@@ -207,15 +207,6 @@ impl Bench {
         }
         cpu_s() - began
     }
-}
-
-/// CPU seconds of this thread; elapsed seconds where the system does not tell them.
-fn cpu_s() -> f64 {
-    static BEGAN: OnceLock<Instant> = OnceLock::new();
-    let began = BEGAN.get_or_init(Instant::now);
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanoseconds = told.and_then(|text| text.split_whitespace().next()?.parse::<f64>().ok());
-    nanoseconds.map_or_else(|| began.elapsed().as_secs_f64(), |nanoseconds| nanoseconds / 1e9)
 }
 
 #[expect(clippy::print_stdout, reason = "printing the result is the job of this program")]

@@ -6,13 +6,14 @@
 //! goes on a second per thousand; `verdicts_per_s`, the same without receipts; `cold_us`, the mean of a verdict for a set
 //! of zones that was not asked before. Time is the CPU time of this thread where Linux tells it.
 
+mod measure;
+
 use domain::rules::limits::{Cap, CapBy, DayHours, Limits};
 use domain::rules::{Calls, ContactReceipt, Facts, Rules, Windows, Zones, judge};
 use domain::{Dialable, Timestamp};
+use measure::{cpu_s, wants_json};
 use std::hint::black_box;
 use std::process::ExitCode;
-use std::sync::OnceLock;
-use std::time::Instant;
 
 const CONTACTS: usize = 20_000;
 const ROUNDS: usize = 20;
@@ -31,13 +32,9 @@ struct Case {
 }
 
 fn main() -> ExitCode {
-    let json = match std::env::args().nth(1).as_deref() {
-        None => false,
-        Some("--json") => true,
-        Some(other) => {
-            eprintln!("usage: bench_gate [--json], not {other:?}");
-            return ExitCode::from(2);
-        }
+    let json = match wants_json("bench_gate") {
+        Ok(json) => json,
+        Err(usage) => return usage,
     };
     let (rules, cases) = (rules(), cases());
     let cold_us = cold_us(&rules, &cases);
@@ -121,15 +118,6 @@ fn cases() -> Vec<Case> {
         case
     };
     (0..CONTACTS).map(case).collect()
-}
-
-/// CPU seconds of this thread where Linux tells them, otherwise those of the clock on the wall.
-fn cpu_s() -> f64 {
-    static BEGAN: OnceLock<Instant> = OnceLock::new();
-    let began = BEGAN.get_or_init(Instant::now);
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanoseconds = told.and_then(|text| text.split_whitespace().next()?.parse::<f64>().ok());
-    nanoseconds.map_or_else(|| began.elapsed().as_secs_f64(), |nanoseconds| nanoseconds / 1e9)
 }
 
 #[expect(clippy::print_stdout, reason = "printing the result is the job of this program")]

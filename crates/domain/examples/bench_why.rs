@@ -5,10 +5,13 @@
 //! `worst_ms`; `replace_us`, what it takes to keep up with one contact that changed; `mb`, what all of them occupy.
 //! Time is that of the clock on the wall.
 
+mod measure;
+
 use domain::rules::census::{Census, Entry, Place};
 use domain::rules::limits::{Cap, CapBy, Limits};
 use domain::rules::{Calls, Facts, Rules, Zones};
 use domain::{ContactId, Dialable, NumberKey, Timestamp};
+use measure::wants_json;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -22,13 +25,9 @@ const PREFIXES: [&str; 10] =
     ["+1212555", "+1602555", "+34911", "+34612", "+5511", "+4420", "+61412", "+79161", "+1900555", "+68675"];
 
 fn main() -> ExitCode {
-    let json = match std::env::args().nth(1).as_deref() {
-        None => false,
-        Some("--json") => true,
-        Some(other) => {
-            eprintln!("usage: bench_why [--json], not {other:?}");
-            return ExitCode::from(2);
-        }
+    let json = match wants_json("bench_why") {
+        Ok(json) => json,
+        Err(usage) => return usage,
     };
     let rules = rules();
     let numbers: Vec<(Zones, bool)> = PREFIXES

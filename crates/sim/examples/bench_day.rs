@@ -4,9 +4,12 @@
 //! at once on the average; `faults`, how often something went wrong; `resumed_process_ms` and `resumed_pbx_ms`, the
 //! longest time until dialling resumed. CPU time is this thread's where Linux tells it.
 
+#[path = "../../domain/examples/measure/mod.rs"]
+mod measure;
+
+use measure::{cpu_s, wants_json};
 use sim::{Fault, FaultSet, Options, Scene};
 use std::process::ExitCode;
-use std::sync::OnceLock;
 use std::time::Instant;
 
 const LINES: u32 = 50;
@@ -16,13 +19,9 @@ const SEED: u64 = 1;
 
 #[expect(clippy::print_stdout, reason = "printing the result is the job of this program")]
 fn main() -> ExitCode {
-    let json = match std::env::args().nth(1).as_deref() {
-        None => false,
-        Some("--json") => true,
-        Some(other) => {
-            eprintln!("usage: bench_day [--json], not {other:?}");
-            return ExitCode::from(2);
-        }
+    let json = match wants_json("bench_day") {
+        Ok(json) => json,
+        Err(usage) => return usage,
     };
     let scene = Scene::Day { lines: LINES };
     // A death at every thousandth step would be one a minute: the tests of crash points have those.
@@ -56,13 +55,4 @@ fn main() -> ExitCode {
         figures.iter().for_each(|(name, value)| println!("{name:>20} {value}"));
     }
     ExitCode::SUCCESS
-}
-
-/// CPU seconds of this thread; where Linux does not tell, of the wall clock.
-fn cpu_s() -> f64 {
-    static BEGAN: OnceLock<Instant> = OnceLock::new();
-    let began = BEGAN.get_or_init(Instant::now);
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanoseconds = told.and_then(|text| text.split_whitespace().next()?.parse::<f64>().ok());
-    nanoseconds.map_or_else(|| began.elapsed().as_secs_f64(), |nanoseconds| nanoseconds / 1e9)
 }
