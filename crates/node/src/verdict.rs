@@ -3,7 +3,7 @@
 use crate::clock::wall;
 use crate::handle::{Handle, NodeError};
 use domain::rules::{Answer, ContactReceipt, ContactRule, Facts, Limits, Rules, Standing, Windows, Zones, judge, pack};
-use domain::{Attributes, Campaign, CampaignId, Contact, ContactId, Dialable, ListId, RunId, Timestamp};
+use domain::{Attributes, CampaignId, Contact, ContactId, Dialable, ListId, RunId, Timestamp};
 use store::{InForce, RunContact, Scope};
 
 /// Campaigns that one question is answered for, at most.
@@ -66,14 +66,9 @@ impl Handle {
         at: Option<Timestamp>,
     ) -> Result<Vec<Verdict>, NodeError> {
         let contacts = self.store().contacts_with_number(scope, number).await?;
-        let campaigns = match campaign {
-            Some(campaign) => vec![self.store().campaign(scope, campaign).await?],
-            None => self.store().campaigns(scope).await?,
-        };
         let (now, at) = (at.is_none(), at.unwrap_or_else(wall));
         let mut verdicts = Vec::new();
-        for Campaign { id, .. } in campaigns {
-            let in_force = self.store().in_force(scope, id).await?;
+        for in_force in self.in_force(scope, campaign).await? {
             let of_campaign: Vec<&Contact> =
                 contacts.iter().filter(|contact| in_force.campaign.lists.contains(&contact.list)).collect();
             let in_force = Some(&in_force);
@@ -100,14 +95,9 @@ impl Handle {
         at: Option<Timestamp>,
     ) -> Result<Vec<Verdict>, NodeError> {
         let contact = self.store().contact(scope, contact).await?;
-        let campaigns = match campaign {
-            Some(campaign) => vec![self.store().campaign(scope, campaign).await?],
-            None => self.store().campaigns(scope).await?,
-        };
         let (now, at) = (at.is_none(), at.unwrap_or_else(wall));
         let mut verdicts = Vec::new();
-        for Campaign { id, .. } in campaigns {
-            let in_force = self.store().in_force(scope, id).await?;
+        for in_force in self.in_force(scope, campaign).await? {
             let has_it = in_force.campaign.lists.contains(&contact.list);
             if (has_it || campaign.is_some()) && verdicts.len() < MAX_ANSWERS {
                 let (in_force, contact) = (Some(&in_force), Some(&contact));
@@ -120,6 +110,19 @@ impl Handle {
             verdicts.push(self.judge(scope, &asked).await?);
         }
         Ok(verdicts)
+    }
+
+    /// The campaign that was asked for, otherwise every one, as in force now.
+    async fn in_force(&self, scope: &Scope, campaign: Option<CampaignId>) -> Result<Vec<InForce>, NodeError> {
+        let asked = match campaign {
+            Some(campaign) => vec![campaign],
+            None => self.store().campaigns(scope).await?.into_iter().map(|campaign| campaign.id).collect(),
+        };
+        let mut in_force = Vec::with_capacity(asked.len());
+        for campaign in asked {
+            in_force.push(self.store().in_force(scope, campaign).await?);
+        }
+        Ok(in_force)
     }
 
     async fn judge(&self, scope: &Scope, asked: &Asked<'_>) -> Result<Verdict, NodeError> {
