@@ -7,7 +7,8 @@ use crate::extract::{Json, Query};
 use crate::words;
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::{Invalid, Timestamp};
+use domain::Timestamp;
+use domain::error::check_why;
 use node::live::Dialling;
 use serde::{Deserialize, Serialize};
 use store::Hold;
@@ -15,9 +16,6 @@ use store::restore::OpenRestore;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-/// Longest reason, in characters.
-const MAX_WHY_CHARS: usize = 200;
 
 /// Whether calls may be placed.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -132,10 +130,7 @@ async fn hold_dialling(
     Json(input): Json<HoldInput>,
 ) -> Result<axum::Json<DiallingState>, ApiError> {
     let why = input.why.trim();
-    if why.chars().count() > MAX_WHY_CHARS || why.chars().any(char::is_control) {
-        let problem = format!("must be at most {MAX_WHY_CHARS} characters on one line");
-        return Err(Invalid::new("why", problem).into());
-    }
+    check_why(why)?;
     app.node()?.hold(&caller.scope, &caller.name, why).await?;
     state(&app, &caller).await
 }

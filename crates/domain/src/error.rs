@@ -38,6 +38,17 @@ pub(crate) fn check_optional_text(field: &str, text: &str, max: usize) -> Result
     Ok(())
 }
 
+/// Longest reason that a person may give, in characters.
+pub const MAX_WHY_CHARS: usize = 200;
+
+/// Refuses a reason over [`MAX_WHY_CHARS`] or on several lines, as `why`.
+pub fn check_why(why: &str) -> Result<(), Invalid> {
+    if why.chars().count() > MAX_WHY_CHARS || why.chars().any(char::is_control) {
+        return Err(Invalid::new("why", format!("must be at most {MAX_WHY_CHARS} characters on one line")));
+    }
+    Ok(())
+}
+
 /// Refuses a number outside `low..=high`.
 pub(crate) fn check_range<T: PartialOrd + std::fmt::Display>(
     field: &str,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::events::Subscription;
 use store::webhooks::{LaneKey, Secrets};
-use store::{Error, EventFilter, LogEvent, Store, WebhookRecord};
+use store::{Error, EventFilter, LogEvent, Store, WebhookRecord, now};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -48,11 +48,6 @@ pub(crate) struct Courier {
     queue: Queue,
     events: Subscription,
     ledger: Arc<Ledger>,
-}
-
-pub(crate) fn now() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
 impl Courier {

@@ -1,6 +1,6 @@
 //! All webhooks: which are at work, and the one place that writes how far they are.
 
-use crate::courier::{Courier, now};
+use crate::courier::Courier;
 use crate::guard::Guard;
 use crate::post::{Poster, Tested};
 use domain::WebhookId;
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::webhooks::Progress;
-use store::{Feed, Scope, Store, WebhookRecord};
+use store::{Feed, Scope, Store, WebhookRecord, now};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{debug, warn};

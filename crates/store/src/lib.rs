@@ -62,6 +62,7 @@ pub use reports::Report;
 pub use retention::{MAX_RETENTION_DAYS, Retention, Swept};
 pub use runs::{RunFilter, RunList, RunRecord, RunRestore, RunTotals};
 pub use scope::{Campaigns, Scope};
+pub use sql::now;
 pub use suppression::lists::{GLOBAL, SuppressionKind, SuppressionListRecord};
 pub use suppression::registry::Adopted;
 pub use suppression::{Suppressed, SuppressionRecord};

@@ -114,8 +114,8 @@ pub(crate) fn json_of<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("maps with text keys and plain values always serialise")
 }
 
-/// The wall clock, for rows that no caller gives a time.
-pub(crate) fn now() -> Timestamp {
+/// The wall clock, for whoever is told no time.
+pub fn now() -> Timestamp {
     Timestamp::from_jiff(jiff::Timestamp::now())
 }
 

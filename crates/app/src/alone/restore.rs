@@ -156,10 +156,7 @@ async fn reconcile(
     // Records of calls before the backup show that this is the right file even when nobody was called after it.
     let lifted = !calls.is_empty() && unmarked == 0;
     if lifted {
-        store
-            .settle_restore(&scope, BY, Settled::Records, domain::Timestamp::from_jiff(jiff::Timestamp::now()))
-            .await
-            .map_err(failed)?;
+        store.settle_restore(&scope, BY, Settled::Records, store::now()).await.map_err(failed)?;
     }
     Ok((done, unmarked, lifted))
 }

@@ -1,6 +1,5 @@
 //! What a server does beside its work, all day: it deletes what is older than it is kept.
 
-use domain::Timestamp;
 use metrics::counter;
 use std::time::Duration;
 use store::{Retention, Scope, Store, Swept};
@@ -34,7 +33,7 @@ pub(super) async fn run(store: Store, keep: Retention) {
 async fn sweep(store: &Store, keep: Retention) -> store::Result<Swept> {
     let mut all = Swept::default();
     loop {
-        let now = Timestamp::from_jiff(jiff::Timestamp::now());
+        let now = store::now();
         let swept = store.sweep(&Scope::installation(), keep, now).await?;
         if swept.is_nothing() {
             return Ok(all);

@@ -14,6 +14,7 @@ use crate::engine::{Connection, Row, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::scope::Scope;
 use crate::sql::Columns;
+use domain::error::check_why;
 use domain::{CampaignId, Dialable, Invalid, NumberKey, SuppressionListId, Timestamp};
 use lists::GLOBAL;
 use reserve::Reserve;
@@ -25,8 +26,6 @@ use tracing::{info, warn};
 
 /// Numbers of one request, at most.
 pub const MAX_NUMBERS: usize = 1_000;
-/// Longest reason, in characters.
-pub const MAX_WHY_CHARS: usize = 200;
 /// How long the database may take before an entry goes to the reserve.
 const DATABASE_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -132,7 +131,7 @@ impl Store {
     /// Suppresses the numbers. When this returns they are on the disk: in the database, or in the reserve when that
     /// cannot be written within two seconds.
     ///
-    /// Refused: more than [`MAX_NUMBERS`] numbers, a reason over [`MAX_WHY_CHARS`] characters or on several lines, a list
+    /// Refused: more than [`MAX_NUMBERS`] numbers, a reason over [`domain::error::MAX_WHY_CHARS`] characters or on several lines, a list
     /// that does not exist or is a registry.
     pub async fn suppress(
         &self,
@@ -146,9 +145,7 @@ impl Store {
         if numbers.is_empty() || numbers.len() > MAX_NUMBERS {
             return Err(Invalid::new("numbers", format!("must be 1 to {MAX_NUMBERS} numbers")).into());
         }
-        if why.chars().count() > MAX_WHY_CHARS || why.chars().any(char::is_control) {
-            return Err(Invalid::new("why", format!("must be at most {MAX_WHY_CHARS} characters on one line")).into());
-        }
+        check_why(why)?;
         let campaigns = self.holds_for(scope, list).await?;
         let entry = |number: &Dialable| Entry {
             tenant: scope.tenant.0,
@@ -296,6 +293,7 @@ mod tests {
     use super::*;
     use crate::journal::{Write, Written};
     use crate::testing::Home;
+    use domain::error::MAX_WHY_CHARS;
 
     crate::testing::on_both_engines! {
         a_number_is_suppressed_in_every_spelling_and_once;
