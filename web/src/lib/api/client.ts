@@ -1,0 +1,72 @@
+import createClient from "openapi-fetch";
+import { ApiError, asApiError, errorOf } from "./errors";
+import type { components, paths } from "./schema";
+
+/** The shapes of the API, generated: `Schema["Campaign"]`. */
+export type Schema = components["schemas"];
+
+/** Milliseconds after which a request that has no answer is given up. */
+export const DEADLINE_MS = 20_000;
+
+let signedOut: () => void = () => {};
+
+/** `then` runs when the server says that nobody is signed in (any more). */
+export function onSignedOut(then: () => void): void {
+  signedOut = then;
+}
+
+async function fetchInTime(request: Request): Promise<Response> {
+  const deadline = AbortSignal.timeout(DEADLINE_MS);
+  const signal = request.signal ? AbortSignal.any([request.signal, deadline]) : deadline;
+  let response: Response;
+  try {
+    response = await fetch(request, { signal, credentials: "same-origin", cache: "no-store" });
+  } catch (thrown) {
+    if (request.signal?.aborted) throw thrown;
+    const late = deadline.aborted;
+    throw new ApiError(0, late ? "deadline" : "unreachable", late ? "late" : "unreachable");
+  }
+  if (response.status === 401 && !new URL(request.url).pathname.startsWith("/api/session")) signedOut();
+  return response;
+}
+
+/** Typed by the OpenAPI document: `await take(api.GET("/api/campaigns/{id}", { params: { path: { id } } }))`. */
+export const api = createClient<paths>({ baseUrl: "", fetch: fetchInTime });
+
+/** The data of an answer; throws an `ApiError` for everything else. */
+export async function take<T>(request: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+  let answer: { data?: T; error?: unknown; response: Response };
+  try {
+    answer = await request;
+  } catch (thrown) {
+    if (thrown instanceof DOMException && thrown.name === "AbortError") throw thrown;
+    throw asApiError(thrown);
+  }
+  if (!answer.response.ok) throw errorOf(answer.response.status, answer.error);
+  return answer.data as T;
+}
+
+/** Whether a request was given up by us because its page is gone or asked anew. */
+export function wasAborted(thrown: unknown): boolean {
+  return thrown instanceof DOMException && thrown.name === "AbortError";
+}
+
+/** One request to a path that the document does not know (yet), with the same errors and deadline. */
+export async function raw<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const request = new Request(new URL(path, location.origin), {
+    method,
+    headers: { accept: "application/json", ...(body === undefined ? {} : { "content-type": "application/json" }) },
+    body: body === undefined ? undefined : JSON.stringify(body),
+    signal,
+  });
+  const response = await fetchInTime(request);
+  const content = await response.text();
+  let parsed: unknown = null;
+  try {
+    parsed = content === "" ? null : JSON.parse(content);
+  } catch {
+    parsed = null;
+  }
+  if (!response.ok) throw errorOf(response.status, parsed);
+  return parsed as T;
+}
