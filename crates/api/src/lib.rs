@@ -41,6 +41,7 @@ pub mod suppression_lists;
 pub mod suppressions;
 pub mod tokens;
 pub mod trunks;
+pub mod web;
 pub mod webhooks;
 pub mod why;
 pub mod words;
@@ -79,6 +80,8 @@ pub struct App {
     pub imports: imports::Imports,
     /// The streams of events.
     pub events: events::Streams,
+    /// The live screens.
+    pub screens: live::Screens,
     /// Who is told of events over HTTP.
     pub webhooks: notify::Webhooks,
 }
@@ -146,18 +149,12 @@ pub fn router(app: App) -> Router {
     let (router, _) = routes().split_for_parts();
     router
         .method_not_allowed_fallback(method_not_allowed)
-        .fallback(no_such_route)
+        .fallback(web::serve)
         .route_layer(middleware::from_fn(metrics::measure))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(DefaultBodyLimit::max(extract::MAX_JSON_BYTES))
         .layer(middleware::map_response(never_cached))
         .with_state(app)
-}
-
-async fn no_such_route(request: Request<axum::body::Body>) -> ApiError {
-    let path: String = request.uri().path().chars().take(200).collect();
-    ApiError::new(StatusCode::NOT_FOUND, "no_such_route", format!("there is no {path}"))
-        .remedy("GET /api/openapi.json lists what there is")
 }
 
 async fn method_not_allowed(request: Request<axum::body::Body>) -> ApiError {

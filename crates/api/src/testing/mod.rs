@@ -97,6 +97,7 @@ impl Server {
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             imports: Imports::default(),
             events,
+            screens: crate::live::Screens::start(None),
             webhooks,
         };
         Self {

@@ -43,6 +43,7 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
     let guard = notify::Guard::allowing(config.webhooks_allow.clone());
     let webhooks = notify::Webhooks::start(store.clone(), feed.clone(), guard);
     let webhooks = webhooks.await.map_err(|error| open::failure(&error))?;
+    let screens = api::live::Screens::start(Some(node.clone()));
     let app = api::App {
         store: store.clone(),
         node: Some(node.clone()),
@@ -50,6 +51,7 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
         metrics,
         imports: api::imports::Imports::default(),
         events: api::events::Streams::of(feed.clone()),
+        screens: screens.clone(),
         webhooks: webhooks.clone(),
     };
     api::resume_imports(&app).await.map_err(|error| open::failure(&error))?;
@@ -79,6 +81,7 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
     systemd::stopping();
     exit_in_time();
     feed.close();
+    screens.close();
     handle.graceful_shutdown(Some(DRAIN));
     let (_, served, ()) = tokio::join!(stopper.stop(), served, webhooks.stop());
     store.close().await;

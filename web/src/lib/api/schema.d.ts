@@ -539,6 +539,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/live/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The live figures as they change: a websocket.
+         * @description The first message is `{"type":"snapshot","seq":n,"live":...}` with everything as `GET /api/live` has it. Then, at most
+         *     ten times a second, `{"type":"delta","seq":m,"after":n,...}`: the parts without keys (`at`, `dialling`, `hold`,
+         *     `storage`, `totals`) as they are now, and of `pbxs`, `trunks`, `end_points`, `runs` and `calls` those that changed,
+         *     `{"set":[...],"gone":[id,...]}`; a call's key is `attempt`. `after` is always the `seq` of the message before.
+         *     While nothing changes there is `{"type":"beat","at":...}` every second: nothing for five means that something is wrong.
+         *     Closed with 4401 when the token or session ended.
+         */
+        get: operations["stream_live"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/openapi.json": {
         parameters: {
             query?: never;
@@ -5231,6 +5256,40 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Live"];
                 };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    stream_live: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the websocket */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description this is no websocket */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description refused: the envelope says what and why */
             default: {

@@ -180,6 +180,12 @@ impl World {
         self.api.expect("POST", &format!("/api/{noun}"), Some(&body)).unwrap()["id"].as_i64().unwrap()
     }
 
+    /// Makes a thing and returns all that is said of it.
+    #[track_caller]
+    pub fn create_whole(&self, noun: &str, body: Value) -> Value {
+        self.api.expect("POST", &format!("/api/{noun}"), Some(&body)).unwrap()
+    }
+
     /// A trunk to the carrier, unless `changes` says otherwise.
     pub fn add_trunk(&self, name: &str, changes: Value) -> i64 {
         let trunk = json!({"pbx": self.pbx, "name": name, "dial_string": "PJSIP/${num}@carrier", "capacity": 10});

@@ -1,0 +1,344 @@
+//! `/api/live`: what the dialler is doing now.
+//!
+//! The answer is `node::Live` as it is. `node` knows no OpenAPI, so the types here are its document; a test
+//! compares both, field by field.
+
+mod delta;
+mod stream;
+
+pub use stream::{SIGNED_OUT, Screens};
+
+use crate::App;
+use crate::auth::Read;
+use crate::dialling::{HoldState, StorageState};
+use crate::error::ApiError;
+use crate::words::{CallState, Circuit, Dialling, PbxState, RunState};
+use axum::extract::State;
+use std::borrow::Cow;
+use std::collections::HashSet;
+use store::{Campaigns, Scope};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+macro_rules! document {
+    ($($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* })*) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Clone, ToSchema)]
+        pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
+    )*};
+}
+
+document! {
+    /// Everything at one instant.
+    Live {
+        /// The instant.
+        #[schema(format = DateTime)]
+        at: String,
+        /// Whether calls may be placed at all.
+        dialling: Dialling,
+        /// Why not, when they may not.
+        hold: Option<HoldState>,
+        /// Why nothing new is begun, held or not: the database cannot be written, or its disk is nearly full. Passes by
+        /// itself.
+        storage: Option<StorageState>,
+        /// Every PBX.
+        pbxs: Vec<LivePbx>,
+        /// Every trunk.
+        trunks: Vec<LiveTrunk>,
+        /// Every end point.
+        end_points: Vec<LiveEndPoint>,
+        /// Runs that are not over, by priority.
+        runs: Vec<LiveRun>,
+        /// Calls in progress, oldest first, at most 1000.
+        calls: Vec<LiveCall>,
+        /// Sums over the runs above.
+        totals: LiveTotals,
+    }
+    /// A PBX.
+    LivePbx {
+        /// Its id.
+        id: i64,
+        /// Its name.
+        name: String,
+        /// State of the link.
+        state: PbxState,
+        /// Since when it is in this state.
+        #[schema(format = DateTime)]
+        since: String,
+        /// Why it is not up; empty when it is.
+        why: String,
+        /// Asterisk's version, once connected.
+        version: Option<String>,
+        /// Our calls on it.
+        in_use: u32,
+        /// Channels on it that are not ours: other people's calls, and what our calls became behind the end point.
+        foreign_channels: u64,
+    }
+    /// A trunk.
+    LiveTrunk {
+        /// Its id.
+        id: i64,
+        /// Its name.
+        name: String,
+        /// Its PBX.
+        pbx: i64,
+        /// Calls at once.
+        capacity: u32,
+        /// Calls up.
+        in_use: u32,
+        /// Calls started per second, at most; 0 = the PBX's limit.
+        calls_per_second: u32,
+        /// Its circuit breaker.
+        circuit: Circuit,
+        /// When an open circuit is probed.
+        #[schema(format = DateTime)]
+        probe_at: Option<String>,
+    }
+    /// An end point.
+    LiveEndPoint {
+        /// Its id.
+        id: i64,
+        /// Its name.
+        name: String,
+        /// Calls at once.
+        capacity: u32,
+        /// Calls up or on their way.
+        in_use: u32,
+    }
+    /// A run.
+    LiveRun {
+        /// Its id.
+        id: i64,
+        /// Its campaign.
+        campaign: i64,
+        /// The campaign's name.
+        campaign_name: String,
+        /// Its state.
+        state: RunState,
+        /// What it waits for when it is not dialling; empty when it dials.
+        why: String,
+        /// Lower is served first.
+        priority: i32,
+        /// When it was started.
+        #[schema(format = DateTime)]
+        started_at: String,
+        /// Attempts placed.
+        placed: u64,
+        /// Attempts that need no retry: successful, or past their last reschedule.
+        terminated: u64,
+        /// `terminated / placed`, 0 to 1.
+        termination_rate: f64,
+        /// `1 - termination_rate`.
+        reschedule_rate: f64,
+        /// Contacts in memory, ready to dial.
+        hopper: u64,
+        /// Retries waiting for their time.
+        open_retries: u64,
+        /// `hopper + open_retries`: WombatDialer's "items in call cache".
+        cache: u64,
+        /// Attempts in progress.
+        in_flight: u64,
+        /// Of these, answered.
+        connected_now: u64,
+        /// Contacts not yet finished: fresh, waiting for a retry and in flight.
+        remaining_estimate: u64,
+        /// Seconds since the start.
+        running_s: u64,
+        /// Seconds to the end at the present pace; unknown until contacts were finished.
+        eta_s: Option<u64>,
+        /// Attempts per hour since the start.
+        attempts_per_hour: f64,
+        /// Contacts finished per hour since the start.
+        completions_per_hour: f64,
+        /// When the next retry is due, if retries wait.
+        #[schema(format = DateTime)]
+        next_due: Option<String>,
+        /// Its lists in dialling order.
+        lists: Vec<LiveList>,
+    }
+    /// A list of a run.
+    LiveList {
+        /// Its id.
+        id: i64,
+        /// The last contact read into the hopper; 0 = none yet.
+        high_water: i64,
+        /// Whether it was read to its end.
+        exhausted: bool,
+    }
+    /// A call in progress.
+    LiveCall {
+        /// Its attempt: WombatDialer's id.
+        attempt: i64,
+        /// Its run.
+        run: i64,
+        /// Its contact.
+        contact: i64,
+        /// The number; empty for a call that was adopted after a restart.
+        number: String,
+        /// 0-based retry counter.
+        retry: u32,
+        /// Its trunk.
+        trunk: i64,
+        /// Its end point.
+        end_point: i64,
+        /// Its PBX.
+        pbx: i64,
+        /// Where it is.
+        state: CallState,
+        /// Asterisk's channel id.
+        channel: String,
+        /// When it was decided.
+        #[schema(format = DateTime)]
+        scheduled_at: String,
+        /// When it was answered.
+        #[schema(format = DateTime)]
+        connected_at: Option<String>,
+    }
+    /// Sums over the open runs.
+    LiveTotals {
+        /// Calls in progress.
+        open_calls: u64,
+        /// Attempts placed since the runs began.
+        placed: u64,
+        /// Attempts that need no retry.
+        terminated: u64,
+        /// `terminated / placed`, 0 to 1.
+        termination_rate: f64,
+        /// Contacts in the hoppers.
+        backlog: u64,
+    }
+}
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(get_live)).routes(routes!(stream::stream_live))
+}
+
+/// What of the figures a caller may see: the runs of their campaigns and the calls of those. PBXs, trunks and end points are
+/// shared by all.
+fn seen_by<'a>(scope: &Scope, live: &'a node::Live) -> Cow<'a, node::Live> {
+    if scope.campaigns == Campaigns::All {
+        return Cow::Borrowed(live);
+    }
+    let mut live = live.clone();
+    live.runs.retain(|run| scope.allows(run.campaign));
+    let runs: HashSet<_> = live.runs.iter().map(|run| run.id).collect();
+    live.calls.retain(|call| runs.contains(&call.run));
+    Cow::Owned(live)
+}
+
+/// What the dialler is doing now.
+#[utoipa::path(get, path = "/api/live", tag = "dialling", security(("token" = ["read"])),
+    responses((status = 200, description = "the live figures", body = Live)))]
+async fn get_live(Read(caller): Read, State(app): State<App>) -> Result<axum::Json<node::Live>, ApiError> {
+    let live = app.node()?.live().await?;
+    Ok(axum::Json(seen_by(&caller.scope, &live).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::document::Document;
+    use domain::{
+        AttemptId, CallState, CampaignId, ContactId, EndPointId, ListId, PbxId, RunId, RunState, Timestamp, TrunkId,
+    };
+    use node::live::*;
+
+    /// Every field filled, so that every field is compared.
+    pub(super) fn sample() -> Live {
+        let at = Timestamp(1_774_747_800_000_000);
+        Live {
+            at,
+            dialling: Dialling::Held,
+            hold: Some(LiveHold { since: at, by: "admin".into(), why: "lunch".into() }),
+            storage: Some(LiveStorage { since: at, why: "the disk is full".into() }),
+            pbxs: vec![LivePbx {
+                id: PbxId(1),
+                name: "office".into(),
+                state: PbxState::Up,
+                since: at,
+                why: String::new(),
+                version: Some("22.5.0".into()),
+                in_use: 3,
+                foreign_channels: 2,
+            }],
+            trunks: vec![LiveTrunk {
+                id: TrunkId(1),
+                name: "carrier".into(),
+                pbx: PbxId(1),
+                capacity: 30,
+                in_use: 3,
+                calls_per_second: 5,
+                circuit: Circuit::Open,
+                probe_at: Some(at),
+            }],
+            end_points: vec![LiveEndPoint { id: EndPointId(1), name: "message".into(), capacity: 9, in_use: 3 }],
+            runs: vec![LiveRun {
+                id: RunId(1),
+                campaign: CampaignId(1),
+                campaign_name: "spring".into(),
+                state: RunState::WrongTime,
+                why: "outside its hours".into(),
+                priority: 10,
+                started_at: at,
+                placed: 10,
+                terminated: 5,
+                termination_rate: 0.5,
+                reschedule_rate: 0.5,
+                hopper: 1,
+                open_retries: 2,
+                cache: 3,
+                in_flight: 4,
+                connected_now: 5,
+                remaining_estimate: 6,
+                running_s: 7,
+                eta_s: Some(8),
+                attempts_per_hour: 9.5,
+                completions_per_hour: 10.5,
+                next_due: Some(at),
+                lists: vec![LiveList { id: ListId(1), high_water: ContactId(9), exhausted: true }],
+            }],
+            calls: vec![LiveCall {
+                attempt: AttemptId(1),
+                run: RunId(1),
+                contact: ContactId(1),
+                number: "100".into(),
+                retry: 0,
+                trunk: TrunkId(1),
+                end_point: EndPointId(1),
+                pbx: PbxId(1),
+                state: CallState::Dialling,
+                channel: "c-abc-1-1".into(),
+                scheduled_at: at,
+                connected_at: Some(at),
+            }],
+            totals: LiveTotals { open_calls: 1, placed: 10, terminated: 5, termination_rate: 0.5, backlog: 1 },
+        }
+    }
+
+    #[test]
+    fn the_document_describes_the_live_figures() {
+        let live = serde_json::to_value(sample()).unwrap();
+        Document::new().check_component("Live", &live).unwrap();
+    }
+
+    #[test]
+    fn the_document_knows_no_field_that_is_not_there() {
+        let live = serde_json::to_value(sample()).unwrap();
+        for part in ["LivePbx", "LiveTrunk", "LiveEndPoint", "LiveRun", "LiveCall", "LiveTotals"] {
+            let key = match part {
+                "LivePbx" => "pbxs",
+                "LiveTrunk" => "trunks",
+                "LiveEndPoint" => "end_points",
+                "LiveRun" => "runs",
+                "LiveCall" => "calls",
+                _ => "totals",
+            };
+            let value = if live[key].is_array() { &live[key][0] } else { &live[key] };
+            assert_eq!(
+                Document::new().properties(part),
+                value.as_object().unwrap().keys().cloned().collect(),
+                "{part}"
+            );
+        }
+    }
+}
