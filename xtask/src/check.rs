@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::step::{self, Steps, cargo};
-use crate::{arrows, setup, tidy, workspace};
+use crate::{arrows, setup, tidy, web, workspace};
 
 /// `cargo xtask check`.
 pub(crate) fn run() -> Result<()> {
@@ -18,6 +18,7 @@ pub(crate) fn run() -> Result<()> {
     steps.step("programs", setup::programs)?;
     let closing = steps.step("tests without Asterisk", tests)?;
     steps.step("generated files", generated)?;
+    steps.step("web app", web::check)?;
     steps.summary("check");
     closing.iter().for_each(|line| eprintln!("{line}"));
     Ok(())

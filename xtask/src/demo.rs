@@ -12,7 +12,7 @@ use testkit::http::Client;
 use testkit::{Pair, PortBlock, Process, process};
 
 use crate::step::{self, Steps, cargo};
-use crate::{demo_contacts, setup, workspace};
+use crate::{demo_contacts, setup, web, workspace};
 
 /// From the start of the server to its first answer.
 const SERVER_DEADLINE: Duration = Duration::from_secs(20);
@@ -27,6 +27,7 @@ const LIVE_EVERY: Duration = Duration::from_secs(1);
 pub(crate) fn run(exit_when_done: bool) -> Result<()> {
     let mut steps = Steps::new();
     steps.step("setup", setup::run)?;
+    steps.step("web app", web::build)?;
     let carillon = steps.step("build", build)?;
     let pair = steps.step("two Asterisks", || Pair::start_on(PortBlock::demo()?))?;
     let folder = workspace::root().join("target/demo");

@@ -12,6 +12,8 @@ mod setup;
 mod step;
 mod test;
 mod tidy;
+mod web;
+mod wheel;
 mod workspace;
 mod zones;
 
@@ -34,6 +36,8 @@ enum Task {
     Check,
     /// Makes the tables of time zones and premium ranges anew from libphonenumber's data (asks the Python package index)
     Zones,
+    /// Builds the web app into `web/dist`, from where the binary takes it
+    Web,
     /// Every test: unit, simulation, end to end
     Test,
     /// Builds what is handed out: a tarball and a Debian package, into `dist` of the target folder
@@ -73,6 +77,7 @@ fn main() -> ExitCode {
         Task::Setup => setup::run(),
         Task::Check => check::run(),
         Task::Zones => zones::run(),
+        Task::Web => web::run(),
         Task::Test => test::run(),
         Task::Dist => dist::run(),
         Task::Bench { name, json } => bench::run(&name, json),

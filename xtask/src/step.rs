@@ -50,6 +50,15 @@ pub(crate) fn run(mut command: Command) -> Result<()> {
     Ok(())
 }
 
+/// As [`run`]; what it prints is shown only when it fails.
+pub(crate) fn run_quietly(command: &mut Command) -> Result<()> {
+    let shown = show(command);
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {shown}"))?;
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    ensure!(output.status.success(), "{said}\n{shown}: {}", output.status);
+    Ok(())
+}
+
 /// As [`run`], and returns the lines of standard error and output that `wanted` accepts.
 pub(crate) fn run_and_keep(mut command: Command, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>> {
     let shown = show(&command);

@@ -6,12 +6,13 @@ use anyhow::Result;
 use testkit::postgres::{self, Postgres};
 
 use crate::step::{self, Steps, cargo};
-use crate::{setup, workspace};
+use crate::{setup, web, workspace};
 
 /// `cargo xtask test`. The runner's own closing lines come last.
 pub(crate) fn run() -> Result<()> {
     let mut steps = Steps::new();
     steps.step("setup", setup::run)?;
+    steps.step("web app", web::build)?;
     let closing = if workspace::has_nextest() {
         // nextest leaves out the examples in the documentation.
         steps

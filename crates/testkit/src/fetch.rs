@@ -77,14 +77,9 @@ pub(crate) fn fetch() -> Result<Tree> {
     Ok(tree)
 }
 
-/// `CARILLON_CACHE`, else `$XDG_CACHE_HOME/carillon`, else `~/.cache/carillon`; below it, one folder per suite.
+/// One folder per suite.
 fn place() -> Result<PathBuf> {
-    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = set("CARILLON_CACHE")
-        .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("carillon")))
-        .or_else(|| set("HOME").map(|home| home.join(".cache/carillon")))
-        .context("no cache folder: set CARILLON_CACHE or HOME")?;
-    Ok(cache.join(format!("asterisk-{}", suite())))
+    crate::cache::folder(&format!("asterisk-{}", suite()))
 }
 
 fn download(place: &Path, packages: &Path) -> Result<()> {

@@ -12,6 +12,7 @@
 
 pub mod ami;
 pub mod asterisk;
+pub mod cache;
 pub mod clock;
 mod console;
 pub mod disk;

@@ -17,7 +17,7 @@ use anyhow::{Context, Result, ensure};
 use testkit::process;
 
 use crate::step::{self, Steps, cargo};
-use crate::{demo, workspace};
+use crate::{demo, web, workspace};
 
 const PROFILE: &str = "ship";
 /// For any program that is asked something.
@@ -42,6 +42,7 @@ pub(crate) struct Release {
 /// `cargo xtask dist`: builds and packs; both files and what is known about them are printed.
 pub(crate) fn run() -> Result<()> {
     let mut steps = Steps::new();
+    steps.step("web app", web::build)?;
     let binary = steps.step("build", || demo::build_in(PROFILE))?;
     let release = Release::of(&binary, false)?;
     let folder = workspace::target_folder(&workspace::metadata()?)?.join("dist");

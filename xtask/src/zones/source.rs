@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
 use super::Map;
-use crate::step;
+use crate::wheel;
 
 /// libphonenumber's data.
 pub(crate) struct Source {
@@ -45,28 +44,9 @@ pub(crate) const KINDS: [&str; 10] = [
 /// Asks the package index for the newest version, by name, and reads it.
 pub(crate) fn fetch() -> Result<Source> {
     let scratch = tempfile::tempdir()?;
-    let mut download = Command::new("python3");
-    download.args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "phonenumbers", "-d", "."]);
-    step::run(download.current_dir(scratch.path()).in_place())?;
-    let names = fs::read_dir(scratch.path())?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-    let wheel = names.collect::<Result<Vec<_>>>()?.into_iter().find(|name| name.ends_with(".whl"));
-    let wheel = wheel.context("pip brought no wheel")?;
-    let mut unpack = Command::new("python3");
-    unpack.args(["-m", "zipfile", "-e", &wheel, "."]);
-    step::run(unpack.current_dir(scratch.path()).in_place())?;
+    let wheel = wheel::unpack("phonenumbers", scratch.path())?;
     let version = wheel.split('-').nth(1).context("a wheel's name holds its version")?.to_owned();
     read(&scratch.path().join("phonenumbers"), version)
-}
-
-/// A command that was built in place, as a value.
-trait InPlace {
-    fn in_place(&mut self) -> Command;
-}
-
-impl InPlace for Command {
-    fn in_place(&mut self) -> Command {
-        std::mem::replace(self, Self::new("true"))
-    }
 }
 
 fn read(folder: &Path, version: String) -> Result<Source> {
