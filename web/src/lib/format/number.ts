@@ -33,6 +33,16 @@ export function share(value: number | null | undefined): string {
   return format("share", { style: "percent", maximumFractionDigits: 1, minimumFractionDigits: 1 }).format(value);
 }
 
+/** A share for scales, `0..=1`: `25 %`. */
+export function wholeShare(value: number): string {
+  return format("wholeShare", { style: "percent", maximumFractionDigits: 0 }).format(value);
+}
+
+/** A rate: whole when it is large, with a digit behind the point when it is small. */
+export function rate(value: number): string {
+  return value >= 100 ? count(value) : decimal(value);
+}
+
 /** Bytes: `12.3 MB`. */
 export function bytes(value: number): string {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];

@@ -1,0 +1,76 @@
+import { api, take, type Schema } from "$lib/api/client";
+import { confirm } from "$lib/ui/confirm.svelte";
+import { toasts } from "$lib/ui/toasts.svelte";
+import { count } from "$lib/format/number";
+import { m } from "$lib/paraglide/messages";
+
+/** What has to be known of a run to ask before something is done to it. */
+export interface RunRef {
+  id: number;
+  campaign_name: string;
+  /** Calls in progress, where that is known. */
+  in_flight?: number;
+  remaining?: number;
+}
+
+export function refOf(run: Schema["LiveRun"]): RunRef {
+  return { id: run.id, campaign_name: run.campaign_name, in_flight: run.in_flight, remaining: run.remaining_estimate };
+}
+
+export async function pauseRun(run: RunRef): Promise<boolean> {
+  const path = { params: { path: { id: run.id } } };
+  const done = await confirm({
+    title: m.run_pause_title({ name: run.campaign_name }),
+    text: m.run_pause_text({ calls: count(run.in_flight ?? 0) }),
+    action: m.run_pause(),
+    act: async () => {
+      await take(api.POST("/api/runs/{id}/pause", path));
+    },
+  });
+  if (done) {
+    toasts.ok(m.run_pause_done({ name: run.campaign_name }), async () => {
+      await take(api.POST("/api/runs/{id}/unpause", path));
+    });
+  }
+  return done;
+}
+
+/** Goes on at once: nothing is lost by it. */
+export async function unpauseRun(run: RunRef): Promise<boolean> {
+  try {
+    await take(api.POST("/api/runs/{id}/unpause", { params: { path: { id: run.id } } }));
+    toasts.ok(m.run_unpause_done({ name: run.campaign_name }));
+    return true;
+  } catch (thrown) {
+    toasts.error(thrown);
+    return false;
+  }
+}
+
+export async function reloadRun(run: RunRef): Promise<boolean> {
+  const done = await confirm({
+    title: m.run_reload_title({ name: run.campaign_name }),
+    text: m.run_reload_text(),
+    action: m.run_reload(),
+    act: async () => {
+      await take(api.POST("/api/runs/{id}/reload", { params: { path: { id: run.id } } }));
+    },
+  });
+  if (done) toasts.ok(m.run_reload_done({ name: run.campaign_name }));
+  return done;
+}
+
+export async function removeRun(run: RunRef): Promise<boolean> {
+  const done = await confirm({
+    title: m.run_remove_title({ name: run.campaign_name }),
+    text: m.run_remove_text({ calls: count(run.in_flight ?? 0), contacts: count(run.remaining ?? 0) }),
+    action: m.run_remove(),
+    danger: true,
+    typed: m.run_remove_typed(),
+    act: async () => {
+      await take(api.POST("/api/runs/{id}/remove", { params: { path: { id: run.id } } }));
+    },
+  });
+  if (done) toasts.ok(m.run_remove_done({ name: run.campaign_name }));
+  return done;
+}
