@@ -11,6 +11,7 @@ use axum::http::StatusCode;
 use domain::outcome::Fault;
 use domain::{AttemptId, CallState, CampaignId, ContactId, EndedBy, Invalid, ListId, RunId, Timestamp, TrunkId};
 use serde::{Deserialize, Serialize};
+use store::webhooks::{Answer, Told};
 use store::{AttemptFilter, AttemptRecord, EventRecord};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -184,6 +185,69 @@ impl From<EventRecord> for Event {
 pub struct Timeline {
     /// At most 1000; a call has about ten.
     pub items: Vec<Event>,
+    /// Who was told of them, in the order of the first tries; what was not tried yet comes last. Up to a second late.
+    pub notifications: Vec<Notification>,
+}
+
+/// What a webhook was told of one event.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Notification {
+    /// Id of the webhook; perhaps one that was deleted.
+    pub webhook: i64,
+    /// Its name.
+    #[schema(example = "crm")]
+    pub webhook_name: String,
+    /// Which event.
+    pub seq: i64,
+    /// Its kind.
+    #[schema(example = "attempt.ended")]
+    pub kind: String,
+    /// How it stands.
+    #[schema(value_type = words::Delivery)]
+    pub delivery: store::webhooks::Delivery,
+    /// Tries that came to an end, oldest first.
+    pub tries: Vec<NotificationTry>,
+    /// When it is tried next, if that is known.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub due_at: Option<Timestamp>,
+    /// Why it waits or was given up; empty: it is only not its turn yet.
+    pub why: String,
+}
+
+/// A request to a webhook's receiver that came to an end.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct NotificationTry {
+    /// When it came to an end.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Which try at this event, from 1.
+    pub number: u32,
+    /// How long it took, milliseconds.
+    pub took_ms: u32,
+    /// The HTTP status with which it was taken; `null`: it was not.
+    #[schema(example = 204)]
+    pub status: Option<u16>,
+    /// Why it was not taken; empty when it was.
+    #[schema(example = "answered 503 Service Unavailable")]
+    pub error: String,
+}
+
+impl From<store::webhooks::Notification> for Notification {
+    fn from(notification: store::webhooks::Notification) -> Self {
+        let store::webhooks::Notification { webhook, name, seq, kind, delivery, tries, due_at, why } = notification;
+        let tries = tries.into_iter().map(NotificationTry::from).collect();
+        Self { webhook: webhook.0, webhook_name: name, seq, kind, delivery, tries, due_at, why }
+    }
+}
+
+impl From<Told> for NotificationTry {
+    fn from(told: Told) -> Self {
+        let (status, error) = match told.answer {
+            Answer::Taken(status) => (Some(status), String::new()),
+            Answer::Refused(why) => (None, why),
+        };
+        Self { at: told.at, number: told.number, took_ms: told.took_ms, status, error }
+    }
 }
 
 /// Which attempts.
@@ -280,7 +344,7 @@ async fn get_attempt(Read(caller): Read, State(app): State<App>, Id(id): Id) -> 
     Ok(axum::Json(app.store.attempt(&caller.scope, AttemptId(id)).await?.into()))
 }
 
-/// Every decision and fact of an attempt: why it did what it did.
+/// Every decision and fact of an attempt, and who was told of them: why it did what it did.
 #[utoipa::path(get, path = "/api/attempts/{id}/timeline", tag = "results", params(("id" = i64, Path)),
     security(("token" = ["read"])), responses((status = 200, description = "what happened", body = Timeline)))]
 async fn get_timeline(
@@ -289,7 +353,9 @@ async fn get_timeline(
     Id(id): Id,
 ) -> Result<axum::Json<Timeline>, ApiError> {
     let events = app.store.timeline(&caller.scope, AttemptId(id)).await?;
-    Ok(axum::Json(Timeline { items: events.into_iter().map(Event::from).collect() }))
+    let notifications = app.store.notifications(&caller.scope, AttemptId(id)).await?;
+    let notifications = notifications.into_iter().map(Notification::from).collect();
+    Ok(axum::Json(Timeline { items: events.into_iter().map(Event::from).collect(), notifications }))
 }
 
 /// Sets the extended status of a call in progress.

@@ -1,7 +1,7 @@
 //! `/api/webhooks`: who is told of events over HTTP.
 
 use crate::App;
-use crate::auth::{Admin, Operate, Read};
+use crate::auth::{Admin, Caller, Operate, Read};
 use crate::error::ApiError;
 use crate::extract::{Id, Json, Query};
 use crate::page::{NamedQuery, Page, PageQuery, limit};
@@ -10,8 +10,8 @@ use axum::http::StatusCode;
 use domain::{CampaignId, Invalid, Timestamp, WebhookId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use store::WebhookRecord;
 use store::webhooks::{Dead, Secrets};
+use store::{TokenScope, WebhookRecord};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -24,7 +24,7 @@ pub struct Webhook {
     /// Unique.
     #[schema(example = "crm")]
     pub name: String,
-    /// Where events are posted.
+    /// Where events are posted; whoever may not change it sees the host only, because the rest may hold a secret.
     #[schema(example = "https://crm.example.com/carillon")]
     pub url: String,
     /// Of this campaign only.
@@ -65,6 +65,23 @@ pub struct Webhook {
     pub dead: u64,
     /// The key of its signatures: only in the answer that makes it, and only when Carillon chose it.
     pub secret: Option<String>,
+}
+
+/// The host of an address without what may hold a secret: path and query.
+fn host_only(url: &str) -> String {
+    let begin = url.find("://").map_or(0, |at| at + 3);
+    match url[begin..].find(['/', '?']) {
+        Some(at) if url[begin + at..].len() > 1 => format!("{}/***", &url[..begin + at]),
+        _ => url.to_owned(),
+    }
+}
+
+impl Webhook {
+    fn shown_to(caller: &Caller, record: WebhookRecord) -> Self {
+        let webhook = Self::from(record);
+        let url = if caller.scopes.contains(&TokenScope::Admin) { webhook.url } else { host_only(&webhook.url) };
+        Self { url, ..webhook }
+    }
 }
 
 impl From<WebhookRecord> for Webhook {
@@ -223,7 +240,8 @@ async fn list_webhooks(
     State(app): State<App>,
     Query(query): Query<NamedQuery>,
 ) -> Result<axum::Json<Page<Webhook>>, ApiError> {
-    let all = app.store.webhooks(&caller.scope).await?.into_iter().map(Webhook::from).collect();
+    let all = app.store.webhooks(&caller.scope).await?.into_iter();
+    let all = all.map(|record| Webhook::shown_to(&caller, record)).collect();
     Ok(axum::Json(Page::cut(all, &query, |webhook| webhook.id, |webhook| &webhook.name)?))
 }
 
@@ -248,7 +266,8 @@ async fn create_webhook(
 #[utoipa::path(get, path = "/api/webhooks/{id}", tag = "webhooks", params(("id" = i64, Path)),
     security(("token" = ["read"])), responses((status = 200, description = "the webhook", body = Webhook)))]
 async fn get_webhook(Read(caller): Read, State(app): State<App>, Id(id): Id) -> Result<axum::Json<Webhook>, ApiError> {
-    Ok(axum::Json(app.store.webhook(&caller.scope, WebhookId(id)).await?.into()))
+    let record = app.store.webhook(&caller.scope, WebhookId(id)).await?;
+    Ok(axum::Json(Webhook::shown_to(&caller, record)))
 }
 
 /// Replaces a webhook; fields that are not given take their defaults, secret and headers stay. It goes on where it was.
@@ -303,7 +322,7 @@ async fn replay_webhook(
         (None, true) => app.webhooks.change(id, app.store.replay_dead(scope, id)).await?,
         _ => return Err(Invalid::new("after", "or dead: one of the two must be given").into()),
     };
-    Ok(axum::Json(record.into()))
+    Ok(axum::Json(Webhook::shown_to(&caller, record)))
 }
 
 /// Events that a webhook did not take and that are not tried any more; the newest 1000 are kept.
@@ -324,6 +343,7 @@ async fn list_dead_events(
 
 #[cfg(test)]
 mod tests {
+    use super::{TokenScope, host_only};
     use crate::testing::Server;
     use serde_json::{Value, json};
 
@@ -351,6 +371,30 @@ mod tests {
         assert_eq!(server.get(&format!("{path}/dead")).await.expect(200), json!({"items": [], "next": null}));
         server.call("DELETE", &path, Value::Null).await.expect(204);
         server.get(&path).await.refused(404);
+    }
+
+    #[tokio::test]
+    async fn an_address_is_shown_whole_only_to_whoever_may_change_it() {
+        let server = Server::start().await;
+        let path = format!("/api/webhooks/{}", server.post("/api/webhooks", crm()).await.expect(201)["id"]);
+        assert_eq!(server.get(&path).await.expect(200)["url"], "http://127.0.0.1:9/hook?key=1");
+        let (read, operate) = (server.token(&[TokenScope::Read]).await, server.token(&[TokenScope::Operate]).await);
+        for token in [&read, &operate] {
+            for path in [path.as_str(), "/api/webhooks"] {
+                let text = server.call_as(token, "GET", path, Value::Null).await.text();
+                assert!(text.contains("\"http://127.0.0.1:9/***\"") && !text.contains("key="), "{text}");
+            }
+        }
+        let replay = server.call_as(&operate, "POST", &format!("{path}/replay"), json!({"dead": true})).await;
+        assert_eq!(replay.expect(200)["url"], "http://127.0.0.1:9/***");
+        for (url, shown) in [
+            ("https://a.example", "https://a.example"),
+            ("https://a.example/", "https://a.example/"),
+            ("https://a.example?k=1", "https://a.example/***"),
+            ("https://a.example:8443/T0/B1/x", "https://a.example:8443/***"),
+        ] {
+            assert_eq!(host_only(url), shown);
+        }
     }
 
     #[tokio::test]

@@ -5,9 +5,9 @@ use crate::queue::{AT_ONCE, Job, Queue};
 use crate::webhooks::Ledger;
 use domain::Timestamp;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::events::Subscription;
-use store::webhooks::{LaneKey, Secrets};
+use store::webhooks::{Answer, LaneKey, Secrets};
 use store::{Error, EventFilter, LogEvent, Store, WebhookRecord, now};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -34,7 +34,8 @@ struct Receiver {
 
 /// What came of a job.
 enum Outcome {
-    Taken,
+    /// With this HTTP status.
+    Taken(u16),
     Refused(Refused),
     /// The event is not kept any more.
     Gone,
@@ -71,7 +72,7 @@ impl Courier {
 
     /// Until it is told to stop. What is on its way then is cut off, and sent again by the next one.
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        let mut on_their_way: JoinSet<(Job, Outcome)> = JoinSet::new();
+        let mut on_their_way: JoinSet<(Job, Outcome, Duration)> = JoinSet::new();
         let id = self.receiver.record.webhook.id;
         loop {
             while on_their_way.len() < AT_ONCE
@@ -79,8 +80,9 @@ impl Courier {
             {
                 let receiver = Arc::clone(&self.receiver);
                 on_their_way.spawn(async move {
+                    let began = Instant::now();
                     let outcome = receiver.send(&job).await;
-                    (job, outcome)
+                    (job, outcome, began.elapsed())
                 });
             }
             if let Some(progress) = self.queue.progress() {
@@ -91,7 +93,7 @@ impl Courier {
                 biased;
                 _ = stop.changed() => return,
                 Some(done) = on_their_way.join_next() => match done {
-                    Ok((job, outcome)) => self.done(&job, outcome).await,
+                    Ok((job, outcome, took)) => self.done(&job, outcome, took).await,
                     Err(error) => warn!(webhook.id = id.0, %error, "a delivery broke off"),
                 },
                 read = self.events.next(), if self.queue.has_room() => match read {
@@ -122,13 +124,21 @@ impl Courier {
         }
     }
 
-    async fn done(&mut self, job: &Job, outcome: Outcome) {
+    async fn done(&mut self, job: &Job, outcome: Outcome, took: Duration) {
         let was_down = self.queue.is_down();
         let (webhook, result) = (&self.receiver.record.webhook, label(&outcome));
         metrics::counter!("carillon_webhook_deliveries_total", "result" => result).increment(1);
+        let answer = match &outcome {
+            Outcome::Taken(status) => Some(Answer::Taken(*status)),
+            Outcome::Refused(refused) => Some(Answer::Refused(refused.why.clone())),
+            Outcome::Gone | Outcome::Unknown => None,
+        };
+        if let Some(answer) = answer {
+            self.queue.told(job, answer, u32::try_from(took.as_millis()).unwrap_or(u32::MAX), now());
+        }
         let mut moves_on = true;
         match outcome {
-            Outcome::Taken => self.queue.taken(job, now()),
+            Outcome::Taken(_) => self.queue.taken(job, now()),
             Outcome::Gone => self.queue.gone(job),
             Outcome::Refused(refused) => {
                 let wish = refused.retry_after.map(|wait| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
@@ -162,7 +172,7 @@ impl Courier {
 
 fn label(outcome: &Outcome) -> &'static str {
     match outcome {
-        Outcome::Taken => "taken",
+        Outcome::Taken(_) => "taken",
         Outcome::Refused(_) => "refused",
         Outcome::Gone => "gone",
         Outcome::Unknown => "unknown",
@@ -185,7 +195,7 @@ impl Receiver {
         };
         let id = self.poster.id(event.seq);
         match self.poster.send(&self.record.webhook, &self.secrets, &id, now(), &event.json).await {
-            Ok(()) => Outcome::Taken,
+            Ok(status) => Outcome::Taken(status),
             Err(refused) => Outcome::Refused(refused),
         }
     }

@@ -94,7 +94,7 @@ impl Poster {
         format!("evt_{}_{seq}", self.installation)
     }
 
-    /// Sends one event. It was taken when this is `Ok`; otherwise it may have been.
+    /// Sends one event. It was taken when this is `Ok`, with this status; otherwise it may have been.
     pub(crate) async fn send(
         &self,
         webhook: &Webhook,
@@ -102,7 +102,7 @@ impl Poster {
         id: &str,
         now: Timestamp,
         body: &str,
-    ) -> Result<(), Refused> {
+    ) -> Result<u16, Refused> {
         let refused = |why: String| Refused { why, retry_after: None };
         // An IP address in it does not pass through the resolver.
         let url = self.guard.parse(&webhook.url).map_err(|invalid| refused(invalid.to_string()))?;
@@ -121,7 +121,7 @@ impl Poster {
         let response = request.body(body.to_owned()).send().await.map_err(|error| refused(words(&error, webhook)))?;
         let status = response.status();
         if status.is_success() {
-            return Ok(());
+            return Ok(status.as_u16());
         }
         let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let retry_after = seconds.map(Duration::from_secs);

@@ -10,7 +10,7 @@ use domain::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use store::LogEvent;
-use store::webhooks::{Dead, Lane, LaneKey, Progress};
+use store::webhooks::{Answer, Dead, Lane, LaneKey, Progress, Told};
 
 /// Requests at a time, per webhook.
 pub(crate) const AT_ONCE: usize = 8;
@@ -173,6 +173,17 @@ impl Queue {
         self.busy.insert(key.clone());
         self.sending.insert(event.seq, key);
         Some(Job::Fresh(event))
+    }
+
+    /// A try came to an end. Told before [`Queue::taken`] or [`Queue::failed`], which change what is known of the event.
+    pub(crate) fn told(&mut self, job: &Job, answer: Answer, took_ms: u32, now: Timestamp) {
+        let (seq, before) = match job {
+            Job::Fresh(event) => (event.seq, 0),
+            Job::Lane(key, seq) => (*seq, self.lanes.get(key).map_or(0, |parked| parked.lane.tries)),
+            Job::Dead(seq) => (*seq, self.dead.get(seq).map_or(0, |dead| dead.tries)),
+        };
+        self.changed.told.push(Told { seq, at: now, number: before.saturating_add(1), took_ms, answer });
+        self.is_changed = true;
     }
 
     /// It was taken. A lane stays busy until [`Queue::goes_on`] says what comes next in it.

@@ -7,12 +7,15 @@ use crate::db::Store;
 use crate::engine::{query, query_scalar};
 use crate::error::Result;
 use crate::scope::Scope;
+use crate::webhooks::BLOCK;
 use domain::rules::calls::MAX_DAYS;
 use domain::{Invalid, Timestamp};
 use serde::Serialize;
 
 /// Rows of one kind that one step deletes, at most.
 const ROWS: i64 = 500;
+/// Rows of what webhooks were told that one step deletes, about; one is up to 64 KiB.
+const TOLD_ROWS: i64 = 50;
 const DAY_S: i64 = 86_400;
 /// Longest retention, days: a century.
 pub const MAX_RETENTION_DAYS: u32 = 36_500;
@@ -62,6 +65,8 @@ pub struct Swept {
     pub attempts: u64,
     /// Turns of contacts in runs that are over.
     pub turns: u64,
+    /// Rows of what webhooks were told.
+    pub told: u64,
 }
 
 impl Swept {
@@ -78,6 +83,8 @@ statements! {
     DELETE_EVENTS = "DELETE FROM event WHERE seq IN (SELECT e.seq FROM event e WHERE e.seq < $1 AND e.tenant_id = $2 \
         AND (e.entity = 'attempt' OR e.entity_seq < (SELECT MAX(n.entity_seq) FROM event n \
         WHERE n.entity = e.entity AND n.entity_id = e.entity_id)) ORDER BY e.seq LIMIT $3) RETURNING seq";
+    DELETE_TOLD = "DELETE FROM webhook_told WHERE tenant_id = $1 AND block IN (SELECT t.block FROM webhook_told t \
+        WHERE t.tenant_id = $1 AND t.block < $2 ORDER BY t.block LIMIT $3)";
     // Whoever reads the log from before that place is told that something is missing.
     DROPPED = "UPDATE event_log SET dropped_to = $2 WHERE tenant_id = $1 AND dropped_to < $2";
     // Up to where this step deletes: the ids of attempts grow with time.
@@ -110,6 +117,8 @@ impl Store {
             let deleted = query_scalar(DELETE_EVENTS).bind(young).bind(scope.tenant.0).bind(ROWS);
             let deleted: Vec<i64> = deleted.fetch_all(&mut transaction).await?;
             swept.events = deleted.len() as u64;
+            let told = query(DELETE_TOLD).bind(scope.tenant.0).bind(young / BLOCK).bind(TOLD_ROWS);
+            swept.told = told.execute(&mut transaction).await?.rows_affected();
             if let Some(last) = deleted.iter().max() {
                 query(DROPPED).bind(scope.tenant.0).bind(*last).execute(&mut transaction).await?;
             }
@@ -166,6 +175,7 @@ mod tests {
             all.events += swept.events;
             all.attempts += swept.attempts;
             all.turns += swept.turns;
+            all.told += swept.told;
         }
         panic!("there is always something left");
     }

@@ -38,6 +38,9 @@ pub(crate) const VERSIONS: &[Version] = &[
     version!("0005", "gate"),
     version!("0006", "alert"),
     version!("0007", "webhooks"),
+    version!("0008", "users"),
+    version!("0009", "books"),
+    version!("0010", "answers"),
 ];
 
 statements! {

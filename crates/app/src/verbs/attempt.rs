@@ -112,8 +112,11 @@ async fn list(filter: Filter, session: &Session) -> Result<(), Failure> {
 async fn show(attempt: i64, session: &Session) -> Result<(), Failure> {
     let path = format!("api/attempts/{attempt}");
     let answer = session.client.get(&path).await?;
+    let timeline = session.client.get(&format!("{path}/timeline")).await?;
     if session.json {
-        say(answer.text.trim_end());
+        let mut all = answer.value;
+        all["timeline"] = timeline.value;
+        say(all);
         return Ok(());
     }
     let row = &answer.value;
@@ -145,7 +148,6 @@ async fn show(attempt: i64, session: &Session) -> Result<(), Failure> {
         ("talk, ms", cell(row, "talk_ms")),
         ("next retry", local(row, "retry_at")),
     ]));
-    let timeline = session.client.get(&format!("{path}/timeline")).await?;
     say(super::timeline::timeline(row, &timeline.value));
     Ok(())
 }

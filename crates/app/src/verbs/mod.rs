@@ -20,6 +20,7 @@ mod screen;
 pub(crate) mod suppression;
 mod timeline;
 pub(crate) mod token;
+mod told;
 pub(crate) mod trunk;
 pub(crate) mod webhook;
 pub(crate) mod why;

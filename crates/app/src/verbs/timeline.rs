@@ -1,36 +1,51 @@
 //! An attempt's timeline in sentences: every decision and fact on the way, with our time and Asterisk's own.
 
+use super::told;
 use crate::output::{cell, show as words};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
 /// Spaces under which the further lines of an event stand.
 const INDENT: &str = "              ";
 
-/// The timeline, one event after the other; `attempt` gives the names of trunk and end point.
-pub(crate) fn timeline(attempt: &Value, events: &Value) -> String {
-    let events = events.as_array().or_else(|| events["items"].as_array());
-    let mut lines = Vec::new();
-    for event in events.into_iter().flatten() {
+/// The timeline, one event after the other and between them who was told of which; `attempt` gives the names of trunk and
+/// end point.
+pub(crate) fn timeline(attempt: &Value, timeline: &Value) -> String {
+    let mut lines: Vec<(Timestamp, String)> = Vec::new();
+    let mut latest = Timestamp::MIN;
+    for event in timeline["items"].as_array().into_iter().flatten() {
         let pbx = time(&event["pbx_at"]).map(|at| format!("   (Asterisk: {at})")).unwrap_or_default();
         let at = time(&event["at"]).unwrap_or_default();
+        // Events stay in their order, whatever their times are.
+        latest = instant(&event["at"]).unwrap_or(latest).max(latest);
         for (place, sentence) in sentences(attempt, event).into_iter().enumerate() {
-            lines.push(match place {
+            let line = match place {
                 0 => format!("{at}  {sentence}{pbx}"),
                 _ => format!("{INDENT}{sentence}"),
-            });
+            };
+            lines.push((latest, line));
         }
     }
-    lines.join("\n")
+    for (at, sentence) in told::tries(&timeline["notifications"]) {
+        let line = format!("{}  {sentence}", time(&at).unwrap_or_default());
+        lines.push((instant(&at).unwrap_or(latest), line));
+    }
+    lines.sort_by_key(|(at, _)| *at);
+    let outstanding = told::outstanding(&timeline["notifications"], time);
+    let outstanding = outstanding.into_iter().map(|sentence| format!("{INDENT}{sentence}"));
+    lines.into_iter().map(|(_, line)| line).chain(outstanding).collect::<Vec<_>>().join("\n")
 }
 
-/// `12:34:56.789` in the zone of this machine; Asterisk writes its offset without a colon.
-fn time(value: &Value) -> Option<String> {
+/// Asterisk writes its offset without a colon.
+fn instant(value: &Value) -> Option<Timestamp> {
     let text = value.as_str()?;
-    let at =
-        text.parse().or_else(|_| jiff::fmt::strtime::parse("%Y-%m-%dT%H:%M:%S%.f%z", text)?.to_timestamp()).ok()?;
-    let at: jiff::Timestamp = at;
-    Some(at.to_zoned(TimeZone::system()).strftime("%H:%M:%S.%3f").to_string())
+    text.parse().or_else(|_| jiff::fmt::strtime::parse("%Y-%m-%dT%H:%M:%S%.f%z", text)?.to_timestamp()).ok()
+}
+
+/// `12:34:56.789` in the zone of this machine.
+fn time(value: &Value) -> Option<String> {
+    Some(instant(value)?.to_zoned(TimeZone::system()).strftime("%H:%M:%S.%3f").to_string())
 }
 
 /// What the event says. A kind that this program does not know is shown as it is.
@@ -196,7 +211,12 @@ mod tests {
                 "retry": {"rule": 1, "delay_s": 5, "at": "2026-11-21T09:27:00.059Z"}}},
             {"at": "2026-11-21T09:26:56Z", "kind": "attempt.sang", "data": {"key": "C"}},
         ]);
-        let text = timeline(&attempt, &events);
+        let notifications = json!([{"webhook_name": "crm", "kind": "leg.ended", "delivery": "taken", "tries": [
+            {"at": "2026-11-21T09:26:55.05905Z", "number": 1, "took_ms": 3, "status": 204, "error": ""}]}]);
+        let text = timeline(&attempt, &json!({"items": events, "notifications": notifications}));
+        let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part:?} is not in\n{text}"));
+        assert!(place("webhook crm took leg.ended: 204 after 3 ms") > place("ended by the far end"));
+        assert!(place("webhook crm took leg.ended: 204 after 3 ms") < place("attempt.sang"));
         for part in [
             "picked: retry 1 was due at",
             "allowed by: inside_hours, trunk_free",

@@ -169,3 +169,28 @@ fn what_is_parked_or_dead_in_the_database_is_taken_up_again() {
     assert_eq!(progress.place, 10, "11 is on its way");
     assert_eq!(Duration::from_secs(3_600), backoff::LONGEST);
 }
+
+#[test]
+fn every_try_is_told_with_its_number() {
+    let mut queue = queue(&[(1, 7), (2, 8)]);
+    let jobs = all(&mut queue, at(0));
+    let refused = || Answer::Refused("answered 500".into());
+    queue.told(&jobs[0], refused(), 12, at(1));
+    queue.failed(&jobs[0], "answered 500", None, at(1));
+    queue.told(&jobs[1], Answer::Taken(204), 3, at(1));
+    queue.taken(&jobs[1], at(1));
+    let again = all(&mut queue, at(9));
+    queue.told(&again[0], refused(), 5, at(9));
+    queue.failed(&again[0], "answered 500", None, at(9));
+    let told: Vec<_> =
+        queue.progress().unwrap().told.into_iter().map(|told| (told.seq, told.number, told.answer)).collect();
+    assert_eq!(told, [(1, 1, refused()), (2, 1, Answer::Taken(204)), (1, 2, refused())]);
+    // One that was given up is counted on from there.
+    let dead = Dead { seq: 5, tries: 20, error: "answered 400".into(), at: at(0), again: true };
+    let mut queue = Queue::new(3, 9, BTreeMap::new(), vec![dead]);
+    let job = queue.next(at(10)).unwrap();
+    queue.told(&job, Answer::Taken(200), 1, at(10));
+    queue.taken(&job, at(10));
+    let progress = queue.progress().unwrap();
+    assert_eq!((progress.told[0].number, progress.dead[&5].is_none()), (21, true));
+}

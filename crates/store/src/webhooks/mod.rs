@@ -5,9 +5,12 @@
 
 mod progress;
 mod sealed;
+mod told;
 
 pub use progress::{Dead, Lane, LaneKey, Progress};
 pub use sealed::Secrets;
+pub(crate) use told::BLOCK;
+pub use told::{Answer, Delivery, Notification, Told};
 
 use crate::db::Store;
 use crate::engine::{Connection, Row, query, query_scalar};
@@ -305,5 +308,5 @@ mod tests;
 
 #[cfg(test)]
 pub(crate) fn statements() -> Vec<(&'static str, &'static str)> {
-    [STATEMENTS, sealed::STATEMENTS, progress::STATEMENTS].concat()
+    [STATEMENTS, sealed::STATEMENTS, progress::STATEMENTS, told::STATEMENTS].concat()
 }

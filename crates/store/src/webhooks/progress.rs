@@ -1,5 +1,6 @@
 //! How far webhooks are: read when one begins, written for all of them together.
 
+use super::told::{self, Told};
 use crate::db::Store;
 use crate::engine::query;
 use crate::error::Result;
@@ -13,6 +14,8 @@ use std::collections::BTreeMap;
 const MAX_DEAD: i64 = 1_000;
 /// Dead events of one page, at most.
 const DEAD_PAGE: i64 = 1_000;
+/// Tries that wait to be written, at most; the oldest go first. They wait longer only while nothing can be written.
+const MAX_TOLD: usize = 20_000;
 
 /// What is delivered in order: everything about one contact, or about one thing that is no contact's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,6 +79,8 @@ pub struct Progress {
     pub lanes: BTreeMap<LaneKey, Option<Lane>>,
     /// Dead events that changed; `None`: it was taken after all.
     pub dead: BTreeMap<i64, Option<Dead>>,
+    /// Tries that came to an end, in that order.
+    pub told: Vec<Told>,
 }
 
 impl Progress {
@@ -83,6 +88,8 @@ impl Progress {
     pub fn and(mut self, later: Self) -> Self {
         self.lanes.extend(later.lanes);
         self.dead.extend(later.dead);
+        self.told.extend(later.told);
+        self.told.drain(..self.told.len().saturating_sub(MAX_TOLD));
         Self {
             place: later.place,
             delivered: self.delivered + later.delivered,
@@ -90,6 +97,7 @@ impl Progress {
             failed: later.failed.or(self.failed),
             lanes: self.lanes,
             dead: self.dead,
+            told: self.told,
         }
     }
 }
@@ -139,6 +147,7 @@ impl Store {
             if done.rows_affected() == 0 {
                 continue;
             }
+            told::add(scope, *id, &progress.told, &mut transaction).await?;
             for (key, lane) in &progress.lanes {
                 let statement = query(if lane.is_some() { SET_LANE } else { END_LANE });
                 let statement = statement.bind(tenant).bind(id.0).bind(&key.entity).bind(key.id);
@@ -196,7 +205,7 @@ impl Store {
     }
 }
 
-fn read_dead(row: &crate::engine::Row) -> Result<Dead> {
+pub(super) fn read_dead(row: &crate::engine::Row) -> Result<Dead> {
     Ok(Dead {
         seq: row.int("seq")?,
         tries: row.number("tries")?,

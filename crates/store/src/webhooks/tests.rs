@@ -8,6 +8,7 @@ crate::testing::on_both_engines! {
     what_a_webhook_cannot_be_is_refused_by_field;
     progress_is_written_and_read_again_and_a_replay_goes_back;
     a_lane_holds_what_belongs_to_one_contact;
+    an_attempt_says_who_was_told_of_it_and_who_waits;
 }
 
 fn webhook(name: &str) -> Webhook {
@@ -104,6 +105,7 @@ async fn progress_is_written_and_read_again_and_a_replay_goes_back(home: Home) {
         failed: Some((Timestamp(5), "answered 500".into())),
         lanes: BTreeMap::from([(key(1), Some(lane(2))), (key(2), Some(lane(3)))]),
         dead: BTreeMap::from([(1, Some(dead(1)))]),
+        told: vec![],
     };
     let later = Progress {
         place: 5,
@@ -125,6 +127,73 @@ async fn progress_is_written_and_read_again_and_a_replay_goes_back(home: Home) {
     let back = store.replay_webhook(&scope, id, 2).await.unwrap();
     assert_eq!((back.place, back.since, back.lanes, back.dead), (2, 0, 0, 0));
     assert_eq!(store.replay_webhook(&scope, id, 99).await.unwrap_err().field(), Some("after"));
+}
+
+async fn an_attempt_says_who_was_told_of_it_and_who_waits(home: Home) {
+    let (store, scope) = (home.open().await, Scope::installation());
+    let make = async |change: Webhook| store.create_webhook(&scope, &change, &secrets()).await.unwrap().webhook.id;
+    let crm = make(Webhook { kinds: vec![], ..webhook("crm") }).await;
+    let sick = make(Webhook { kinds: vec![], ..webhook("sick") }).await;
+    let resting = make(Webhook { enabled: false, ..webhook("resting") }).await;
+    make(Webhook { kinds: vec!["run.*".into()], ..webhook("of runs") }).await;
+    let world = attempts(&store).await;
+    make(webhook("late")).await;
+    let attempt = domain::AttemptId(1);
+    let seqs: Vec<i64> = store.timeline(&scope, attempt).await.unwrap().iter().map(|event| event.seq).collect();
+    let told = |seq, number, answer: Answer| Told {
+        seq,
+        at: Timestamp(1_000 * seq + i64::from(number)),
+        number,
+        took_ms: 7,
+        answer,
+    };
+    let refused = || Answer::Refused("answered 500".into());
+    let newest = store.retained_events().await.unwrap().newest;
+    let first = Progress {
+        place: seqs[1],
+        told: vec![told(seqs[0], 1, refused()), told(seqs[1], 1, Answer::Taken(204))],
+        ..Progress::default()
+    };
+    let later = Progress { place: newest, told: vec![told(seqs[0], 2, Answer::Taken(200))], ..Progress::default() };
+    let contact = LaneKey { entity: "contact".into(), id: world.contacts[0].id.0 };
+    let lane = Lane { seq: seqs[1], tries: 3, due_at: Timestamp(77), error: "answered 503".into() };
+    let dead = Dead { seq: seqs[0], tries: 20, error: "answered 400".into(), at: Timestamp(6), again: false };
+    let of_sick = Progress {
+        place: newest,
+        lanes: BTreeMap::from([(contact, Some(lane))]),
+        dead: BTreeMap::from([(seqs[0], Some(dead))]),
+        told: vec![told(seqs[0], 20, refused())],
+        ..Progress::default()
+    };
+    for progress in [first, later] {
+        store.save_progress(&scope, &BTreeMap::from([(crm, progress)])).await.unwrap();
+    }
+    store.save_progress(&scope, &BTreeMap::from([(sick, of_sick)])).await.unwrap();
+
+    let all = store.notifications(&scope, attempt).await.unwrap();
+    assert!(all.iter().is_sorted_by_key(|one| one.tries.first().map_or(i64::MAX, |told| told.at.0)), "{all:?}");
+    let of = |id: WebhookId| -> Vec<(i64, Delivery, usize, &str)> {
+        let mut of: Vec<_> = all.iter().filter(|one| one.webhook == id).collect();
+        of.sort_by_key(|one| one.seq);
+        of.into_iter().map(|one| (one.seq, one.delivery, one.tries.len(), one.why.as_str())).collect()
+    };
+    let behind = "an earlier event of the contact was not taken yet";
+    let wanted =
+        [(seqs[0], Delivery::Taken, 2, ""), (seqs[1], Delivery::Taken, 1, ""), (seqs[2], Delivery::Unknown, 0, "")];
+    assert_eq!(of(crm), wanted);
+    let wanted = [
+        (seqs[0], Delivery::Dead, 1, "answered 400"),
+        (seqs[1], Delivery::Waiting, 0, "answered 503"),
+        (seqs[2], Delivery::Waiting, 0, behind),
+    ];
+    assert_eq!(of(sick), wanted);
+    assert!(of(resting).iter().all(|one| (one.1, one.3) == (Delivery::Waiting, "the webhook is disabled")));
+    assert_eq!(all.iter().filter(|one| ["of runs", "late"].contains(&one.name.as_str())).count(), 0);
+    // What was told stays known when the webhook is gone, and goes with the events.
+    store.delete_webhook(&scope, crm).await.unwrap();
+    let all = store.notifications(&scope, attempt).await.unwrap();
+    let of_crm: Vec<_> = all.iter().filter(|one| one.name == "crm").map(|one| (one.seq, one.delivery)).collect();
+    assert_eq!(of_crm, [(seqs[0], Delivery::Taken), (seqs[1], Delivery::Taken)]);
 }
 
 async fn a_lane_holds_what_belongs_to_one_contact(home: Home) {
