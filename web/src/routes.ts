@@ -16,4 +16,13 @@ export interface Route {
 export const routes: readonly Route[] = [
   { path: "/", title: () => m.nav_live(), load: () => import("$pages/live/LivePage.svelte") },
   { path: "/live", title: () => m.nav_live(), load: () => import("$pages/live/LivePage.svelte") },
+  { path: "/pbxs", title: () => m.nav_pbxs(), load: () => import("$pages/lines/PbxsPage.svelte") },
+  { path: "/pbxs/new", title: () => m.pbxs_new(), load: () => import("$pages/lines/PbxPage.svelte"), role: "admin" },
+  { path: "/pbxs/:id", title: () => m.nav_pbxs(), load: () => import("$pages/lines/PbxPage.svelte") },
+  { path: "/trunks", title: () => m.nav_trunks(), load: () => import("$pages/lines/TrunksPage.svelte") },
+  { path: "/trunks/new", title: () => m.trunks_new(), load: () => import("$pages/lines/TrunkPage.svelte"), role: "admin" },
+  { path: "/trunks/:id", title: () => m.nav_trunks(), load: () => import("$pages/lines/TrunkPage.svelte") },
+  { path: "/end-points", title: () => m.nav_end_points(), load: () => import("$pages/lines/EndPointsPage.svelte") },
+  { path: "/end-points/new", title: () => m.points_new(), load: () => import("$pages/lines/EndPointPage.svelte"), role: "admin" },
+  { path: "/end-points/:id", title: () => m.nav_end_points(), load: () => import("$pages/lines/EndPointPage.svelte") },
 ];

@@ -1,5 +1,8 @@
 import type { Component } from "svelte";
 import Activity from "@lucide/svelte/icons/activity";
+import Cable from "@lucide/svelte/icons/cable";
+import Headset from "@lucide/svelte/icons/headset";
+import Server from "@lucide/svelte/icons/server";
 import { m } from "$lib/paraglide/messages";
 import type { Role } from "$lib/session.svelte";
 
@@ -24,5 +27,13 @@ export interface NavGroup {
 export const navigation: readonly NavGroup[] = [
   {
     items: [{ href: "/live", label: () => m.nav_live(), icon: Activity, bar: true }],
+  },
+  {
+    label: () => m.nav_group_lines(),
+    items: [
+      { href: "/pbxs", label: () => m.nav_pbxs(), icon: Server },
+      { href: "/trunks", label: () => m.nav_trunks(), icon: Cable },
+      { href: "/end-points", label: () => m.nav_end_points(), icon: Headset },
+    ],
   },
 ];
