@@ -16,6 +16,11 @@ export interface Route {
 export const routes: readonly Route[] = [
   { path: "/", title: () => m.nav_live(), load: () => import("$pages/live/LivePage.svelte") },
   { path: "/live", title: () => m.nav_live(), load: () => import("$pages/live/LivePage.svelte") },
+  { path: "/campaigns", title: () => m.nav_campaigns(), load: () => import("$pages/campaigns/CampaignsPage.svelte") },
+  { path: "/campaigns/:id", title: () => m.nav_campaigns(), load: () => import("$pages/campaigns/CampaignPage.svelte") },
+  { path: "/calls", title: () => m.nav_calls(), load: () => import("$pages/calls/CallsPage.svelte") },
+  { path: "/calls/:id", title: () => m.nav_calls(), load: () => import("$pages/calls/CallPage.svelte") },
+  { path: "/why", title: () => m.nav_why(), load: () => import("$pages/why/WhyPage.svelte") },
   { path: "/pbxs", title: () => m.nav_pbxs(), load: () => import("$pages/lines/PbxsPage.svelte") },
   { path: "/pbxs/new", title: () => m.pbxs_new(), load: () => import("$pages/lines/PbxPage.svelte"), role: "admin" },
   { path: "/pbxs/:id", title: () => m.nav_pbxs(), load: () => import("$pages/lines/PbxPage.svelte") },

@@ -1,7 +1,10 @@
 import type { Component } from "svelte";
 import Activity from "@lucide/svelte/icons/activity";
 import Cable from "@lucide/svelte/icons/cable";
+import CircleHelp from "@lucide/svelte/icons/circle-question-mark";
 import Headset from "@lucide/svelte/icons/headset";
+import Megaphone from "@lucide/svelte/icons/megaphone";
+import Phone from "@lucide/svelte/icons/phone";
 import Server from "@lucide/svelte/icons/server";
 import { m } from "$lib/paraglide/messages";
 import type { Role } from "$lib/session.svelte";
@@ -26,7 +29,12 @@ export interface NavGroup {
 /** The navigation, in order. A page that is no entry belongs to the entry whose path begins its own. */
 export const navigation: readonly NavGroup[] = [
   {
-    items: [{ href: "/live", label: () => m.nav_live(), icon: Activity, bar: true }],
+    items: [
+      { href: "/live", label: () => m.nav_live(), icon: Activity, bar: true },
+      { href: "/campaigns", label: () => m.nav_campaigns(), icon: Megaphone, bar: true },
+      { href: "/calls", label: () => m.nav_calls(), icon: Phone, bar: true },
+      { href: "/why", label: () => m.nav_why(), icon: CircleHelp, bar: true },
+    ],
   },
   {
     label: () => m.nav_group_lines(),

@@ -1,0 +1,125 @@
+import type { Component } from "svelte";
+import ArrowRightLeft from "@lucide/svelte/icons/arrow-right-left";
+import BellRing from "@lucide/svelte/icons/bell-ring";
+import CircleDot from "@lucide/svelte/icons/circle-dot";
+import CircleHelp from "@lucide/svelte/icons/circle-question-mark";
+import Flag from "@lucide/svelte/icons/flag";
+import LifeBuoy from "@lucide/svelte/icons/life-buoy";
+import PenLine from "@lucide/svelte/icons/pen-line";
+import PhoneCall from "@lucide/svelte/icons/phone-call";
+import PhoneOff from "@lucide/svelte/icons/phone-off";
+import PlugZap from "@lucide/svelte/icons/plug-zap";
+import Send from "@lucide/svelte/icons/send";
+import ShieldCheck from "@lucide/svelte/icons/shield-check";
+import TriangleAlert from "@lucide/svelte/icons/triangle-alert";
+import Undo from "@lucide/svelte/icons/undo-2";
+import Volume from "@lucide/svelte/icons/volume-2";
+import type { Schema } from "$lib/api/client";
+import { instant, dateClock, span } from "$lib/format/time";
+import { sentence } from "$lib/i18n/text";
+import { lookOf, type Tone } from "$lib/ui/states";
+import { m } from "$lib/paraglide/messages";
+import { causeName, enderName, faultName } from "./causes";
+
+/** An event of a call in people's words. */
+export interface Told {
+  icon: Component;
+  tone: Tone;
+  title: string;
+  notes: string[];
+}
+
+type Data = Record<string, unknown>;
+
+const looks: Record<string, { icon: Component; tone: Tone; title: () => string }> = {
+  "attempt.scheduled": { icon: ShieldCheck, tone: "info", title: m.event_scheduled },
+  "leg.requested": { icon: Send, tone: "neutral", title: m.event_requested },
+  "leg.created": { icon: PlugZap, tone: "neutral", title: m.event_created },
+  "leg.progress_seen": { icon: Volume, tone: "info", title: m.event_progress },
+  "leg.ringing_seen": { icon: BellRing, tone: "info", title: m.event_ringing },
+  "leg.answered": { icon: PhoneCall, tone: "ok", title: m.event_answered },
+  "leg.refused": { icon: TriangleAlert, tone: "bad", title: m.event_refused },
+  "leg.became_uncertain": { icon: CircleHelp, tone: "warn", title: m.event_uncertain },
+  "leg.adopted": { icon: LifeBuoy, tone: "warn", title: m.event_adopted },
+  "leg.hang_up_requested": { icon: ArrowRightLeft, tone: "neutral", title: m.event_hang_up },
+  "leg.ended": { icon: PhoneOff, tone: "neutral", title: m.event_leg_ended },
+  "attempt.status_set": { icon: PenLine, tone: "info", title: m.event_status },
+  "attempt.ended": { icon: Flag, tone: "ok", title: m.event_ended },
+  "attempt.withdrawn": { icon: Undo, tone: "neutral", title: m.event_withdrawn },
+};
+
+/** What an event says; one of an unknown kind keeps its name, and its data can be seen. */
+export function tell(event: Schema["Event"]): Told {
+  const look = looks[event.kind];
+  const data: Data = typeof event.data === "object" && event.data !== null ? (event.data as Data) : {};
+  const told: Told = {
+    icon: look?.icon ?? CircleDot,
+    tone: look?.tone ?? "neutral",
+    title: look?.title() ?? event.kind,
+    notes: [],
+  };
+  if (event.actor) told.notes.push(m.event_by({ actor: event.actor }));
+  switch (event.kind) {
+    case "attempt.scheduled":
+      told.notes.push(picked(data.receipt));
+      break;
+    case "leg.refused":
+      told.notes.push(sentence(m.event_refused_note({ status: String(data.status ?? "–"), message: String(data.message ?? "") })));
+      break;
+    case "leg.became_uncertain":
+    case "attempt.withdrawn":
+      if (data.why) told.notes.push(sentence(String(data.why)));
+      break;
+    case "leg.hang_up_requested":
+      told.notes.push(enderName(text(data.by)));
+      break;
+    case "leg.ended":
+      told.notes.push(m.event_leg_ended_note({ by: enderName(text(data.ended_by)), cause: causeName(number(data.cause)) }));
+      if (number(data.tech_cause)) told.notes.push(m.event_sip({ code: String(data.tech_cause) }));
+      break;
+    case "attempt.status_set":
+      told.notes.push(`“${String(data.status ?? "")}”`);
+      break;
+    case "attempt.ended": {
+      const state = text(data.state) ?? "";
+      const outcome = lookOf("call", state);
+      told.title = m.event_ended_as({ outcome: outcome.word() });
+      told.tone = outcome.tone;
+      told.notes.push(m.event_fault({ fault: faultName(text(data.fault)) }));
+      told.notes.push(retry(data.retry));
+      break;
+    }
+  }
+  return told;
+}
+
+/** Why this contact, and not another. */
+function picked(receipt: unknown): string {
+  const choice = (receipt as { picked?: unknown } | null)?.picked;
+  if (choice === "fresh_in_order") return m.picked_fresh();
+  if (typeof choice === "object" && choice !== null) {
+    const [key, value] = Object.entries(choice)[0] ?? [];
+    const since = typeof value === "object" && value !== null ? Object.values(value)[0] : value;
+    const at = instant(typeof since === "string" ? since : null);
+    const when = at ? dateClock(at) : "–";
+    if (key === "retry_due") return m.picked_retry({ at: when });
+    if (key === "put_off_over") return m.picked_put_off({ at: when });
+  }
+  return m.picked_unknown();
+}
+
+/** What follows for the contact. */
+function retry(next: unknown): string {
+  if (typeof next !== "object" || next === null) return m.event_no_retry();
+  const { at, rule, delay_s } = next as { at?: string; rule?: number; delay_s?: number };
+  const when = instant(at);
+  return m.event_retry({ at: when ? dateClock(when) : "–", rule: String(rule ?? "–"), span: span(delay_s ?? 0) });
+}
+
+function text(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+function number(value: unknown): number | null {
+  return typeof value === "number" ? value : null;
+}
