@@ -1,5 +1,7 @@
 //! A number is what the list says (design 7.14).
 
+mod plan;
+
 use crate::error::Invalid;
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
@@ -40,7 +42,7 @@ impl Dialable {
         if let Some(bad) = dialled.chars().find(|c| !matches!(c, '0'..='9' | '*' | '#' | '+')) {
             return Err(Invalid::new("number", format!("holds {bad:?}: only digits, *, # and + can be dialled")));
         }
-        let e164 = e164(&dialled, country);
+        let e164 = plan::e164(&dialled, country);
         Ok(Self { as_given: as_given.to_owned(), dialled, e164 })
     }
 
@@ -90,19 +92,6 @@ fn key_of(text: &str, secret: u64) -> NumberKey {
     let mut hasher = SipHasher13::new_with_keys(secret, !secret);
     hasher.write(text.as_bytes());
     NumberKey(hasher.finish() as i64)
-}
-
-fn e164(dialled: &str, country: Option<&str>) -> Option<String> {
-    if dialled.contains(['*', '#']) || dialled[1..].contains('+') {
-        return None;
-    }
-    let country = country.and_then(|code| code.parse().ok());
-    if !dialled.starts_with('+') && country.is_none() {
-        return None;
-    }
-    // The library is fed hostile text and holds assertions; a panic there must cost one number, not the process.
-    let parsed = std::panic::catch_unwind(|| phonenumber::parse(country, dialled)).ok()?.ok()?;
-    Some(parsed.format().mode(phonenumber::Mode::E164).to_string())
 }
 
 fn plausible(e164: &str) -> bool {
