@@ -44,7 +44,7 @@ enum Task {
     Dist,
     /// Runs a measurement and prints a table, or one line of JSON
     Bench {
-        /// Which one: `dial`, `engine`, `gate`, `import`, `sim` or `why`
+        /// Which one: `dial`, `engine`, `gate`, `import`, `registry`, `sim` or `why`
         name: String,
         /// One line of JSON on standard output instead of the table
         #[arg(long)]

@@ -94,7 +94,7 @@ pub struct RegistryAdopted {
 
 impl From<Adopted> for RegistryAdopted {
     fn from(adopted: Adopted) -> Self {
-        let Adopted { entries, repeated, version, encoding, delimiter } = adopted;
+        let Adopted { entries, repeated, version, encoding, delimiter, took: _ } = adopted;
         Self { entries, repeated, version, encoding, delimiter }
     }
 }

@@ -8,7 +8,7 @@ use super::SuppressionRecord;
 use super::file::{self, Numbers};
 use super::lists::{SuppressionKind, get};
 use crate::db::Store;
-use crate::engine::{Connection, postgres, query, sqlite};
+use crate::engine::{Connection, postgres, query, query_scalar, sqlite};
 use crate::error::{Error, Result};
 use crate::import::{Upload, blocking};
 use crate::journal::events::{Event, Events};
@@ -16,7 +16,7 @@ use crate::scope::Scope;
 use crate::sql::{Columns, now};
 use domain::{Dialable, SuppressionListId, Timestamp};
 use serde_json::json;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Keys of one transaction. Small ones while calls are made, so that the journal waits for a few milliseconds only.
 const CHUNK: usize = 100_000;
@@ -41,11 +41,27 @@ pub struct Adopted {
     pub encoding: String,
     /// `,`, `;`, `tab`, `|` or `native`.
     pub delimiter: String,
+    /// What took how long.
+    pub took: Took,
+}
+
+/// Where the time of an import went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Took {
+    /// From the file to keys in order.
+    pub reading: Duration,
+    /// From there until they were in force.
+    pub writing: Duration,
+    /// Deleting what was not in force any more, before and behind that.
+    pub clearing: Duration,
 }
 
 statements! {
     ADOPT = "UPDATE suppression_list SET version = $3, entries = $4, imported_at = $5 WHERE tenant_id = $1 AND id = $2";
-    LEFT_OVER = "SELECT version FROM registry_key WHERE tenant_id = $1 AND list_id = $2 AND version <> $3 LIMIT 1";
+    // Two looks into the index: "another version" would be looked for among all rows of this one.
+    LEFT_OVER = "SELECT COALESCE((SELECT MIN(a.version) FROM registry_key a WHERE a.tenant_id = $1 AND a.list_id = $2 \
+        AND a.version < $3), (SELECT MIN(b.version) FROM registry_key b WHERE b.tenant_id = $1 AND b.list_id = $2 \
+        AND b.version > $3))";
     DROP_SOME = "DELETE FROM registry_key WHERE tenant_id = $1 AND list_id = $2 AND version = $3 AND number_key <= \
         COALESCE((SELECT o.number_key FROM registry_key o WHERE o.tenant_id = $1 AND o.list_id = $2 AND o.version = $3 \
         ORDER BY o.number_key LIMIT 1 OFFSET $4), 9223372036854775807)";
@@ -79,20 +95,39 @@ impl Store {
         upload.finish().await?;
         let (path, country, secret) =
             (upload.path().to_owned(), self.country().map(str::to_owned), self.installation().number_secret);
+        let mut took = Took::default();
+        let began = Instant::now();
         let numbers: Numbers = blocking(move || file::read(&path, country.as_deref(), secret)).await?;
+        took.reading = began.elapsed();
         let had = self.suppression_list(scope, list).await?.version;
+        let began = Instant::now();
         self.drop_registry_keys(scope, list, had).await?;
+        took.clearing = began.elapsed();
         let version = had + 1;
+        let began = Instant::now();
         self.write_keys(scope, list, version, &numbers.keys).await?;
         let entries = numbers.keys.len() as u64;
         self.adopt(scope, list, version, entries, actor).await?;
+        took.writing = began.elapsed();
+        let began = Instant::now();
         // The answer does not depend on this; what is left is cleared away by the next import.
         if let Err(error) = self.drop_registry_keys(scope, list, version).await {
             tracing::warn!(list.id = list.0, %error, "the older version of a registry could not be deleted");
         }
-        tracing::info!(list.id = list.0, version, entries, actor, "a registry is in force");
+        took.clearing += began.elapsed();
+        let Took { reading, writing, clearing } = took;
+        tracing::info!(
+            list.id = list.0,
+            version,
+            entries,
+            actor,
+            ?reading,
+            ?writing,
+            ?clearing,
+            "a registry is in force"
+        );
         let (encoding, delimiter) = (numbers.encoding.name(), numbers.layout);
-        Ok(Adopted { entries, repeated: numbers.repeated, version, encoding, delimiter })
+        Ok(Adopted { entries, repeated: numbers.repeated, version, encoding, delimiter, took })
     }
 
     async fn write_keys(&self, scope: &Scope, list: SuppressionListId, version: i64, keys: &[i64]) -> Result<()> {
@@ -149,12 +184,13 @@ impl Store {
         loop {
             let size = self.rest_between().await;
             let mut transaction = self.begin().await?;
-            let left = query(LEFT_OVER).bind(scope.tenant.0).bind(list.0).bind(keep);
-            let Some(row) = left.fetch_optional(&mut *transaction).await? else { return Ok(()) };
+            let left = query_scalar(LEFT_OVER).bind(scope.tenant.0).bind(list.0).bind(keep);
+            let left: Option<i64> = left.fetch_one(&mut *transaction).await?;
+            let Some(version) = left else { return Ok(()) };
             query(DROP_SOME)
                 .bind(scope.tenant.0)
                 .bind(list.0)
-                .bind(row.int("version")?)
+                .bind(version)
                 .bind(size as i64 - 1)
                 .execute(&mut *transaction)
                 .await?;
