@@ -7,7 +7,7 @@ use crate::output::{facts, note, say};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use store::restore::{Present, Reconciled, Restored, Settled};
+use store::restore::{Carried, Present, Reconciled, Restored, Settled};
 use store::{Scope, Store};
 
 /// Who reads call records.
@@ -98,8 +98,11 @@ fn rows(restored: &Restored) -> Vec<(&'static str, String)> {
         rows.push(("put aside", aside.display().to_string()));
     }
     match restored.suppressions {
-        Some(0) => {}
-        Some(count) => rows.push(("suppressed", format!("{count} numbers taken over from there"))),
+        Some(carried) if carried == Carried::default() => {}
+        Some(Carried { numbers, lists, registries }) => {
+            let all = format!("{numbers} numbers, {lists} lists and {registries} registries taken over from there");
+            rows.push(("suppressed", all));
+        }
         None => rows.push(("suppressed", "numbers entered after the backup are lost: enter them again".to_owned())),
     }
     if restored.key_written {

@@ -10,6 +10,7 @@ mod jump;
 pub(crate) mod records;
 mod server;
 
+pub use carry::Carried;
 pub use hold::{OpenRestore, Settled};
 pub use jump::{Numbers, Present};
 pub use records::{CallSince, Reconciled};
@@ -51,9 +52,9 @@ pub struct Restored {
     pub present: Present,
     /// Where it is now, if there was one.
     pub aside: Option<PathBuf>,
-    /// Suppressed numbers that were taken over from it; `None`: it could not be read, and those that were entered after
-    /// the backup are lost.
-    pub suppressions: Option<u64>,
+    /// Suppressed numbers and their lists that were taken over from it; `None`: it could not be read, and what was entered
+    /// after the backup is lost.
+    pub suppressions: Option<Carried>,
     /// The key file was missing and was written from the backup.
     pub key_written: bool,
 }
@@ -138,7 +139,7 @@ struct Mark {
     lift_at: Timestamp,
     epoch: i64,
     attempt_id: i64,
-    suppressions: Option<u64>,
+    suppressions: Option<Carried>,
 }
 
 /// Makes a database of ours of the copied backup.

@@ -3,9 +3,104 @@
 use super::*;
 use crate::backup::tests::{flip, make};
 use crate::testing::{Home, World, close, content};
-use crate::{Scope, Store, Write, Written};
+use crate::{Scope, Store, SuppressionKind, Write, Written};
 use domain::journal::Fact;
 use domain::{AttemptId, CallState, ContactId, LegId, RecordMark, RunId};
+
+/// Entries on a list of every kind, made before the backup and after it; lists that only the database in place has.
+#[tokio::test]
+async fn whoever_was_suppressed_by_any_list_stays_so_through_the_restore_of_an_older_backup() {
+    let home = Home::new();
+    let store = home.open().await;
+    let scope = Scope::installation();
+    let world = World::make(&store).await;
+    let other = store.create_campaign(&scope, &domain::Campaign::named("other", "UTC"), "ana").await.unwrap().id;
+    let campaign = world.campaign.id;
+    let number = |text: &str| domain::Dialable::parse(text, Some("IT")).unwrap();
+    let make_list = async |name, kind, campaigns: Option<&[domain::CampaignId]>| {
+        store.create_suppression_list(&scope, name, kind, campaigns, "ana").await.unwrap().id
+    };
+    let add = async |list, text| {
+        store.suppress(&scope, list, &[number(text)], "ana", "", Timestamp(5)).await.unwrap();
+    };
+    let adopt = async |list, bytes: &[u8]| {
+        let mut upload = store.begin_upload().await.unwrap();
+        upload.write(bytes).await.unwrap();
+        store.import_registry(&scope, list, upload, "ana").await.unwrap();
+    };
+    let (optout, registry) = (SuppressionKind::Optout, SuppressionKind::Registry);
+    let gone = make_list("gone", optout, None).await;
+    let shop = make_list("shop", optout, Some(&[campaign])).await;
+    let national = make_list("national", registry, None).await;
+    let same = make_list("same", registry, Some(&[campaign])).await;
+    for (list, text) in [(crate::GLOBAL, "5550001"), (shop, "5550011")] {
+        add(list, text).await;
+    }
+    adopt(national, b"5550021\n5550022\n").await;
+    adopt(same, b"5550041\n").await;
+    make(&home, "b").await;
+    for (list, text) in [(crate::GLOBAL, "5550002"), (shop, "5550012")] {
+        add(list, text).await;
+    }
+    store.update_suppression_list(&scope, shop, "shop", Some(&[campaign, other]), "ana").await.unwrap();
+    adopt(national, b"5550022\n5550023\n").await;
+    // Its name is that of a list of another kind in the backup.
+    store.delete_suppression_list(&scope, gone).await.unwrap();
+    let gone = make_list("gone", registry, None).await;
+    adopt(gone, b"5550061\n").await;
+    let late = make_list("late", optout, Some(&[other])).await;
+    add(late, "5550031").await;
+    add(crate::GLOBAL, "5550031").await;
+    let late_registry = make_list("late registry", registry, Some(&[campaign])).await;
+    adopt(late_registry, b"5550051\n").await;
+    let judge = async |store: &Store| {
+        let mut told = Vec::new();
+        for text in ["01", "02", "11", "12", "21", "22", "23", "31", "41", "51", "61", "99"] {
+            let number = number(&format!("55500{text}"));
+            for campaign in [campaign, other] {
+                let standing = store.standing(&scope, campaign, &number, None, Timestamp(9)).await.unwrap();
+                told.push((text, campaign, standing.suppressed_by.is_some()));
+            }
+        }
+        told
+    };
+    let before = judge(&store).await;
+    let suppressed = before.iter().filter(|(.., suppressed)| *suppressed).count();
+    assert_eq!(suppressed, 2 * 8 + 2, "{before:?}");
+    store.close().await;
+    drop(store);
+
+    let restored = from_backup(&home).await;
+    let carried = restored.suppressions.unwrap();
+    assert_eq!(carried, Carried { numbers: 4, lists: 3, registries: 3 });
+    let store = home.open().await;
+    for (then, now) in before.iter().zip(judge(&store).await) {
+        assert!(*then == now, "{then:?} became {now:?}");
+    }
+    let lists = store.suppression_lists(&scope).await.unwrap();
+    let told: Vec<_> = lists.iter().map(|list| (list.name.as_str(), list.kind, list.entries)).collect();
+    let renamed = format!("gone (in place before the restore {gone})");
+    assert_eq!(
+        told,
+        [
+            ("global", optout, 3),
+            ("gone", optout, 0),
+            ("shop", optout, 2),
+            ("national", registry, 2),
+            ("same", registry, 1),
+            (&renamed, registry, 1),
+            ("late", optout, 1),
+            ("late registry", registry, 1),
+        ]
+    );
+    assert_eq!(lists.iter().find(|list| list.name == "late").unwrap().id, late, "it keeps its id");
+    // What is in a registry is replaced by the next file, as ever.
+    let mut upload = store.begin_upload().await.unwrap();
+    upload.write(b"5550024\n").await.unwrap();
+    store.import_registry(&scope, national, upload, "ana").await.unwrap();
+    let standing = store.standing(&scope, campaign, &number("5550023"), None, Timestamp(9)).await.unwrap();
+    assert!(standing.suppressed_by.is_none());
+}
 
 /// A world with a backup `b` after the first attempt and nine more attempts behind it, closed.
 async fn behind_a_backup(home: &Home) -> (World, RunId, i64) {

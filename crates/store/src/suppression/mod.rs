@@ -85,6 +85,7 @@ statements! {
     INSERT_KEY = "INSERT INTO suppression_key (tenant_id, number_key, suppression_id, list_id) \
         VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
     KNOWN = "SELECT COUNT(*) FROM suppression_key WHERE tenant_id = $1 AND number_key = $2 AND list_id = $3";
+    LISTS = "SELECT id FROM suppression_list WHERE kind = 'optout'";
     PAGE = "SELECT id, list_id, number, actor, why, added_at FROM suppression WHERE tenant_id = $1 AND id > $2 \
         AND (list_id = $4 OR $4 IS NULL) ORDER BY id LIMIT $3";
     OF_NUMBER = "SELECT s.id, s.list_id, s.number, s.actor, s.why, s.added_at FROM suppression_key k \
@@ -171,9 +172,14 @@ impl Store {
 
     /// Moves what is in the reserve to the database; how many entries.
     pub async fn empty_reserve(&self) -> Result<usize> {
-        let entries = self.shelf().lock().entries().to_vec();
+        let mut entries = self.shelf().lock().entries().to_vec();
         if entries.is_empty() {
             return Ok(0);
+        }
+        // The database may be a restored one that does not have the list under this id: then nobody may call the number.
+        let lists: Vec<i64> = query_scalar(LISTS).fetch_all(self.readers()).await?;
+        for entry in entries.iter_mut().filter(|entry| !lists.contains(&entry.list)) {
+            entry.list = GLOBAL.0;
         }
         let deadline = tokio::time::timeout(DATABASE_DEADLINE, self.insert_suppressions(&entries)).await;
         deadline.map_err(|_| {
@@ -300,6 +306,7 @@ mod tests {
         what_is_too_much_is_refused_by_field;
         when_the_database_cannot_be_written_the_reserve_takes_it;
         a_writer_that_hangs_does_not_keep_an_entry_waiting;
+        an_entry_of_a_list_that_is_not_there_any_more_holds_for_everybody;
         the_journal_tells_which_attempt_may_not_be_sent;
     }
 
@@ -376,6 +383,23 @@ mod tests {
         let began = std::time::Instant::now();
         assert!(suppress(&store, &["0669820001"]).await.in_reserve);
         assert!(began.elapsed() < Duration::from_secs(10), "it waits for two: {:?}", began.elapsed());
+    }
+
+    async fn an_entry_of_a_list_that_is_not_there_any_more_holds_for_everybody(home: Home) {
+        let store = home.open().await;
+        let entry = Entry {
+            tenant: 1,
+            list: 77,
+            keys: store.number_keys(&number("0669820001")).into_iter().map(|key| key.0).collect(),
+            number: "+390669820001".into(),
+            by: "ana".into(),
+            why: String::new(),
+            at: Timestamp(5),
+        };
+        store.shelf().lock().append(&[entry]).unwrap();
+        assert_eq!(store.empty_reserve().await.unwrap(), 1);
+        let found = store.suppressions_of(&Scope::installation(), &number("0669820001")).await.unwrap();
+        assert_eq!(found.iter().map(|entry| entry.list).collect::<Vec<_>>(), [GLOBAL]);
     }
 
     async fn the_journal_tells_which_attempt_may_not_be_sent(home: Home) {
