@@ -4,6 +4,7 @@ use super::encoding::Encoding;
 use super::native;
 use super::records::{Dialect, Flaw, MAX_RECORD_BYTES, Record, Records};
 use super::sniff::{Columns, Format, Guess, cells};
+use domain::contact::check_meaning;
 use domain::{Attributes, Dialable, Invalid};
 use std::borrow::Cow;
 use std::fmt;
@@ -149,14 +150,13 @@ fn judge(record: &Record, bytes: &[u8], guess: &Guess, country: Option<&str>) ->
     match &guess.format {
         Format::Native => {
             let number = text.split(',').next().unwrap_or_default();
-            let contact = native::parse(&text, country).map(|contact| plausible(contact, country));
-            row(number, verdict(contact))
+            row(number, verdict(native::parse(&text, country).and_then(|contact| looked_at(contact, country))))
         }
         Format::Csv(columns) => {
             let cells = cells(&text, columns.delimiter);
             let number = cells.get(columns.number_column).map_or("", Cow::as_ref);
-            let contact = of_cells(number, &cells, columns, country).map(|contact| plausible(contact, country));
-            row(number, verdict(contact))
+            let contact = of_cells(number, &cells, columns, country);
+            row(number, verdict(contact.and_then(|contact| looked_at(contact, country))))
         }
     }
 }
@@ -225,13 +225,15 @@ pub(crate) fn with_attribute(
     Ok(())
 }
 
-/// Warns of a number that the numbering plan does not know, where we can tell which plan that is.
-fn plausible(mut contact: Candidate, country: Option<&str>) -> Candidate {
+/// Refuses an attribute that means something to the rules and does not say it: the contact would never be called, or at
+/// the wrong hour. Warns of a number that the numbering plan does not know, where we can tell which plan that is.
+fn looked_at(mut contact: Candidate, country: Option<&str>) -> Result<Candidate, Invalid> {
+    check_meaning(&contact.attributes)?;
     let number = &contact.number;
     if (country.is_some() || number.dialled.starts_with('+')) && !number.is_plausible() {
         contact.warnings.push(Invalid::new("number", "is not known to the numbering plan"));
     }
-    contact
+    Ok(contact)
 }
 
 fn shown(number: &str) -> String {
@@ -344,6 +346,22 @@ mod tests {
             told(b"5551234,A:1,B:HELLO\r\n\r\n5551235\n5551236,A:\"x\n5551237,A\n5551238,A:,B:2\n"),
             ["1 5551234 A=1 B=HELLO", "3 5551235", "4 5551236 A=\"x", "5! attributes", "6 5551238 B=2"]
         );
+    }
+
+    #[test]
+    fn an_attribute_that_means_something_must_say_it() {
+        let table = b"NUM,ZONE,PERSON,CONSENT_AT\n\
+            5551,Europe/Madrid,Ann 1970,2026-05-01\n\
+            5552,Europe/Madird,Ann,\n\
+            5553,,,2026-02-30\n\
+            5554,,,2026-05-01T10:00:00Z\n";
+        let (zone, consent) = (" ZONE=Europe/Madrid PERSON=Ann 1970 CONSENT_AT=2026-05-01", "2026-05-01T10:00:00Z");
+        let expected =
+            [format!("2 5551{zone}"), "3! ZONE".into(), "4! CONSENT_AT".into(), format!("5 5554 CONSENT_AT={consent}")];
+        assert_eq!(told(table), expected);
+        assert_eq!(told(b"5551,ZONE:Mars\n5552,CONSENT_AT:yesterday\n"), ["1! ZONE", "2! CONSENT_AT"]);
+        let Verdict::Refused(invalid) = read(table).remove(1).verdict else { panic!("it is refused") };
+        assert!(invalid.problem.contains("Europe/Madird"), "{}", invalid.problem);
     }
 
     #[test]
