@@ -251,10 +251,10 @@ impl From<Told> for NotificationTry {
 }
 
 /// Which attempts.
-#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[derive(Debug, Clone, Default, Deserialize, IntoParams, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
-struct AttemptQuery {
+pub struct AttemptQuery {
     /// Of this run.
     run: Option<i64>,
     /// Of this campaign.
@@ -269,9 +269,11 @@ struct AttemptQuery {
     trunk: Option<i64>,
     /// Decided then or later.
     #[param(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     from: Option<Timestamp>,
     /// Decided before.
     #[param(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     to: Option<Timestamp>,
     /// `true`: not over; `false`: over.
     open: Option<bool>,
@@ -284,7 +286,7 @@ struct AttemptQuery {
 }
 
 impl AttemptQuery {
-    fn filter(self, limit: u32) -> Result<AttemptFilter, ApiError> {
+    pub(crate) fn filter(self, limit: u32) -> Result<AttemptFilter, ApiError> {
         let code = |text: String| match text.trim().eq_ignore_ascii_case(WITHDRAWN) {
             true => Ok(WITHDRAWN.to_owned()),
             false => CallState::parse(&text).map(|state| state.code().to_owned()),
@@ -321,6 +323,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(get_attempt))
         .routes(routes!(get_timeline))
         .routes(routes!(set_attempt_status))
+        .routes(routes!(hang_up_attempt))
 }
 
 /// Attempts in the order in which they were decided.
@@ -376,6 +379,16 @@ async fn set_attempt_status(
     }
     app.store.attempt(&caller.scope, AttemptId(id)).await?; // in the scope
     app.node()?.set_status(AttemptId(id), status).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Hangs up a call in progress, answered or not; it ends as it would by itself, and says who ended it.
+#[utoipa::path(post, path = "/api/attempts/{id}/hang-up", tag = "results", params(("id" = i64, Path)),
+    security(("token" = ["operate"])),
+    responses((status = 204, description = "the PBX is asked to"), (status = 409, description = "it is over, or not sent yet")))]
+async fn hang_up_attempt(Operate(caller): Operate, State(app): State<App>, Id(id): Id) -> Result<StatusCode, ApiError> {
+    app.store.attempt(&caller.scope, AttemptId(id)).await?; // in the scope
+    app.node()?.hang_up(AttemptId(id), &caller.name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -5,18 +5,20 @@ use crate::attributes::AttributeMap;
 use crate::auth::{Operate, Read};
 use crate::error::ApiError;
 use crate::extract::{Id, Json, Query};
-use crate::page::{Page, PageQuery, limit};
+use crate::page::{Page, limit};
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::{ContactId, Dialable, Invalid, ListId};
 use serde::{Deserialize, Serialize};
 use store::NewContact;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// Contacts of one request, at most; larger lists are imported.
 const MAX_CONTACTS: usize = 10_000;
+/// Longest text that is searched for.
+const MAX_SEARCH_CHARS: usize = 100;
 
 /// One row of a list.
 #[derive(Clone, Serialize, ToSchema)]
@@ -112,19 +114,43 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list_contacts, add_contacts))
 }
 
+/// Which contacts of a list.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+struct ContactQuery {
+    /// Only those with an id greater than this.
+    after: Option<i64>,
+    /// From this place in the list on, 0: the first. Not with `after` or `search`.
+    skip: Option<u64>,
+    /// Only those that hold this text in their number or an attribute, 2..=100 characters.
+    search: Option<String>,
+    /// Items per page, `1..=1000`; 100 when not given.
+    limit: Option<u32>,
+}
+
 /// The contacts of a list, in the order in which they are dialled.
-#[utoipa::path(get, path = "/api/lists/{id}/contacts", tag = "lists", params(("id" = i64, Path), PageQuery),
+#[utoipa::path(get, path = "/api/lists/{id}/contacts", tag = "lists", params(("id" = i64, Path), ContactQuery),
     security(("token" = ["read"])), responses((status = 200, description = "a page of contacts", body = Page<Contact>)))]
 async fn list_contacts(
     Read(caller): Read,
     State(app): State<App>,
     Id(id): Id,
-    Query(query): Query<PageQuery>,
+    Query(query): Query<ContactQuery>,
 ) -> Result<axum::Json<Page<Contact>>, ApiError> {
     let limit = limit(query.limit)?;
     app.store.list(&caller.scope, ListId(id)).await?;
     let after = ContactId(query.after.unwrap_or(0));
-    let contacts = app.store.contacts(&caller.scope, ListId(id), after, limit).await?;
+    let (store, scope, list) = (&app.store, &caller.scope, ListId(id));
+    let contacts = match (query.search.as_deref().map(str::trim), query.skip) {
+        (None, None) => store.contacts(scope, list, after, limit).await?,
+        (None, Some(place)) if query.after.is_none() => store.contacts_from(scope, list, place, limit).await?,
+        (Some(text), None) if (2..=MAX_SEARCH_CHARS).contains(&text.chars().count()) => {
+            store.contacts_holding(scope, list, text, after, limit).await?
+        }
+        (Some(_), None) => return Err(Invalid::new("search", "must be 2..=100 characters").into()),
+        (_, Some(_)) => return Err(Invalid::new("skip", "cannot be combined with after or search").into()),
+    };
     let contacts = contacts.into_iter().map(Contact::from).collect();
     Ok(axum::Json(Page::read(contacts, limit, |contact: &Contact| contact.id)))
 }
@@ -197,6 +223,30 @@ mod tests {
         assert_eq!((&first["number"], &first["e164"]), (&json!("0669820001"), &json!("+390669820001")));
         assert_eq!(first["attributes"], json!({"NAME": "${SHELL(id)} Action: Hangup, a=b", "CITY": "Rome"}));
         assert_eq!(server.get(&format!("/api/lists/{list}")).await.expect(200)["contacts"], 2);
+    }
+
+    #[tokio::test]
+    async fn a_list_is_read_from_any_place_and_searched() {
+        let server = Server::start().await;
+        let [.., list] = server.furnish().await;
+        let path = format!("/api/lists/{list}/contacts");
+        let contact =
+            |n: u32| json!({"number": format!("06698200{n:02}"), "attributes": {"NAME": format!("Zoë 100%_{n}")}});
+        let contacts: Vec<Value> = (0..25).map(contact).collect();
+        server.post(&path, json!({ "contacts": contacts })).await.expect(200);
+        let numbers = async |query: &str| -> Vec<String> {
+            let page = server.get(&format!("{path}?{query}")).await.expect(200);
+            let items = page["items"].as_array().unwrap().clone();
+            items.iter().map(|item| item["number"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(numbers("skip=20&limit=2").await, ["0669820020", "0669820021"]);
+        assert!(numbers("skip=1000000").await.is_empty());
+        assert_eq!(numbers("search=ZO%C3%AB%20100%25_7").await, ["0669820007"]);
+        assert_eq!(numbers("search=%2B3906698200&limit=3").await.len(), 3);
+        assert!(numbers("search=%25%25").await.is_empty(), "a percent sign is a percent sign");
+        for wrong in ["search=x", "search=xx&skip=1", "skip=1&after=1"] {
+            server.get(&format!("{path}?{wrong}")).await.refused(422);
+        }
     }
 
     #[tokio::test]

@@ -30,6 +30,7 @@ pub mod forget;
 pub mod health;
 pub mod imports;
 pub mod limits;
+pub mod list_of_attempts;
 pub mod lists;
 pub mod live;
 pub mod metrics;
@@ -125,6 +126,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(trunks::routes())
         .merge(end_points::routes())
         .merge(lists::routes())
+        .merge(list_of_attempts::routes())
         .merge(contacts::routes())
         .merge(imports::routes())
         .merge(campaigns::routes())

@@ -3,11 +3,12 @@
 use crate::App;
 use crate::auth::{Operate, Read};
 use crate::error::ApiError;
-use crate::extract::{Id, Query};
+use crate::extract::{Id, Json, Query};
 use crate::page::{Page, limit};
 use crate::words;
 use axum::extract::State;
-use domain::{CampaignId, RunId, RunState, Timestamp};
+use axum::http::StatusCode;
+use domain::{CampaignId, ListId, RunId, RunState, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{RunFilter, RunRecord};
 use utoipa::{IntoParams, ToSchema};
@@ -95,6 +96,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(unpause_run))
         .routes(routes!(remove_run))
         .routes(routes!(reload_run))
+        .routes(routes!(add_list_to_run))
 }
 
 /// Runs, newest first.
@@ -155,6 +157,39 @@ async fn remove_run(Operate(caller): Operate, State(app): State<App>, Id(id): Id
     security(("token" = ["operate"])), responses((status = 200, description = "the run as it is now", body = Run)))]
 async fn reload_run(Operate(caller): Operate, State(app): State<App>, Id(id): Id) -> Result<axum::Json<Run>, ApiError> {
     Ok(axum::Json(app.node()?.reload_run(&caller.scope, RunId(id), &caller.name).await?.into()))
+}
+
+/// A list to be dialled, too.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunListInput {
+    /// Its id.
+    pub list: i64,
+}
+
+/// Adds a list to the end of what a run dials: to its campaign, which the run then takes over.
+#[utoipa::path(post, path = "/api/runs/{id}/lists", tag = "campaigns", params(("id" = i64, Path)),
+    request_body = RunListInput, security(("token" = ["operate"])),
+    responses((status = 200, description = "the run as it is now", body = Run)))]
+async fn add_list_to_run(
+    Operate(caller): Operate,
+    State(app): State<App>,
+    Id(id): Id,
+    Json(input): Json<RunListInput>,
+) -> Result<axum::Json<Run>, ApiError> {
+    let (scope, list) = (&caller.scope, ListId(input.list));
+    let run = app.store.run(scope, RunId(id)).await?;
+    if run.state.is_final() {
+        let message = format!("run {id} is over");
+        return Err(ApiError::new(StatusCode::CONFLICT, "conflict", message).remedy("start the campaign again"));
+    }
+    app.store.list(scope, list).await?;
+    let mut campaign = app.store.campaign(scope, run.campaign).await?;
+    if !campaign.lists.contains(&list) {
+        campaign.lists.push(list);
+        app.store.update_campaign(scope, &campaign, &caller.name).await?;
+    }
+    Ok(axum::Json(app.node()?.reload_run(scope, RunId(id), &caller.name).await?.into()))
 }
 
 #[cfg(test)]

@@ -64,6 +64,9 @@ pub enum Event {
         campaigns: Option<Vec<CampaignId>>,
     },
 
+    /// An operator ends a call that was sent, answered or not.
+    OperatorHungUp(LegId),
+
     /// No originate until it is lifted.
     DiallingHeld,
     /// Dialling may go on.

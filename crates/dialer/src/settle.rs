@@ -29,8 +29,9 @@ impl Dialer {
         leg.state = LegState::Created;
         leg.created_at = Some(now.wall);
         leg.steady.created = Some(now.mono);
-        // The hang-up of a suppressed number may have come to the PBX before the channel was there.
-        let (pbx, why) = (leg.pbx, leg.hang_up.filter(|why| *why == EndedBy::Suppression));
+        // A hang-up that did not wait for the channel may have come to the PBX before it was there.
+        let early = |why: &EndedBy| matches!(why, EndedBy::Suppression | EndedBy::Operator);
+        let (pbx, why) = (leg.pbx, leg.hang_up.filter(early));
         self.note_leg(id, Fact::Created, now.wall, out);
         if let Some(why) = why {
             out.push(Command::HangUp { leg: id, pbx, why });
@@ -220,6 +221,7 @@ impl Dialer {
         let silent =
             fault == Fault::Carrier && !leg.alive() && facts.tech_cause.is_none_or(|code| code == 408 || code == 480);
         let overloaded = facts.tech_cause.is_some_and(|code| OVERLOADED.contains(&code));
+        let taken_back = matches!(facts.ended_by, EndedBy::Suppression | EndedBy::Operator);
         let refused = overloaded || facts.ended_by == EndedBy::Refused || silent;
         if refused {
             if let Some(until) = trunk.circuit.refused(now.mono, id, attempt.key) {
@@ -227,7 +229,7 @@ impl Dialer {
                 let probe_at = Some(now.wall.plus_ms(pause_ms));
                 out.push(Command::CircuitChanged { trunk: attempt.trunk, probe_at });
             }
-        } else if leg.alive() || facts.tech_cause.is_some() && facts.ended_by != EndedBy::Suppression {
+        } else if leg.alive() || facts.tech_cause.is_some() && !taken_back {
             if trunk.circuit.passed(id) {
                 out.push(Command::CircuitChanged { trunk: attempt.trunk, probe_at: None });
             }

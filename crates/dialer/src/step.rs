@@ -1,6 +1,6 @@
 //! The one function: time and an event in, commands out.
 
-use crate::calls::Calls;
+use crate::calls::{Calls, LegState};
 use crate::command::{Command, IdKind};
 use crate::event::{Event, Loaded};
 use crate::invariants::Ledger;
@@ -13,8 +13,8 @@ use crate::timers::{Timer, Timers};
 use crate::toll::Meter;
 use domain::journal::{Fact, Note, PutOff, PutOffBy, RunChange};
 use domain::{
-    AttemptId, CallId, Contact, ContactId, EndPointId, LegId, Mono, Now, NumberKey, PbxId, RunId, RunState, Timestamp,
-    TrunkId,
+    AttemptId, CallId, Contact, ContactId, EndPointId, EndedBy, LegId, Mono, Now, NumberKey, PbxId, RunId, RunState,
+    Timestamp, TrunkId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -163,6 +163,12 @@ impl Dialer {
         self.attempts.get(&attempt).map(|attempt| attempt.leg)
     }
 
+    /// The leg of an attempt in progress that was sent to its PBX.
+    pub fn sent_leg_of(&self, attempt: AttemptId) -> Option<LegId> {
+        let leg = self.calls.leg(self.leg_of(attempt)?)?;
+        (leg.state != LegState::Journalling).then_some(leg.id)
+    }
+
     fn apply(&mut self, now: Now, event: Event, out: &mut Vec<Command>) {
         match event {
             Event::Tick => {}
@@ -210,6 +216,7 @@ impl Dialer {
                 self.ledger.suppressed(&keys, campaigns.as_deref());
                 self.suppress(now, &keys, campaigns.as_deref(), out);
             }
+            Event::OperatorHungUp(leg) => return self.hang_up(now, leg, EndedBy::Operator, out),
             Event::DiallingHeld => self.held = true,
             Event::DiallingLifted => self.held = false,
             Event::StorageLost => self.storage_lost = true,

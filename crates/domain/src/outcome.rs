@@ -174,6 +174,8 @@ pub fn classify(facts: &EndFacts) -> Outcome {
             return outcome(CallState::RsNoanswer, Fault::Callee);
         }
         EndedBy::AnswerTimeout | EndedBy::ProgressTimeout => return outcome(CallState::RsRejected, Fault::Carrier),
+        // Somebody of ours took it back: nothing of it is the carrier's or the callee's doing.
+        EndedBy::Operator => return outcome(CallState::RsNoanswer, Fault::Ours),
         _ => {}
     }
     let alive = facts.ringing || facts.progress;
@@ -240,6 +242,16 @@ mod tests {
         assert_eq!(classify(&suppressed), Outcome { state: CallState::RsBlacklist, fault: Fault::None });
         let forced = EndFacts { answered: true, ended_by: EndedBy::ForcedClosure, ..far(true, false, 16, None) };
         assert_eq!(classify(&forced).state, CallState::RsTimeout);
+    }
+
+    #[test]
+    fn what_an_operator_takes_back_is_nobody_else_s_fault() {
+        for (ringing, tech) in [(false, None), (true, Some(487)), (false, Some(503))] {
+            let facts = EndFacts { ended_by: EndedBy::Operator, ..far(ringing, false, 0, tech) };
+            assert_eq!(classify(&facts), Outcome { state: CallState::RsNoanswer, fault: Fault::Ours });
+        }
+        let talking = EndFacts { answered: true, ended_by: EndedBy::Operator, ..far(true, false, 16, None) };
+        assert_eq!(classify(&talking).state, CallState::Terminated);
     }
 
     #[test]

@@ -36,12 +36,21 @@ pub enum Committed {
     },
 }
 
+/// Where an event of the dialler comes from: written down with the facts that it brought.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Told<'a> {
+    /// When the PBX says that it happened.
+    pub pbx_at: Option<&'a str>,
+    /// The person who did it; empty for the dialler and the PBX.
+    pub actor: &'a str,
+}
+
 /// A command of the dialler as a write, or the command back when it is none.
-pub fn as_write(command: Command, pbx_at: Option<&str>) -> Result<Write, Command> {
-    let pbx_at = || pbx_at.map(str::to_owned);
+pub fn as_write(command: Command, told: Told<'_>) -> Result<Write, Command> {
+    let pbx_at = || told.pbx_at.map(str::to_owned);
     match command {
         Command::Journal(new) => Ok(Write::Attempt(*new)),
-        Command::Note(note) => Ok(Write::Note { note, pbx_at: pbx_at() }),
+        Command::Note(note) => Ok(Write::Note { note, pbx_at: pbx_at(), actor: told.actor.to_owned() }),
         Command::Close(end) => Ok(Write::Close { end: *end, pbx_at: pbx_at() }),
         Command::Withdraw(withdrawal) => Ok(Write::Withdraw(*withdrawal)),
         Command::PutOff { run, contacts, .. } => Ok(Write::PutOff { run, contacts }),

@@ -198,6 +198,11 @@ impl Handle {
         self.ask(|done| Ask::SetStatus(attempt, status.to_owned(), done)).await?
     }
 
+    /// Ends a call that was sent to the PBX, answered or not; one that is over is a conflict.
+    pub async fn hang_up(&self, attempt: AttemptId, actor: &str) -> Result<(), NodeError> {
+        self.ask(|done| Ask::HangUp(attempt, actor.to_owned(), done)).await?
+    }
+
     /// Returns when the dialler's task has come round to this: the sign of life for a watchdog.
     pub async fn turn(&self) -> Result<(), NodeError> {
         self.ask(Ask::Turn).await

@@ -99,6 +99,8 @@ pub enum Ask {
     Live(oneshot::Sender<Live>),
     /// An extended status; answered with whether there is such a call.
     SetStatus(AttemptId, String, oneshot::Sender<Result<(), NodeError>>),
+    /// An operator ends a call; answered with whether there is such a call.
+    HangUp(AttemptId, String, oneshot::Sender<Result<(), NodeError>>),
     /// Stop: nothing new, everything decided is written.
     Stop(oneshot::Sender<()>),
 }

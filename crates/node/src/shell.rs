@@ -3,7 +3,7 @@
 use crate::census::touches::Touches;
 use crate::channels::Channels;
 use crate::clock::Clock;
-use crate::commits::{Batch, Committed, as_write};
+use crate::commits::{Batch, Committed, Told, as_write};
 use crate::configuration::Configuration;
 use crate::disk::Storage;
 use crate::handle::{Health, NodeError};
@@ -167,10 +167,14 @@ impl Shell {
 
     /// One step of the dialler, its commands carried out.
     pub(crate) fn step(&mut self, event: Event, pbx_at: Option<&str>) {
+        self.step_told(event, Told { pbx_at, actor: "" });
+    }
+
+    fn step_told(&mut self, event: Event, told: Told<'_>) {
         let mut out = std::mem::take(&mut self.out);
         self.dialer.step(self.clock.now(), event, &mut out);
         for command in out.drain(..) {
-            match as_write(command, pbx_at) {
+            match as_write(command, told) {
                 Ok(write) => {
                     if let Write::Close { end, .. } = &write {
                         self.channels.forget(end.leg);
@@ -315,6 +319,15 @@ impl Shell {
                 }
                 let found = leg.map(|_| ()).ok_or_else(|| NodeError::Conflict(format!("attempt {attempt} is over")));
                 let _ = done.send(found);
+            }
+            Ask::HangUp(attempt, actor, done) => {
+                let leg = self.dialer.sent_leg_of(attempt);
+                if let Some(leg) = leg {
+                    info!(attempt.id = attempt.0, actor, "hung up by an operator");
+                    self.step_told(Event::OperatorHungUp(leg), Told { pbx_at: None, actor: &actor });
+                }
+                let why = || NodeError::Conflict(format!("attempt {attempt} is over, or not sent yet"));
+                let _ = done.send(leg.map(|_| ()).ok_or_else(why));
             }
             Ask::Stop(done) => {
                 self.step(Event::DiallingHeld, None);

@@ -6,7 +6,7 @@ use crate::sabotage::Sabotage;
 use crate::scenario::{self, PROBES};
 use crate::world::World;
 use dialer::Event;
-use domain::{ListId, NumberKey, RunId};
+use domain::{LegId, ListId, NumberKey, RunId};
 
 impl World {
     /// A person does one thing, and another one later.
@@ -32,6 +32,7 @@ impl World {
             70..=81 => self.add_to_a_list(),
             82..=88 => self.reload_a_run(),
             89..=92 => self.suppress_a_number(),
+            93..=94 => self.hang_up_a_call(),
             _ => self.change_a_trunk(),
         }
     }
@@ -90,6 +91,14 @@ impl World {
             let campaigns = campaign.map(|campaign| vec![campaign]);
             self.step(Event::NumbersSuppressed { keys: vec![key], campaigns });
         }
+    }
+
+    fn hang_up_a_call(&mut self) {
+        let dialer = self.process.iter().map(|process| &process.dialer);
+        let legs: Vec<LegId> = dialer.flat_map(|dialer| dialer.call_figures().map(|call| call.leg)).collect();
+        let Some(leg) = self.people.pick(&legs).copied() else { return };
+        self.log(|| format!("an operator hangs up {leg:?}"));
+        self.step(Event::OperatorHungUp(leg));
     }
 
     fn reload_a_run(&mut self) {

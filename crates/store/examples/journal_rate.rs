@@ -173,6 +173,7 @@ fn life(id: i64, run: RunId, contact: &Contact) -> Vec<Write> {
     let notes = facts.into_iter().zip([1, 100, 200, 400]).map(|(fact, ms)| Write::Note {
         note: Note { attempt: AttemptId(id), leg: LegId(id), fact, at: start.plus_ms(ms) },
         pbx_at: Some("2026-11-21T09:00:00.000+0000".into()),
+        actor: String::new(),
     });
     let segment = |kind, from, to| Segment { kind, from: start.plus_ms(from), to: start.plus_ms(to) };
     let end = AttemptEnd {

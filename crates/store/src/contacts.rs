@@ -1,7 +1,7 @@
 //! Contacts: the only rows that hold numbers, names and attribute values.
 
 use crate::db::Store;
-use crate::engine::{Connection, Row, query, query_scalar};
+use crate::engine::{Connection, Pool, Row, postgres, query, query_scalar, sqlite};
 use crate::error::{Error, Result};
 use crate::lists::count_contacts;
 use crate::scope::Scope;
@@ -54,6 +54,14 @@ statements! {
     PAGE = "SELECT c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, c.number, c.e164, \
         c.number_key, c.attributes FROM contact c JOIN list l ON l.id = c.list_id \
         WHERE c.tenant_id = $1 AND c.list_id = $2 AND c.id > $3 ORDER BY c.id LIMIT $4";
+    // The ids first: a jump to the millionth row reads an index and no row.
+    FROM_PLACE = "SELECT c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, c.number, c.e164, \
+        c.number_key, c.attributes FROM contact c JOIN list l ON l.id = c.list_id WHERE c.tenant_id = $1 AND c.id IN \
+        (SELECT o.id FROM contact o WHERE o.list_id = $2 ORDER BY o.id LIMIT $3 OFFSET $4) ORDER BY c.id";
+    HOLDING = "SELECT c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, c.number, c.e164, \
+        c.number_key, c.attributes FROM contact c JOIN list l ON l.id = c.list_id WHERE c.tenant_id = $1 \
+        AND c.list_id = $2 AND c.id > $3 AND (c.number LIKE $5 ESCAPE '!' OR c.e164 LIKE $5 ESCAPE '!' \
+        OR c.number_as_given LIKE $5 ESCAPE '!' OR LOWER(c.attributes) LIKE $5 ESCAPE '!') ORDER BY c.id LIMIT $4";
 }
 
 impl Store {
@@ -66,6 +74,61 @@ impl Store {
             .bind(i64::from(limit.min(MAX_PAGE)))
             .fetch_all(self.readers())
             .await?;
+        let secret = self.installation().number_secret;
+        rows.iter().map(|row| read(row, secret)).collect()
+    }
+
+    /// A page of a list's contacts from the `place`th (0: the first), at most 1000.
+    pub async fn contacts_from(&self, scope: &Scope, list: ListId, place: u64, limit: u32) -> Result<Vec<Contact>> {
+        let rows = query(FROM_PLACE)
+            .bind(scope.tenant.0)
+            .bind(list.0)
+            .bind(i64::from(limit.min(MAX_PAGE)))
+            .bind(i64::try_from(place).unwrap_or(i64::MAX))
+            .fetch_all(self.readers())
+            .await?;
+        let secret = self.installation().number_secret;
+        rows.iter().map(|row| read(row, secret)).collect()
+    }
+
+    /// A page of those contacts of a list that hold a text, in their number as it was given or is dialled, or in an
+    /// attribute; capital letters do not matter. Reads the whole list when it has to.
+    pub async fn contacts_holding(
+        &self,
+        scope: &Scope,
+        list: ListId,
+        text: &str,
+        after: ContactId,
+        limit: u32,
+    ) -> Result<Vec<Contact>> {
+        let mut pattern = String::from("%");
+        for letter in text.to_lowercase().chars() {
+            if ['%', '_', '!'].contains(&letter) {
+                pattern.push('!');
+            }
+            pattern.push(letter);
+        }
+        pattern.push('%');
+        let rows = query(HOLDING)
+            .bind(scope.tenant.0)
+            .bind(list.0)
+            .bind(after.0)
+            .bind(i64::from(limit.min(MAX_PAGE)))
+            .bind(pattern)
+            .fetch_all(self.readers())
+            .await?;
+        let secret = self.installation().number_secret;
+        rows.iter().map(|row| read(row, secret)).collect()
+    }
+
+    /// The contacts with these ids that there are, by id; at most 1000 are asked for.
+    pub async fn contacts_of(&self, scope: &Scope, ids: &[ContactId]) -> Result<Vec<Contact>> {
+        let statement = match self.readers() {
+            Pool::Sqlite(_) => sqlite::CONTACTS_OF,
+            Pool::Postgres(_) => postgres::CONTACTS_OF,
+        };
+        let ids: Vec<String> = ids.iter().take(MAX_PAGE as usize).map(|id| id.0.to_string()).collect();
+        let rows = query(statement).bind(scope.tenant.0).bind(ids.join(",")).fetch_all(self.readers()).await?;
         let secret = self.installation().number_secret;
         rows.iter().map(|row| read(row, secret)).collect()
     }

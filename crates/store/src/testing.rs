@@ -225,7 +225,11 @@ impl World {
 
 pub(crate) fn note(id: i64, fact: Fact, ms: i64) -> Write {
     let at = Timestamp(id * 1_000_000).plus_ms(ms);
-    Write::Note { note: Note { attempt: AttemptId(id), leg: LegId(id), fact, at }, pbx_at: Some("2026".into()) }
+    Write::Note {
+        note: Note { attempt: AttemptId(id), leg: LegId(id), fact, at },
+        pbx_at: Some("2026".into()),
+        actor: String::new(),
+    }
 }
 
 pub(crate) fn close(end: AttemptEnd) -> Write {

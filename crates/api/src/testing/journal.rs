@@ -69,7 +69,7 @@ impl Server {
             }));
             let note =
                 Note { attempt: AttemptId(id), leg: LegId(id), fact: Fact::Requested, at: START.plus_seconds(id) };
-            batch.push(Write::Note { note, pbx_at: None });
+            batch.push(Write::Note { note, pbx_at: None, actor: String::new() });
         }
         batch.push(close(1, run, contacts[0].id, true));
         batch.push(close(2, run, contacts[1].id, false));

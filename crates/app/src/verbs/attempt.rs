@@ -17,6 +17,11 @@ pub(crate) enum Verb {
         /// Its id
         attempt: i64,
     },
+    /// Hang up a call in progress, answered or not
+    HangUp {
+        /// Its id
+        attempt: i64,
+    },
     /// Set the extended status of a call in progress
     Status {
         /// Its id
@@ -61,6 +66,11 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     match verb {
         Verb::List(filter) => list(filter, session).await,
         Verb::Show { attempt } => show(attempt, session).await,
+        Verb::HangUp { attempt } => {
+            let answer = session.client.post(&format!("api/attempts/{attempt}/hang-up"), None).await?;
+            session.done(&answer, format!("attempt {attempt} is being hung up"));
+            Ok(())
+        }
         Verb::Status { attempt, status } => {
             let body = serde_json::json!({ "status": status });
             let answer = session.client.post(&format!("api/attempts/{attempt}/status"), Some(&body)).await?;

@@ -25,6 +25,13 @@ pub(crate) enum Verb {
     Remove(Which),
     /// Take over what was changed in its campaign
     Reload(Which),
+    /// Dial another list, too, after those that it has
+    AddList {
+        /// Its id, or the name of its campaign
+        run: String,
+        /// The list, name or id
+        list: String,
+    },
     /// Watch it until it ends
     Watch(Which),
 }
@@ -68,6 +75,10 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
         Verb::Unpause(which) => change(&which.run, "unpause", session).await,
         Verb::Remove(which) => change(&which.run, "remove", session).await,
         Verb::Reload(which) => change(&which.run, "reload", session).await,
+        Verb::AddList { run, list } => {
+            let list = session.client.id(Noun::List, &list).await?;
+            change_with(&run, "lists", Some(&serde_json::json!({ "list": list })), session).await
+        }
         Verb::Watch(which) => watch(session.client.run(&which.run).await?, session).await,
     }
 }
@@ -128,8 +139,12 @@ async fn show(run: i64, session: &Session) -> Result<(), Failure> {
 }
 
 async fn change(run: &str, verb: &str, session: &Session) -> Result<(), Failure> {
+    change_with(run, verb, None, session).await
+}
+
+async fn change_with(run: &str, verb: &str, body: Option<&Value>, session: &Session) -> Result<(), Failure> {
     let run = session.client.run(run).await?;
-    let answer = session.client.post(&format!("api/runs/{run}/{verb}"), None).await?;
+    let answer = session.client.post(&format!("api/runs/{run}/{verb}"), body).await?;
     session.print(&answer, |run| {
         format!("run {} of {} is {}", cell(run, "id"), cell(run, "campaign_name"), cell(run, "state"))
     });

@@ -48,6 +48,50 @@ fn a_paused_run_dials_nobody_leaves_its_conversation_alone_and_goes_on_afterward
 }
 
 #[test]
+fn an_operator_hangs_up_adds_a_list_and_takes_the_called_into_another() {
+    let world = World::start();
+    let trunk = world.add_trunk("single", json!({"capacity": 1}));
+    let hold = world.add_end_point("hold", 10);
+    let list = world.list("people", &["15551000001"]);
+    let campaign = world.campaign("steered", &[list], json!({"trunks": [trunk], "end_points": [hold]}));
+    let run = world.start_run(campaign);
+    let talking = first_conversation(&world, run);
+    let more = world.list("more", &["15553000002"]);
+    let taken_over = world.run_json(&["run", "add-list", "steered", "more"]);
+    assert_eq!(taken_over["state"], "RUNNING", "{taken_over}");
+
+    world.run(&["attempt", "hang-up", &talking["id"].to_string()]).ok();
+    let ended_call = ended(&world, &talking);
+    assert_eq!(
+        (&ended_call["state"], &ended_call["ended_by"]),
+        (&json!("TERMINATED"), &json!("operator")),
+        "{ended_call:#}"
+    );
+    let timeline = world.get(&format!("/api/attempts/{}/timeline", talking["id"]));
+    let items = timeline["items"].as_array().unwrap();
+    let asked = items.iter().find(|event| event["kind"] == "leg.hang_up_requested").unwrap();
+    assert!(!asked["actor"].as_str().unwrap().is_empty(), "{asked}");
+    let over = world.api.post(&format!("/api/attempts/{}/hang-up", talking["id"]), &json!(null)).unwrap();
+    assert_eq!((over.0, &over.1["error"]["code"]), (409, &json!("conflict")));
+
+    // The other list's telephone rings and nobody answers: it is hung up, too.
+    let ringing = world.wait_for_attempts(run, "the other list", A_FEW_CALLS, |attempts| {
+        attempts.iter().any(|attempt| attempt["list"] == more && attempt["state"] == "DIALLING")
+    });
+    let ringing = ringing.into_iter().find(|attempt| attempt["list"] == more).unwrap();
+    world.run(&["attempt", "hang-up", &ringing["id"].to_string()]).ok();
+    let unanswered = ended(&world, &ringing);
+    assert_eq!(unanswered["state"], "RS_NOANSWER", "{unanswered:#}");
+    world.complete(run, A_FEW_CALLS);
+
+    let made = json!({"name": "again", "attempts": {"run": run, "state": "RS_NOANSWER"}});
+    let made = world.create_whole("lists/from-attempts", made);
+    assert_eq!((&made["list"]["contacts"], &made["skipped_duplicates"]), (&json!(1), &json!(0)), "{made}");
+    let (status, none) = world.api.post("/api/lists/from-attempts", &json!({"name": "all"})).unwrap();
+    assert_eq!((status, &none["error"]["field"]), (422, &json!("attempts")), "{none}");
+}
+
+#[test]
 fn a_removed_run_is_closed_and_its_list_dials_no_more() {
     let world = World::start();
     let trunk = world.add_trunk("single", json!({"capacity": 1}));

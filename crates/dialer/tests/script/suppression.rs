@@ -105,6 +105,28 @@ fn somebody_who_answered_is_talked_to() {
 }
 
 #[test]
+fn an_operator_ends_a_call_whatever_it_is_doing() {
+    let mut script = Script::ringing();
+    script.check(
+        &[(10, Event::OperatorHungUp(L1)), (30, ended(L1, 19, 487))],
+        &[
+            (10, HangUp(L1, EndedBy::Operator)),
+            (30, Close(1, CallState::RsNoanswer, None)),
+            (30, Run(RunState::Completed)),
+        ],
+    );
+    let mut script = Script::ringing();
+    script.feed(vec![Event::LegAnswered(L1)]);
+    script.check(&[(10, Event::OperatorHungUp(L1))], &[(10, HangUp(L1, EndedBy::Operator))]);
+    // Sent, and the channel comes after the hang-up.
+    let mut script = Script::dialling(1);
+    script.check(
+        &[(0, journalled(A1)), (1, Event::OperatorHungUp(L1)), (3, Event::LegCreated(L1))],
+        &[(0, Originate(L1)), (1, HangUp(L1, EndedBy::Operator)), (3, HangUp(L1, EndedBy::Operator))],
+    );
+}
+
+#[test]
 fn an_entry_of_one_campaign_leaves_the_others_alone() {
     let of = |campaign| Event::NumbersSuppressed { keys: vec![KEY], campaigns: Some(vec![CampaignId(campaign)]) };
     let mut script = Script::ringing();

@@ -36,6 +36,10 @@ statements! {
     pub(crate) ADD_REGISTRY_KEYS = "INSERT INTO registry_key (tenant_id, list_id, version, number_key) \
         SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST(k.key AS BIGINT) \
         FROM unnest(string_to_array($4, ',')) AS k (key)";
+    /// Contacts by their ids with commas between them.
+    pub(crate) CONTACTS_OF = "SELECT c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, c.number, \
+        c.e164, c.number_key, c.attributes FROM contact c JOIN list l ON l.id = c.list_id WHERE c.tenant_id = $1 \
+        AND c.id IN (SELECT CAST(k.id AS BIGINT) FROM unnest(string_to_array($2, ',')) AS k (id)) ORDER BY c.id";
     /// 0: nothing was migrated yet.
     pub(crate) IS_MIGRATED = "SELECT COUNT(*) FROM pg_tables \
         WHERE schemaname = CURRENT_SCHEMA AND tablename = '_sqlx_migrations'";

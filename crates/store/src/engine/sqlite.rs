@@ -39,6 +39,10 @@ statements! {
     /// Many keys of a registry as one JSON array.
     pub(crate) ADD_REGISTRY_KEYS = "INSERT INTO registry_key (tenant_id, list_id, version, number_key) \
         SELECT $1, $2, $3, value FROM json_each('[' || $4 || ']')";
+    /// Contacts by their ids with commas between them.
+    pub(crate) CONTACTS_OF = "SELECT c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, c.number, \
+        c.e164, c.number_key, c.attributes FROM contact c JOIN list l ON l.id = c.list_id WHERE c.tenant_id = $1 \
+        AND c.id IN (SELECT value FROM json_each('[' || $2 || ']')) ORDER BY c.id";
     /// 0: nothing was migrated yet.
     pub(crate) IS_MIGRATED = "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'";
 }

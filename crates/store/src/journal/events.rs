@@ -128,6 +128,10 @@ impl Event {
         Self { cause: cause.to_owned(), ..self }
     }
 
+    pub(crate) fn by(self, actor: String) -> Self {
+        Self { actor, ..self }
+    }
+
     pub(crate) fn on_pbx(self, pbx_at: Option<String>) -> Self {
         Self { pbx_at, ..self }
     }

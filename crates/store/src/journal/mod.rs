@@ -43,6 +43,8 @@ pub enum Write {
         note: Note,
         /// When, in the PBX's words.
         pbx_at: Option<String>,
+        /// The person who did it; empty for the dialler and the PBX.
+        actor: String,
     },
     /// The end of an attempt. Refused when it is not open.
     Close {
@@ -268,7 +270,7 @@ impl Journal<'_> {
     async fn apply(&mut self, write: Write) -> Result<Written> {
         match write {
             Write::Attempt(attempt) => self.attempt(attempt).await,
-            Write::Note { note, pbx_at } => self.note(note, pbx_at).await,
+            Write::Note { note, pbx_at, actor } => self.note(note, pbx_at, actor).await,
             Write::Close { end, pbx_at } => self.close(end, pbx_at).await,
             Write::Withdraw(withdrawal) => self.withdraw(withdrawal).await,
             Write::PutOff { run, contacts } => self.put_off(run, &contacts).await,

@@ -33,7 +33,7 @@ const MANY: usize = 4;
 static MARK_MANY: LazyLock<Joined> = LazyLock::new(|| joined(&[MARK; MANY]));
 
 impl Journal<'_> {
-    pub(super) async fn note(&mut self, note: Note, pbx_at: Option<String>) -> Result<Written> {
+    pub(super) async fn note(&mut self, note: Note, pbx_at: Option<String>, actor: String) -> Result<Written> {
         let mut data = json!({ "leg": note.leg });
         match &note.fact {
             Fact::Refused { status, message } => {
@@ -46,7 +46,7 @@ impl Journal<'_> {
             Fact::Requested | Fact::Created | Fact::Progress | Fact::Ringing | Fact::Answered | Fact::Adopted => {}
         }
         let event = Event::of_attempt(self.scope.tenant, note.attempt, note.fact.kind(), note.at, data);
-        self.event(event.on_pbx(pbx_at)).await?;
+        self.event(event.on_pbx(pbx_at).by(actor)).await?;
         self.mark(note);
         Ok(Written::Done)
     }

@@ -72,6 +72,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/attempts/{id}/hang-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hangs up a call in progress, answered or not; it ends as it would by itself, and says who ended it. */
+        post: operations["hang_up_attempt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/attempts/{id}/status": {
         parameters: {
             query?: never;
@@ -96,7 +113,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Every decision and fact of an attempt: why it did what it did. */
+        /** Every decision and fact of an attempt, and who was told of them: why it did what it did. */
         get: operations["get_timeline"];
         put?: never;
         post?: never;
@@ -468,6 +485,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/lists/from-attempts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a list of the contacts to whom attempts were made, each number once, with their attributes. */
+        post: operations["create_list_of_attempts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/lists/{id}": {
         parameters: {
             query?: never;
@@ -684,6 +718,23 @@ export interface paths {
         get: operations["get_run"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{id}/lists": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds a list to the end of what a run dials: to its campaign, which the run then takes over. */
+        post: operations["add_list_to_run"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1252,6 +1303,78 @@ export interface components {
             /** @description Why it was taken back; empty when it was not. */
             why: string;
         };
+        /** @description Which attempts. */
+        AttemptQuery: {
+            /**
+             * Format: int64
+             * @description Only attempts with an id greater than this.
+             * @default null
+             */
+            after: number | null;
+            /**
+             * Format: int64
+             * @description Of this campaign.
+             * @default null
+             */
+            campaign: number | null;
+            /**
+             * Format: int64
+             * @description To this contact.
+             * @default null
+             */
+            contact: number | null;
+            /**
+             * Format: date-time
+             * @description Decided then or later.
+             * @default null
+             */
+            from: string | null;
+            /**
+             * Format: int32
+             * @description Items per page, `1..=1000`; 100 when not given.
+             * @default null
+             */
+            limit: number | null;
+            /**
+             * Format: int64
+             * @description To contacts of this list.
+             * @default null
+             */
+            list: number | null;
+            /**
+             * @description `true`: not over; `false`: over.
+             * @default null
+             */
+            open: boolean | null;
+            /**
+             * Format: int64
+             * @description Of this run.
+             * @default null
+             */
+            run: number | null;
+            /**
+             * @description In this state, e.g. `RS_BUSY`, or `WITHDRAWN`.
+             * @default null
+             */
+            state: string | null;
+            /**
+             * Format: date-time
+             * @description Decided before.
+             * @default null
+             */
+            to: string | null;
+            /**
+             * Format: int64
+             * @description Through this trunk.
+             * @default null
+             */
+            trunk: number | null;
+            /**
+             * @description Those that were taken back too, which no figure counts.
+             * @default null
+             */
+            withdrawn: boolean | null;
+        };
         /**
          * @description Attribute names (letters, digits and _, at most 64) and their texts (at most 1024 bytes)
          * @example {
@@ -1739,6 +1862,11 @@ export interface components {
              */
             tries: number;
         };
+        /**
+         * @description How the delivery of an event to a webhook stands. `dead` was given up, `unknown` is older than what is kept of it.
+         * @enum {string}
+         */
+        Delivery: "taken" | "waiting" | "dead" | "unknown";
         /**
          * @description Whether calls may be placed at all.
          * @enum {string}
@@ -2293,6 +2421,26 @@ export interface components {
              */
             name: string;
         };
+        /** @description The new list. */
+        ListMade: {
+            /** @description It. */
+            list: components["schemas"]["List"];
+            /**
+             * Format: int64
+             * @description Those left out because their number was in it already.
+             */
+            skipped_duplicates: number;
+        };
+        /** @description A list to be made of those to whom attempts were made. */
+        ListOfAttempts: {
+            /** @description Which attempts, as `GET /api/attempts` takes it; at least one choice. */
+            attempts: components["schemas"]["AttemptQuery"];
+            /**
+             * @description The name of the new list.
+             * @example busy on Monday
+             */
+            name: string;
+        };
         /** @description Everything at one instant. */
         Live: {
             /**
@@ -2707,6 +2855,69 @@ export interface components {
              * @example cct_...
              */
             token: string;
+        };
+        /** @description What a webhook was told of one event. */
+        Notification: {
+            /** @description How it stands. */
+            delivery: components["schemas"]["Delivery"];
+            /**
+             * Format: date-time
+             * @description When it is tried next, if that is known.
+             */
+            due_at: string | null;
+            /**
+             * @description Its kind.
+             * @example attempt.ended
+             */
+            kind: string;
+            /**
+             * Format: int64
+             * @description Which event.
+             */
+            seq: number;
+            /** @description Tries that came to an end, oldest first. */
+            tries: components["schemas"]["NotificationTry"][];
+            /**
+             * Format: int64
+             * @description Id of the webhook; perhaps one that was deleted.
+             */
+            webhook: number;
+            /**
+             * @description Its name.
+             * @example crm
+             */
+            webhook_name: string;
+            /** @description Why it waits or was given up; empty: it is only not its turn yet. */
+            why: string;
+        };
+        /** @description A request to a webhook's receiver that came to an end. */
+        NotificationTry: {
+            /**
+             * Format: date-time
+             * @description When it came to an end.
+             */
+            at: string;
+            /**
+             * @description Why it was not taken; empty when it was.
+             * @example answered 503 Service Unavailable
+             */
+            error: string;
+            /**
+             * Format: int32
+             * @description Which try at this event, from 1.
+             */
+            number: number;
+            /**
+             * Format: int32
+             * @description The HTTP status with which it was taken; `null`: it was not.
+             * @example 204
+             */
+            status: number | null;
+            /**
+             * Format: int32
+             * @description How long it took, milliseconds.
+             */
+            took_ms: number;
         };
         /** @description What the rules say of a number. */
         NumberWhy: {
@@ -3282,6 +3493,14 @@ export interface components {
             /** @description Why it is in that state. */
             why: string;
         };
+        /** @description A list to be dialled, too. */
+        RunListInput: {
+            /**
+             * Format: int64
+             * @description Its id.
+             */
+            list: number;
+        };
         /**
          * @description State of a run: `COMPLETED` and `REMOVED` are final.
          * @enum {string}
@@ -3438,6 +3657,8 @@ export interface components {
         Timeline: {
             /** @description At most 1000; a call has about ten. */
             items: components["schemas"]["Event"][];
+            /** @description Who was told of them, in the order of the first tries; what was not tried yet comes last. Up to a second late. */
+            notifications: components["schemas"]["Notification"][];
         };
         /** @description A token, without the secret itself. */
         Token: {
@@ -3727,7 +3948,7 @@ export interface components {
              */
             timeout_ms: number;
             /**
-             * @description Where events are posted.
+             * @description Where events are posted; whoever may not change it sees the host only, because the rest may hold a secret.
              * @example https://crm.example.com/carillon
              */
             url: string;
@@ -3976,6 +4197,42 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Attempt"];
                 };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    hang_up_attempt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the PBX is asked to */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description it is over, or not sent yet */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description refused: the envelope says what and why */
             default: {
@@ -5029,6 +5286,39 @@ export interface operations {
             };
         };
     };
+    create_list_of_attempts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ListOfAttempts"];
+            };
+        };
+        responses: {
+            /** @description the new list */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListMade"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_list: {
         parameters: {
             query?: never;
@@ -5127,8 +5417,12 @@ export interface operations {
     list_contacts: {
         parameters: {
             query?: {
-                /** @description Only things with an id greater than this. */
+                /** @description Only those with an id greater than this. */
                 after?: number;
+                /** @description From this place in the list on, 0: the first. Not with `after` or `search`. */
+                skip?: number;
+                /** @description Only those that hold this text in their number or an attribute, 2..=100 characters. */
+                search?: string;
                 /** @description Items per page, `1..=1000`; 100 when not given. */
                 limit?: number;
             };
@@ -5627,6 +5921,41 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description the run */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    add_list_to_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunListInput"];
+            };
+        };
+        responses: {
+            /** @description the run as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
