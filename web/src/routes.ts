@@ -17,6 +17,8 @@ export const routes: readonly Route[] = [
   { path: "/", title: () => m.nav_live(), load: () => import("$pages/live/LivePage.svelte") },
   { path: "/live", title: () => m.nav_live(), load: () => import("$pages/live/LivePage.svelte") },
   { path: "/campaigns", title: () => m.nav_campaigns(), load: () => import("$pages/campaigns/CampaignsPage.svelte") },
+  { path: "/campaigns/new", title: () => m.campaign_new(), load: () => import("$pages/campaigns/EditPage.svelte"), role: "operate" },
+  { path: "/campaigns/:id/edit", title: () => m.nav_campaigns(), load: () => import("$pages/campaigns/EditPage.svelte"), role: "operate" },
   { path: "/campaigns/:id", title: () => m.nav_campaigns(), load: () => import("$pages/campaigns/CampaignPage.svelte") },
   { path: "/calls", title: () => m.nav_calls(), load: () => import("$pages/calls/CallsPage.svelte") },
   { path: "/calls/:id", title: () => m.nav_calls(), load: () => import("$pages/calls/CallPage.svelte") },

@@ -13,6 +13,8 @@ import type { Role } from "$lib/session.svelte";
 export interface NavItem {
   href: string;
   label: () => string;
+  /** For the bar at the bottom, where there is little room. */
+  short?: () => string;
   icon: Component;
   /** Who sees it; everybody when not given. */
   role?: Role;
@@ -33,7 +35,7 @@ export const navigation: readonly NavGroup[] = [
       { href: "/live", label: () => m.nav_live(), icon: Activity, bar: true },
       { href: "/campaigns", label: () => m.nav_campaigns(), icon: Megaphone, bar: true },
       { href: "/calls", label: () => m.nav_calls(), icon: Phone, bar: true },
-      { href: "/why", label: () => m.nav_why(), icon: CircleHelp, bar: true },
+      { href: "/why", label: () => m.nav_why(), short: () => m.nav_why_short(), icon: CircleHelp, bar: true },
     ],
   },
   {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { bytes, count, share } from "../../src/lib/format/number";
-import { fromLocalInput, relative, span, spanMs, toLocalInput } from "../../src/lib/format/time";
+import { fromLocalInput, relative, span, spanLong, spanMs, toLocalInput } from "../../src/lib/format/time";
 import { matches } from "../../src/lib/ui/filter";
-import { sentence } from "../../src/lib/i18n/text";
+import { forScreen, sentence } from "../../src/lib/i18n/text";
 
 describe("numbers", () => {
   it("are grouped, and unknown is a dash", () => {
@@ -53,5 +53,21 @@ describe("a message of the server", () => {
   it("becomes a sentence", () => {
     expect(sentence("campaign 3 is running")).toBe("Campaign 3 is running.");
     expect(sentence("done!")).toBe("Done!");
+  });
+});
+
+describe("a length of time in words", () => {
+  it("is at most two units", () => {
+    expect(spanLong(7200)).toBe("2 hours");
+    expect(spanLong(604_800)).toBe("7 days");
+    expect(spanLong(5400)).toBe("1 hour 30 minutes");
+    expect(spanLong(0)).toBe("0 seconds");
+  });
+});
+
+describe("a text of the server", () => {
+  it("comes without commands of the command line", () => {
+    expect(forScreen("no run is open: `carillon campaign start` begins one")).toBe("no run is open");
+    expect(forScreen("every trunk is full")).toBe("every trunk is full");
   });
 });

@@ -15,7 +15,7 @@ import TriangleAlert from "@lucide/svelte/icons/triangle-alert";
 import Undo from "@lucide/svelte/icons/undo-2";
 import Volume from "@lucide/svelte/icons/volume-2";
 import type { Schema } from "$lib/api/client";
-import { instant, dateClock, span } from "$lib/format/time";
+import { instant, dateClock, spanLong } from "$lib/format/time";
 import { sentence } from "$lib/i18n/text";
 import { lookOf, type Tone } from "$lib/ui/states";
 import { m } from "$lib/paraglide/messages";
@@ -113,7 +113,7 @@ function retry(next: unknown): string {
   if (typeof next !== "object" || next === null) return m.event_no_retry();
   const { at, rule, delay_s } = next as { at?: string; rule?: number; delay_s?: number };
   const when = instant(at);
-  return m.event_retry({ at: when ? dateClock(when) : "–", rule: String(rule ?? "–"), span: span(delay_s ?? 0) });
+  return m.event_retry({ at: when ? dateClock(when) : "–", rule: String(rule ?? "–"), span: spanLong(delay_s ?? 0) });
 }
 
 function text(value: unknown): string | null {

@@ -1,12 +1,12 @@
-import { getLocale } from "$lib/paraglide/runtime";
+import { formatLocale } from "./locale";
 
 const formats = new Map<string, Intl.NumberFormat>();
 
 function format(key: string, options: Intl.NumberFormatOptions): Intl.NumberFormat {
-  const name = `${getLocale()} ${key}`;
+  const name = `${formatLocale()} ${key}`;
   let found = formats.get(name);
   if (!found) {
-    found = new Intl.NumberFormat(getLocale(), options);
+    found = new Intl.NumberFormat(formatLocale(), options);
     formats.set(name, found);
   }
   return found;

@@ -1,4 +1,4 @@
-import { getLocale } from "$lib/paraglide/runtime";
+import { formatLocale } from "./locale";
 
 /** IANA name of the zone that times are shown in: the browser's. */
 export const zone: string = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -6,10 +6,10 @@ export const zone: string = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 function format(key: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
-  const name = `${getLocale()} ${key}`;
+  const name = `${formatLocale()} ${key}`;
   let found = formats.get(name);
   if (!found) {
-    found = new Intl.DateTimeFormat(getLocale(), options);
+    found = new Intl.DateTimeFormat(formatLocale(), options);
     formats.set(name, found);
   }
   return found;
@@ -56,10 +56,10 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
 export function relative(at: Date, now: number): string {
   const seconds = Math.round((at.getTime() - now) / 1000);
   const [unit, size] = STEPS.find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
-  const name = `relative ${getLocale()}`;
+  const name = `relative ${formatLocale()}`;
   let found = relatives.get(name);
   if (!found) {
-    found = new Intl.RelativeTimeFormat(getLocale(), { style: "short", numeric: "auto" });
+    found = new Intl.RelativeTimeFormat(formatLocale(), { style: "short", numeric: "auto" });
     relatives.set(name, found);
   }
   return found.format(Math.trunc(seconds / size), unit);
@@ -77,6 +77,26 @@ export function span(seconds: number): string {
   const hours = Math.floor(minutes / 60);
   if (hours < 24) return `${hours}:${pad(minutes % 60)}:${pad(whole % 60)}`;
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+const UNITS: [string, number][] = [
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+  ["second", 1],
+];
+
+/** Seconds in words, for sentences: `2 hours`, `1 day`, `1 hour 30 minutes`. */
+export function spanLong(seconds: number): string {
+  let left = Math.max(0, Math.round(seconds));
+  const parts: string[] = [];
+  for (const [unit, size] of UNITS) {
+    const amount = Math.floor(left / size);
+    if (amount === 0 && !(unit === "second" && parts.length === 0)) continue;
+    left -= amount * size;
+    parts.push(new Intl.NumberFormat(formatLocale(), { style: "unit", unit, unitDisplay: "long" }).format(amount));
+  }
+  return parts.slice(0, 2).join(" ");
 }
 
 /** Milliseconds with as many digits as they deserve: `340 ms`, `2.4 s`, `3:07`. */

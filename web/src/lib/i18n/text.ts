@@ -5,3 +5,8 @@ export function sentence(text: string): string {
   const first = trimmed.charAt(0).toLocaleUpperCase() + trimmed.slice(1);
   return /[.!?:…]$/.test(first) ? first : `${first}.`;
 }
+
+/** The server's texts name commands of its command line, which nobody types into a browser: without them. */
+export function forScreen(text: string): string {
+  return text.replace(/[:,]?\s*`carillon [^`]*`( begins one)?/g, "").trim();
+}

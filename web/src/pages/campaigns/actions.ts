@@ -7,12 +7,6 @@ import { router } from "../../router.svelte";
 
 type Campaign = Schema["Campaign"];
 
-/** What of a campaign is put in again: everything but its id, and rules without theirs. */
-export function inputOf(campaign: Campaign): Schema["CampaignInput"] {
-  const { id: _, rules, ...rest } = campaign;
-  return { ...rest, rules: rules.map(({ id: __, ...rule }) => rule) };
-}
-
 /** Starts a run after a question that says how many people that is; true when it began. */
 export async function startCampaign(campaign: Campaign): Promise<boolean> {
   const lists = await Promise.all(

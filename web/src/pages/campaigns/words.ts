@@ -1,5 +1,5 @@
 import { m } from "$lib/paraglide/messages";
-import { span } from "$lib/format/time";
+import { spanLong } from "$lib/format/time";
 import type { Schema } from "$lib/api/client";
 
 /** Names of the digits 1 (Sunday) to 7 (Saturday). */
@@ -45,16 +45,16 @@ export function limitsText(limits: Schema["Limits"]): string[] {
   if (limits.holidays?.length) lines.push(m.limit_holidays({ days: limits.holidays.join(", ") }));
   for (const cap of limits.caps ?? []) {
     const text = cap.by === "person" ? m.limit_cap_person : m.limit_cap_number;
-    lines.push(text({ attempts: String(cap.attempts), span: span(cap.hours * 3600) }));
+    lines.push(text({ attempts: String(cap.attempts), span: spanLong(cap.hours * 3600) }));
   }
-  if (limits.gap_minutes) lines.push(m.limit_gap({ span: span(limits.gap_minutes * 60) }));
-  if (limits.cooldown_hours) lines.push(m.limit_cooldown({ span: span(limits.cooldown_hours * 3600) }));
+  if (limits.gap_minutes) lines.push(m.limit_gap({ span: spanLong(limits.gap_minutes * 60) }));
+  if (limits.cooldown_hours) lines.push(m.limit_cooldown({ span: spanLong(limits.cooldown_hours * 3600) }));
   if (limits.consent) {
     lines.push(limits.consent.max_age_days ? m.limit_consent({ days: String(limits.consent.max_age_days) }) : m.limit_consent_any());
   }
   if (limits.deny?.length) lines.push(m.limit_deny({ prefixes: limits.deny.join(", ") }));
   if (limits.allow?.length) lines.push(m.limit_allow({ prefixes: limits.allow.join(", ") }));
   for (const cap of limits.hourly ?? []) lines.push(m.limit_hourly({ calls: String(cap.calls), prefix: cap.prefix }));
-  if (limits.min_ring_s) lines.push(m.limit_min_ring({ span: span(limits.min_ring_s) }));
+  if (limits.min_ring_s) lines.push(m.limit_min_ring({ span: spanLong(limits.min_ring_s) }));
   return lines;
 }

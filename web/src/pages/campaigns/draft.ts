@@ -1,0 +1,172 @@
+import type { Schema } from "$lib/api/client";
+
+type Input = Schema["CampaignInput"];
+
+/** A campaign while it is edited: every field there, times as fields of the browser hold them. */
+export interface CampaignDraft {
+  name: string;
+  status: Schema["CampaignStatus"];
+  priority: number | null;
+  lists: number[];
+  trunks: number[];
+  end_points: number[];
+  /** `HH:MM:SS` */
+  time_start: string;
+  time_end: string;
+  time_days: string;
+  zone: string;
+  answer_timeout_s: number | null;
+  forced_closure_s: number | null;
+  idle_on_termination: boolean;
+  batch_size: number | null;
+  dial_clid: string;
+  dial_account: string;
+  variables: { name: string; value: string }[];
+  rules: { id: number | null; status: string; status_ext: string; max_attempts: number | null; retry_after_s: number | null; mode: Schema["Mode"] }[];
+  packs: string[];
+  hours: { days: string; from: string; to: string }[];
+  holidays: string[];
+  caps: { attempts: number | null; hours: number | null; by: Schema["CapBy"] }[];
+  gap_minutes: number | null;
+  cooldown_hours: number | null;
+  consent: boolean;
+  consent_days: number | null;
+  deny: string[];
+  allow: string[];
+  hourly: { prefix: string; calls: number | null }[];
+  min_ring_s: number | null;
+}
+
+/** What WombatDialer's defaults are, as the API has them, and what a new campaign begins with here. */
+export function newDraft(zone: string): CampaignDraft {
+  return {
+    name: "",
+    status: "RUNNABLE",
+    priority: 10,
+    lists: [],
+    trunks: [],
+    end_points: [],
+    time_start: "00:00:00",
+    time_end: "23:59:59",
+    time_days: "1234567",
+    zone,
+    answer_timeout_s: 30,
+    forced_closure_s: 0,
+    idle_on_termination: false,
+    batch_size: 100,
+    dial_clid: "",
+    dial_account: "",
+    variables: [],
+    rules: [],
+    packs: ["default"],
+    hours: [],
+    holidays: [],
+    caps: [],
+    gap_minutes: 0,
+    cooldown_hours: 0,
+    consent: false,
+    consent_days: 0,
+    deny: [],
+    allow: [],
+    hourly: [],
+    min_ring_s: 0,
+  };
+}
+
+/** A campaign of the server as a draft. `copy` takes its identity away. */
+export function draftOf(campaign: Schema["Campaign"], copy: string | null): CampaignDraft {
+  const limits = campaign.limits;
+  return {
+    name: copy ?? campaign.name,
+    status: copy ? "RUNNABLE" : campaign.status,
+    priority: campaign.priority,
+    lists: [...campaign.lists],
+    trunks: [...campaign.trunks],
+    end_points: [...campaign.end_points],
+    time_start: fromDigits(campaign.time_start),
+    time_end: fromDigits(campaign.time_end),
+    time_days: campaign.time_days,
+    zone: campaign.zone,
+    answer_timeout_s: campaign.answer_timeout_ms / 1000,
+    forced_closure_s: campaign.forced_closure_s,
+    idle_on_termination: campaign.idle_on_termination,
+    batch_size: campaign.batch_size,
+    dial_clid: campaign.dial_clid,
+    dial_account: campaign.dial_account,
+    variables: Object.entries(campaign.variables).map(([name, value]) => ({ name, value })),
+    rules: campaign.rules.map((rule) => ({
+      id: copy ? null : (rule.id ?? null),
+      status: rule.status,
+      status_ext: rule.status_ext ?? "",
+      max_attempts: rule.max_attempts,
+      retry_after_s: rule.retry_after_s,
+      mode: rule.mode ?? "FIXED",
+    })),
+    packs: [...campaign.packs],
+    hours: (limits.hours ?? []).map((hours) => ({ ...hours })),
+    holidays: [...(limits.holidays ?? [])],
+    caps: (limits.caps ?? []).map((cap) => ({ ...cap })),
+    gap_minutes: limits.gap_minutes ?? 0,
+    cooldown_hours: limits.cooldown_hours ?? 0,
+    consent: !!limits.consent,
+    consent_days: limits.consent?.max_age_days ?? 0,
+    deny: [...(limits.deny ?? [])],
+    allow: [...(limits.allow ?? [])],
+    hourly: (limits.hourly ?? []).map((cap) => ({ ...cap })),
+    min_ring_s: limits.min_ring_s ?? 0,
+  };
+}
+
+/** A draft as the server takes it. What is missing is left out or sent as it is: the server names it. */
+export function inputOf(draft: CampaignDraft): Input {
+  return {
+    name: draft.name,
+    status: draft.status,
+    priority: draft.priority ?? undefined,
+    lists: draft.lists,
+    trunks: draft.trunks,
+    end_points: draft.end_points,
+    time_start: toDigits(draft.time_start),
+    time_end: toDigits(draft.time_end),
+    time_days: draft.time_days,
+    zone: draft.zone || null,
+    answer_timeout_ms: draft.answer_timeout_s === null ? undefined : Math.round(draft.answer_timeout_s * 1000),
+    forced_closure_s: draft.forced_closure_s ?? 0,
+    idle_on_termination: draft.idle_on_termination,
+    batch_size: draft.batch_size ?? undefined,
+    dial_clid: draft.dial_clid,
+    dial_account: draft.dial_account,
+    variables: Object.fromEntries(draft.variables.map(({ name, value }) => [name.trim(), value])),
+    rules: draft.rules.map(({ id, max_attempts, retry_after_s, status, ...rule }) => ({
+      ...rule,
+      ...(id === null ? {} : { id }),
+      status: status as Schema["CallState"],
+      max_attempts: max_attempts ?? 0,
+      retry_after_s: retry_after_s ?? 0,
+    })),
+    packs: draft.packs,
+    limits: {
+      hours: draft.hours,
+      holidays: draft.holidays,
+      caps: draft.caps.map((cap) => ({ ...cap, attempts: cap.attempts ?? 0, hours: cap.hours ?? 0 })),
+      gap_minutes: draft.gap_minutes ?? 0,
+      cooldown_hours: draft.cooldown_hours ?? 0,
+      consent: draft.consent ? { max_age_days: draft.consent_days ?? 0 } : null,
+      deny: draft.deny,
+      allow: draft.allow,
+      hourly: draft.hourly.map((cap) => ({ ...cap, calls: cap.calls ?? 0 })),
+      min_ring_s: draft.min_ring_s ?? 0,
+    },
+  };
+}
+
+/** `HHMMSS` as `HH:MM:SS`. */
+export function fromDigits(time: string): string {
+  return `${time.slice(0, 2)}:${time.slice(2, 4)}:${time.slice(4, 6)}`;
+}
+
+/** `HH:MM` or `HH:MM:SS` as `HHMMSS`. */
+export function toDigits(time: string): string {
+  const digits = time.replaceAll(":", "");
+  return digits.length === 4 ? `${digits}00` : digits;
+}
