@@ -1,5 +1,6 @@
 //! The database: opening it, its pools and its migrations.
 
+use crate::disk;
 use crate::engine::postgres::{self, Server};
 use crate::engine::{Pool, Transaction, sqlite};
 use crate::error::{Error, Result};
@@ -92,7 +93,7 @@ impl Store {
             Some(lease) => lease,
             None => lease::take(&writer, keeper).await?,
         };
-        let shelf = Shelf::open(settings.path.parent().unwrap_or(Path::new(".")))?;
+        let shelf = Shelf::open(disk::folder_of(&settings.path))?;
         let is_new = Installation::find(&writer).await?.is_none();
         let cipher = Cipher::load(&settings.key_file, is_new)?;
         let installation = Installation::read_or_create(&writer, &cipher, &settings.key_file).await?;
@@ -187,9 +188,7 @@ impl Store {
         if self.inner.settings.server.is_some() {
             return Ok(None);
         }
-        let folder = self.folder();
-        let free = rustix::fs::statvfs(folder).map_err(|errno| Error::io("cannot look at", folder)(errno.into()))?;
-        Ok(Some(free.f_bavail.saturating_mul(free.f_frsize)))
+        disk::free_bytes(self.folder()).map(Some)
     }
 
     /// ISO code of the country that national numbers belong to, when one is configured.
@@ -209,7 +208,7 @@ impl Store {
 
     /// The folder of the database file, where imports keep theirs.
     pub fn folder(&self) -> &Path {
-        self.inner.settings.path.parent().unwrap_or(Path::new("."))
+        disk::folder_of(&self.inner.settings.path)
     }
 
     /// The one way to write: takes the write lock at once, so that nothing can fail half way for want of it, and proves

@@ -13,6 +13,7 @@ pub mod campaigns;
 pub mod census;
 pub mod contacts;
 pub mod db;
+mod disk;
 pub mod end_points;
 mod engine;
 pub mod erasure;

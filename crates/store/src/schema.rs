@@ -4,7 +4,8 @@
 //! next number, for both engines. Each runs in a transaction: interrupted, the database is as it was before. Before the
 //! first one touches a file with somebody's data in it, a backup is put beside it.
 
-use crate::backup::{self, Options, copy};
+use crate::backup::{self, Options};
+use crate::disk::beside;
 use crate::engine::{Pool, postgres, query_scalar, sqlite};
 use crate::error::{Error, Result};
 use sqlx::SqlStr;
@@ -75,7 +76,7 @@ pub(crate) async fn migrate(writer: &Pool, versions: &[Version], file: Option<(&
     }
     let is_older = (1..known).contains(&found);
     if is_older && let (Pool::Sqlite(source), Some((database, key_file))) = (writer, file) {
-        let kept = copy::beside(database, &format!(".before-v{known}"));
+        let kept = beside(database, &format!(".before-v{known}"));
         tracing::info!(from = found, to = known, copy = %kept.display(), "the database becomes a newer version; a backup is made first");
         // One that is there was made by a start that got no further: nothing had changed.
         let options = Options { replace: true, ..Options::default() };

@@ -1,11 +1,12 @@
 //! Secrets at rest: AES-256-GCM under a key file that is kept outside the database.
 
+use crate::disk;
 use crate::error::{Error, Result};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::digest::{SHA256, digest};
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// Length of the key, in bytes.
@@ -91,12 +92,8 @@ impl Cipher {
 }
 
 fn create(path: &Path, text: &str) -> Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(Error::io("cannot create key file", path))?;
+    let created = disk::private().write(true).create_new(true).open(path);
+    let mut file = created.map_err(Error::io("cannot create key file", path))?;
     writeln!(file, "{text}").and_then(|()| file.sync_all()).map_err(Error::io("cannot write key file", path))
 }
 

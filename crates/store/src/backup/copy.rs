@@ -1,12 +1,10 @@
 //! A consistent copy of an SQLite database, made while others write to it.
 
+use crate::disk::{self, beside, blocking};
 use crate::error::{Error, Result};
-use crate::import::blocking;
 use sqlx::sqlite::SqlitePool;
-use std::ffi::OsString;
 use std::fs::{self, File};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// Room that must be left beside a copy, in bytes: what is written meanwhile needs some, too.
@@ -17,18 +15,10 @@ const PUSH_EVERY: Duration = Duration::from_millis(100);
 
 const COPY: &str = "VACUUM INTO $1";
 
-/// `path` with `end` behind its name.
-pub(crate) fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut name: OsString = path.as_os_str().to_owned();
-    name.push(end);
-    PathBuf::from(name)
-}
-
 /// Refuses a copy of `needed` bytes to `path` if its disk has no room for it.
 pub(crate) fn check_room(path: &Path, needed: u64) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let room = rustix::fs::statvfs(folder).map_err(|error| Error::io("cannot look at", folder)(error.into()))?;
-    let free = room.f_bavail.saturating_mul(room.f_frsize);
+    let folder = disk::folder_of(path);
+    let free = disk::free_bytes(folder)?;
     if free < needed.saturating_add(SPARE_BYTES) {
         return Err(Error::NoRoom { folder: folder.to_owned(), needed: needed + SPARE_BYTES, free });
     }
@@ -37,9 +27,8 @@ pub(crate) fn check_room(path: &Path, needed: u64) -> Result<()> {
 
 /// An empty file that only its owner reads; what stands there from a broken copy is overwritten.
 pub(crate) fn create_private(path: &Path) -> Result<File> {
-    let mut options = File::options();
-    options.create(true).truncate(true).read(true).write(true).mode(0o600);
-    options.open(path).map_err(Error::io("cannot create", path))
+    let mut options = disk::private();
+    options.create(true).truncate(true).read(true).write(true).open(path).map_err(Error::io("cannot create", path))
 }
 
 /// Bytes of a database with its log.
@@ -67,16 +56,4 @@ pub(crate) async fn snapshot(source: &SqlitePool, to: &Path) -> Result<()> {
     copied?;
     let path = to.to_owned();
     blocking(move || file.sync_all().map_err(Error::io("cannot write", &path))).await
-}
-
-/// Gives a finished file its name and makes the name last.
-pub(crate) fn publish(from: &Path, to: &Path) -> Result<()> {
-    fs::rename(from, to).map_err(Error::io("cannot rename", from))?;
-    sync_folder(to)
-}
-
-/// Makes the names in the folder of `path` last.
-pub(crate) fn sync_folder(path: &Path) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("cannot write", folder))
 }

@@ -1,13 +1,12 @@
 //! Files beside the database that belong to it: uploads that wait to be imported, and verdicts on their rows.
 
 use super::facts;
+use crate::disk::{self, blocking};
 use crate::error::{Error, Result};
-use crate::import::blocking;
 use sqlx::Row;
 use sqlx::sqlite::SqlitePool;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Bytes of one row of `backup_part`.
@@ -23,7 +22,7 @@ const IS_THERE: &str = "SELECT COUNT(*) FROM sqlite_master WHERE name = 'import_
 
 /// The folder of the imports of a database.
 pub(crate) fn folder(database: &Path) -> PathBuf {
-    database.parent().unwrap_or(Path::new("")).join("imports")
+    disk::folder_of(database).join("imports")
 }
 
 /// Bytes of all of them.
@@ -91,9 +90,8 @@ pub(crate) async fn unpack(copy: &SqlitePool, folder: &Path) -> Result<u64> {
             continue;
         }
         let path = folder.join(&name);
-        let mut options = File::options();
-        let mut file =
-            options.write(true).create_new(true).mode(0o600).open(&path).map_err(Error::io("cannot create", &path))?;
+        let created = disk::private().write(true).create_new(true).open(&path);
+        let mut file = created.map_err(Error::io("cannot create", &path))?;
         for position in 0_i64.. {
             let piece: Option<Vec<u8>> =
                 sqlx::query_scalar(PIECES).bind(&name).bind(position).fetch_optional(copy).await?;

@@ -11,8 +11,8 @@ pub(crate) mod files;
 pub use facts::Facts;
 
 use crate::db::Settings;
+use crate::disk::{self, beside, blocking};
 use crate::error::{Error, Result};
-use crate::import::blocking;
 use crate::secret::Cipher;
 use aws_lc_rs::digest::{Context, SHA256};
 use sqlx::ConnectOptions;
@@ -96,7 +96,7 @@ pub(crate) async fn write(
     };
     let expected = copy::size(database) + files::size(database)?;
     copy::check_room(to, expected)?;
-    let part = copy::beside(to, ".part");
+    let part = beside(to, ".part");
     let unfinished = Unfinished(part.clone());
     let facts = {
         let copied = fill(source, database, &part, key, options);
@@ -116,7 +116,7 @@ pub(crate) async fn write(
         checksum(&path)
     })
     .await?;
-    copy::publish(&part, to)?;
+    disk::publish(&part, to)?;
     std::mem::forget(unfinished);
     told((bytes, bytes));
     Ok(Backup { path: to.to_owned(), bytes, sha256, facts, took: began.elapsed() })
@@ -185,7 +185,7 @@ struct Unfinished(PathBuf);
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        for path in [&self.0, &copy::beside(&self.0, "-journal")] {
+        for path in [&self.0, &beside(&self.0, "-journal")] {
             // Not there, or left for the next attempt, which overwrites it.
             let _ = std::fs::remove_file(path);
         }

@@ -2,13 +2,13 @@
 
 use super::Pool;
 use crate::backup::damaged;
+use crate::disk::{self, beside};
 use crate::error::{Error, Result};
 use crate::restore;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Connections that only read.
@@ -49,9 +49,7 @@ statements! {
 
 /// The one connection that writes, those that read, and the lock that refuses the file to every other process.
 pub(crate) async fn open(path: &Path) -> Result<(Pool, Pool, File)> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).map_err(Error::io("cannot create folder", folder))?;
-    }
+    disk::make_folder_of(path)?;
     let lock = lock(path)?;
     restore::check_not_interrupted(path)?;
     // SQLite would make it with the process's mask; it gives its logs the mode of the file.
@@ -96,9 +94,7 @@ pub(crate) async fn file_state(pool: &SqlitePool) -> Result<(String, String)> {
 
 /// Refuses the database to every other process until the file is dropped.
 pub(crate) fn lock(database: &Path) -> Result<File> {
-    let mut path = database.as_os_str().to_owned();
-    path.push(".lock");
-    let path = PathBuf::from(path);
+    let path = beside(database, ".lock");
     let file = private().open(&path).map_err(Error::io("cannot open lock file", &path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -107,10 +103,10 @@ pub(crate) fn lock(database: &Path) -> Result<File> {
     }
 }
 
-/// A file that only its owner reads, made when it is missing: the database holds telephone numbers.
+/// A file that is made when it is missing.
 fn private() -> OpenOptions {
-    let mut options = File::options();
-    options.create(true).truncate(false).read(true).write(true).mode(0o600);
+    let mut options = disk::private();
+    options.create(true).truncate(false).read(true).write(true);
     options
 }
 

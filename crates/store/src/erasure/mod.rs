@@ -113,7 +113,7 @@ impl Store {
         let paths = files.into_iter().map(|id| crate::import::verdict_path(self, ImportId(id))).collect();
         let keys = self.number_keys(number);
         let store = self.clone();
-        crate::import::blocking(move || verdicts::lines_with(paths, &store, &keys, erase)).await
+        crate::disk::blocking(move || verdicts::lines_with(paths, &store, &keys, erase)).await
     }
 }
 

@@ -1,8 +1,9 @@
 //! Cancelling an import: it leaves nothing.
 
 use super::job::{ImportJob, ImportState, read};
-use super::upload::{self, blocking};
+use super::upload;
 use crate::db::Store;
+use crate::disk::{self, blocking};
 use crate::engine::{query, query_scalar};
 use crate::error::{Error, Result};
 use crate::lists::count_contacts;
@@ -40,7 +41,7 @@ impl Store {
             after = last;
         }
         let paths = [upload::raw_path(self, id), upload::verdict_path(self, id)];
-        blocking(move || paths.iter().try_for_each(|path| upload::remove(path))).await?;
+        blocking(move || paths.iter().try_for_each(|path| disk::remove(path))).await?;
         let mut transaction = self.begin().await?;
         let row = query(FINISH).bind(scope.tenant.0).bind(id.0).bind(now().0).fetch_one(&mut *transaction).await?;
         let job = read(&row)?;

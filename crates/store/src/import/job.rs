@@ -2,8 +2,9 @@
 
 use super::encoding::Encoding;
 use super::sniff::{Choices, Format, Guess, Layout};
-use super::upload::{self, Upload, blocking};
+use super::upload::{self, Upload};
 use crate::db::Store;
+use crate::disk::blocking;
 use crate::engine::{Row, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::scope::Scope;

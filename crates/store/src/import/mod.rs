@@ -37,8 +37,8 @@ pub(crate) use records::{Dialect, Records};
 pub use run::{CHUNK_ROWS, GROUP_ROWS};
 pub(crate) use sniff::cells;
 pub use sniff::{Choices, Columns, Format, Guess, HEAD_BYTES, Layout, sniff, sniff_all};
+pub(crate) use upload::verdict_path;
 pub use upload::{MAX_UPLOAD_BYTES, Upload};
-pub(crate) use upload::{blocking, verdict_path};
 
 /// Every statement of the imports, for the test that prepares them.
 #[cfg(test)]

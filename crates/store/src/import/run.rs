@@ -5,9 +5,10 @@ use super::insert::{Line, existing_keys, insert};
 use super::job::{ImportJob, ImportState, names, read};
 use super::reader::{Position, Reader, Row, count_lines};
 use super::sniff::{Guess, sniff_all};
-use super::upload::{self, blocking, private};
+use super::upload;
 use super::verdicts::{Fate, HEADER, append};
 use crate::db::Store;
+use crate::disk::{self, blocking};
 use crate::engine::{Transaction, query};
 use crate::error::{Error, Result};
 use crate::lists::count_contacts;
@@ -114,7 +115,7 @@ impl Store {
             progress(&job);
         }
         let path = raw.to_owned();
-        blocking(move || upload::remove(&path)).await?;
+        blocking(move || disk::remove(&path)).await?;
         Ok(job)
     }
 
@@ -345,9 +346,8 @@ impl Verdicts {
     async fn open(path: PathBuf, committed: u64, lock: Arc<File>) -> Result<Self> {
         let at = path.clone();
         let file = blocking(move || {
-            let file = private(File::options().create(true).truncate(false).write(true))
-                .open(&at)
-                .map_err(Error::io("cannot open", &at))?;
+            let opened = disk::private().create(true).truncate(false).write(true).open(&at);
+            let file = opened.map_err(Error::io("cannot open", &at))?;
             let length = file.metadata().map_err(Error::io("cannot read", &at))?.len();
             if length < committed {
                 let why = io::Error::other(format!("{length} bytes where {committed} were written"));

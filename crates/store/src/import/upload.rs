@@ -1,6 +1,7 @@
 //! A file on its way in: kept beside the database until its import is over.
 
 use crate::db::Store;
+use crate::disk::{self, blocking};
 use crate::error::{Error, Result};
 use domain::{ImportId, Invalid};
 use std::fs::{self, File};
@@ -33,9 +34,8 @@ impl Store {
             let path = path.clone();
             move || {
                 fs::create_dir_all(&folder).map_err(Error::io("cannot create folder", &folder))?;
-                private(File::options().write(true).create_new(true))
-                    .open(&path)
-                    .map_err(Error::io("cannot create", &path))
+                let created = disk::private().write(true).create_new(true).open(&path);
+                created.map_err(Error::io("cannot create", &path))
             }
         })
         .await?;
@@ -82,12 +82,7 @@ impl Upload {
     /// Gives it the name of its job. The caller commits the job's row behind this.
     pub(crate) async fn keep(mut self, store: &Store, id: ImportId) -> Result<()> {
         let (from, to) = (self.path.clone(), raw_path(store, id));
-        blocking(move || {
-            fs::rename(&from, &to).map_err(Error::io("cannot rename", &from))?;
-            let folder = to.parent().unwrap_or(Path::new("."));
-            File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("cannot write", folder))
-        })
-        .await?;
+        blocking(move || disk::publish(&from, &to)).await?;
         self.kept = true;
         Ok(())
     }
@@ -136,31 +131,8 @@ pub(crate) fn sweep(store: &Store, known: &[ImportId]) -> Result<()> {
             _ => false,
         };
         if orphan {
-            remove(&path)?;
+            disk::remove(&path)?;
         }
     }
     Ok(())
-}
-
-/// Deletes a file that may be gone already.
-pub(crate) fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("cannot delete", path)(error)),
-        _ => Ok(()),
-    }
-}
-
-/// Files of imports hold numbers and names: for their owner only.
-pub(crate) fn private(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options
-}
-
-/// Runs disk work where it does not hold up the network.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
-    }
 }

@@ -18,9 +18,9 @@ pub use server::{Marked, mark_restored};
 
 use crate::backup::{self, Facts, copy, files};
 use crate::db::Settings;
+use crate::disk::{self, beside, blocking};
 use crate::engine::{Pool, sqlite};
 use crate::error::{Error, Result};
-use crate::import::blocking;
 use crate::installation::Installation;
 use crate::schema;
 use crate::secret::Cipher;
@@ -67,9 +67,7 @@ pub async fn restore(settings: &Settings, from: &Path) -> Result<Restored> {
     if settings.server.is_some() {
         return Err(Error::ServersOwn { what: "restore" });
     }
-    if let Some(folder) = settings.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).map_err(Error::io("cannot create folder", folder))?;
-    }
+    disk::make_folder_of(&settings.path)?;
     let lock = sqlite::lock(&settings.path)?;
     let source = backup::open(from).await?;
     let checked = check(&source, settings, from).await;
@@ -77,11 +75,11 @@ pub async fn restore(settings: &Settings, from: &Path) -> Result<Restored> {
     let (facts, key_written) = checked.map_err(|error| error.at(from))?;
     let present = Present::look(settings, &facts.installation).await;
 
-    let part = copy::beside(&settings.path, PREPARING);
+    let part = beside(&settings.path, PREPARING);
     copy::check_room(&part, copy::size(from))?;
     let (name, target) = (from.to_owned(), part.clone());
     blocking(move || copy_file(&name, &target)).await?;
-    let imports = copy::beside(&files::folder(&settings.path), PREPARING);
+    let imports = beside(&files::folder(&settings.path), PREPARING);
     remove_folder(&imports)?;
     let database = backup::open(&part).await?;
     let prepared = prepare(database.clone(), &facts, &present, settings, &imports).await;
@@ -105,7 +103,7 @@ pub async fn restore(settings: &Settings, from: &Path) -> Result<Restored> {
 
 /// Refuses to open a database while a restore has not ended.
 pub(crate) fn check_not_interrupted(database: &Path) -> Result<()> {
-    if copy::beside(database, RESTORING).exists() {
+    if beside(database, RESTORING).exists() {
         return Err(Error::RestoreInterrupted { path: database.to_owned() });
     }
     Ok(())
@@ -168,21 +166,21 @@ async fn prepare(
 /// Renames what is there and puts the new in its place. Interrupted, no database can be started and the restore is run
 /// again; the last rename ends it.
 fn change_places(database: &Path, part: &Path, imports: &Path, at: Timestamp) -> Result<Option<PathBuf>> {
-    let restoring = copy::beside(database, RESTORING);
-    copy::publish(part, &restoring)?;
+    let restoring = beside(database, RESTORING);
+    disk::publish(part, &restoring)?;
     let stamp: String = at.to_string().chars().take_while(|c| *c != '.').filter(char::is_ascii_alphanumeric).collect();
     let end = format!(".aside-{stamp}");
     let folder = files::folder(database);
-    rename_if_there(&folder, &copy::beside(&folder, &end))?;
+    rename_if_there(&folder, &beside(&folder, &end))?;
     rename_if_there(imports, &folder)?;
-    let aside = copy::beside(database, &end);
+    let aside = beside(database, &end);
     // A log left where it is would be read into the new database.
     for log in ["-wal", "-shm"] {
-        rename_if_there(&copy::beside(database, log), &copy::beside(&aside, log))?;
+        rename_if_there(&beside(database, log), &beside(&aside, log))?;
     }
     let moved = rename_if_there(database, &aside)?;
-    copy::sync_folder(database)?;
-    copy::publish(&restoring, database)?;
+    disk::sync_folder(database)?;
+    disk::publish(&restoring, database)?;
     Ok(moved.then_some(aside))
 }
 

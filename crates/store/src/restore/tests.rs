@@ -277,7 +277,7 @@ async fn a_backup_with_its_key_restores_on_an_empty_machine() {
 async fn an_interrupted_restore_is_named_and_run_again() {
     let home = Home::new();
     behind_a_backup(&home).await;
-    fs::copy(home.path().join("b"), copy::beside(&home.settings.path, RESTORING)).unwrap();
+    fs::copy(home.path().join("b"), beside(&home.settings.path, RESTORING)).unwrap();
     let error = Store::open(&home.settings).await.unwrap_err();
     assert_eq!(error.code(), "restore_interrupted");
     from_backup(&home).await;

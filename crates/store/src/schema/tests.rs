@@ -73,7 +73,7 @@ async fn a_database_of_version_1_is_brought_up_with_everything_in_it() {
         assert!(after.len() == rows.len() && rows.iter().zip(after).all(is_kept), "{table} is not as it was");
     }
     // The way back: the backup that was made first, which is one of version 1, and restores.
-    let copy = crate::backup::copy::beside(&home.settings.path, &format!(".before-v{}", known()));
+    let copy = crate::disk::beside(&home.settings.path, &format!(".before-v{}", known()));
     assert!(kept(&copy).await == before, "the copy is not the database of version 1");
     let restored = restore(&home.settings, &copy).await.unwrap();
     assert_eq!(restored.facts.version, 1);
@@ -140,7 +140,7 @@ async fn a_kill_in_the_middle_of_a_migration_changes_nothing() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     assert!(lines.any(|line| line.ends_with("begins")), "the child could not open the database");
     // In the middle: pages of the unfinished transaction have reached the log.
-    let log = crate::backup::copy::beside(&home.settings.path, "-wal");
+    let log = crate::disk::beside(&home.settings.path, "-wal");
     let grown = async {
         while std::fs::metadata(&log).map_or(0, |meta| meta.len()) < 1 << 20 {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -10,6 +10,7 @@ pub mod registry;
 pub mod reserve;
 
 use crate::db::Store;
+use crate::disk::blocking;
 use crate::engine::{Connection, Row, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::scope::Scope;
@@ -120,11 +121,11 @@ impl Shelf {
         work: impl FnOnce(&mut Reserve) -> std::io::Result<T> + Send + 'static,
     ) -> Result<T> {
         let shelf = self.clone();
-        let done = tokio::task::spawn_blocking(move || {
+        blocking(move || {
             let mut reserve = shelf.lock();
             work(&mut reserve).map_err(|error| Error::io(what, reserve.path())(error))
-        });
-        done.await.map_err(|error| Error::io(what, Path::new("the reserve"))(std::io::Error::other(error)))?
+        })
+        .await
     }
 }
 

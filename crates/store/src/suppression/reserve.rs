@@ -6,9 +6,10 @@
 //! of power, before anybody was told that it is written.
 
 use super::Entry;
-use std::fs::{self, File, OpenOptions};
+use crate::disk;
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Bytes of a slot.
@@ -32,8 +33,7 @@ pub(crate) struct Reserve {
 impl Reserve {
     /// Opens it or makes it; reads what was left in it.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        let file = options.create(true).truncate(false).read(true).write(true).mode(0o600).open(path)?;
+        let file = disk::private().create(true).truncate(false).read(true).write(true).open(path)?;
         let size = SLOT * SLOTS;
         let mut have = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX) / STEP * STEP;
         if have < size {
@@ -42,9 +42,7 @@ impl Reserve {
                 have += STEP;
             }
             file.sync_all()?;
-            if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-                File::open(folder)?.sync_all()?;
-            }
+            File::open(disk::folder_of(path))?.sync_all()?;
         }
         let bytes = fs::read(path)?;
         let mut entries = Vec::new();
