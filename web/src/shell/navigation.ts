@@ -5,6 +5,7 @@ import CircleHelp from "@lucide/svelte/icons/circle-question-mark";
 import Headset from "@lucide/svelte/icons/headset";
 import Megaphone from "@lucide/svelte/icons/megaphone";
 import Phone from "@lucide/svelte/icons/phone";
+import ListOrdered from "@lucide/svelte/icons/list-ordered";
 import Server from "@lucide/svelte/icons/server";
 import { m } from "$lib/paraglide/messages";
 import type { Role } from "$lib/session.svelte";
@@ -34,6 +35,7 @@ export const navigation: readonly NavGroup[] = [
     items: [
       { href: "/live", label: () => m.nav_live(), icon: Activity, bar: true },
       { href: "/campaigns", label: () => m.nav_campaigns(), icon: Megaphone, bar: true },
+      { href: "/lists", label: () => m.nav_lists(), icon: ListOrdered },
       { href: "/calls", label: () => m.nav_calls(), icon: Phone, bar: true },
       { href: "/why", label: () => m.nav_why(), short: () => m.nav_why_short(), icon: CircleHelp, bar: true },
     ],
