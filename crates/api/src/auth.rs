@@ -1,14 +1,15 @@
 //! Who is asking, and whether they may.
 //!
 //! Every route takes exactly one of [`Read`], [`Operate`] and [`Admin`] as its first argument, so that nothing of the
-//! request is looked at before its token was; only `/healthz` and `/readyz` take none.
+//! request is looked at before its token or session was; only health and signing in take none. A token wins over a session.
 
 use crate::App;
+use crate::browser;
 use crate::error::ApiError;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use store::{Campaigns, Scope, TokenScope};
+use store::{Campaigns, Scope, TokenScope, now};
 
 /// Longest bearer token looked at, in bytes; ours are shorter.
 const MAX_TOKEN_BYTES: usize = 200;
@@ -16,11 +17,13 @@ const MAX_TOKEN_BYTES: usize = 200;
 /// Whoever sent the request.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The token's name: the actor of everything it does.
+    /// The token's name or the user's login: the actor of everything it does.
     pub name: String,
-    /// What the token may do.
+    /// The user, by id, when it is one.
+    pub user: Option<i64>,
+    /// What it may do, least first.
     pub scopes: Vec<TokenScope>,
-    /// What the token may see.
+    /// What it may see.
     pub scope: Scope,
 }
 
@@ -59,11 +62,19 @@ permission! {
 }
 
 async fn require(parts: &Parts, app: &App, needed: TokenScope) -> Result<Caller, ApiError> {
+    if !parts.headers.contains_key(header::AUTHORIZATION) && browser::secret(&parts.headers).is_some() {
+        browser::check_origin(&parts.method, &parts.headers)?;
+    }
     check(&parts.headers, app, needed).await
 }
 
 /// Who sent a request with these headers. A stream asks again while it lasts.
 pub(crate) async fn check(headers: &HeaderMap, app: &App, needed: TokenScope) -> Result<Caller, ApiError> {
+    if !headers.contains_key(header::AUTHORIZATION)
+        && let Some(secret) = browser::secret(headers)
+    {
+        return signed_in(secret, app, needed).await;
+    }
     let plain = bearer(headers)?;
     let token = app.store.authenticate(plain).await?.ok_or_else(|| unauthorized("this token is not known"))?;
     if !token.allows(needed) {
@@ -73,7 +84,23 @@ pub(crate) async fn check(headers: &HeaderMap, app: &App, needed: TokenScope) ->
             .remedy(format!("use a token made with `carillon token create NAME --scope {needed}`")));
     }
     let scope = Scope { tenant: token.tenant, campaigns: Campaigns::All };
-    Ok(Caller { name: token.name, scopes: token.scopes, scope })
+    Ok(Caller { name: token.name, user: None, scopes: token.scopes, scope })
+}
+
+async fn signed_in(secret: &str, app: &App, needed: TokenScope) -> Result<Caller, ApiError> {
+    let session = app.store.session(secret, app.browsers.limits, now()).await?;
+    let session = session.ok_or_else(crate::sign_in::nobody)?;
+    if session.role < needed {
+        let (needed, has) = (scope_name(needed), scope_name(session.role));
+        let message = format!("user {:?} may {has}, this needs {needed}", session.login);
+        return Err(
+            ApiError::new(StatusCode::FORBIDDEN, "forbidden", message).remedy("ask an administrator for another class")
+        );
+    }
+    let all = [TokenScope::Read, TokenScope::Operate, TokenScope::Admin];
+    let scopes = all.into_iter().filter(|scope| *scope <= session.role).collect();
+    let scope = Scope { tenant: session.tenant, campaigns: Campaigns::All };
+    Ok(Caller { name: session.login, user: Some(session.user), scopes, scope })
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
@@ -100,8 +127,9 @@ mod tests {
     use crate::testing::document::Document;
     use serde_json::Value;
 
-    /// Routes for supervisors, which have no token.
-    const OPEN: [&str; 2] = ["/healthz", "/readyz"];
+    /// Routes for supervisors, which have no token, and for who has none yet or wants to be rid of it.
+    const OPEN: [&str; 6] =
+        ["/healthz", "/readyz", "/api/sign-in", "/api/setup", "/api/session", "/api/session/password"];
 
     /// `(method, path, scope)` of every operation, as the document declares it.
     fn declared() -> Vec<(String, String, Option<TokenScope>)> {
@@ -123,6 +151,19 @@ mod tests {
         let server = Server::start().await;
         let read = server.token(&[TokenScope::Read]).await;
         let operate = server.token(&[TokenScope::Operate]).await;
+        every_route_wants(&server, [&read, &operate, &server.admin]).await;
+    }
+
+    #[tokio::test]
+    async fn every_route_wants_the_same_of_people() {
+        let server = Server::start().await;
+        let [admin, operate, read] =
+            [server.person("boss", 1).await, server.person("ana", 2).await, server.person("eve", 3).await];
+        every_route_wants(&server, [&read, &operate, &admin]).await;
+    }
+
+    /// Callers with the roles read, operate and admin, each.
+    async fn every_route_wants(server: &Server, [read, operate, admin]: [&str; 3]) {
         for (method, path, scope) in declared() {
             let Some(scope) = scope else {
                 assert!(OPEN.contains(&path.as_str()), "{method} {path} declares no permission");
@@ -131,9 +172,9 @@ mod tests {
             let stranger = server.call_as("", &method, &path, Value::Null).await;
             assert_eq!(stranger.refused(401).0, "unauthorized", "{method} {path}");
             let (weaker, enough) = match scope {
-                TokenScope::Read => (None, &read),
-                TokenScope::Operate => (Some(&read), &operate),
-                TokenScope::Admin => (Some(&operate), &server.admin),
+                TokenScope::Read => (None, read),
+                TokenScope::Operate => (Some(read), operate),
+                TokenScope::Admin => (Some(operate), admin),
             };
             if let Some(weaker) = weaker {
                 let answer = server.call_as(weaker, &method, &path, Value::Null).await;
@@ -141,8 +182,8 @@ mod tests {
                 assert_eq!(answer.refused(403).0, "forbidden", "{method} {path}");
                 assert!(message.contains(scope_name(scope)), "{method} {path}: {message}");
             }
-            // Not to be revoked before the loop is through: the admin's own token has id 1.
-            if !path.starts_with("/api/tokens/") {
+            // Not to be revoked before the loop is through: the admin's own token and user have id 1.
+            if !path.starts_with("/api/tokens/") && !path.starts_with("/api/users/") {
                 let answer = server.call_as(enough, &method, &path, Value::Null).await;
                 assert!(![401, 403].contains(&answer.status.as_u16()), "{method} {path}: {}", answer.text());
             }

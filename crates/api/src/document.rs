@@ -5,7 +5,9 @@ use crate::auth::Read;
 use crate::error::ErrorBody;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{ArrayBuilder, Object, Schema};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{Content, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
@@ -30,6 +32,7 @@ use utoipa_axum::routes;
         (name = "dialling", description = "What happens now, and the switch that stops it"),
         (name = "results", description = "What happened: attempts, timelines and reports"),
         (name = "webhooks", description = "Programs that are told what happens"),
+        (name = "access", description = "Signing in, users and their classes"),
         (name = "service", description = "Tokens, health, metrics and this document"),
     )
 )]
@@ -45,7 +48,13 @@ impl Modify for Token {
                 "A token made by `carillon init` or `carillon token create`; the scopes are read, operate and admin",
             ))
             .build();
-        openapi.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(scheme));
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(scheme));
+        let cookie = ApiKeyValue::with_description(
+            "__Host-carillon",
+            "The cookie that POST /api/session sets. What changes something needs the header Origin of Carillon's own page",
+        );
+        components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     }
 }
 
@@ -73,6 +82,7 @@ pub fn openapi() -> OpenApi {
     });
     for operation in operations {
         refusals(operation);
+        sessions_too(operation);
     }
     let components = openapi.components.get_or_insert_default();
     for (name, schema) in &mut components.schemas {
@@ -105,6 +115,19 @@ pub fn openapi_json() -> String {
     let mut text = openapi().to_pretty_json().expect("the document is plain data");
     text.push('\n');
     text
+}
+
+/// What takes a token takes the session of a user with the same role.
+fn sessions_too(operation: &mut Operation) {
+    let session = |token: &SecurityRequirement| {
+        let token = serde_json::to_value(token).expect("requirements are plain data");
+        let scopes = token.get("token")?.as_array()?.iter().filter_map(|scope| scope.as_str().map(str::to_owned));
+        Some(SecurityRequirement::new("session", scopes.collect::<Vec<_>>()))
+    };
+    if let Some(security) = &mut operation.security {
+        let sessions: Vec<_> = security.iter().filter_map(session).collect();
+        security.extend(sessions);
+    }
 }
 
 /// Whatever else an operation answers is our envelope.

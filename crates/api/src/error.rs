@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use domain::{Invalid, Masked};
+use domain::{Invalid, Masked, Timestamp};
 use node::NodeError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -34,21 +34,31 @@ pub struct ErrorDetail {
     /// What to do about it, in one line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
+    /// Of `locked`: no sign-in is taken until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub locked_until: Option<Timestamp>,
 }
 
 /// A refusal on its way out.
 #[derive(Debug, Clone)]
 pub struct ApiError {
     status: StatusCode,
-    detail: ErrorDetail,
+    detail: Box<ErrorDetail>,
     retry_after_s: Option<u32>,
 }
 
 impl ApiError {
     /// A refusal with a stable `code` and a message for people.
     pub fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
-        let detail = ErrorDetail { code: code.to_owned(), message: message.into(), field: None, remedy: None };
-        Self { status, detail, retry_after_s: None }
+        let detail = ErrorDetail {
+            code: code.to_owned(),
+            message: message.into(),
+            field: None,
+            remedy: None,
+            locked_until: None,
+        };
+        Self { status, detail: Box::new(detail), retry_after_s: None }
     }
 
     /// 400 with `code`.
@@ -88,6 +98,13 @@ impl ApiError {
         self
     }
 
+    /// Says until when.
+    #[must_use]
+    pub(crate) fn locked_until(mut self, until: Timestamp) -> Self {
+        self.detail.locked_until = Some(until);
+        self
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -96,7 +113,7 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = (self.status, axum::Json(ErrorBody { error: self.detail })).into_response();
+        let mut response = (self.status, axum::Json(ErrorBody { error: *self.detail })).into_response();
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
@@ -116,6 +133,9 @@ impl From<store::Error> for ApiError {
             Error::NameTaken { .. } | Error::Conflict { .. } | Error::InUse { .. } => {
                 Self::new(StatusCode::CONFLICT, code, message)
             }
+            Error::LastAdministrator => Self::new(StatusCode::CONFLICT, code, message)
+                .remedy("give another user a class with role admin and all keys first"),
+            Error::TooManySignIns => Self::unavailable(code, message),
             Error::EventsDropped { oldest, .. } => Self::new(StatusCode::GONE, code, message)
                 .remedy(format!("read everything anew, then go on with after={}", oldest - 1)),
             Error::Invalid(invalid) => invalid.into(),

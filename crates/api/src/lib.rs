@@ -2,7 +2,8 @@
 //!
 //! Conventions, kept by every noun:
 //!
-//! - `Authorization: Bearer cct_...` on every route but `/healthz` and `/readyz`; scopes read < operate < admin.
+//! - `Authorization: Bearer cct_...` or the cookie of a session on every route but health and signing in; scopes
+//!   read < operate < admin.
 //! - Ids are numbers. Lists are pages: `?after=<id>&limit=<1..=1000>` in, `{"items": [...], "next": <id or null>}` out;
 //!   nouns with names take `?name=` for the one of exactly this name.
 //! - Whatever is refused is `{"error": {"code", "message", "field"?, "remedy"?}}`: 400 not readable, 401 no token,
@@ -17,6 +18,7 @@ pub mod alerts;
 pub mod attempts;
 pub mod attributes;
 pub mod auth;
+pub mod browser;
 pub mod campaigns;
 pub mod contacts;
 pub mod dialling;
@@ -38,10 +40,13 @@ pub mod page;
 pub mod pbxs;
 pub mod reports;
 pub mod runs;
+pub mod sign_in;
 pub mod suppression_lists;
 pub mod suppressions;
 pub mod tokens;
 pub mod trunks;
+pub mod user_classes;
+pub mod users;
 pub mod web;
 pub mod webhooks;
 pub mod why;
@@ -50,6 +55,7 @@ pub mod words;
 #[cfg(test)]
 mod testing;
 
+pub use browser::Browsers;
 pub use document::{openapi, openapi_json};
 pub use error::{ApiError, ErrorBody, ErrorDetail};
 pub use imports::resume_imports;
@@ -85,6 +91,8 @@ pub struct App {
     pub screens: live::Screens,
     /// Who is told of events over HTTP.
     pub webhooks: notify::Webhooks,
+    /// How browsers reach the server, and how long somebody stays signed in.
+    pub browsers: Browsers,
 }
 
 impl App {
@@ -143,6 +151,9 @@ fn routes() -> OpenApiRouter<App> {
         .merge(forget::routes())
         .merge(why::routes())
         .merge(tokens::routes())
+        .merge(sign_in::routes())
+        .merge(users::routes())
+        .merge(user_classes::routes())
         .merge(document::routes())
 }
 

@@ -4,8 +4,8 @@ use crate::alone::{backup, config, db, openapi, restore};
 use crate::client::Target;
 use crate::config::Source;
 use crate::verbs::{
-    alert, attempt, campaign, dialling, end_point, event, forget, list, live, pbx, report, run, suppression, token,
-    trunk, webhook, why,
+    alert, attempt, campaign, class, dialling, end_point, event, forget, list, live, pbx, report, run, suppression,
+    token, trunk, user, webhook, why,
 };
 use clap::{Parser, Subcommand};
 
@@ -101,6 +101,12 @@ pub(crate) enum Command {
     /// Access to the API
     #[command(subcommand)]
     Token(token::Verb),
+    /// People who sign in with a browser
+    #[command(subcommand)]
+    User(user::Verb),
+    /// What users may do and see
+    #[command(subcommand)]
+    Class(class::Verb),
 }
 
 #[cfg(test)]

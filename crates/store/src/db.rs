@@ -11,6 +11,7 @@ use crate::queue::Queue;
 use crate::schema;
 use crate::secret::Cipher;
 use crate::suppression::Shelf;
+use crate::users::password::Passwords;
 use domain::{Dialable, NumberKey};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -59,6 +60,7 @@ struct Inner {
     shelf: Shelf,
     queue: Queue,
     registries: Mutex<()>,
+    passwords: Passwords,
     /// Told of every commit.
     wakes: Arc<watch::Sender<()>>,
     settings: Settings,
@@ -109,6 +111,7 @@ impl Store {
                 shelf,
                 queue: Queue::default(),
                 registries: Mutex::default(),
+                passwords: Passwords::default(),
                 wakes: Arc::default(),
                 settings: settings.clone(),
                 lock: std::sync::Mutex::new(lock),
@@ -147,6 +150,7 @@ impl Store {
                 shelf: Shelf::closed()?,
                 queue: Queue::default(),
                 registries: Mutex::default(),
+                passwords: Passwords::default(),
                 wakes: Arc::default(),
                 settings: settings.clone(),
                 lock: std::sync::Mutex::new(None),
@@ -266,6 +270,11 @@ impl Store {
     /// Held while a registry is read.
     pub(crate) fn registries(&self) -> &Mutex<()> {
         &self.inner.registries
+    }
+
+    /// Hashes and compares the passwords of users.
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.inner.passwords
     }
 
     pub(crate) fn lease(&self) -> &Lease {

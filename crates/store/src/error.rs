@@ -55,6 +55,12 @@ pub enum Error {
         /// What names it, with a way out where there is one.
         by: String,
     },
+    /// Nobody would be left who may administer users.
+    #[error("nobody else could administer then")]
+    LastAdministrator,
+    /// Too many sign-ins wait for their turn: passwords are compared one at a time.
+    #[error("too many people are signing in")]
+    TooManySignIns,
     /// No space left on the device: dialling must stop until there is some.
     #[error("the disk that holds the database is full")]
     DiskFull,
@@ -194,6 +200,8 @@ impl Error {
             Self::Invalid(_) => "invalid",
             Self::EventsDropped { .. } => "events_dropped",
             Self::InUse { .. } => "in_use",
+            Self::LastAdministrator => "last_administrator",
+            Self::TooManySignIns => "too_many_sign_ins",
             Self::DiskFull => "disk_full",
             Self::Newer { .. } => "database_newer",
             Self::Locked { .. } => "database_locked",
@@ -219,6 +227,7 @@ impl Error {
     pub fn field(&self) -> Option<&str> {
         match self {
             Self::Invalid(invalid) => Some(&invalid.field),
+            Self::NameTaken { what: "user", .. } => Some("login"),
             Self::NameTaken { .. } => Some("name"),
             _ => None,
         }

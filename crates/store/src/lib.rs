@@ -40,6 +40,7 @@ pub mod timeline;
 pub mod tokens;
 pub mod toll;
 pub mod trunks;
+pub mod users;
 pub mod webhooks;
 
 #[cfg(test)]
@@ -69,4 +70,8 @@ pub use suppression::registry::Adopted;
 pub use suppression::{Suppressed, SuppressionRecord};
 pub use timeline::EventRecord;
 pub use tokens::{TokenRecord, TokenScope};
+pub use users::UserRecord;
+pub use users::classes::UserClass;
+pub use users::keys::Keyring;
+pub use users::sessions::{SessionLimits, SessionRecord, SignedIn};
 pub use webhooks::{Webhook, WebhookRecord};

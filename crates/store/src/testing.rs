@@ -319,6 +319,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
     all.push(("import", crate::import::statements()));
     all.push(("lease", crate::lease::statements()));
     all.push(("webhooks", crate::webhooks::statements()));
+    all.push(("users", crate::users::statements()));
     all
 }
 

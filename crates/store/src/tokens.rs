@@ -121,7 +121,7 @@ impl Store {
     }
 }
 
-fn hash(plain: &str) -> Vec<u8> {
+pub(crate) fn hash(plain: &str) -> Vec<u8> {
     digest(&SHA256, plain.as_bytes()).as_ref().to_vec()
 }
 

@@ -19,6 +19,9 @@ use tower::ServiceExt;
 /// Largest answer of a test, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
+/// The password of every user of a test.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
 /// The API without a dialler behind it.
 pub(crate) struct Server {
     pub(crate) app: App,
@@ -57,6 +60,14 @@ impl Answer {
     /// `field` of the envelope, empty when there is none.
     pub(crate) fn field(&self) -> String {
         self.json()["error"]["field"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// What the cookie that was set holds.
+    #[track_caller]
+    pub(crate) fn cookie(&self) -> String {
+        let cookie = self.headers.get(header::SET_COOKIE).unwrap_or_else(|| panic!("no cookie: {}", self.text()));
+        let cookie = cookie.to_str().unwrap().strip_prefix("__Host-carillon=").unwrap();
+        cookie.split(';').next().unwrap().to_owned()
     }
 
     /// The body, after comparing the status.
@@ -99,6 +110,7 @@ impl Server {
             events,
             screens: crate::live::Screens::start(None),
             webhooks,
+            browsers: crate::Browsers::default(),
         };
         Self {
             router: crate::router(app.clone()),
@@ -131,6 +143,19 @@ impl Server {
         self.app.store.create_token(&Scope::installation(), &name, scopes.to_vec()).await.unwrap().1
     }
 
+    /// Makes a user of this class (1: administrators, 2: operators, 3: viewers) and signs in: what the cookie holds.
+    pub(crate) async fn person(&self, login: &str, class: i64) -> String {
+        let user = json!({"login": login, "class": class, "password": PASSWORD});
+        self.post("/api/users", user).await.expect(201);
+        self.signed_in(login).await
+    }
+
+    /// Signs a user of [`Server::person`] in.
+    pub(crate) async fn signed_in(&self, login: &str) -> String {
+        let answer = self.call_as("", "POST", "/api/session", json!({"login": login, "password": PASSWORD})).await;
+        answer.cookie()
+    }
+
     /// Sends a request as it is.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -149,10 +174,14 @@ impl Server {
         answer
     }
 
-    /// Sends JSON (`null`: no body) with a token (empty: none).
+    /// Sends JSON (`null`: no body) with a token or a session (empty: none).
     pub(crate) async fn call_as(&self, token: &str, method: &str, path: &str, body: Value) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
-        if !token.is_empty() {
+        if token.starts_with("ccs_") {
+            let cookie = format!("__Host-carillon={token}");
+            request = request.header(header::COOKIE, cookie).header(header::HOST, "localhost:8080");
+            request = request.header(header::ORIGIN, "http://localhost:8080");
+        } else if !token.is_empty() {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
         let body = match body {

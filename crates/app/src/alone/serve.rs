@@ -53,6 +53,7 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
         events: api::events::Streams::of(feed.clone()),
         screens: screens.clone(),
         webhooks: webhooks.clone(),
+        browsers: api::Browsers { limits: config.sessions, tls: config.tls.is_some() },
     };
     api::resume_imports(&app).await.map_err(|error| open::failure(&error))?;
     info!(url = listener.url(), zone = config.zone, "carillon {} serves the API", env!("CARGO_PKG_VERSION"));

@@ -220,6 +220,7 @@ impl Client {
         };
         let remedy = match (text("remedy"), text("code")) {
             ("", "unauthorized") => "give a token with --token-file FILE or CARILLON_TOKEN",
+            ("", "last_administrator") => "give another user a class with role admin and all keys first",
             ("", "forbidden") => "use a token with that scope: carillon token list",
             ("", "name_taken") => "choose another name, or change the one that exists with the verb set",
             ("", "in_use") => "remove what uses it first, or hide it",

@@ -16,6 +16,8 @@ pub(crate) enum Noun {
     Webhook,
     Token,
     SuppressionList,
+    User,
+    Class,
 }
 
 impl Noun {
@@ -30,6 +32,8 @@ impl Noun {
             Self::Webhook => "api/webhooks",
             Self::Token => "api/tokens",
             Self::SuppressionList => "api/suppression-lists",
+            Self::User => "api/users",
+            Self::Class => "api/user-classes",
         }
     }
 
@@ -52,6 +56,8 @@ impl Noun {
             Self::Webhook => "webhook",
             Self::Token => "token",
             Self::SuppressionList => "suppression list",
+            Self::User => "user",
+            Self::Class => "class",
         }
     }
 
@@ -72,7 +78,7 @@ impl Client {
         if let Some(row) = pick(&all, text) {
             return Ok(row.clone());
         }
-        let near = nearest::hint(text, all.iter().filter_map(|row| row["name"].as_str()));
+        let near = nearest::hint(text, all.iter().filter_map(|row| called(row).as_str()));
         Err(Failure::refused(format!("{} {text:?} does not exist{near}", noun.word()))
             .remedy(format!("carillon {} list shows those that exist", noun.verb())))
     }
@@ -119,10 +125,15 @@ impl Client {
     }
 }
 
+/// What a thing is called in commands: a user by the login, which people type, all else by its name.
+fn called(row: &Value) -> &Value {
+    row.get("login").unwrap_or(&row["name"])
+}
+
 /// By id, or else by name; a token that was revoked gives way to its successor of the same name.
 fn pick<'a>(all: &'a [Value], text: &str) -> Option<&'a Value> {
     let by_id = text.parse::<i64>().ok().and_then(|id| all.iter().find(|row| row["id"].as_i64() == Some(id)));
-    let mut by_name = all.iter().filter(|row| row["name"] == text);
+    let mut by_name = all.iter().filter(|row| called(row) == text);
     by_id.or_else(|| by_name.clone().find(|row| row["revoked_at"].is_null())).or_else(|| by_name.next())
 }
 

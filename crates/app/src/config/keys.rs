@@ -3,6 +3,7 @@
 use super::{Log, LogFormat, LogTarget, Network};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// One setting.
 pub(super) struct Key {
@@ -52,6 +53,7 @@ pub(super) struct Draft {
     pub(super) webhooks_allow: Vec<Network>,
     pub(super) retention: store::Retention,
     pub(super) mail: MailDraft,
+    pub(super) sessions: store::SessionLimits,
 }
 
 /// The mail server, still without its password.
@@ -377,6 +379,28 @@ pub(super) const KEYS: &[Key] = &[
         example: "30",
         derived: false,
         set: |draft, value| kept(value.text, &mut draft.retention, |keep| &mut keep.audio_days),
+    },
+    Key {
+        name: "sessions.idle_minutes",
+        about: &[
+            "Minutes without a request after which somebody who signed in with a browser is signed out: 1 to 1440.",
+        ],
+        example: "30",
+        derived: false,
+        set: |draft, value| {
+            draft.sessions.idle = Duration::from_secs(60 * u64::from(within(value.text, 1, 1_440)?));
+            Ok(())
+        },
+    },
+    Key {
+        name: "sessions.hours",
+        about: &["Hours after which everybody signs in anew: 1 to 168."],
+        example: "12",
+        derived: false,
+        set: |draft, value| {
+            draft.sessions.absolute = Duration::from_secs(3_600 * u64::from(within(value.text, 1, 168)?));
+            Ok(())
+        },
     },
     Key {
         name: "webhooks.allow",

@@ -169,6 +169,7 @@ fn finish(draft: Draft, origin: &Origin) -> Result<Config, Failure> {
         disk_free_min_mib: draft.disk_free_min_mib.unwrap_or(DISK_FREE_MIN_MIB),
         webhooks_allow: draft.webhooks_allow,
         retention: draft.retention,
+        sessions: draft.sessions,
         mail,
     })
 }

@@ -3,6 +3,7 @@
 pub(crate) mod alert;
 pub(crate) mod attempt;
 pub(crate) mod campaign;
+pub(crate) mod class;
 pub(crate) mod dialling;
 pub(crate) mod end_point;
 pub(crate) mod event;
@@ -22,6 +23,7 @@ mod timeline;
 pub(crate) mod token;
 mod told;
 pub(crate) mod trunk;
+pub(crate) mod user;
 pub(crate) mod webhook;
 pub(crate) mod why;
 
