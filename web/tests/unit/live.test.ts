@@ -19,7 +19,7 @@ describe("a delta", () => {
   it("changes what it names and keeps the rest as it was", () => {
     const next = applyDelta(live, {
       type: "delta",
-      seq: 2,
+      seq: 2, after: 1,
       at: "2026-11-21T18:00:01Z",
       calls: { set: [{ attempt: 8 } as never, { attempt: 7, state: "CONNECTED" } as never] },
     });
@@ -31,7 +31,7 @@ describe("a delta", () => {
   it("takes out what is gone and orders runs by priority", () => {
     const next = applyDelta(live, {
       type: "delta",
-      seq: 2,
+      seq: 2, after: 1,
       at: live.at,
       calls: { gone: [7, 99] },
       runs: { set: [{ id: 3, priority: 5 } as never] },
@@ -41,9 +41,9 @@ describe("a delta", () => {
   });
 
   it("tells a hold that was lifted from one that did not change", () => {
-    const held = applyDelta(live, { type: "delta", seq: 2, at: live.at, dialling: "held", hold: { by: "ana", since: live.at, why: "" } });
-    expect(applyDelta(held, { type: "delta", seq: 3, at: live.at }).hold?.by).toBe("ana");
-    expect(applyDelta(held, { type: "delta", seq: 3, at: live.at, dialling: "dialling", hold: null }).hold).toBeNull();
+    const held = applyDelta(live, { type: "delta", seq: 2, after: 1, at: live.at, dialling: "held", hold: { by: "ana", since: live.at, why: "" } });
+    expect(applyDelta(held, { type: "delta", seq: 3, after: 2, at: live.at }).hold?.by).toBe("ana");
+    expect(applyDelta(held, { type: "delta", seq: 3, after: 2, at: live.at, dialling: "dialling", hold: null }).hold).toBeNull();
   });
 });
 

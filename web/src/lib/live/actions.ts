@@ -74,3 +74,19 @@ export async function removeRun(run: RunRef): Promise<boolean> {
   if (done) toasts.ok(m.run_remove_done({ name: run.campaign_name }));
   return done;
 }
+
+/** Hangs a call up, after a question that names it. */
+export async function hangUp(call: { attempt: number; number: string; answered: boolean }): Promise<boolean> {
+  const done = await confirm({
+    title: m.hang_up_title(),
+    text: call.answered ? m.hang_up_text_answered() : m.hang_up_text(),
+    affected: [call.number || m.live_adopted({ id: call.attempt })],
+    action: m.hang_up(),
+    danger: true,
+    act: async () => {
+      await take(api.POST("/api/attempts/{id}/hang-up", { params: { path: { id: call.attempt } } }));
+    },
+  });
+  if (done) toasts.ok(m.hang_up_done());
+  return done;
+}

@@ -11,7 +11,7 @@ interface Changes<T> {
 /** What the stream says, as JSON. */
 export type StreamMessage =
   | { type: "snapshot"; seq: number; live: Live }
-  | ({ type: "delta"; seq: number; at: string } & Partial<Pick<Live, "dialling" | "hold" | "storage" | "totals">> & {
+  | ({ type: "delta"; seq: number; after: number; at: string } & Partial<Pick<Live, "dialling" | "hold" | "storage" | "totals">> & {
         runs?: Changes<Schema["LiveRun"]>;
         calls?: Changes<Schema["LiveCall"]>;
         trunks?: Changes<Schema["LiveTrunk"]>;

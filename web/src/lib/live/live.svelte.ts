@@ -100,7 +100,7 @@ class LiveStore {
           this.#alive();
         } else if (message.type === "delta" && this.live) {
           // One was missed: what we believe is wrong, and only a new snapshot mends it.
-          if (message.seq !== seq + 1) {
+          if (message.after !== seq) {
             socket.close();
             return;
           }
