@@ -809,6 +809,79 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is signed in. */
+        get: operations["get_session"];
+        put?: never;
+        /**
+         * Signs in. 401 `wrong_sign_in` whatever is wrong, 423 `locked` with `locked_until` after five wrong ones within 15
+         *     minutes, 403 `disabled`.
+         */
+        post: operations["sign_in"];
+        /** Signs out. */
+        delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes the own password. Every other session of the user ends. */
+        post: operations["change_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes the first user, an administrator, and signs in. Refused with 409 once there is a user. */
+        post: operations["set_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the sign-in page shows. */
+        get: operations["get_sign_in"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/suppression-lists": {
         parameters: {
             query?: never;
@@ -960,6 +1033,114 @@ export interface paths {
         head?: never;
         /** Changes the given fields of a trunk. */
         patch: operations["patch_trunk"];
+        trace?: never;
+    };
+    "/api/user-classes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every class. */
+        get: operations["list_user_classes"];
+        put?: never;
+        /** Makes a class. */
+        post: operations["create_user_class"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/user-classes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One class. */
+        get: operations["get_user_class"];
+        /** Replaces a class; its users have the new rights with their next request. The last administrator stays one. */
+        put: operations["replace_user_class"];
+        post?: never;
+        /** Deletes a class that no user has. */
+        delete: operations["delete_user_class"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every user. `name` asks for a login. */
+        get: operations["list_users"];
+        put?: never;
+        /** Makes a user. */
+        post: operations["create_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One user. */
+        get: operations["get_user"];
+        /** Replaces a user. Who is disabled or has another password is signed out at once; the last administrator stays. */
+        put: operations["replace_user"];
+        post?: never;
+        /** Deletes a user, who is signed out at once. What the user did stays under the login. */
+        delete: operations["delete_user"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{id}/sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Signs a user out everywhere. */
+        post: operations["sign_out_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{id}/unlock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a user who is locked out try again at once. */
+        post: operations["unlock_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/webhooks": {
@@ -1807,6 +1988,13 @@ export interface components {
             /** @description Leave out numbers that the list already holds. */
             dedupe?: boolean;
         };
+        /** @description Whether a browser keeps the cookie of a session. */
+        CookieState: {
+            /** @description It does. */
+            possible: boolean;
+            /** @description Why not, and what to do. */
+            why: string | null;
+        };
         /** @description How far the counting is. */
         Counting: {
             /**
@@ -2006,6 +2194,11 @@ export interface components {
             code: string;
             /** @description The field of the request that is wrong, when it is one. */
             field?: string | null;
+            /**
+             * Format: date-time
+             * @description Of `locked`: no sign-in is taken until then.
+             */
+            locked_until?: string | null;
             /**
              * @description For people; lower case, names the thing, may change.
              * @example trunk "carrier" exists already
@@ -3072,6 +3265,26 @@ export interface components {
             next: number | null;
         };
         /** @description One page, in the order of ids; runs: newest first. */
+        Page_User: {
+            /** @description The things themselves. */
+            items: components["schemas"]["User"][];
+            /**
+             * Format: int64
+             * @description Give this as `after` to get the next page; `null`: this was the last one.
+             */
+            next: number | null;
+        };
+        /** @description One page, in the order of ids; runs: newest first. */
+        Page_UserClass: {
+            /** @description The things themselves. */
+            items: components["schemas"]["UserClass"][];
+            /**
+             * Format: int64
+             * @description Give this as `after` to get the next page; `null`: this was the last one.
+             */
+            next: number | null;
+        };
+        /** @description One page, in the order of ids; runs: newest first. */
         Page_Webhook: {
             /** @description The things themselves. */
             items: components["schemas"]["Webhook"][];
@@ -3080,6 +3293,13 @@ export interface components {
              * @description Give this as `after` to get the next page; `null`: this was the last one.
              */
             next: number | null;
+        };
+        /** @description Another password for who is signed in. */
+        PasswordInput: {
+            /** @description The password until now. */
+            current: string;
+            /** @description At least 12 characters, none of the commonest. */
+            new: string;
         };
         /** @description An Asterisk server reached over ARI. Its password is never shown. */
         Pbx: {
@@ -3539,6 +3759,84 @@ export interface components {
              */
             terminated: number;
         };
+        /** @description Who is signed in, and for how long. */
+        Session: {
+            /** @description Everything is shown, whatever key it has. */
+            all_keys: boolean;
+            /**
+             * Format: date-time
+             * @description Ends then at the latest.
+             */
+            ends_at: string;
+            /**
+             * Format: date-time
+             * @description Ends then unless there is a request before.
+             */
+            idle_until: string;
+            /** @description The user's keys: entities with another key are not shown. */
+            keys: string[];
+            /** @description What the user may do. */
+            role: components["schemas"]["TokenScope"];
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            signed_in_at: string;
+            /** @description The user. */
+            user: components["schemas"]["SessionUser"];
+        };
+        /** @description Who wants to sign in. */
+        SessionInput: {
+            /**
+             * @description The user's login.
+             * @example ana
+             */
+            login: string;
+            /** @description The user's password. */
+            password: string;
+        };
+        /** @description Whose session it is. */
+        SessionUser: {
+            /** @description May be empty. */
+            email: string;
+            /**
+             * Format: int64
+             * @description The user's id.
+             */
+            id: number;
+            /** @description The actor of everything done in the session. */
+            login: string;
+            /** @description The person's name; may be empty. */
+            name: string;
+        };
+        /** @description The first user. */
+        SetupInput: {
+            /**
+             * @description 1..=60 of `a-z`, digits and `._@+-`.
+             * @example ana
+             */
+            login: string;
+            /** @description The person's name. */
+            name?: string;
+            /** @description At least 12 characters, none of the commonest. */
+            password: string;
+            /** @description A token with scope admin: `carillon init` wrote one into the data folder's file `token`. */
+            token: string;
+        };
+        /** @description What a sign-in page needs to know before anybody is signed in. */
+        SignInPage: {
+            /** @description Whether this browser can stay signed in. */
+            cookie: components["schemas"]["CookieState"];
+            /**
+             * @description Always `Carillon`.
+             * @example Carillon
+             */
+            product: string;
+            /** @description There is no user yet: the first one is made with an admin token. */
+            setup_needed: boolean;
+            /** @description Version of the program. */
+            version: string;
+        };
         /** @description An extended status. */
         StatusInput: {
             /**
@@ -3807,6 +4105,123 @@ export interface components {
              * @default 10000
              */
             progress_timeout_ms?: number;
+        };
+        /** @description Somebody who may sign in. The password is never shown. */
+        User: {
+            /**
+             * Format: int64
+             * @description The class, by id: role and keys.
+             */
+            class: number;
+            /** @description For people. */
+            comment: string;
+            /**
+             * Format: date-time
+             * @description When the user was made.
+             */
+            created_at: string;
+            /** @description May be empty. */
+            email: string;
+            /** @description May sign in. */
+            enabled: boolean;
+            /**
+             * Format: int64
+             * @description Its id.
+             */
+            id: number;
+            /**
+             * @description The user's own keys, space separated; `-B` takes away what the class grants.
+             * @example SALES -NIGHT
+             */
+            keys: string;
+            /**
+             * Format: date-time
+             * @description When the user last signed in.
+             */
+            last_signed_in_at: string | null;
+            /**
+             * Format: date-time
+             * @description Too many wrong sign-ins: none is taken until then.
+             */
+            locked_until: string | null;
+            /**
+             * @description Unique; the actor of everything the user does.
+             * @example ana
+             */
+            login: string;
+            /** @description The person's name; may be empty. */
+            name: string;
+        };
+        /** @description A role and keys under a name. */
+        UserClass: {
+            /** @description Its users see everything, whatever key it has. */
+            all_keys: boolean;
+            /** @description For people. */
+            description: string;
+            /**
+             * Format: int64
+             * @description Its id.
+             */
+            id: number;
+            /**
+             * @description Keys of its users, space separated: they see what has no key or one of these.
+             * @example SALES SUPPORT
+             */
+            keys: string;
+            /**
+             * @description Unique.
+             * @example Operator
+             */
+            name: string;
+            /** @description What its users may do. */
+            role: components["schemas"]["TokenScope"];
+        };
+        /** @description A class to be made or replaced. */
+        UserClassInput: {
+            /** @description Its users see everything, whatever key it has. */
+            all_keys?: boolean;
+            /** @description For people, at most 500 characters. */
+            description?: string;
+            /** @description Keys of its users, space separated. */
+            keys?: string;
+            /**
+             * @description Unique, 1..=200 characters.
+             * @example Sales
+             */
+            name: string;
+            /** @description What its users may do: operate includes read, admin includes both. */
+            role: components["schemas"]["TokenScope"];
+        };
+        /** @description A user to be made or replaced. */
+        UserInput: {
+            /**
+             * Format: int64
+             * @description The class, by id.
+             */
+            class: number;
+            /** @description For people, at most 2000 characters. */
+            comment?: string;
+            /** @description At most 200 characters. */
+            email?: string;
+            /**
+             * @description May sign in.
+             * @default true
+             */
+            enabled?: boolean;
+            /**
+             * @description The user's own keys, space separated; `-B` takes away what the class grants.
+             * @example SALES -NIGHT
+             */
+            keys?: string;
+            /**
+             * @description Unique: 1..=60 of `a-z`, digits and `._@+-`, beginning with a letter or digit.
+             * @example ana
+             */
+            login: string;
+            /** @description The person's name, at most 200 characters. */
+            name?: string;
+            /** @description At least 12 characters, not the login, none of the commonest. Without it a replaced user keeps the one there is. */
+            password?: string | null;
         };
         /** @description What the rules of one campaign say. */
         Verdict: {
@@ -6099,6 +6514,190 @@ export interface operations {
             };
         };
     };
+    get_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the session */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SessionInput"];
+            };
+        };
+        responses: {
+            /** @description signed in; the cookie is set */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description nobody is signed in now */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordInput"];
+            };
+        };
+        responses: {
+            /** @description changed; the cookie is a new one */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetupInput"];
+            };
+        };
+        responses: {
+            /** @description made and signed in; the cookie is set */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what it needs to know */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInPage"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_suppression_lists: {
         parameters: {
             query?: never;
@@ -6646,6 +7245,394 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Trunk"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_user_classes: {
+        parameters: {
+            query?: {
+                /** @description Only the thing of exactly this name. */
+                name?: string;
+                /** @description Only things with an id greater than this. */
+                after?: number;
+                /** @description Items per page, `1..=1000`; 100 when not given. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a page of classes */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_UserClass"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_user_class: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserClassInput"];
+            };
+        };
+        responses: {
+            /** @description it exists now */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserClass"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_user_class: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the class */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserClass"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    replace_user_class: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserClassInput"];
+            };
+        };
+        responses: {
+            /** @description as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserClass"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_user_class: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description it is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_users: {
+        parameters: {
+            query?: {
+                /** @description Only the thing of exactly this name. */
+                name?: string;
+                /** @description Only things with an id greater than this. */
+                after?: number;
+                /** @description Items per page, `1..=1000`; 100 when not given. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a page of users */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_User"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserInput"];
+            };
+        };
+        responses: {
+            /** @description may sign in now */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the user */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    replace_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserInput"];
+            };
+        };
+        responses: {
+            /** @description as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sign_out_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description every session is over */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    unlock_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description not locked any more */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
                 };
             };
             /** @description refused: the envelope says what and why */
