@@ -6,6 +6,7 @@ import Headset from "@lucide/svelte/icons/headset";
 import Megaphone from "@lucide/svelte/icons/megaphone";
 import Phone from "@lucide/svelte/icons/phone";
 import ListOrdered from "@lucide/svelte/icons/list-ordered";
+import ShieldBan from "@lucide/svelte/icons/shield-ban";
 import Server from "@lucide/svelte/icons/server";
 import { m } from "$lib/paraglide/messages";
 import type { Role } from "$lib/session.svelte";
@@ -36,6 +37,7 @@ export const navigation: readonly NavGroup[] = [
       { href: "/live", label: () => m.nav_live(), icon: Activity, bar: true },
       { href: "/campaigns", label: () => m.nav_campaigns(), icon: Megaphone, bar: true },
       { href: "/lists", label: () => m.nav_lists(), icon: ListOrdered },
+      { href: "/suppression", label: () => m.nav_suppression(), icon: ShieldBan },
       { href: "/calls", label: () => m.nav_calls(), icon: Phone, bar: true },
       { href: "/why", label: () => m.nav_why(), short: () => m.nav_why_short(), icon: CircleHelp, bar: true },
     ],
