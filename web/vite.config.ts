@@ -7,12 +7,7 @@ import { paraglideOptions } from "./build/paraglide.ts";
 
 // The development server stands before a real Carillon: every answer is the server's own.
 const server = process.env.CARILLON_SERVER ?? "http://127.0.0.1:8080";
-const token = process.env.CARILLON_TOKEN;
-const proxy = {
-  target: server,
-  ws: true,
-  headers: token ? { authorization: `Bearer ${token}` } : undefined,
-};
+const proxy = { target: server, ws: true };
 
 const proxied = { "/api": proxy, "/healthz": proxy, "/readyz": proxy };
 

@@ -25,6 +25,13 @@ for (const scheme of ["light", "dark"]) {
       if (message.type() === "error" || message.type() === "warning") console.log(`${scheme} ${width}: ${message.text()}`);
     });
     page.on("pageerror", (error) => console.log(`${scheme} ${width}: ${error.stack}`));
+    if (process.env.CARILLON_LOGIN) {
+      await page.goto(base + "/");
+      await page.getByLabel("Login").fill(process.env.CARILLON_LOGIN);
+      await page.getByLabel("Password").fill(process.env.CARILLON_PASSWORD ?? "");
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await page.getByRole("main").and(page.locator("#main")).waitFor();
+    }
     for (const path of paths) {
       await page.goto(base + path, { waitUntil: "load" });
       await page.waitForTimeout(Number(process.env.WAIT ?? 1800));

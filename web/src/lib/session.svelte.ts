@@ -1,36 +1,8 @@
-import { onSignedOut, raw } from "$lib/api/client";
+import { api, onSignedOut, take, type Schema } from "$lib/api/client";
 import { ApiError, asApiError } from "$lib/api/errors";
 
-export type Role = "read" | "operate" | "admin";
-
-/** Who is signed in, and until when. */
-export interface Session {
-  user: { id: number; login: string; name: string; email: string | null };
-  role: Role;
-  keys: string[];
-  all_keys: boolean;
-  signed_in_at: string;
-  idle_until: string;
-  ends_at: string;
-}
-
-/** What the server tells anybody who is not signed in. */
-export interface SignInInfo {
-  setup_needed: boolean;
-  product: string;
-  version: string;
-  cookie: { possible: boolean; why: string | null };
-}
-
-const TOKEN_SESSION: Session = {
-  user: { id: 0, login: "token", name: "", email: null },
-  role: "admin",
-  keys: [],
-  all_keys: true,
-  signed_in_at: "",
-  idle_until: "",
-  ends_at: "",
-};
+export type Role = Schema["TokenScope"];
+export type Session = Schema["Session"];
 
 const RANK: Record<Role, number> = { read: 0, operate: 1, admin: 2 };
 
@@ -40,27 +12,26 @@ type State = "unknown" | "unreachable" | "setup" | "out" | "lost" | "in";
 class SessionStore {
   state = $state<State>("unknown");
   session = $state.raw<Session | null>(null);
-  info = $state.raw<SignInInfo | null>(null);
+  /** What the server tells anybody who is not signed in. */
+  info = $state.raw<Schema["SignInPage"] | null>(null);
   error = $state.raw<ApiError | null>(null);
 
   constructor() {
     onSignedOut(() => {
-      if (this.state === "in") void this.#lost();
+      if (this.state !== "in") return;
+      this.state = "lost";
+      void this.#signedOut("lost");
     });
   }
 
   /** Asks the server who is signed in. */
   async load(): Promise<void> {
     try {
-      this.session = await raw<Session>("GET", "/api/session");
+      this.session = await take(api.GET("/api/session"));
       this.state = "in";
     } catch (thrown) {
       const error = asApiError(thrown);
-      // A server from before sessions, behind a proxy that adds a token: the token's rights hold.
-      if (error.status === 404) {
-        this.session = TOKEN_SESSION;
-        this.state = "in";
-      } else if (error.status === 401) await this.#signedOut("out");
+      if (error.status === 401) await this.#signedOut("out");
       else {
         this.error = error;
         this.state = "unreachable";
@@ -70,7 +41,7 @@ class SessionStore {
 
   async signIn(login: string, password: string): Promise<void> {
     const before = this.session?.user.id;
-    const session = await raw<Session>("POST", "/api/session", { login, password });
+    const session = await take(api.POST("/api/session", { body: { login, password } }));
     // Another person's page does not stay under this one's session.
     if (before !== undefined && before !== session.user.id) {
       location.assign("/");
@@ -81,12 +52,17 @@ class SessionStore {
   }
 
   async setUp(token: string, login: string, name: string, password: string): Promise<void> {
-    this.session = await raw<Session>("POST", "/api/setup", { token, login, name, password });
+    this.session = await take(api.POST("/api/setup", { body: { token, login, name, password } }));
     this.state = "in";
   }
 
+  /** Every other session of the user ends by it. */
+  async changePassword(current: string, next: string): Promise<void> {
+    this.session = await take(api.POST("/api/session/password", { body: { current, new: next } }));
+  }
+
   async signOut(): Promise<void> {
-    await raw<null>("DELETE", "/api/session");
+    await take(api.DELETE("/api/session"));
     this.session = null;
     location.assign("/");
   }
@@ -96,14 +72,9 @@ class SessionStore {
     return this.session !== null && RANK[this.session.role] >= RANK[role];
   }
 
-  async #lost(): Promise<void> {
-    this.state = "lost";
-    await this.#signedOut("lost");
-  }
-
   async #signedOut(state: "out" | "lost"): Promise<void> {
     try {
-      this.info = await raw<SignInInfo>("GET", "/api/sign-in");
+      this.info = await take(api.GET("/api/sign-in"));
       this.state = this.info.setup_needed ? "setup" : state;
     } catch (thrown) {
       this.error = asApiError(thrown);

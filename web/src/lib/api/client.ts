@@ -8,6 +8,9 @@ export type Schema = components["schemas"];
 /** Milliseconds after which a request that has no answer is given up. */
 export const DEADLINE_MS = 20_000;
 
+/** Paths whose 401 says something else than that a session ended. */
+const UNSIGNED = new Set(["/api/session", "/api/session/password", "/api/setup", "/api/sign-in"]);
+
 let signedOut: () => void = () => {};
 
 /** `then` runs when the server says that nobody is signed in (any more). */
@@ -26,7 +29,7 @@ async function fetchInTime(request: Request): Promise<Response> {
     const late = deadline.aborted;
     throw new ApiError(0, late ? "deadline" : "unreachable", late ? "late" : "unreachable");
   }
-  if (response.status === 401 && !new URL(request.url).pathname.startsWith("/api/session")) signedOut();
+  if (response.status === 401 && !UNSIGNED.has(new URL(request.url).pathname)) signedOut();
   return response;
 }
 
@@ -49,24 +52,4 @@ export async function take<T>(request: Promise<{ data?: T; error?: unknown; resp
 /** Whether a request was given up by us because its page is gone or asked anew. */
 export function wasAborted(thrown: unknown): boolean {
   return thrown instanceof DOMException && thrown.name === "AbortError";
-}
-
-/** One request to a path that the document does not know (yet), with the same errors and deadline. */
-export async function raw<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-  const request = new Request(new URL(path, location.origin), {
-    method,
-    headers: { accept: "application/json", ...(body === undefined ? {} : { "content-type": "application/json" }) },
-    body: body === undefined ? undefined : JSON.stringify(body),
-    signal,
-  });
-  const response = await fetchInTime(request);
-  const content = await response.text();
-  let parsed: unknown = null;
-  try {
-    parsed = content === "" ? null : JSON.parse(content);
-  } catch {
-    parsed = null;
-  }
-  if (!response.ok) throw errorOf(response.status, parsed);
-  return parsed as T;
 }
