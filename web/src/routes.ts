@@ -31,6 +31,7 @@ export const routes: readonly Route[] = [
   { path: "/suppression", title: () => m.nav_suppression(), load: () => import("$pages/suppression/SuppressionPage.svelte") },
   { path: "/suppression/:id", title: () => m.nav_suppression(), load: () => import("$pages/suppression/SuppressionListPage.svelte") },
   { path: "/forget", title: () => m.forget_title(), load: () => import("$pages/suppression/ForgetPage.svelte"), role: "admin" },
+  { path: "/reports", title: () => m.nav_reports(), load: () => import("$pages/reports/ReportsPage.svelte") },
   { path: "/pbxs", title: () => m.nav_pbxs(), load: () => import("$pages/lines/PbxsPage.svelte") },
   { path: "/pbxs/new", title: () => m.pbxs_new(), load: () => import("$pages/lines/PbxPage.svelte"), role: "admin" },
   { path: "/pbxs/:id", title: () => m.nav_pbxs(), load: () => import("$pages/lines/PbxPage.svelte") },

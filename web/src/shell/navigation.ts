@@ -2,6 +2,7 @@ import type { Component } from "svelte";
 import Activity from "@lucide/svelte/icons/activity";
 import Cable from "@lucide/svelte/icons/cable";
 import CircleHelp from "@lucide/svelte/icons/circle-question-mark";
+import ChartColumn from "@lucide/svelte/icons/chart-column";
 import Headset from "@lucide/svelte/icons/headset";
 import Megaphone from "@lucide/svelte/icons/megaphone";
 import Phone from "@lucide/svelte/icons/phone";
@@ -37,6 +38,7 @@ export const navigation: readonly NavGroup[] = [
       { href: "/live", label: () => m.nav_live(), icon: Activity, bar: true },
       { href: "/campaigns", label: () => m.nav_campaigns(), icon: Megaphone, bar: true },
       { href: "/lists", label: () => m.nav_lists(), icon: ListOrdered },
+      { href: "/reports", label: () => m.nav_reports(), icon: ChartColumn },
       { href: "/suppression", label: () => m.nav_suppression(), icon: ShieldBan },
       { href: "/calls", label: () => m.nav_calls(), icon: Phone, bar: true },
       { href: "/why", label: () => m.nav_why(), short: () => m.nav_why_short(), icon: CircleHelp, bar: true },
