@@ -16,7 +16,7 @@ struct Bench {
     dials: bool,
 }
 
-const BENCHES: [Bench; 7] = [
+const BENCHES: [Bench; 8] = [
     Bench { name: "engine", package: "dialer", example: "bench_engine", dials: false },
     Bench { name: "gate", package: "domain", example: "bench_gate", dials: false },
     Bench { name: "why", package: "domain", example: "bench_why", dials: false },
@@ -24,6 +24,7 @@ const BENCHES: [Bench; 7] = [
     Bench { name: "dial", package: "carillon", example: "bench_dial", dials: true },
     Bench { name: "registry", package: "store", example: "bench_registry", dials: false },
     Bench { name: "import", package: "carillon", example: "bench_import", dials: true },
+    Bench { name: "webhooks", package: "carillon", example: "bench_webhooks", dials: true },
 ];
 
 /// `cargo xtask bench NAME [--json]`.

@@ -4,6 +4,7 @@ use crate::calls::LegState;
 use crate::gate::Refusal;
 use crate::runs::ListProgress;
 use crate::step::Dialer;
+use crate::toll::Reached;
 use domain::{
     AttemptId, CallState, CampaignId, Contact, ContactId, EndPointId, LegId, Mono, Now, PbxId, RunId, RunState,
     Timestamp, TrunkId,
@@ -120,6 +121,11 @@ impl Dialer {
                 lists: run.lists.clone(),
             }
         })
+    }
+
+    /// Caps on calls per hour to a prefix that a run has reached, those first that open first; at most 10.
+    pub fn hourly_caps_reached(&self, run: RunId, now: Timestamp) -> Vec<Reached> {
+        self.runs.get(&run).map(|run| self.toll.reached(&run.settings.rules, now)).unwrap_or_default()
     }
 
     /// Every trunk.

@@ -1,12 +1,13 @@
 //! Runs begin, and attempts that were open when the last process ended are taken over.
 
 use crate::calls::LegState;
+use crate::command::Command;
 use crate::event::RunSpec;
 use crate::known::Known;
 use crate::runs::Run;
 use crate::step::{Attempt, Dialer};
-use domain::Now;
-use domain::journal::OpenAttempt;
+use domain::journal::{Fact, OpenAttempt};
+use domain::{EndedBy, Now};
 
 impl Dialer {
     pub(crate) fn start_run(&mut self, spec: RunSpec) {
@@ -26,12 +27,15 @@ impl Dialer {
         self.touch(id);
     }
 
-    /// An attempt that was open when the process ended: occupied and uncertain until its PBX was compared.
-    pub(crate) fn restore(&mut self, now: Now, open: OpenAttempt) {
+    /// An attempt that was open when the process ended: occupied and uncertain until its PBX was compared. One whose number
+    /// was suppressed meanwhile is hung up when it is found: not before, because it may have been answered.
+    pub(crate) fn restore(&mut self, now: Now, open: OpenAttempt, out: &mut Vec<Command>) {
+        let rings_in_vain = open.suppressed && open.connected_at.is_none();
         let leg = self.calls.open(open.leg, open.call, open.pbx);
         leg.state = LegState::Uncertain;
         leg.requested = Some((now.mono, open.scheduled_at));
         leg.answered_at = open.connected_at;
+        leg.hang_up = rings_in_vain.then_some(EndedBy::Suppression);
         self.resources.occupy(open.pbx, open.trunk, open.end_point);
         self.by_leg.insert(open.leg, open.attempt);
         self.open_numbers.insert(open.number_key, open.attempt);
@@ -60,5 +64,8 @@ impl Dialer {
             ext_state: open.ext_state,
         };
         self.attempts.insert(open.attempt, attempt);
+        if rings_in_vain {
+            self.note_leg(open.leg, Fact::HangUpRequested { by: EndedBy::Suppression }, now.wall, out);
+        }
     }
 }

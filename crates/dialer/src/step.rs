@@ -239,7 +239,7 @@ impl Dialer {
             Event::PbxStale(pbx) => self.pbx_stale(pbx),
             Event::PbxAudited { pbx, legs, asked_at } => self.audited(now, pbx, &legs, asked_at, out),
             Event::CallsRemembered(calls) => calls.into_iter().for_each(|(at, digits)| self.toll.placed(digits, at)),
-            Event::AttemptRestored(open) => self.restore(now, *open),
+            Event::AttemptRestored(open) => self.restore(now, *open, out),
             Event::OriginateDone(leg) | Event::LegCreated(leg) => return self.leg_created(now, leg, out),
             Event::OriginateRefused { leg, status, message } => self.originate_refused(now, leg, status, message, out),
             Event::OriginateUnknown { leg, why } => self.originate_unknown(now, leg, why, out),

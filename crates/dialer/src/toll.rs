@@ -8,6 +8,8 @@ use std::fmt;
 const HOUR_S: i64 = 3_600;
 /// Calls of the last hour that are remembered, at most; that is 277 a second.
 const MOST: usize = 1_000_000;
+/// Caps of a run that are shown as reached, at most.
+const SHOWN: usize = 10;
 /// Digits that are looked at: those of the longest number of the numbering plan.
 const MOST_DIGITS: usize = 15;
 
@@ -40,6 +42,17 @@ impl fmt::Debug for Digits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} digits", self.length)
     }
+}
+
+/// A cap per hour that is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    /// Calls to numbers that begin so.
+    pub prefix: String,
+    /// So many are allowed in an hour, and were decided.
+    pub calls: u32,
+    /// When the next one is allowed.
+    pub opens_at: Timestamp,
 }
 
 /// Counts the calls of the last hour.
@@ -88,6 +101,23 @@ impl Meter {
             watched.times.get(oldest_that_counts).map(|at| at.plus_seconds(HOUR_S))
         });
         opens.max()
+    }
+
+    /// The caps of these rules that are reached, those first that open first; at most [`SHOWN`].
+    pub(crate) fn reached(&self, rules: &Rules, now: Timestamp) -> Vec<Reached> {
+        let caps = rules.parts.iter().flat_map(|part| &part.limits.hourly);
+        let mut reached: Vec<Reached> = caps
+            .filter_map(|cap| {
+                let times = &self.by_prefix.get(&cap.prefix)?.times;
+                let oldest_that_counts = times.len().checked_sub(cap.calls as usize)?;
+                let opens_at = times.get(oldest_that_counts)?.plus_seconds(HOUR_S);
+                let (prefix, calls) = (cap.prefix.clone(), cap.calls);
+                (opens_at > now).then_some(Reached { prefix, calls, opens_at })
+            })
+            .collect();
+        reached.sort_by(|a, b| (a.opens_at, &a.prefix).cmp(&(b.opens_at, &b.prefix)));
+        reached.truncate(SHOWN);
+        reached
     }
 
     /// A call was decided, now or before a restart.
@@ -156,6 +186,8 @@ mod tests {
         call(&mut meter, "+34911234567", 11);
         assert_eq!(meter.opens_at(&rules, &number("+8816199"), at(20)), Some(at(3_600)));
         assert_eq!(meter.opens_at(&rules, &number("+34911234567"), at(20)), None);
+        let reached = Reached { prefix: "+88".into(), calls: 2, opens_at: at(3_600) };
+        assert_eq!((meter.reached(&rules, at(20)), meter.reached(&rules, at(3_600))), (vec![reached], vec![]));
         assert_eq!(meter.opens_at(&rules, &number("+8816199"), at(3_600)), None);
     }
 

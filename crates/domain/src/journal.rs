@@ -383,4 +383,6 @@ pub struct OpenAttempt {
     pub connected_at: Option<Timestamp>,
     /// Extended status so far.
     pub ext_state: String,
+    /// Whether its number must not be called any more: it is hung up when it is found, unless it was answered.
+    pub suppressed: bool,
 }

@@ -56,18 +56,20 @@ impl Configuration {
 
 /// The part of a campaign that the dialler decides by. Its hours were checked when it was saved.
 pub fn run_settings(campaign: &Campaign) -> Result<RunSettings, domain::Invalid> {
+    let rules = campaign.callee_rules()?;
     Ok(RunSettings {
         priority: campaign.priority,
         batch_size: campaign.batch_size,
         hours: campaign.hours()?,
-        answer_timeout_ms: campaign.answer_timeout_ms,
+        // A campaign that was saved before its packs wanted this rings as long as they want.
+        answer_timeout_ms: campaign.answer_timeout_ms.max(rules.min_ring_s() * 1_000),
         forced_closure_s: campaign.forced_closure_s,
         idle_on_termination: campaign.idle_on_termination,
         caller_id: if campaign.dial_clid.is_empty() { CallerIdFrom::Pbx } else { CallerIdFrom::Campaign },
         trunks: campaign.trunks.clone(),
         end_points: campaign.end_points.clone(),
         reschedule: campaign.rules.clone(),
-        rules: Arc::new(campaign.callee_rules()?),
+        rules: Arc::new(rules),
     })
 }
 

@@ -179,7 +179,11 @@ pub struct LiveRun {
     pub in_flight: u64,
     /// Of these, answered.
     pub connected_now: u64,
-    /// Contacts not yet finished: fresh, waiting for a retry and in flight.
+    /// Contacts waiting that a rule put off until an instant.
+    pub put_off: u64,
+    /// Contacts that a rule refused until the run is reloaded.
+    pub refused: u64,
+    /// Contacts not yet finished: fresh, waiting for a retry, put off and in flight.
     pub remaining_estimate: u64,
     /// Seconds since the start.
     pub running_s: u64,
@@ -191,8 +195,21 @@ pub struct LiveRun {
     pub completions_per_hour: f64,
     /// When the next retry is due, if retries wait.
     pub next_due: Option<Timestamp>,
+    /// Caps on calls per hour to a prefix that are reached, those first that open first; at most 10.
+    pub hourly_caps: Vec<LiveHourlyCap>,
     /// Its lists in dialling order.
     pub lists: Vec<LiveList>,
+}
+
+/// A cap on calls per hour to a prefix that is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveHourlyCap {
+    /// Calls to numbers that begin so.
+    pub prefix: String,
+    /// So many are allowed in an hour.
+    pub calls: u32,
+    /// When the next one is allowed.
+    pub opens_at: Timestamp,
 }
 
 /// A list of a run.

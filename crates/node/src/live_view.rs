@@ -2,12 +2,13 @@
 
 use crate::link::MAX_STATUS_CHARS;
 use crate::live::{
-    Circuit, Dialling, Live, LiveCall, LiveEndPoint, LiveHold, LiveList, LivePbx, LiveRun, LiveTotals, LiveTrunk,
-    PbxState,
+    Circuit, Dialling, Live, LiveCall, LiveEndPoint, LiveHold, LiveHourlyCap, LiveList, LivePbx, LiveRun, LiveTotals,
+    LiveTrunk, PbxState,
 };
 use crate::shell::{RunView, Shell};
 use dialer::Dialer;
 use dialer::figures::RunFigures;
+use dialer::toll::Reached;
 use domain::{Now, RunState, Timestamp};
 use std::sync::atomic::Ordering;
 
@@ -25,7 +26,10 @@ impl Shell {
             .dialer
             .run_figures()
             .filter(|run| !run.state.is_final())
-            .filter_map(|run| Some(live_run(now.wall, run.clone(), self.runs.get(&run.run)?, paused)))
+            .filter_map(|run| {
+                let caps = self.dialer.hourly_caps_reached(run.run, now.wall);
+                Some(live_run(now.wall, run.clone(), caps, self.runs.get(&run.run)?, paused))
+            })
             .collect();
         runs.sort_by_key(|run| (run.priority, run.id));
         let totals = totals(&runs, self.dialer.open_calls());
@@ -119,7 +123,7 @@ impl Shell {
     }
 }
 
-fn live_run(now: Timestamp, run: RunFigures, view: &RunView, storage: Option<&str>) -> LiveRun {
+fn live_run(now: Timestamp, run: RunFigures, caps: Vec<Reached>, view: &RunView, storage: Option<&str>) -> LiveRun {
     let running_s = u64::try_from(now.ms_since(view.started_at) / 1_000).unwrap_or(0);
     let per_hour = |count: u64| if running_s == 0 { 0.0 } else { count as f64 * 3_600.0 / running_s as f64 };
     let termination_rate = share(run.terminated, run.placed);
@@ -156,12 +160,18 @@ fn live_run(now: Timestamp, run: RunFigures, view: &RunView, storage: Option<&st
         cache: run.hopper + run.open_retries,
         in_flight: run.in_flight,
         connected_now: run.connected_now,
+        put_off: run.put_off,
+        refused: run.refused,
         remaining_estimate: run.remaining,
         running_s,
         eta_s: eta,
         attempts_per_hour: per_hour(run.placed),
         completions_per_hour: per_hour(run.terminated),
         next_due: run.next_due,
+        hourly_caps: caps
+            .into_iter()
+            .map(|cap| LiveHourlyCap { prefix: cap.prefix, calls: cap.calls, opens_at: cap.opens_at })
+            .collect(),
         lists: run
             .lists
             .iter()

@@ -1,10 +1,12 @@
 //! Why is nothing dialled: everything between a campaign and its next call, in the order in which the gate asks.
 
-use crate::census::Counted;
+use crate::census::{Asked, Counted};
 use crate::handle::{Handle, NodeError};
 use crate::live::{Circuit, Dialling, Live, LiveRun, LiveTrunk, PbxState};
-use domain::rules::census::Funnel;
+use domain::rules::census::{Bucket, Funnel, OutOfReach, Stage};
 use domain::rules::receipt::PackAsked;
+use domain::rules::verdict::ContactRule;
+use domain::rules::window::MEET_DAYS;
 use domain::{Campaign, CampaignId, HourState, RunState, Timestamp};
 use store::{InForce, Scope};
 
@@ -42,15 +44,18 @@ pub struct Condition {
     pub until: Option<Timestamp>,
 }
 
+const HOURS_MEET: &str = "hours_meet";
+const HOURLY_CAP_KEPT: &str = "hourly_cap_kept";
+
 impl Handle {
     /// Why the campaign dials, or does not.
     pub async fn why(&self, scope: &Scope, campaign: CampaignId) -> Result<CampaignWhy, NodeError> {
         let in_force = self.store().in_force(scope, campaign).await?;
         let rules = in_force.campaign.callee_rules()?;
         let live = self.live().await?;
-        let contacts = self.census().ask(&in_force).await?;
+        let Asked { contacts, out_of_reach } = self.census().ask(&in_force).await?;
         let run = live.runs.iter().find(|run| Some(run.id) == in_force.run).cloned();
-        let conditions = conditions(&in_force, &live, run.as_ref())?;
+        let conditions = conditions(&in_force, &live, run.as_ref(), out_of_reach)?;
         let sentence = sentence(&in_force, &live, run.as_ref(), &conditions, &contacts);
         let packs = rules.parts.into_iter().map(|part| PackAsked { name: part.name, version: part.version });
         let InForce { campaign, .. } = in_force;
@@ -68,7 +73,12 @@ impl Handle {
     }
 }
 
-fn conditions(in_force: &InForce, live: &Live, run: Option<&LiveRun>) -> Result<Vec<Condition>, NodeError> {
+fn conditions(
+    in_force: &InForce,
+    live: &Live,
+    run: Option<&LiveRun>,
+    out_of_reach: OutOfReach,
+) -> Result<Vec<Condition>, NodeError> {
     let campaign = &in_force.campaign;
     let mut all = vec![not_held(live)];
     all.extend(live.storage.as_ref().map(|storage| Condition {
@@ -78,6 +88,7 @@ fn conditions(in_force: &InForce, live: &Live, run: Option<&LiveRun>) -> Result<
         until: None,
     }));
     all.push(run_active(in_force, run));
+    all.extend(hours_meet(out_of_reach));
     all.push(inside_hours(campaign, live.at)?);
     all.push(pbx_up(campaign, live));
     let trunks: Vec<&LiveTrunk> = live.trunks.iter().filter(|trunk| campaign.trunks.contains(&trunk.id)).collect();
@@ -94,6 +105,7 @@ fn conditions(in_force: &InForce, live: &Live, run: Option<&LiveRun>) -> Result<
             if blocked { "; calls per second reached" } else { "" }
         );
         all.push(Condition { rule: "rate_kept", holds: !blocked, text, until: None });
+        all.push(hourly_cap_kept(run));
     }
     Ok(all)
 }
@@ -127,6 +139,28 @@ fn inside_hours(campaign: &Campaign, at: Timestamp) -> Result<Condition, NodeErr
         HourState::Closed { opens_at } => (false, "outside the campaign's hours".to_owned(), opens_at),
     };
     Ok(Condition { rule: "inside_hours", holds, text, until })
+}
+
+/// Whether the campaign's own hours and the calling hours of its contacts have an instant in common; nothing when they do.
+fn hours_meet(OutOfReach { contacts, of }: OutOfReach) -> Option<Condition> {
+    let whose =
+        if contacts == of { format!("all {of} contacts left") } else { format!("{contacts} of {of} contacts left") };
+    let text =
+        format!("the campaign's hours and the calling hours of {whose} never meet: not in the next {MEET_DAYS} days");
+    (contacts > 0).then_some(Condition { rule: HOURS_MEET, holds: contacts < of, text, until: None })
+}
+
+/// Calls per hour to a prefix. Contacts behind other prefixes go on.
+fn hourly_cap_kept(run: &LiveRun) -> Condition {
+    let reached: Vec<String> = run
+        .hourly_caps
+        .iter()
+        .map(|cap| format!("{}: {} of {} calls in the last hour", cap.prefix, cap.calls, cap.calls))
+        .collect();
+    let text =
+        if reached.is_empty() { "no prefix has had its calls of an hour".to_owned() } else { reached.join("; ") };
+    let until = run.hourly_caps.iter().map(|cap| cap.opens_at).min();
+    Condition { rule: HOURLY_CAP_KEPT, holds: reached.is_empty(), text, until }
 }
 
 fn pbx_up(campaign: &Campaign, live: &Live) -> Condition {
@@ -177,7 +211,7 @@ fn sentence(
     contacts: &Counted,
 ) -> String {
     let standing = |rule: &&Condition| !rule.holds;
-    let before = ["dialling_not_held", "storage_writable", "run_active", "inside_hours"];
+    let before = ["dialling_not_held", "storage_writable", "run_active", HOURS_MEET, "inside_hours"];
     if let Some(first) = conditions.iter().filter(|one| before.contains(&one.rule)).find(standing) {
         let until = first.until.map(|until| format!(" until {}", local(until, in_force))).unwrap_or_default();
         return format!("nothing is dialled: {}{until}", first.text);
@@ -186,14 +220,24 @@ fn sentence(
     if let Counted::Done(funnel) = contacts
         && funnel.dialable == 0
     {
-        let said = nobody(funnel, in_force);
+        let capped = conditions.iter().find(|one| one.rule == HOURLY_CAP_KEPT && !one.holds);
+        let said = match capped
+            .filter(|_| most(funnel).is_some_and(|most| most.stage == Stage::Rule(ContactRule::RetryDue).code()))
+        {
+            Some(capped) => {
+                let next = capped.until.map(|at| format!("; the next one is allowed at {}", local(at, in_force)));
+                format!("nobody else may be called now: {}{}", capped.text, next.unwrap_or_default())
+            }
+            None => nobody(funnel, in_force),
+        };
         return if dials {
             format!("calls are in progress, and beyond them {said}")
         } else {
             format!("nothing is dialled: {said}")
         };
     }
-    if let Some(first) = conditions.iter().find(standing) {
+    // A prefix that had its calls holds up only those behind it.
+    if let Some(first) = conditions.iter().filter(|one| one.rule != HOURLY_CAP_KEPT).find(standing) {
         return format!("nothing more is dialled: {}", first.text);
     }
     let may = match contacts {
@@ -208,11 +252,19 @@ fn sentence(
     }
 }
 
+/// What keeps back the most of those that are left; the first of several.
+fn most(funnel: &Funnel) -> Option<&Bucket> {
+    let over = [Stage::Finished, Stage::InCall].map(Stage::code);
+    let left = funnel.buckets.iter().filter(|bucket| bucket.first > 0 && !over.contains(&bucket.stage));
+    let all = funnel.buckets.iter().filter(|bucket| bucket.first > 0);
+    left.rev().max_by_key(|bucket| bucket.first).or_else(|| all.rev().max_by_key(|bucket| bucket.first))
+}
+
 fn nobody(funnel: &Funnel, in_force: &InForce) -> String {
     if funnel.contacts == 0 {
         return "its lists are empty".to_owned();
     }
-    let Some(most) = funnel.buckets.iter().max_by_key(|bucket| bucket.first) else { return String::new() };
+    let Some(most) = most(funnel) else { return String::new() };
     let share = if most.first == funnel.contacts { "all".to_owned() } else { format!("{} of", most.first) };
     let next = funnel.buckets.iter().filter_map(|bucket| bucket.next_change).min();
     let next = next.map(|at| format!("; the next change is at {}", local(at, in_force))).unwrap_or_default();

@@ -490,6 +490,9 @@ impl Store {
             scheduled_at: row.new.scheduled_at,
             connected_at: row.connected_at,
             ext_state: row.ext_state.clone(),
+            suppressed: self
+                .contact(row.new.contact)
+                .is_some_and(|contact| self.is_suppressed(contact, row.new.campaign)),
         });
         open.collect()
     }

@@ -5,9 +5,11 @@ use crate::engine::{Row, query};
 use crate::error::{Error, Result};
 use crate::runs::page;
 use crate::scope::Scope;
-use crate::sql::Columns;
+use crate::sql::{Columns, now};
+use crate::standing::{self, Asked};
 use domain::journal::OpenAttempt;
 use domain::outcome::Fault;
+use domain::rules::Standing;
 use domain::{
     AttemptId, CallId, CampaignId, ContactId, EndPointId, EndedBy, LegId, ListId, NumberKey, PbxId, RuleId, RunId,
     Timestamp, TrunkId,
@@ -156,7 +158,7 @@ statements! {
     OF_CONTACT = attempts!(" AND a.contact_id = $4 AND CAST($3 AS BIGINT) IS NULL");
     OF_ALL = attempts!(" AND CAST($3 AS BIGINT) IS NULL AND CAST($4 AS BIGINT) IS NULL");
     GET = attempts!(@ " AND a.id = $2", "");
-    OPEN = "SELECT id, call_id, leg_id, run_id, contact_id, number_key, retry, trunk_id, end_point_id, pbx_id, \
+    OPEN = "SELECT id, call_id, leg_id, run_id, campaign_id, contact_id, number_key, retry, trunk_id, end_point_id, pbx_id, \
         scheduled_at, connected_at, ext_state FROM attempt \
         WHERE tenant_id = $1 AND ended_at IS NULL AND ($2 LIKE '%,' || campaign_id || ',%' OR $2 IS NULL) ORDER BY id";
 }
@@ -199,7 +201,35 @@ impl Store {
     /// Every attempt that is not over: at a start, those that were open when the last process ended.
     pub async fn open_attempts(&self, scope: &Scope) -> Result<Vec<OpenAttempt>> {
         let rows = query(OPEN).bind(scope.tenant.0).bind(scope.campaign_list()).fetch_all(self.readers()).await?;
-        rows.iter().map(read_open).collect()
+        let mut open: Vec<OpenAttempt> = rows.iter().map(read_open).collect::<Result<_>>()?;
+        let campaigns = rows.iter().map(|row| Ok(CampaignId(row.int("campaign_id")?))).collect::<Result<Vec<_>>>()?;
+        let standings = self.standings_of(scope, &open, &campaigns).await?;
+        for (open, standing) in open.iter_mut().zip(standings) {
+            open.suppressed = standing.suppressed_by.is_some();
+        }
+        Ok(open)
+    }
+
+    async fn standings_of(
+        &self,
+        scope: &Scope,
+        open: &[OpenAttempt],
+        campaigns: &[CampaignId],
+    ) -> Result<Vec<Standing>> {
+        let secret = self.installation().number_secret;
+        let mut asked = Vec::with_capacity(open.len());
+        for (open, campaign) in open.iter().zip(campaigns) {
+            let keys = match self.contact(scope, open.contact).await {
+                Ok(contact) => contact.number.every_key(secret),
+                // Forgotten meanwhile: the key is what is left.
+                Err(Error::NotFound { .. }) => Vec::new(),
+                Err(error) => return Err(error),
+            };
+            let keys = standing::with_own(open.number_key, keys);
+            asked.push(Asked { campaign: *campaign, keys, person: None, attempt: None });
+        }
+        let mut connection = self.readers().begin().await?;
+        standing::standings(scope, &asked, now(), &mut connection).await
     }
 }
 
@@ -257,5 +287,6 @@ fn read_open(row: &Row) -> Result<OpenAttempt> {
         scheduled_at: row.at("scheduled_at")?,
         connected_at: row.opt_at("connected_at")?,
         ext_state: row.text("ext_state")?,
+        suppressed: false,
     })
 }

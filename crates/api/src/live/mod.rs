@@ -141,7 +141,11 @@ document! {
         in_flight: u64,
         /// Of these, answered.
         connected_now: u64,
-        /// Contacts not yet finished: fresh, waiting for a retry and in flight.
+        /// Contacts waiting that a rule put off until an instant.
+        put_off: u64,
+        /// Contacts that a rule refused until the run is reloaded.
+        refused: u64,
+        /// Contacts not yet finished: fresh, waiting for a retry, put off and in flight.
         remaining_estimate: u64,
         /// Seconds since the start.
         running_s: u64,
@@ -154,8 +158,20 @@ document! {
         /// When the next retry is due, if retries wait.
         #[schema(format = DateTime)]
         next_due: Option<String>,
+        /// Caps on calls per hour to a prefix that are reached, those first that open first; at most 10.
+        hourly_caps: Vec<LiveHourlyCap>,
         /// Its lists in dialling order.
         lists: Vec<LiveList>,
+    }
+    /// A cap on calls per hour to a prefix that is reached.
+    LiveHourlyCap {
+        /// Calls to numbers that begin so.
+        prefix: String,
+        /// So many are allowed in an hour.
+        calls: u32,
+        /// When the next one is allowed.
+        #[schema(format = DateTime)]
+        opens_at: String,
     }
     /// A list of a run.
     LiveList {
@@ -289,12 +305,15 @@ mod tests {
                 cache: 3,
                 in_flight: 4,
                 connected_now: 5,
+                put_off: 11,
+                refused: 12,
                 remaining_estimate: 6,
                 running_s: 7,
                 eta_s: Some(8),
                 attempts_per_hour: 9.5,
                 completions_per_hour: 10.5,
                 next_due: Some(at),
+                hourly_caps: vec![LiveHourlyCap { prefix: "+881".into(), calls: 3, opens_at: at }],
                 lists: vec![LiveList { id: ListId(1), high_water: ContactId(9), exhausted: true }],
             }],
             calls: vec![LiveCall {

@@ -62,6 +62,34 @@ async fn the_funnel_adds_up_and_follows_what_happens() {
 }
 
 #[tokio::test]
+async fn hours_that_never_meet_are_said_in_words() {
+    let server = Server::with_dialler().await;
+    let (id, list) = campaign(&server, json!({})).await;
+    let contacts = json!({"contacts": [{"number": "+34911234567"}, {"number": "+81312345678"}]});
+    server.post(&format!("/api/lists/{list}/contacts"), contacts).await.expect(200);
+    let (campaign, why) = (format!("/api/campaigns/{id}"), format!("/api/campaigns/{id}/why"));
+    let asked = async |hours: [&str; 2]| {
+        let hours =
+            json!({"zone": "Europe/Madrid", "time_start": hours[0], "time_end": hours[1], "time_days": "23456"});
+        server.call("PATCH", &campaign, hours).await.expect(200);
+        let why = server.get(&why).await.expect(200);
+        let condition = why["conditions"].as_array().unwrap().iter().find(|one| one["rule"] == "hours_meet").cloned();
+        (why["sentence"].as_str().unwrap().to_owned(), condition.unwrap_or_default())
+    };
+    // The small hours of Madrid are the office hours of Tokyo.
+    assert_eq!(asked(["100000", "110000"]).await.1, Value::Null);
+    let (_, small) = asked(["020000", "030000"]).await;
+    assert_eq!(small["holds"], true);
+    assert!(small["text"].as_str().unwrap().contains("1 of 2 contacts left never meet"), "{small}");
+    assert_eq!(asked(["220000", "230000"]).await.1["holds"], false);
+    server.post(&format!("{campaign}/start"), Value::Null).await.expect(201);
+    let (sentence, late) = asked(["220000", "230000"]).await;
+    assert_eq!(late["holds"], false, "{late}");
+    let wanted = "nothing is dialled: the campaign's hours and the calling hours of all 2 contacts left never meet";
+    assert!(sentence.starts_with(wanted), "{sentence}");
+}
+
+#[tokio::test]
 async fn every_rule_says_why_at_any_time() {
     let server = Server::with_dialler().await;
     let (id, list) = campaign(&server, json!({"gap_minutes": 30})).await;

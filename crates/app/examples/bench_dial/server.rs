@@ -24,12 +24,18 @@ pub(crate) struct Server {
 
 impl Server {
     /// Makes an installation and serves it with the program `carillon` on this port.
+    #[allow(dead_code, reason = "not every bench uses every part of this file")]
     pub(crate) fn start(carillon: &Path, port: u16) -> Result<Self> {
+        Self::start_with(carillon, port, "")
+    }
+
+    /// The same with these lines in its settings.
+    pub(crate) fn start_with(carillon: &Path, port: u16, more: &str) -> Result<Self> {
         let folder = Scratch::new("bench")?;
         let data = folder.path().join("data");
         let config = folder.path().join("carillon.toml");
         let address = format!("127.0.0.1:{}", port);
-        fs::write(&config, format!("listen = {address:?}\ndata = {:?}\n", data.display().to_string()))?;
+        fs::write(&config, format!("listen = {address:?}\ndata = {:?}\n{more}", data.display().to_string()))?;
         let mut init = Command::new(carillon);
         init.arg("init").arg("--config").arg(&config).current_dir(folder.path());
         process::run(init, DEADLINE)?;
@@ -92,6 +98,7 @@ impl Server {
     }
 
     /// Prometheus' text.
+    #[allow(dead_code, reason = "not every bench uses every part of this file")]
     pub(crate) fn metrics(&self) -> Result<String> {
         let answer = self.api.send("GET", "/metrics", "text/plain", b"")?;
         ensure!(answer.status == 200, "/metrics: {}", answer.status);

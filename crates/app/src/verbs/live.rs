@@ -53,7 +53,7 @@ pub(super) fn line(live: &Value, run: Option<i64>) -> String {
     let mut text = headline(live);
     for row in rows(live, "runs").filter(|row| run.is_none() || row["id"].as_i64() == run) {
         text.push_str(&format!(
-            "; run {} {} {}: placed {}, terminated {}, in flight {} ({} connected), hopper {}, retries {}",
+            "; run {} {} {}: placed {}, terminated {}, in flight {} ({} connected), hopper {}, retries {}, put off {}, refused {}",
             cell(row, "id"),
             cell(row, "campaign_name"),
             cell(row, "state"),
@@ -63,6 +63,8 @@ pub(super) fn line(live: &Value, run: Option<i64>) -> String {
             cell(row, "connected_now"),
             cell(row, "hopper"),
             cell(row, "open_retries"),
+            cell(row, "put_off"),
+            cell(row, "refused"),
         ));
     }
     text
@@ -122,6 +124,8 @@ fn runs(live: &Value, run: Option<i64>) -> String {
         "talking",
         "hopper",
         "retries",
+        "put off",
+        "refused",
         "left",
         "since",
         "to go",
@@ -140,6 +144,8 @@ fn runs(live: &Value, run: Option<i64>) -> String {
             cell(row, "connected_now"),
             cell(row, "hopper"),
             cell(row, "open_retries"),
+            cell(row, "put_off"),
+            cell(row, "refused"),
             cell(row, "remaining_estimate"),
             span(row["running_s"].as_u64().unwrap_or(0)),
             to_go,
@@ -218,12 +224,15 @@ mod tests {
             cache: 48,
             in_flight: 4,
             connected_now: 2,
+            put_off: 6,
+            refused: 3,
             remaining_estimate: 52,
             running_s: 3_725,
             eta_s: Some(65),
             attempts_per_hour: 100.0,
             completions_per_hour: 80.0,
             next_due: None,
+            hourly_caps: vec![],
             lists: vec![LiveList { id: ListId(1), high_water: ContactId(9), exhausted: false }],
         };
         let live = node::Live {
@@ -308,7 +317,8 @@ mod tests {
     #[test]
     fn a_line_has_no_clock_so_that_it_changes_only_with_the_figures() {
         let text = line(&live(), Some(8));
-        let tail = "; run 8 autumn PAUSED: placed 120, terminated 90, in flight 4 (2 connected), hopper 31, retries 17";
+        let tail = "; run 8 autumn PAUSED: placed 120, terminated 90, in flight 4 (2 connected), hopper 31, retries 17, \
+            put off 6, refused 3";
         assert!(text.ends_with(tail), "{text}");
     }
 }

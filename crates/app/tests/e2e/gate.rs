@@ -15,7 +15,7 @@ const DAY_S: i64 = 86_400;
 const MONDAY: i64 = 1_795_446_000;
 
 /// A world whose server believes that it is `MONDAY`, and how far ahead its clock is.
-fn on_monday(clock: &Clock) -> (World, i64) {
+pub fn on_monday(clock: &Clock) -> (World, i64) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let ahead = MONDAY - i64::try_from(now).unwrap();
     clock.ahead(ahead);
@@ -23,7 +23,7 @@ fn on_monday(clock: &Clock) -> (World, i64) {
 }
 
 /// Moves the clock of the server and tells it that this was meant.
-fn jump(world: &World, clock: &Clock, ahead: i64) {
+pub fn jump(world: &World, clock: &Clock, ahead: i64) {
     clock.ahead(ahead);
     world.wait("the hold", A_FEW_CALLS, || {
         let live = world.live();
@@ -32,7 +32,7 @@ fn jump(world: &World, clock: &Clock, ahead: i64) {
     world.run(&["resume-dialling"]).ok();
 }
 
-fn careful(changes: Value) -> Value {
+pub fn careful(changes: Value) -> Value {
     crate::world::merged(json!({"packs": ["default"], "zone": "Europe/Madrid", "answer_timeout_ms": 15_000}), changes)
 }
 
@@ -133,4 +133,25 @@ fn a_telephone_that_rings_stops_when_its_owner_has_said_no_and_a_conversation_go
     let ended = attempts.iter().find(|attempt| attempt["state"] == "RS_BLACKLIST").unwrap();
     assert_eq!((&ended["number"], &ended["ended_by"]), (&json!(rings), &json!("suppression")));
     world.post(&format!("/api/runs/{run}/remove"));
+}
+
+#[test]
+fn a_telephone_that_rang_when_its_owner_said_no_and_the_server_died_stops_after_the_restart() {
+    let mut world = World::through_proxy();
+    let rings = "15553000001";
+    let run = world.dial("spring", &[rings], json!({"answer_timeout_ms": 300_000}));
+    world.wait_for_attempts(run, "a telephone that rings", A_FEW_CALLS, |all| {
+        all.first().is_some_and(|call| world.timeline(call).0.contains(&RINGING.to_owned()))
+    });
+    // The word is in the database, the hang-up is lost on its way, and the process that would ask again dies.
+    world.proxy().blackhole();
+    world.run(&["suppression", "add", rings]).ok();
+    world.crash();
+    world.proxy().cut();
+    world.proxy().heal();
+    assert!(!world.channels().is_empty(), "it rings on");
+    world.serve_again();
+    let attempts = world.wait_for_attempts(run, "silence", A_FEW_CALLS, |all| count(all, "RS_BLACKLIST") == 1);
+    assert_eq!(attempts[0]["ended_by"], "suppression", "{}", brief(&attempts));
+    assert!(world.channels().is_empty(), "{:?}", world.channels());
 }

@@ -36,3 +36,4 @@ mod terminal;
 mod tutorial;
 mod variables;
 mod webhooks;
+mod why;

@@ -116,3 +116,62 @@ fn ten_thousand_events_that_wait_for_a_dead_receiver_change_nothing_for_calls() 
     let asked = receiver.received().len();
     assert!(asked < 30, "{asked} requests to a receiver that does not answer");
 }
+
+#[test]
+fn an_event_that_is_refused_to_the_end_is_dead_and_is_told_again_when_the_receiver_is_mended() {
+    let world = World::allowing_webhooks();
+    let receiver = Receiver::start().unwrap();
+    receiver.answers(|request| if event(request)["kind"] == "attempt.ended" { 500 } else { 204 });
+    let settings = ["--url", &receiver.url(), "--max-tries", "2"];
+    world.run(&[&["webhook", "add", "crm"][..], &settings].concat()).ok();
+    let run = world.dial("told", &["15551000001"], json!({}));
+    let attempt = world.complete(run, A_RUN)[0].clone();
+    let shown = || world.run(&["attempt", "show", &attempt["id"].to_string()]).ok();
+    world.wait("a lane that waits", A_RUN, || match shown() {
+        text if text.contains("webhook crm is still to be told of attempt.ended: answered 500") => Ok(()),
+        text => Err(text),
+    });
+    // It is the event, not the receiver: that goes on taking others.
+    let dead = world.wait("a dead event", A_RUN, || {
+        world.run(&["stop-dialling", "--why", "test"]).ok();
+        world.run(&["resume-dialling"]).ok();
+        let dead = world.run_json(&["webhook", "dead", "crm"])["items"].clone();
+        if dead[0].is_object() { Ok(dead) } else { Err(world.get("/api/webhooks/1").to_string()) }
+    });
+    assert_eq!((dead.as_array().unwrap().len(), &dead[0]["tries"], &dead[0]["again"]), (1, &json!(2), &json!(false)));
+    let listed = world.run(&["webhook", "dead", "crm"]).ok();
+    assert!(listed.contains(&dead[0]["seq"].to_string()) && listed.contains("answered 500"), "{listed}");
+    let text = shown();
+    for part in [
+        "webhook crm took attempt.scheduled: 204 after ",
+        "webhook crm did not take attempt.ended: answered 500 X",
+        "ms, try 2",
+        "webhook crm was given up for attempt.ended: answered 500",
+    ] {
+        assert!(text.contains(part) || text.contains(&part.replace(" X", " Internal Server Error")), "{part}\n{text}");
+    }
+
+    receiver.answers(|_| 204);
+    let replayed = world.run(&["webhook", "replay", "crm", "--dead"]).ok();
+    assert!(replayed.contains("1 events are tried once more"), "{replayed}");
+    let ended = world.wait("the dead event", A_RUN, || {
+        let taken = receiver.received().into_iter().filter(|one| one.status == 204);
+        taken.map(|one| event(&one)).rfind(|event| event["kind"] == "attempt.ended").ok_or_else(String::new)
+    });
+    assert_eq!((&ended["seq"], &ended["entity_id"]), (&dead[0]["seq"], &attempt["id"]));
+    let timeline = world.wait("its books", A_RUN, || {
+        let timeline = world.run_json(&["attempt", "show", &attempt["id"].to_string()])["timeline"].clone();
+        let all = timeline["notifications"].as_array().unwrap().clone();
+        if all.iter().all(|one| one["delivery"] == "taken") { Ok(timeline) } else { Err(timeline.to_string()) }
+    });
+    let kinds = |part: &str| -> Vec<Value> {
+        let mut rows = timeline[part].as_array().unwrap().clone();
+        rows.sort_by_key(|row| row["seq"].as_i64());
+        rows.iter().map(|row| row["kind"].clone()).collect()
+    };
+    assert_eq!(kinds("items"), kinds("notifications"), "every event of the attempt was told");
+    let last = timeline["notifications"].as_array().unwrap().iter().find(|one| one["kind"] == "attempt.ended").unwrap();
+    let tries: Vec<_> = last["tries"].as_array().unwrap().iter().map(|one| (&one["number"], &one["status"])).collect();
+    assert_eq!(tries, [(&json!(1), &Value::Null), (&json!(2), &Value::Null), (&json!(3), &json!(204))]);
+    assert!(world.run(&["webhook", "dead", "crm"]).ok().contains("nothing was given up"));
+}

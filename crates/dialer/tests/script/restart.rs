@@ -51,6 +51,37 @@ fn en_12_a_call_that_vanished_is_lost_and_keeps_its_gap() {
 }
 
 #[test]
+fn a_call_whose_number_was_suppressed_meanwhile_is_hung_up_when_it_is_found_unless_it_was_answered() {
+    for attempt_first in [false, true] {
+        let restarted = || {
+            let mut script = Script::new();
+            let mut open = open_attempt(1);
+            open.suppressed = true;
+            let mut events = vec![Event::RunStarted(Box::new(going_on())), Event::AttemptRestored(open)];
+            if attempt_first {
+                events.reverse();
+            }
+            events.insert(0, Event::PbxDown(PBX));
+            events.push(fresh(RUN, []));
+            script.feed(events);
+            script
+        };
+        restarted().check(
+            &[(1_000, Event::PbxUp { pbx: PBX, legs: vec![found(L1, false)] }), (1_010, ended(L1, 16, 0))],
+            &[
+                (1_000, HangUp(L1, EndedBy::Suppression)),
+                (1_010, Close(1, CallState::RsBlacklist, None)),
+                (1_010, Run(RunState::Completed)),
+            ],
+        );
+        restarted().check(
+            &[(1_000, Event::PbxUp { pbx: PBX, legs: vec![found(L1, true)] }), (60_000, ended(L1, 16, 0))],
+            &[(60_000, Close(1, CallState::Terminated, None)), (60_000, Run(RunState::Completed))],
+        );
+    }
+}
+
+#[test]
 fn a_call_that_was_sent_just_before_the_end_is_given_time_to_show_up() {
     let mut script = Script::new();
     let mut open = open_attempt(1);

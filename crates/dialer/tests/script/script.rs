@@ -324,6 +324,7 @@ pub(crate) fn open_attempt(n: i64) -> Box<OpenAttempt> {
         scheduled_at: NOON.plus_ms(-25_000),
         connected_at: None,
         ext_state: String::new(),
+        suppressed: false,
     })
 }
 

@@ -6,8 +6,9 @@
 use super::calls::Calls;
 use super::ruling::Rules;
 use super::verdict::{Answer, ContactRule, Facts};
-use super::window::Windows;
+use super::window::{Windows, meet};
 use super::zones::Zones;
+use crate::hours::Hours;
 use crate::ids::ContactId;
 use crate::number::NumberKey;
 use crate::time::Timestamp;
@@ -158,7 +159,28 @@ pub struct Census {
     by_contact: Vec<u32>,
     by_key: Vec<u32>,
     persons: HashMap<NumberKey, Vec<ContactId>>,
+    meetings: Meetings,
 }
+
+/// Whether the campaign's own hours and the windows of each set of zones meet, and how long that is known.
+#[derive(Debug, Default)]
+struct Meetings {
+    hours: Option<Hours>,
+    /// As [`Census::zones`].
+    known: Vec<(Timestamp, bool)>,
+}
+
+/// Contacts that are not finished and whose calling hours never meet the campaign's own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OutOfReach {
+    /// So many.
+    pub contacts: u64,
+    /// Of so many that are not finished nor in a call.
+    pub of: u64,
+}
+
+/// Seconds for which a no stands: a holiday or the clocks may change it.
+const NO_STANDS_S: i64 = 86_400;
 
 impl Census {
     /// Nobody yet.
@@ -172,6 +194,7 @@ impl Census {
             by_contact: Vec::new(),
             by_key: Vec::new(),
             persons: HashMap::new(),
+            meetings: Meetings::default(),
         }
     }
 
@@ -334,6 +357,38 @@ impl Census {
                 .then(|| Timestamp(i64::from(count.until) * 1_000_000)),
         });
         Funnel { contacts: self.rows.len() as u64, buckets: buckets.collect(), dialable }
+    }
+
+    /// Contacts to which the campaign's own `hours` never come together with their windows, looked ahead as far as
+    /// [`MEET_DAYS`](super::window::MEET_DAYS). A pass over the rows only when there are some.
+    pub fn out_of_reach(&mut self, hours: &Hours, now: Timestamp) -> OutOfReach {
+        if self.rules.parts.iter().all(|part| part.hours.is_none()) {
+            return OutOfReach::default();
+        }
+        if self.meetings.hours.as_ref() != Some(hours) {
+            self.meetings = Meetings { hours: Some(hours.clone()), known: Vec::new() };
+        }
+        for (place, zones) in self.zones.iter().enumerate() {
+            if self.meetings.known.get(place).is_some_and(|(until, _)| now < *until) {
+                continue;
+            }
+            let known = match meet(&self.rules, *zones, hours, now) {
+                Ok(at) => (at, false),
+                Err(_) => (now.plus_seconds(NO_STANDS_S), true),
+            };
+            match self.meetings.known.get_mut(place) {
+                Some(before) => *before = known,
+                None => self.meetings.known.push(known),
+            }
+        }
+        if self.meetings.known.iter().all(|(_, never)| !never) {
+            return OutOfReach::default();
+        }
+        let left = self.rows.iter().filter(|row| !matches!(row.place, Place::Finished | Place::InCall));
+        left.fold(OutOfReach::default(), |sum, row| OutOfReach {
+            contacts: sum.contacts + u64::from(self.meetings.known[usize::from(row.zones)].1),
+            of: sum.of + 1,
+        })
     }
 
     /// Until when each set of zones is closed.

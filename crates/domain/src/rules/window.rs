@@ -6,6 +6,7 @@ mod parse;
 use super::ruling::Rules;
 use super::verdict::Answer;
 use super::zones::Zones;
+use crate::hours::{HourState, Hours};
 use crate::time::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -13,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Days looked ahead for the next instant at which all is open. What is shut for longer says so and is asked again.
 pub const LOOK_AHEAD_DAYS: i64 = 62;
+/// Days looked ahead for an instant at which a campaign's own hours and the windows are open together.
+pub const MEET_DAYS: i64 = 14;
 /// How long an answer without an end stands, in seconds.
 const FOREVER_S: i64 = 86_400;
 
@@ -90,6 +93,34 @@ impl Windows {
         known
     }
 }
+
+/// When the windows do open, and not one of the next [`MEET_DAYS`] days has an instant at which the campaign's own hours are
+/// open, too. What never opens at all, and what no rule closes, is said elsewhere: it counts as met. `Ok`: when they meet.
+pub(super) fn meet(rules: &Rules, zones: Zones, hours: &Hours, now: Timestamp) -> Result<Timestamp, NeverMeet> {
+    let last = now.plus_seconds(MEET_DAYS * 86_400);
+    let mut at = now;
+    // Every round goes to a later opening, of which each has a bounded number a day.
+    while at <= last {
+        match look(rules, zones, at).answer {
+            Answer::Yes => {}
+            Answer::No { until: Some(opens) } if opens > at => {
+                at = opens;
+                continue;
+            }
+            Answer::No { .. } => return Ok(last),
+        }
+        match hours.state_at(at) {
+            HourState::Open { .. } => return Ok(at),
+            HourState::Closed { opens_at: Some(opens) } if opens > at => at = opens,
+            HourState::Closed { .. } => return Err(NeverMeet),
+        }
+    }
+    Err(NeverMeet)
+}
+
+/// The campaign's hours and the windows have no instant in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NeverMeet;
 
 /// Asks every part in every zone, and looks ahead from opening to opening until all agree.
 fn look(rules: &Rules, zones: Zones, now: Timestamp) -> Known {

@@ -9,7 +9,7 @@ pub(crate) mod touches;
 use crate::clock::wall;
 use crate::handle::NodeError;
 use domain::rules::Limits;
-use domain::rules::census::{Census, Funnel};
+use domain::rules::census::{Census, Funnel, OutOfReach};
 use domain::{CampaignId, ContactId, Invalid, ListId, RunId};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,6 +43,19 @@ pub enum Counted {
         /// So many.
         contacts: u64,
     },
+}
+
+/// The contacts of a campaign, and those that its own hours never reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) contacts: Counted,
+    pub(crate) out_of_reach: OutOfReach,
+}
+
+impl From<Counted> for Asked {
+    fn from(contacts: Counted) -> Self {
+        Self { contacts, out_of_reach: OutOfReach::default() }
+    }
 }
 
 /// What decides the verdicts of a campaign's contacts: with another the campaign is counted anew.
@@ -112,14 +125,14 @@ impl Room {
     }
 
     /// The funnel of a campaign as it is in force. Waits for the counting, at most 5 s.
-    pub(crate) async fn ask(&self, in_force: &InForce) -> Result<Counted, NodeError> {
+    pub(crate) async fn ask(&self, in_force: &InForce) -> Result<Asked, NodeError> {
         let scope = Scope::installation();
         let mut of = 0;
         for list in &in_force.campaign.lists {
             of += u64::try_from(self.store.list(&scope, *list).await?.contacts).unwrap_or(0);
         }
         if of > MAX_CONTACTS {
-            return Ok(Counted::TooMany { contacts: of });
+            return Ok(Counted::TooMany { contacts: of }.into());
         }
         let slot = self.slot(Subject::of(in_force), of)?;
         let mut progress = slot.progress.subscribe();
@@ -127,13 +140,20 @@ impl Room {
         match counted.map(|waited| waited.map(|now| now.clone())) {
             Ok(Ok(Progress::Counted)) => {}
             Ok(Ok(Progress::Over(why))) if !why.is_empty() => return Err(NodeError::Conflict(why)),
-            _ => return Ok(Counted::Counting { done: slot.done.load(Ordering::Relaxed), of: slot.of.max(1) }),
+            _ => {
+                let done = slot.done.load(Ordering::Relaxed);
+                return Ok(Counted::Counting { done, of: slot.of.max(1) }.into());
+            }
         }
         counting::keep_up(&self.store, &slot).await?;
         let in_flight = self.store.numbers_in_flight(&scope).await?;
-        let funnel = move || lock(&slot.census).funnel(wall(), &in_flight);
-        let funnel = tokio::task::spawn_blocking(funnel).await;
-        funnel.map(Counted::Done).map_err(|_| NodeError::Unavailable("the census broke off"))
+        let hours = in_force.campaign.hours()?;
+        let look = move || {
+            let (mut census, now) = (lock(&slot.census), wall());
+            let contacts = Counted::Done(census.funnel(now, &in_flight));
+            Asked { contacts, out_of_reach: census.out_of_reach(&hours, now) }
+        };
+        tokio::task::spawn_blocking(look).await.map_err(|_| NodeError::Unavailable("the census broke off"))
     }
 
     /// The slot of this subject, begun if it is new; others make room, those first that nobody asked for the longest.

@@ -129,3 +129,43 @@ fn who_is_put_off_stands_under_the_rule_that_did_it() {
     assert_eq!((open.dialable, at(&open, "number_not_in_flight").first), (0, 1));
     assert_eq!(census.funnel(Timestamp(NOW.0 + 10 * HOUR_US), &[]).dialable, 1);
 }
+
+#[test]
+fn hours_that_never_meet_are_counted_and_those_that_do_are_not() {
+    let census = |numbers: &[&str]| {
+        let mut census = Census::new(Rules::of(&["default".to_owned()], &Limits::default(), "Europe/Madrid").unwrap());
+        for (place, number) in numbers.iter().enumerate() {
+            let number = Dialable::parse(number, None).unwrap();
+            let facts = Facts {
+                denied: false,
+                suppressed: false,
+                consent_at: None,
+                due_at: None,
+                number: &Calls::NONE,
+                person: &Calls::NONE,
+                zones: Zones::of_number(&number),
+                in_flight: false,
+            };
+            let (contact, key) = (ContactId(place as i64), NumberKey(place as i64));
+            census.add(&Entry { contact, key, person: None, place: Place::Waiting, facts });
+        }
+        census.sort();
+        census
+    };
+    let hours = |from: &str, to: &str, days: &str| Hours::parse(from, to, days, "Europe/Madrid").unwrap();
+    // Madrid, Tokyo, Kiritimati.
+    let mut three = census(&["+34911234567", "+81312345678", "+68675012345"]);
+    let reach = |contacts, of| OutOfReach { contacts, of };
+    // In the evening of Madrid it is the morning of the next day on the other side; in Madrid nobody may be called any more,
+    // and in Tokyo, four in the morning, not yet.
+    assert_eq!(three.out_of_reach(&hours("200000", "225959", "1234567"), NOW), reach(2, 3));
+    assert_eq!(three.out_of_reach(&hours("000000", "235959", "23456"), NOW), reach(0, 0));
+    // Small hours in Madrid are office hours in Tokyo; with Saturday evening only, Kiritimati has its Sunday.
+    assert_eq!(three.out_of_reach(&hours("020000", "035959", "23456"), NOW), reach(1, 3));
+    assert_eq!(three.out_of_reach(&hours("200000", "225959", "7"), NOW), reach(3, 3));
+    // Known for a day, and asked again behind it.
+    assert_eq!(three.out_of_reach(&hours("200000", "225959", "7"), Timestamp(NOW.0 + 25 * HOUR_US)), reach(3, 3));
+    // A number of no known place has no hours at all: its own row of the funnel says so.
+    let mut nowhere = census(&["+881612345678"]);
+    assert_eq!(nowhere.out_of_reach(&hours("200000", "225959", "7"), NOW), reach(0, 0));
+}
