@@ -8,6 +8,9 @@ import Megaphone from "@lucide/svelte/icons/megaphone";
 import Phone from "@lucide/svelte/icons/phone";
 import ListOrdered from "@lucide/svelte/icons/list-ordered";
 import ShieldBan from "@lucide/svelte/icons/shield-ban";
+import BellRing from "@lucide/svelte/icons/bell-ring";
+import ScrollText from "@lucide/svelte/icons/scroll-text";
+import Webhook from "@lucide/svelte/icons/webhook";
 import Server from "@lucide/svelte/icons/server";
 import { m } from "$lib/paraglide/messages";
 import type { Role } from "$lib/session.svelte";
@@ -50,6 +53,14 @@ export const navigation: readonly NavGroup[] = [
       { href: "/pbxs", label: () => m.nav_pbxs(), icon: Server },
       { href: "/trunks", label: () => m.nav_trunks(), icon: Cable },
       { href: "/end-points", label: () => m.nav_end_points(), icon: Headset },
+    ],
+  },
+  {
+    label: () => m.nav_group_outside(),
+    items: [
+      { href: "/alerts", label: () => m.nav_alerts(), icon: BellRing },
+      { href: "/webhooks", label: () => m.nav_webhooks(), icon: Webhook },
+      { href: "/events", label: () => m.nav_events(), icon: ScrollText },
     ],
   },
 ];
