@@ -8,6 +8,8 @@ export type LinkState = "connecting" | "live" | "stale";
 
 /** Milliseconds without a sign of life after which figures are called stale. */
 export const STALE_MS = 5_000;
+const WATCH_MS = 250;
+const SILENT_TICKS = 4;
 const POLL_MS = 1_000;
 /** A stream that says nothing for so long is closed and opened anew; it beats every second. */
 const SILENCE_MS = 5_000;
@@ -22,6 +24,8 @@ class LiveStore {
   /** Milliseconds since 1970 of the last sign of life, by the browser's clock. */
   heardAt = $state(0);
   #users = 0;
+  /** Looks of the watch since the last sign of life. */
+  #silentTicks = 0;
   #gone: AbortController | null = null;
 
   /** Keeps it up to date until the returned function is called; may be called by several. */
@@ -29,7 +33,7 @@ class LiveStore {
     this.#users += 1;
     if (this.#users === 1) {
       const gone = (this.#gone = new AbortController());
-      const watch = setInterval(() => this.#watch(), 250);
+      const watch = setInterval(() => this.#watch(), WATCH_MS);
       gone.signal.addEventListener("abort", () => clearInterval(watch));
       void this.#follow(gone.signal);
     }
@@ -43,7 +47,10 @@ class LiveStore {
   }
 
   #watch(): void {
-    if (this.heardAt !== 0 && Date.now() - this.heardAt > STALE_MS) this.link = "stale";
+    this.#silentTicks += 1;
+    if (this.heardAt === 0 || Date.now() - this.heardAt <= STALE_MS) return;
+    // A page that was too busy to read what came is not one that heard nothing: it gets a second to read it.
+    if (this.#silentTicks >= SILENT_TICKS) this.link = "stale";
   }
 
   #heard(live: Live): void {
@@ -52,6 +59,7 @@ class LiveStore {
   }
 
   #alive(): void {
+    this.#silentTicks = 0;
     this.heardAt = Date.now();
     this.link = "live";
   }
