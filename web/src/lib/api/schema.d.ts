@@ -1655,13 +1655,13 @@ export interface components {
              * @description Ringing time after which a call is given up, milliseconds, `1000..=300000`.
              * @default 30000
              */
-            answer_timeout_ms: number;
+            answer_timeout_ms?: number;
             /**
              * Format: int32
              * @description Contacts read ahead, `1..=10000`.
              * @default 100
              */
-            batch_size: number;
+            batch_size?: number;
             /** @description Account code of its calls, with the same place-holders. */
             dial_account?: string;
             /**
@@ -1702,7 +1702,7 @@ export interface components {
              * @description Lower is served first, `0..=1000`.
              * @default 10
              */
-            priority: number;
+            priority?: number;
             /** @description Its reschedule rules. */
             rules?: components["schemas"]["Rule"][];
             /** @description Whether it may be started. */
@@ -1711,17 +1711,17 @@ export interface components {
              * @description Days of the active period, digits 1 (Sunday) to 7 (Saturday).
              * @default 1234567
              */
-            time_days: string;
+            time_days?: string;
             /**
              * @description Last second of the active period, `HHMMSS`; before `time_start` means overnight.
              * @default 235959
              */
-            time_end: string;
+            time_end?: string;
             /**
              * @description First second of the active period, `HHMMSS`.
              * @default 000000
              */
-            time_start: string;
+            time_start?: string;
             /** @description Ids of its trunks. */
             trunks?: number[];
             /** @description Variables set on every call; a contact's attribute of the same name wins. */
@@ -1741,13 +1741,13 @@ export interface components {
              * @description Ringing time after which a call is given up, milliseconds, `1000..=300000`.
              * @default 30000
              */
-            answer_timeout_ms: number;
+            answer_timeout_ms?: number;
             /**
              * Format: int32
              * @description Contacts read ahead, `1..=10000`.
              * @default 100
              */
-            batch_size: number;
+            batch_size?: number;
             /** @description Account code of its calls, with the same place-holders. */
             dial_account?: string;
             /**
@@ -1788,7 +1788,7 @@ export interface components {
              * @description Lower is served first, `0..=1000`.
              * @default 10
              */
-            priority: number;
+            priority?: number;
             /** @description Its reschedule rules. */
             rules?: components["schemas"]["Rule"][];
             /** @description Whether it may be started. */
@@ -1797,17 +1797,17 @@ export interface components {
              * @description Days of the active period, digits 1 (Sunday) to 7 (Saturday).
              * @default 1234567
              */
-            time_days: string;
+            time_days?: string;
             /**
              * @description Last second of the active period, `HHMMSS`; before `time_start` means overnight.
              * @default 235959
              */
-            time_end: string;
+            time_end?: string;
             /**
              * @description First second of the active period, `HHMMSS`.
              * @default 000000
              */
-            time_start: string;
+            time_start?: string;
             /** @description Ids of its trunks. */
             trunks?: number[];
             /** @description Variables set on every call; a contact's attribute of the same name wins. */
@@ -3373,7 +3373,7 @@ export interface components {
              * @description The ARI application name: one per installation and PBX, letters, digits, - and _.
              * @default carillon
              */
-            application: string;
+            application?: string;
             /**
              * @description Host name or address of its HTTP server.
              * @example 127.0.0.1
@@ -3389,7 +3389,7 @@ export interface components {
              * @description Originates sent per second, `1..=1000`.
              * @default 100
              */
-            originates_per_second: number;
+            originates_per_second?: number;
             /** @description The ARI user's password. Write-only, encrypted at rest. Without it a replaced PBX keeps the one it has. */
             password?: string | null;
             /**
@@ -3397,7 +3397,7 @@ export interface components {
              * @description Port of its HTTP server.
              * @default 8088
              */
-            port: number;
+            port?: number;
             /**
              * @description The ARI user.
              * @example carillon
@@ -3466,12 +3466,12 @@ export interface components {
              * @description Everything behind this event; 0: from the oldest that is kept.
              * @default null
              */
-            after: number | null;
+            after?: number | null;
             /**
              * @description What was given up.
              * @default false
              */
-            dead: boolean;
+            dead?: boolean;
         };
         /** @description What came of one or more runs, counted from their attempts. */
         Report: {
@@ -3964,7 +3964,7 @@ export interface components {
              * @description The id of the list of opt-outs that they are put on; 1, the global one, when not given.
              * @default 1
              */
-            list: number;
+            list?: number;
             /**
              * @description 1 to 1000 numbers, written in any way that a list may write them. One that is malformed refuses them all.
              * @example [
@@ -4096,7 +4096,7 @@ export interface components {
              * @description Milliseconds without RINGING or PROGRESS after which the route counts as dead, `1000..=60000`.
              * @default 10000
              */
-            progress_timeout_ms: number;
+            progress_timeout_ms?: number;
         };
         /** @description A trunk as it is created or replaced. */
         TrunkPatch: {
@@ -4131,7 +4131,7 @@ export interface components {
              * @description Milliseconds without RINGING or PROGRESS after which the route counts as dead, `1000..=60000`.
              * @default 10000
              */
-            progress_timeout_ms: number;
+            progress_timeout_ms?: number;
         };
         /** @description Somebody who may sign in. The password is never shown. */
         User: {
@@ -4234,7 +4234,7 @@ export interface components {
              * @description May sign in.
              * @default true
              */
-            enabled: boolean;
+            enabled?: boolean;
             /**
              * @description The user's own keys, space separated; `-B` takes away what the class grants.
              * @example SALES -NIGHT
@@ -4411,7 +4411,7 @@ export interface components {
              * @description Whether it is told at all.
              * @default true
              */
-            enabled: boolean;
+            enabled?: boolean;
             /**
              * @description Headers to send with every event, e.g. `Authorization`. Write-only, encrypted at rest. Without them a replaced webhook
              *     keeps those it has.
@@ -4431,7 +4431,7 @@ export interface components {
              * @description How often an event is tried that the receiver refuses while it takes others, `1..=50`: 20 tries take some nine hours.
              * @default 20
              */
-            max_tries: number;
+            max_tries?: number;
             /**
              * @description Unique, 1..=60 characters.
              * @example crm
@@ -4447,7 +4447,7 @@ export interface components {
              * @description How long a receiver may take, `100..=30000` milliseconds.
              * @default 10000
              */
-            timeout_ms: number;
+            timeout_ms?: number;
             /**
              * @description Where events are posted: https or http. Addresses that are not on the internet are refused, unless
              *     `webhooks.allow` in carillon.toml names them.
