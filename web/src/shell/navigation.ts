@@ -11,6 +11,9 @@ import ShieldBan from "@lucide/svelte/icons/shield-ban";
 import BellRing from "@lucide/svelte/icons/bell-ring";
 import ScrollText from "@lucide/svelte/icons/scroll-text";
 import Webhook from "@lucide/svelte/icons/webhook";
+import KeyRound from "@lucide/svelte/icons/key-round";
+import ShieldUser from "@lucide/svelte/icons/shield-user";
+import Users from "@lucide/svelte/icons/users";
 import Server from "@lucide/svelte/icons/server";
 import { m } from "$lib/paraglide/messages";
 import type { Role } from "$lib/session.svelte";
@@ -61,6 +64,14 @@ export const navigation: readonly NavGroup[] = [
       { href: "/alerts", label: () => m.nav_alerts(), icon: BellRing },
       { href: "/webhooks", label: () => m.nav_webhooks(), icon: Webhook },
       { href: "/events", label: () => m.nav_events(), icon: ScrollText },
+    ],
+  },
+  {
+    label: () => m.nav_group_rights(),
+    items: [
+      { href: "/users", label: () => m.nav_users(), icon: Users, role: "admin" },
+      { href: "/classes", label: () => m.nav_classes(), icon: ShieldUser, role: "admin" },
+      { href: "/tokens", label: () => m.nav_tokens(), icon: KeyRound, role: "admin" },
     ],
   },
 ];
