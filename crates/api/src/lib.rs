@@ -20,6 +20,7 @@ pub mod attributes;
 pub mod auth;
 pub mod browser;
 pub mod campaigns;
+pub mod checks;
 pub mod contacts;
 pub mod dialling;
 mod document;
@@ -89,6 +90,8 @@ pub struct App {
     pub events: events::Streams,
     /// The live screens.
     pub screens: live::Screens,
+    /// What `carillon doctor` does.
+    pub checks: checks::Checks,
     /// Who is told of events over HTTP.
     pub webhooks: notify::Webhooks,
     /// How browsers reach the server, and how long somebody stays signed in.
@@ -150,6 +153,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(suppression_lists::routes())
         .merge(forget::routes())
         .merge(why::routes())
+        .merge(checks::routes())
         .merge(tokens::routes())
         .merge(sign_in::routes())
         .merge(users::routes())

@@ -109,6 +109,7 @@ impl Server {
             imports: Imports::default(),
             events,
             screens: crate::live::Screens::start(None),
+            checks: crate::checks::Checks::new(|| Box::pin(async { Vec::new() })),
             webhooks,
             browsers: crate::Browsers::default(),
         };

@@ -1,7 +1,7 @@
 //! `carillon serve`: database, dialler and API in one process.
 
 use super::listen::Listener;
-use super::{logs, open, systemd, upkeep};
+use super::{doctor, logs, open, systemd, upkeep};
 use crate::config::Source;
 use crate::failure::{Failure, chain};
 use axum_server::Handle;
@@ -52,6 +52,7 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
         imports: api::imports::Imports::default(),
         events: api::events::Streams::of(feed.clone()),
         screens: screens.clone(),
+        checks: doctor::for_the_api(config.clone(), origin),
         webhooks: webhooks.clone(),
         browsers: api::Browsers { limits: config.sessions, tls: config.tls.is_some() },
     };

@@ -8,6 +8,8 @@ mod world;
 
 mod alerts;
 mod bad_input;
+mod browser;
+mod checks;
 mod clock;
 mod disk;
 mod doctor;

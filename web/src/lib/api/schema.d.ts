@@ -199,6 +199,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Looks at the installation from its settings to the PBXs, as `carillon doctor` does. Takes seconds; changes nothing. */
+        get: operations["list_checks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/checks/call": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Calls one number, through the gate like every other call: the pack `default` holds, so it is not made at night.
+         * @description The call belongs to the campaign `Test calls`, which is made at the first time; each one has a hidden list of its own.
+         */
+        post: operations["create_test_call"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/contacts/{id}/why": {
         parameters: {
             query?: never;
@@ -1889,6 +1926,35 @@ export interface components {
              */
             used: number;
         };
+        /** @description What one check found. */
+        Check: {
+            /**
+             * @description The thing that was looked at; empty when there is only one.
+             * @example office
+             */
+            about: string;
+            /**
+             * @description Its stable name.
+             * @example pbx.login
+             */
+            check: string;
+            /** @description What was found. */
+            found: string;
+            /** @description What to do; empty when there is nothing to do. */
+            remedy: string;
+            /** @description How it ended. */
+            state: components["schemas"]["CheckState"];
+        };
+        /** @description Every check. */
+        CheckList: {
+            /** @description In the order in which they were made. */
+            items: components["schemas"]["Check"][];
+        };
+        /**
+         * @description How a check ended.
+         * @enum {string}
+         */
+        CheckState: "ok" | "warning" | "failed" | "unknown";
         /**
          * @description State of a trunk's circuit breaker.
          * @enum {string}
@@ -3978,6 +4044,34 @@ export interface components {
              */
             why?: string;
         };
+        /** @description A test call on its way. */
+        TestCall: {
+            /**
+             * Format: int64
+             * @description Its contact: `GET /api/contacts/{id}/why` says what keeps it back.
+             */
+            contact: number;
+            /** @description Its run: `GET /api/attempts?run=` has the call as soon as it is decided. */
+            run: components["schemas"]["Run"];
+        };
+        /** @description A call that proves trunk and end point. */
+        TestCallInput: {
+            /**
+             * Format: int64
+             * @description Where it goes when it is answered.
+             */
+            end_point: number;
+            /**
+             * @description Whom it calls: your own telephone.
+             * @example +39 06 6982-0001
+             */
+            number: string;
+            /**
+             * Format: int64
+             * @description The trunk that it takes.
+             */
+            trunk: number;
+        };
         /** @description What happened, oldest first. */
         Timeline: {
             /** @description At most 1000; a call has about ten. */
@@ -5001,6 +5095,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CampaignWhy"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_checks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckList"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_test_call: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestCallInput"];
+            };
+        };
+        responses: {
+            /** @description it is on its way */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestCall"];
                 };
             };
             /** @description refused: the envelope says what and why */

@@ -71,6 +71,20 @@ impl Finding {
     }
 }
 
+impl From<Finding> for api::checks::Check {
+    fn from(finding: Finding) -> Self {
+        use api::checks::CheckState;
+        let Finding { check, about, state, found, remedy } = finding;
+        let state = match state {
+            State::Ok => CheckState::Ok,
+            State::Warning => CheckState::Warning,
+            State::Failed => CheckState::Failed,
+            State::Unknown => CheckState::Unknown,
+        };
+        Self { check: check.to_owned(), about, state, found, remedy }
+    }
+}
+
 /// Prints all of them; a line per check, a second one with the remedy where there is one.
 pub(super) fn print(findings: &[Finding], as_json: bool) {
     let count = |state| findings.iter().filter(|finding| finding.state == state).count();

@@ -31,6 +31,15 @@ pub(crate) async fn run(source: &Source, json: bool) -> Result<(), Failure> {
     Err(Failure::refused(checks).remedy("the remedies stand below the lines that begin with failed"))
 }
 
+/// The same checks, for who asks the running server.
+pub(crate) fn for_the_api(config: Config, origin: Origin) -> api::checks::Checks {
+    let known = std::sync::Arc::new((config, origin));
+    api::checks::Checks::new(move || {
+        let known = std::sync::Arc::clone(&known);
+        Box::pin(async move { examine(&known.0, &known.1).await.into_iter().map(api::checks::Check::from).collect() })
+    })
+}
+
 async fn examine(config: &Config, origin: &Origin) -> Vec<Finding> {
     let mut findings = vec![settings(origin)];
     findings.extend(server::listen(config).await);

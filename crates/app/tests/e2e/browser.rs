@@ -1,0 +1,91 @@
+//! The web app in Chromium, used as people use it: the specs of `web/tests/browser`, each in a world of its own.
+
+use crate::world::World;
+use serde_json::{Value, json};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A spec takes half a minute on a quiet machine.
+const DEADLINE: Duration = Duration::from_secs(200);
+const POLL: Duration = Duration::from_millis(50);
+
+fn web() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web")
+}
+
+/// `CARILLON_NODE`, which `cargo xtask test` sets, else the one on the path.
+fn node() -> OsString {
+    std::env::var_os("CARILLON_NODE").unwrap_or_else(|| "node".into())
+}
+
+/// Plays a spec against the server of this world; `given` is what the spec is told.
+fn play(mut world: World, spec: &str, given: &Value) {
+    let (web, runner) = (web(), "node_modules/@playwright/test/cli.js");
+    assert!(web.join("dist/index.html").exists(), "web/dist is not there: `cargo xtask web` builds it");
+    // Pictures and traces of what failed stay there.
+    let results = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser").join(spec);
+    let control = world.home.path("control");
+    std::fs::create_dir(&control).unwrap();
+    let output = world.home.path("playwright.log");
+    let log = std::fs::File::create(&output).unwrap();
+    let mut child = Command::new(node())
+        .current_dir(&web)
+        .args([runner, "test", spec])
+        .arg(format!("--output={}", results.display()))
+        .env("CARILLON_SERVER", format!("http://127.0.0.1:{}", world.pair.ports.api))
+        .env("CARILLON_TOKEN_FILE", world.home.path("carillon-data/token"))
+        .env("CARILLON_CONTROL", &control)
+        .env("CARILLON_GIVEN", given.to_string())
+        .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap_or_else(|error| {
+            panic!("node does not start ({error}): Node 20.19 or newer is needed, or `cargo xtask test`")
+        });
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        for (what, act) in [("kill", World::crash as fn(&mut World)), ("serve", World::serve_again)] {
+            let asked = control.join(what);
+            if asked.exists() {
+                act(&mut world);
+                std::fs::remove_file(asked).unwrap();
+            }
+        }
+        if began.elapsed() > DEADLINE {
+            child.kill().unwrap();
+        }
+        std::thread::sleep(POLL);
+    };
+    let said = std::fs::read_to_string(output).unwrap_or_default();
+    assert!(status.success(), "{spec} after {:.0?}: {status}\n{said}", began.elapsed());
+}
+
+/// The address of our PBX and its user, as a person would type them.
+fn pbx(world: &World) -> Value {
+    let login = world.pair.pbx.ari();
+    json!({"host": login.host, "port": login.port.to_string(), "username": login.user, "password": login.password})
+}
+
+#[test]
+fn from_an_empty_system_to_a_report() {
+    let world = World::without_pbx();
+    let given = pbx(&world);
+    play(world, "tutorial.spec.ts", &given);
+}
+
+#[test]
+fn people_sign_in_and_may_do_what_their_class_says() {
+    play(World::start(), "people.spec.ts", &json!({}));
+}
+
+#[test]
+fn a_server_that_is_killed_under_the_page_is_seen_to_be_gone_and_to_be_back() {
+    play(World::start(), "restart.spec.ts", &json!({}));
+}
