@@ -6,10 +6,11 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use testkit::{asterisk, postgres, process};
 
-use crate::step;
+use crate::{step, web};
 
 /// A program or file that must be there, and the Debian package that brings it.
-const NEEDED: [(&str, &str); 8] = [
+const NEEDED: [(&str, &str); 9] = [
+    ("chromium", "chromium"),
     ("curl", "curl"),
     ("sipp", "sip-tester"),
     ("apt-get", "apt"),
@@ -23,8 +24,11 @@ const NEEDED: [(&str, &str); 8] = [
 /// The package that brings `initdb`, `postgres` and `psql`.
 const DATABASE: &str = "postgresql";
 
+/// The package that brings `pip`.
+const PIP: &str = "python3-pip";
+
 /// Of all these, what the tests without Asterisk need.
-const WITHOUT_ASTERISK: [&str; 4] = [DATABASE, "dpkg", "systemd", "tar"];
+const WITHOUT_ASTERISK: [&str; 5] = [DATABASE, PIP, "dpkg", "systemd", "tar"];
 
 /// `cargo xtask setup`.
 pub(crate) fn run() -> Result<()> {
@@ -62,11 +66,24 @@ fn database() -> Vec<&'static str> {
     if postgres::is_installed() { Vec::new() } else { vec![DATABASE] }
 }
 
+/// What fetches Node where there is none that is new enough.
+fn package_client() -> Vec<&'static str> {
+    let has_pip =
+        || Command::new("python3").args(["-m", "pip", "--version"]).output().is_ok_and(|out| out.status.success());
+    if web::has_node() || has_pip() { Vec::new() } else { vec![PIP] }
+}
+
 fn missing() -> Vec<&'static str> {
     let there = |what: &str| {
         if what.starts_with('/') { Path::new(what).exists() } else { process::find_program(what).is_some() }
     };
-    NEEDED.iter().filter(|(what, _)| !there(what)).map(|(_, package)| *package).chain(database()).collect()
+    NEEDED
+        .iter()
+        .filter(|(what, _)| !there(what))
+        .map(|(_, package)| *package)
+        .chain(database())
+        .chain(package_client())
+        .collect()
 }
 
 fn install(packages: &[&str]) -> Result<()> {

@@ -31,6 +31,7 @@ pub(crate) fn run() -> Result<()> {
 /// Runs tests beside one PostgreSQL cluster that all of them use, and returns their closing lines.
 pub(crate) fn run_with_cluster(mut command: Command) -> Result<Vec<String>> {
     let cluster = Postgres::start()?;
+    command.env("CARILLON_NODE", web::node()?);
     command.env(postgres::SHARED, cluster.socket());
     step::run_and_keep(command, is_closing_line)
 }

@@ -51,6 +51,21 @@ pub(crate) fn check() -> Result<()> {
     node.npm(&["run", "--silent", "test"])
 }
 
+/// Whether a Node that is new enough is on the path or was fetched.
+pub(crate) fn has_node() -> bool {
+    on_the_path().is_some() || cache::folder("node").is_ok_and(|place| place.exists())
+}
+
+/// The program, for the tests in the browser.
+pub(crate) fn node() -> Result<PathBuf> {
+    Ok(Node::find()?.program)
+}
+
+fn on_the_path() -> Option<PathBuf> {
+    process::find_program("npm")?;
+    process::find_program("node").filter(|program| is_new_enough(program))
+}
+
 /// A Node with the app's packages beside it.
 fn installed() -> Result<Node> {
     let node = Node::find()?;
@@ -64,7 +79,7 @@ fn installed() -> Result<Node> {
 }
 
 /// Node and npm.
-pub(crate) struct Node {
+struct Node {
     program: PathBuf,
     /// npm's script; without one, the program `npm`.
     npm: Option<PathBuf>,
@@ -72,10 +87,8 @@ pub(crate) struct Node {
 
 impl Node {
     /// The one on the path when it is new enough, else one in the cache folder, fetched at the first time.
-    pub(crate) fn find() -> Result<Self> {
-        if let (Some(program), Some(_)) = (process::find_program("node"), process::find_program("npm"))
-            && is_new_enough(&program)
-        {
+    fn find() -> Result<Self> {
+        if let Some(program) = on_the_path() {
             return Ok(Self { program, npm: None });
         }
         let place = cache::folder("node")?;
