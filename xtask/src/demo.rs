@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -14,6 +15,8 @@ use testkit::{Pair, PortBlock, Process, process};
 use crate::step::{self, Steps, cargo};
 use crate::{demo_contacts, setup, web, workspace};
 
+/// The user of the web app.
+const LOGIN: &str = "demo";
 /// From the start of the server to its first answer.
 const SERVER_DEADLINE: Duration = Duration::from_secs(20);
 /// From the server's first answer to a PBX that may be dialled on.
@@ -32,7 +35,9 @@ pub(crate) fn run(exit_when_done: bool) -> Result<()> {
     let pair = steps.step("two Asterisks", || Pair::start_on(PortBlock::demo()?))?;
     let folder = workspace::root().join("target/demo");
     let mut server = steps.step("carillon serve", || Server::start(&carillon, &folder, pair.ports.api))?;
-    eprintln!("   API: {} (token in {})", server.address, server.token_file.display());
+    let password = first_user(&server)?;
+    eprintln!("   web app: {} (login {LOGIN}, password {password})", server.address);
+    eprintln!("   API: the same address (token in {})", server.token_file.display());
 
     let started = Instant::now();
     let run = steps.step("example campaign", || campaign(&server.client, &pair))?;
@@ -47,11 +52,25 @@ pub(crate) fn run(exit_when_done: bool) -> Result<()> {
         server.process.terminate();
         return Ok(());
     }
-    eprintln!("   the server stays up at {}; Ctrl-C stops everything", server.address);
+    eprintln!(
+        "   the server stays up at {} (login {LOGIN}, password {password}); Ctrl-C stops everything",
+        server.address
+    );
     while server.process.exited().is_none() {
         std::thread::sleep(LIVE_EVERY);
     }
     Ok(())
+}
+
+/// Makes the demo's user and returns its password, which is another one each time.
+fn first_user(server: &Server) -> Result<String> {
+    let mut random = [0u8; 8];
+    fs::File::open("/dev/urandom")?.read_exact(&mut random)?;
+    let password = random.map(|byte| format!("{byte:02x}")).concat();
+    let token = fs::read_to_string(&server.token_file)?;
+    let user = json!({"token": token.trim(), "login": LOGIN, "name": "Demo", "password": password});
+    server.client.expect("POST", "/api/setup", Some(&user))?;
+    Ok(password)
 }
 
 /// Builds the binary in the ordinary profile and returns its path.
