@@ -17,6 +17,7 @@
 pub mod alerts;
 pub mod attempts;
 pub mod attributes;
+pub mod audit;
 pub mod auth;
 pub mod browser;
 pub mod campaigns;
@@ -35,6 +36,7 @@ pub mod limits;
 pub mod list_of_attempts;
 pub mod lists;
 pub mod live;
+mod locks;
 pub mod metrics;
 pub mod page;
 pub mod pbxs;
@@ -151,6 +153,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(forget::routes())
         .merge(why::routes())
         .merge(tokens::routes())
+        .merge(audit::routes())
         .merge(sign_in::routes())
         .merge(users::routes())
         .merge(user_classes::routes())
