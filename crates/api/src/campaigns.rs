@@ -2,11 +2,12 @@
 
 use crate::App;
 use crate::attributes::AttributeMap;
-use crate::auth::{Admin, Operate, Read};
+use crate::auth::{Admin, Caller, Operate, Read};
 use crate::error::ApiError;
 use crate::extract::{Id, Json, Patch, Query};
 use crate::limits;
 use crate::lists::HiddenQuery;
+use crate::locks::{LockInput, Shown, shown};
 use crate::page::Page;
 use crate::runs::Run;
 use crate::words;
@@ -19,6 +20,7 @@ use domain::{
 };
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+use store::Kind;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -76,7 +78,14 @@ pub struct Campaign {
     /// What it is limited to beyond its packs.
     #[schema(value_type = limits::Limits)]
     pub limits: Limits,
+    /// Who holds it sees this; empty: everybody.
+    #[schema(example = "SALES")]
+    pub security_key: String,
+    /// The user who made it, by id, and always sees it; `null`: nobody who signs in.
+    pub created_by: Option<i64>,
 }
+
+shown!(Campaign, Campaign);
 
 impl From<domain::Campaign> for Campaign {
     fn from(c: domain::Campaign) -> Self {
@@ -104,6 +113,7 @@ impl From<domain::Campaign> for Campaign {
             rules,
             packs,
             limits,
+            security_key: _,
         } = c.into();
         let zone = zone.unwrap_or_default();
         Self {
@@ -130,6 +140,8 @@ impl From<domain::Campaign> for Campaign {
             rules,
             packs,
             limits,
+            security_key: String::new(),
+            created_by: None,
         }
     }
 }
@@ -218,6 +230,10 @@ pub struct CampaignInput {
     #[serde(default)]
     #[schema(value_type = limits::Limits, required = false)]
     pub limits: Limits,
+    /// Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
+    #[serde(default)]
+    #[schema(example = "SALES")]
+    pub security_key: Option<String>,
 }
 
 /// When a contact is tried again.
@@ -318,6 +334,10 @@ impl CampaignInput {
         campaign.check()?;
         Ok(campaign)
     }
+
+    fn lock(&self) -> LockInput {
+        LockInput { security_key: self.security_key.clone(), hidden: None }
+    }
 }
 
 impl From<domain::Campaign> for CampaignInput {
@@ -353,6 +373,7 @@ impl From<domain::Campaign> for CampaignInput {
             rules: c.rules.into_iter().map(rule).collect(),
             packs: c.packs,
             limits: c.limits,
+            security_key: None,
         }
     }
 }
@@ -376,7 +397,7 @@ async fn list_campaigns(
     Query(query): Query<HiddenQuery>,
 ) -> Result<axum::Json<Page<Campaign>>, ApiError> {
     let (hidden_too, query) = query.split();
-    let mut all: Vec<Campaign> = app.store.campaigns(&caller.scope).await?.into_iter().map(Campaign::from).collect();
+    let mut all = Campaign::all_locked(&app, &caller.scope, app.store.campaigns(&caller.scope).await?).await?;
     all.retain(|campaign| hidden_too || campaign.status != CampaignStatus::Hidden);
     Ok(axum::Json(Page::cut(all, &query, |campaign| campaign.id, |campaign| &campaign.name)?))
 }
@@ -389,8 +410,10 @@ async fn create_campaign(
     State(app): State<App>,
     Json(input): Json<CampaignInput>,
 ) -> Result<(StatusCode, axum::Json<Campaign>), ApiError> {
-    let campaign = app.store.create_campaign(&caller.scope, &input.checked(0, &app.zone)?, &caller.name).await?;
-    Ok((StatusCode::CREATED, axum::Json(campaign.into())))
+    let lock = input.lock().made_by(&caller);
+    let campaign = input.checked(0, &app.zone)?;
+    let campaign = app.store.create_campaign(&caller.scope, (&campaign, &lock), &caller.name).await?;
+    Ok((StatusCode::CREATED, axum::Json(Campaign::from(campaign).with(lock))))
 }
 
 /// One campaign.
@@ -401,7 +424,8 @@ async fn get_campaign(
     State(app): State<App>,
     Id(id): Id,
 ) -> Result<axum::Json<Campaign>, ApiError> {
-    Ok(axum::Json(app.store.campaign(&caller.scope, CampaignId(id)).await?.into()))
+    let campaign = Campaign::from(app.store.campaign(&caller.scope, CampaignId(id)).await?);
+    Ok(axum::Json(campaign.locked(&app, &caller.scope).await?))
 }
 
 /// Replaces a campaign with its links and rules. A live run takes it over when it is reloaded.
@@ -414,8 +438,14 @@ async fn replace_campaign(
     Id(id): Id,
     Json(input): Json<CampaignInput>,
 ) -> Result<axum::Json<Campaign>, ApiError> {
+    update(&app, &caller, id, input).await
+}
+
+async fn update(app: &App, caller: &Caller, id: i64, input: CampaignInput) -> Result<axum::Json<Campaign>, ApiError> {
+    let lock = input.lock().over(app, &caller.scope, Kind::Campaign, id).await?;
     let campaign = input.checked(id, &app.zone)?;
-    Ok(axum::Json(app.store.update_campaign(&caller.scope, &campaign, &caller.name).await?.into()))
+    let campaign = app.store.update_campaign(&caller.scope, (&campaign, &lock), &caller.name).await?;
+    Ok(axum::Json(Campaign::from(campaign).with(lock)))
 }
 
 /// Changes the given fields of a campaign; a list of links or rules is replaced as a whole.
@@ -429,8 +459,7 @@ async fn patch_campaign(
     patch: CampaignPatch,
 ) -> Result<axum::Json<Campaign>, ApiError> {
     let existing = app.store.campaign(&caller.scope, CampaignId(id)).await?.into();
-    let campaign = patch.apply(&existing)?.checked(id, &app.zone)?;
-    Ok(axum::Json(app.store.update_campaign(&caller.scope, &campaign, &caller.name).await?.into()))
+    update(&app, &caller, id, patch.apply(&existing)?).await
 }
 
 /// Deletes a campaign that never ran; one that did can be hidden.

@@ -4,12 +4,14 @@ use crate::App;
 use crate::auth::{Admin, Read};
 use crate::error::ApiError;
 use crate::extract::{Id, Json, Patch, Query};
+use crate::locks::{LockInput, Shown, shown};
 use crate::page::{NamedQuery, Page};
 use crate::words;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::{EndPointId, EndPointKind, PbxId};
 use serde::{Deserialize, Serialize};
+use store::Kind;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -35,12 +37,32 @@ pub struct EndPoint {
     pub extension: String,
     /// Calls at once over all campaigns.
     pub max_channels: u32,
+    /// Who holds it sees this; empty: everybody.
+    #[schema(example = "SALES")]
+    pub security_key: String,
+    /// Left out of choices; nothing else changes.
+    pub hidden: bool,
+    /// The user who made it, by id, and always sees it; `null`: nobody who signs in.
+    pub created_by: Option<i64>,
 }
+
+shown!(EndPoint, EndPoint, hidden);
 
 impl From<domain::EndPoint> for EndPoint {
     fn from(end_point: domain::EndPoint) -> Self {
         let domain::EndPoint { id, pbx, name, kind, context, extension, max_channels } = end_point;
-        Self { id: id.0, pbx: pbx.0, name, kind, context, extension, max_channels }
+        Self {
+            id: id.0,
+            pbx: pbx.0,
+            name,
+            kind,
+            context,
+            extension,
+            max_channels,
+            security_key: String::new(),
+            hidden: false,
+            created_by: None,
+        }
     }
 }
 
@@ -66,6 +88,13 @@ pub struct EndPointInput {
     /// Calls at once over all campaigns, `1..=10000`.
     #[schema(example = 30)]
     pub max_channels: u32,
+    /// Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
+    #[serde(default)]
+    #[schema(example = "SALES")]
+    pub security_key: Option<String>,
+    /// Left out of choices. Without it a changed one stays as it is.
+    #[serde(default)]
+    pub hidden: Option<bool>,
 }
 
 fn default_kind() -> EndPointKind {
@@ -74,18 +103,22 @@ fn default_kind() -> EndPointKind {
 
 impl EndPointInput {
     fn checked(self, id: i64) -> Result<domain::EndPoint, ApiError> {
-        let Self { pbx, name, kind, context, extension, max_channels } = self;
+        let Self { pbx, name, kind, context, extension, max_channels, .. } = self;
         let end_point =
             domain::EndPoint { id: EndPointId(id), pbx: PbxId(pbx), name, kind, context, extension, max_channels };
         end_point.check()?;
         Ok(end_point)
+    }
+
+    fn lock(&self) -> LockInput {
+        LockInput { security_key: self.security_key.clone(), hidden: self.hidden }
     }
 }
 
 impl From<domain::EndPoint> for EndPointInput {
     fn from(end_point: domain::EndPoint) -> Self {
         let domain::EndPoint { id: _, pbx, name, kind, context, extension, max_channels } = end_point;
-        Self { pbx: pbx.0, name, kind, context, extension, max_channels }
+        Self { pbx: pbx.0, name, kind, context, extension, max_channels, security_key: None, hidden: None }
     }
 }
 
@@ -109,7 +142,7 @@ async fn list_end_points(
     State(app): State<App>,
     Query(query): Query<NamedQuery>,
 ) -> Result<axum::Json<Page<EndPoint>>, ApiError> {
-    let all = app.store.end_points(&caller.scope).await?.into_iter().map(EndPoint::from).collect();
+    let all = EndPoint::all_locked(&app, &caller.scope, app.store.end_points(&caller.scope).await?).await?;
     Ok(axum::Json(Page::cut(all, &query, |end_point| end_point.id, |end_point| &end_point.name)?))
 }
 
@@ -121,9 +154,10 @@ async fn create_end_point(
     State(app): State<App>,
     Json(input): Json<EndPointInput>,
 ) -> Result<(StatusCode, axum::Json<EndPoint>), ApiError> {
-    let end_point = app.store.create_end_point(&caller.scope, &input.checked(0)?).await?;
+    let lock = input.lock().made_by(&caller);
+    let end_point = app.store.create_end_point(&caller.scope, (&input.checked(0)?, &lock)).await?;
     app.configuration_changed().await;
-    Ok((StatusCode::CREATED, axum::Json(end_point.into())))
+    Ok((StatusCode::CREATED, axum::Json(EndPoint::from(end_point).with(lock))))
 }
 
 /// One end point.
@@ -134,7 +168,8 @@ async fn get_end_point(
     State(app): State<App>,
     Id(id): Id,
 ) -> Result<axum::Json<EndPoint>, ApiError> {
-    Ok(axum::Json(app.store.end_point(&caller.scope, EndPointId(id)).await?.into()))
+    let end_point = EndPoint::from(app.store.end_point(&caller.scope, EndPointId(id)).await?);
+    Ok(axum::Json(end_point.locked(&app, &caller.scope).await?))
 }
 
 /// Replaces an end point; fields that are not given take their defaults.
@@ -147,7 +182,7 @@ async fn replace_end_point(
     Id(id): Id,
     Json(input): Json<EndPointInput>,
 ) -> Result<axum::Json<EndPoint>, ApiError> {
-    update(&app, &caller.scope, &input.checked(id)?).await
+    update(&app, &caller.scope, id, input).await
 }
 
 /// Changes the given fields of an end point.
@@ -161,17 +196,19 @@ async fn patch_end_point(
     patch: EndPointPatch,
 ) -> Result<axum::Json<EndPoint>, ApiError> {
     let existing = app.store.end_point(&caller.scope, EndPointId(id)).await?.into();
-    update(&app, &caller.scope, &patch.apply(&existing)?.checked(id)?).await
+    update(&app, &caller.scope, id, patch.apply(&existing)?).await
 }
 
 async fn update(
     app: &App,
     scope: &store::Scope,
-    end_point: &domain::EndPoint,
+    id: i64,
+    input: EndPointInput,
 ) -> Result<axum::Json<EndPoint>, ApiError> {
-    let end_point = app.store.update_end_point(scope, end_point).await?;
+    let lock = input.lock().over(app, scope, Kind::EndPoint, id).await?;
+    let end_point = app.store.update_end_point(scope, (&input.checked(id)?, &lock)).await?;
     app.configuration_changed().await;
-    Ok(axum::Json(end_point.into()))
+    Ok(axum::Json(EndPoint::from(end_point).with(lock)))
 }
 
 /// Deletes an end point that no campaign uses.

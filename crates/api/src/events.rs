@@ -279,7 +279,10 @@ impl Stream {
                     }
                 },
                 _ = beat.tick() => {
-                    auth::check(&self.headers, &self.app, TokenScope::Read).await.map_err(|_| "its token is gone")?;
+                    let caller = auth::check(&self.headers, &self.app, TokenScope::Read).await;
+                    if caller.map_err(|_| "its token is gone")?.scope != self.scope {
+                        return Err("it sees other things now: it comes back and goes on".into());
+                    }
                     // With its place: who comes back need not look through again what was not for him.
                     self.send(format!(": alive\nid: {}\n\n", events.position())).await?;
                 }

@@ -58,6 +58,7 @@ async fn forget(
     State(app): State<App>,
     Json(input): Json<ForgetInput>,
 ) -> Result<axum::Json<Forgotten>, ApiError> {
+    caller.sees_everything()?;
     let number = Dialable::parse(&input.number, app.store.country())?;
     let traces = if input.dry_run {
         app.store.traces(&caller.scope, &number).await?

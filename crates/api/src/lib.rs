@@ -17,6 +17,7 @@
 pub mod alerts;
 pub mod attempts;
 pub mod attributes;
+pub mod audit;
 pub mod auth;
 pub mod browser;
 pub mod campaigns;
@@ -36,6 +37,7 @@ pub mod limits;
 pub mod list_of_attempts;
 pub mod lists;
 pub mod live;
+mod locks;
 pub mod metrics;
 pub mod page;
 pub mod pbxs;
@@ -155,6 +157,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(why::routes())
         .merge(checks::routes())
         .merge(tokens::routes())
+        .merge(audit::routes())
         .merge(sign_in::routes())
         .merge(users::routes())
         .merge(user_classes::routes())

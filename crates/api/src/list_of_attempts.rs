@@ -6,6 +6,7 @@ use crate::auth::Operate;
 use crate::error::ApiError;
 use crate::extract::Json;
 use crate::lists::List;
+use crate::locks::Shown;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::{ContactId, Invalid, ListId};
@@ -60,9 +61,11 @@ async fn create_list_of_attempts(
     let (store, scope) = (&app.store, &caller.scope);
     let contacts = contacts(store, scope, filter).await?;
     let list = store.create_list(scope, &input.name).await?.id;
+    let scope = &store.refreshed(scope).await?;
     match fill(store, scope, list, &contacts).await {
         Ok(skipped_duplicates) => {
-            let made = ListMade { list: store.list(scope, list).await?.into(), skipped_duplicates };
+            let list = List::from(store.list(scope, list).await?).locked(&app, scope).await?;
+            let made = ListMade { list, skipped_duplicates };
             Ok((StatusCode::CREATED, axum::Json(made)))
         }
         Err(error) => {

@@ -4,12 +4,13 @@ use crate::App;
 use crate::auth::{Admin, Operate, Read};
 use crate::error::ApiError;
 use crate::extract::{Id, Json, Query};
+use crate::locks::{LockInput, Shown, shown};
 use crate::page::{NamedQuery, Page};
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::{ListId, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::ListRecord;
+use store::{Kind, ListRecord};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -29,12 +30,19 @@ pub struct List {
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+    /// Who holds it sees this; empty: everybody.
+    #[schema(example = "SALES")]
+    pub security_key: String,
+    /// The user who made it, by id, and always sees it; `null`: nobody who signs in.
+    pub created_by: Option<i64>,
 }
+
+shown!(List, List);
 
 impl From<ListRecord> for List {
     fn from(list: ListRecord) -> Self {
         let ListRecord { id, name, hidden, created_at, contacts } = list;
-        Self { id: id.0, name, hidden, contacts, created_at }
+        Self { id: id.0, name, hidden, contacts, created_at, security_key: String::new(), created_by: None }
     }
 }
 
@@ -48,6 +56,16 @@ pub struct ListInput {
     /// Whether it is left out of lists of lists.
     #[serde(default)]
     pub hidden: bool,
+    /// Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
+    #[serde(default)]
+    #[schema(example = "SALES")]
+    pub security_key: Option<String>,
+}
+
+impl ListInput {
+    fn lock(&self) -> LockInput {
+        LockInput { security_key: self.security_key.clone(), hidden: None }
+    }
 }
 
 /// Which lists.
@@ -86,7 +104,7 @@ async fn list_lists(
     Query(query): Query<HiddenQuery>,
 ) -> Result<axum::Json<Page<List>>, ApiError> {
     let (hidden_too, query) = query.split();
-    let mut all: Vec<List> = app.store.lists(&caller.scope).await?.into_iter().map(List::from).collect();
+    let mut all: Vec<List> = List::all_locked(&app, &caller.scope, app.store.lists(&caller.scope).await?).await?;
     all.retain(|list| hidden_too || !list.hidden);
     Ok(axum::Json(Page::cut(all, &query, |list| list.id, |list| &list.name)?))
 }
@@ -99,18 +117,17 @@ async fn create_list(
     State(app): State<App>,
     Json(input): Json<ListInput>,
 ) -> Result<(StatusCode, axum::Json<List>), ApiError> {
-    let mut list = app.store.create_list(&caller.scope, &input.name).await?;
-    if input.hidden {
-        list = app.store.update_list(&caller.scope, list.id, &input.name, true).await?;
-    }
-    Ok((StatusCode::CREATED, axum::Json(list.into())))
+    let lock = LockInput { hidden: Some(input.hidden), ..input.lock() }.made_by(&caller);
+    let list = app.store.create_list(&caller.scope, (input.name.as_str(), &lock)).await?;
+    Ok((StatusCode::CREATED, axum::Json(List::from(list).with(lock))))
 }
 
 /// One list.
 #[utoipa::path(get, path = "/api/lists/{id}", tag = "lists", params(("id" = i64, Path)),
     security(("token" = ["read"])), responses((status = 200, description = "the list", body = List)))]
 async fn get_list(Read(caller): Read, State(app): State<App>, Id(id): Id) -> Result<axum::Json<List>, ApiError> {
-    Ok(axum::Json(app.store.list(&caller.scope, ListId(id)).await?.into()))
+    let list = List::from(app.store.list(&caller.scope, ListId(id)).await?);
+    Ok(axum::Json(list.locked(&app, &caller.scope).await?))
 }
 
 /// Renames, hides or shows a list.
@@ -122,7 +139,10 @@ async fn replace_list(
     Id(id): Id,
     Json(input): Json<ListInput>,
 ) -> Result<axum::Json<List>, ApiError> {
-    Ok(axum::Json(app.store.update_list(&caller.scope, ListId(id), &input.name, input.hidden).await?.into()))
+    let lock = input.lock().over(&app, &caller.scope, Kind::List, id).await?;
+    let name = (input.name.as_str(), &lock);
+    let list = app.store.update_list(&caller.scope, ListId(id), name, input.hidden).await?;
+    Ok(axum::Json(List::from(list).with(lock)))
 }
 
 /// Deletes a list that no campaign and no attempt refers to, with its contacts.

@@ -2,6 +2,7 @@
 
 use crate::App;
 use crate::auth::Read;
+use crate::error::ApiError;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header;
 use axum::middleware::Next;
@@ -20,8 +21,9 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 /// What the process counted, in Prometheus' text format.
 #[utoipa::path(get, path = "/metrics", tag = "service", security(("token" = ["read"])),
     responses((status = 200, description = "the metrics", body = String, content_type = "text/plain")))]
-async fn get_metrics(Read(_caller): Read, State(app): State<App>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, TEXT)], app.metrics.render())
+async fn get_metrics(Read(caller): Read, State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
+    caller.sees_everything()?;
+    Ok(([(header::CONTENT_TYPE, TEXT)], app.metrics.render()))
 }
 
 /// Counts and times requests by route, never by address: the labels are as many as there are routes.

@@ -4,12 +4,14 @@ use crate::App;
 use crate::auth::{Admin, Read};
 use crate::error::ApiError;
 use crate::extract::{Id, Json, Query};
+use crate::locks::{LockInput, Shown, shown};
 use crate::page::{NamedQuery, Page};
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::pbx::DEFAULT_ORIGINATES_PER_SECOND;
 use domain::{Invalid, PbxId};
 use serde::{Deserialize, Serialize};
+use store::Kind;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -39,12 +41,32 @@ pub struct Pbx {
     pub application: String,
     /// Originates sent per second, at most.
     pub originates_per_second: u32,
+    /// Who holds it sees this; empty: everybody.
+    #[schema(example = "SALES")]
+    pub security_key: String,
+    /// Left out of choices; nothing else changes.
+    pub hidden: bool,
+    /// The user who made it, by id, and always sees it; `null`: nobody who signs in.
+    pub created_by: Option<i64>,
 }
+
+shown!(Pbx, Pbx, hidden);
 
 impl From<domain::Pbx> for Pbx {
     fn from(pbx: domain::Pbx) -> Self {
         let domain::Pbx { id, name, host, port, username, application, originates_per_second } = pbx;
-        Self { id: id.0, name, host, port, username, application, originates_per_second }
+        Self {
+            id: id.0,
+            name,
+            host,
+            port,
+            username,
+            application,
+            originates_per_second,
+            security_key: String::new(),
+            hidden: false,
+            created_by: None,
+        }
     }
 }
 
@@ -77,6 +99,13 @@ pub struct PbxInput {
     #[serde(default = "default_rate")]
     #[schema(default = 100)]
     pub originates_per_second: u32,
+    /// Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
+    #[serde(default)]
+    #[schema(example = "SALES")]
+    pub security_key: Option<String>,
+    /// Left out of choices. Without it a changed one stays as it is.
+    #[serde(default)]
+    pub hidden: Option<bool>,
 }
 
 fn default_port() -> u16 {
@@ -91,7 +120,7 @@ fn default_rate() -> u32 {
 
 impl PbxInput {
     fn checked(self, id: i64) -> Result<(domain::Pbx, Option<String>), ApiError> {
-        let Self { name, host, port, username, password, application, originates_per_second } = self;
+        let Self { name, host, port, username, password, application, originates_per_second, .. } = self;
         let pbx = domain::Pbx { id: PbxId(id), name, host, port, username, application, originates_per_second };
         pbx.check()?;
         if let Some(password) = &password {
@@ -102,6 +131,10 @@ impl PbxInput {
             }
         }
         Ok((pbx, password))
+    }
+
+    fn lock(&self) -> LockInput {
+        LockInput { security_key: self.security_key.clone(), hidden: self.hidden }
     }
 }
 
@@ -117,7 +150,7 @@ async fn list_pbxs(
     State(app): State<App>,
     Query(query): Query<NamedQuery>,
 ) -> Result<axum::Json<Page<Pbx>>, ApiError> {
-    let all = app.store.pbxs(&caller.scope).await?.into_iter().map(Pbx::from).collect();
+    let all = Pbx::all_locked(&app, &caller.scope, app.store.pbxs(&caller.scope).await?).await?;
     Ok(axum::Json(Page::cut(all, &query, |pbx| pbx.id, |pbx| &pbx.name)?))
 }
 
@@ -129,18 +162,20 @@ async fn create_pbx(
     State(app): State<App>,
     Json(input): Json<PbxInput>,
 ) -> Result<(StatusCode, axum::Json<Pbx>), ApiError> {
+    let lock = input.lock().made_by(&caller);
     let (pbx, password) = input.checked(0)?;
     let password = password.ok_or_else(|| Invalid::new("password", "is missing: the ARI user's password"))?;
-    let pbx = app.store.create_pbx(&caller.scope, &pbx, &password).await?;
+    let pbx = app.store.create_pbx(&caller.scope, (&pbx, &lock), &password).await?;
     app.configuration_changed().await;
-    Ok((StatusCode::CREATED, axum::Json(pbx.into())))
+    Ok((StatusCode::CREATED, axum::Json(Pbx::from(pbx).with(lock))))
 }
 
 /// One PBX.
 #[utoipa::path(get, path = "/api/pbxs/{id}", tag = "configuration", params(("id" = i64, Path)),
     security(("token" = ["read"])), responses((status = 200, description = "the PBX", body = Pbx)))]
 async fn get_pbx(Read(caller): Read, State(app): State<App>, Id(id): Id) -> Result<axum::Json<Pbx>, ApiError> {
-    Ok(axum::Json(app.store.pbx(&caller.scope, PbxId(id)).await?.into()))
+    let pbx = Pbx::from(app.store.pbx(&caller.scope, PbxId(id)).await?);
+    Ok(axum::Json(pbx.locked(&app, &caller.scope).await?))
 }
 
 /// Replaces a PBX; fields that are not given take their defaults, the password stays.
@@ -153,10 +188,11 @@ async fn replace_pbx(
     Id(id): Id,
     Json(input): Json<PbxInput>,
 ) -> Result<axum::Json<Pbx>, ApiError> {
+    let lock = input.lock().over(&app, &caller.scope, Kind::Pbx, id).await?;
     let (pbx, password) = input.checked(id)?;
-    let pbx = app.store.update_pbx(&caller.scope, &pbx, password.as_deref()).await?;
+    let pbx = app.store.update_pbx(&caller.scope, (&pbx, &lock), password.as_deref()).await?;
     app.configuration_changed().await;
-    Ok(axum::Json(pbx.into()))
+    Ok(axum::Json(Pbx::from(pbx).with(lock)))
 }
 
 /// Deletes a PBX that no trunk and no end point uses.

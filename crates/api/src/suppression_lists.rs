@@ -5,6 +5,7 @@ use crate::auth::{Admin, Read};
 use crate::error::ApiError;
 use crate::extract::{Id, Json, Patch};
 use crate::imports::receive;
+use crate::locks::{LockInput, Shown, shown};
 use crate::page::Page;
 use crate::words;
 use axum::body::Body;
@@ -12,7 +13,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use domain::{CampaignId, SuppressionListId, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{Adopted, SuppressionKind, SuppressionListRecord};
+use store::{Adopted, Kind, SuppressionKind, SuppressionListRecord};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -36,13 +37,30 @@ pub struct SuppressionList {
     /// Of a registry: when that version came into force.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub imported_at: Option<Timestamp>,
+    /// Who holds it sees this; empty: everybody.
+    #[schema(example = "SALES")]
+    pub security_key: String,
+    /// The user who made it, by id, and always sees it; `null`: nobody who signs in.
+    pub created_by: Option<i64>,
 }
+
+shown!(SuppressionList, SuppressionList);
 
 impl From<SuppressionListRecord> for SuppressionList {
     fn from(record: SuppressionListRecord) -> Self {
         let SuppressionListRecord { id, name, kind, campaigns, entries, version, imported_at } = record;
         let campaigns = campaigns.map(|campaigns| campaigns.into_iter().map(|campaign| campaign.0).collect());
-        Self { id: id.0, name, kind, campaigns, entries, version, imported_at }
+        Self {
+            id: id.0,
+            name,
+            kind,
+            campaigns,
+            entries,
+            version,
+            imported_at,
+            security_key: String::new(),
+            created_by: None,
+        }
     }
 }
 
@@ -59,6 +77,10 @@ pub struct NewSuppressionList {
     /// Ids of the campaigns that it holds for; every one when not given or `null`.
     #[serde(default)]
     pub campaigns: Option<Vec<i64>>,
+    /// Who holds it sees this; empty: everybody.
+    #[serde(default)]
+    #[schema(example = "SALES")]
+    pub security_key: Option<String>,
 }
 
 /// What of a list can be changed.
@@ -70,6 +92,10 @@ pub struct SuppressionListInput {
     /// Ids of the campaigns that it holds for; `null`: every one. A list of opt-outs never holds for fewer than before.
     #[serde(default)]
     pub campaigns: Option<Vec<i64>>,
+    /// Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
+    #[serde(default)]
+    #[schema(example = "SALES")]
+    pub security_key: Option<String>,
 }
 
 /// Some fields of a [`SuppressionListInput`].
@@ -117,7 +143,8 @@ async fn list_suppression_lists(
     Read(caller): Read,
     State(app): State<App>,
 ) -> Result<axum::Json<Page<SuppressionList>>, ApiError> {
-    let items = app.store.suppression_lists(&caller.scope).await?.into_iter().map(SuppressionList::from).collect();
+    let lists = app.store.suppression_lists(&caller.scope).await?;
+    let items = SuppressionList::all_locked(&app, &caller.scope, lists).await?;
     Ok(axum::Json(Page { items, next: None }))
 }
 
@@ -130,9 +157,10 @@ async fn create_suppression_list(
     Json(input): Json<NewSuppressionList>,
 ) -> Result<(StatusCode, axum::Json<SuppressionList>), ApiError> {
     let (scope, campaigns) = (&caller.scope, ids(input.campaigns));
-    let made =
-        app.store.create_suppression_list(scope, &input.name, input.kind, campaigns.as_deref(), &caller.name).await?;
-    Ok((StatusCode::CREATED, axum::Json(made.into())))
+    let lock = LockInput { security_key: input.security_key, hidden: None }.made_by(&caller);
+    let name = (input.name.as_str(), &lock);
+    let made = app.store.create_suppression_list(scope, name, input.kind, campaigns.as_deref(), &caller.name).await?;
+    Ok((StatusCode::CREATED, axum::Json(SuppressionList::from(made).with(lock))))
 }
 
 /// One list.
@@ -143,7 +171,8 @@ async fn get_suppression_list(
     State(app): State<App>,
     Id(id): Id,
 ) -> Result<axum::Json<SuppressionList>, ApiError> {
-    Ok(axum::Json(app.store.suppression_list(&caller.scope, SuppressionListId(id)).await?.into()))
+    let list = SuppressionList::from(app.store.suppression_list(&caller.scope, SuppressionListId(id)).await?);
+    Ok(axum::Json(list.locked(&app, &caller.scope).await?))
 }
 
 /// Renames a list, or says for which campaigns it holds.
@@ -158,11 +187,13 @@ async fn patch_suppression_list(
 ) -> Result<axum::Json<SuppressionList>, ApiError> {
     let (scope, id) = (&caller.scope, SuppressionListId(id));
     let existing = SuppressionList::from(app.store.suppression_list(scope, id).await?);
-    let existing = SuppressionListInput { name: existing.name, campaigns: existing.campaigns };
-    let SuppressionListInput { name, campaigns } = patch.apply(&existing)?;
-    let list = app.store.update_suppression_list(scope, id, &name, ids(campaigns).as_deref(), &caller.name).await?;
+    let existing = SuppressionListInput { name: existing.name, campaigns: existing.campaigns, security_key: None };
+    let SuppressionListInput { name, campaigns, security_key } = patch.apply(&existing)?;
+    let lock = LockInput { security_key, hidden: None }.over(&app, scope, Kind::SuppressionList, id.0).await?;
+    let (name, campaigns) = ((name.as_str(), &lock), ids(campaigns));
+    let list = app.store.update_suppression_list(scope, id, name, campaigns.as_deref(), &caller.name).await?;
     app.suppressions_changed();
-    Ok(axum::Json(list.into()))
+    Ok(axum::Json(SuppressionList::from(list).with(lock)))
 }
 
 /// Deletes a registry, or a list of opt-outs that nobody is on.

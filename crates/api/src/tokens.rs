@@ -26,6 +26,8 @@ pub struct Token {
     /// What it may do.
     #[schema(value_type = Vec<words::TokenScope>)]
     pub scopes: Vec<TokenScope>,
+    /// It sees what has no key or one of these, space separated; `null`: everything.
+    pub keys: Option<String>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -36,8 +38,8 @@ pub struct Token {
 
 impl From<TokenRecord> for Token {
     fn from(token: TokenRecord) -> Self {
-        let TokenRecord { id, tenant: _, name, scopes, created_at, revoked_at } = token;
-        Self { id, name, scopes, created_at, revoked_at }
+        let TokenRecord { id, tenant: _, name, scopes, keys, created_at, revoked_at } = token;
+        Self { id, name, scopes, keys, created_at, revoked_at }
     }
 }
 
@@ -51,6 +53,10 @@ pub struct TokenInput {
     /// What it may do: operate includes read, admin includes both.
     #[schema(value_type = Vec<words::TokenScope>)]
     pub scopes: Vec<TokenScope>,
+    /// It sees what has no key or one of these, space separated; not given: everything.
+    #[serde(default)]
+    #[schema(example = "SALES SUPPORT")]
+    pub keys: Option<String>,
 }
 
 /// A new token.
@@ -83,6 +89,7 @@ async fn list_tokens(
     State(app): State<App>,
     Query(query): Query<NamedQuery>,
 ) -> Result<axum::Json<Page<Token>>, ApiError> {
+    caller.sees_everything()?;
     let all = app.store.tokens(&caller.scope).await?.into_iter().map(Token::from).collect();
     Ok(axum::Json(Page::cut(all, &query, |token| token.id, |token| &token.name)?))
 }
@@ -95,7 +102,9 @@ async fn create_token(
     State(app): State<App>,
     Json(input): Json<TokenInput>,
 ) -> Result<(StatusCode, axum::Json<NewToken>), ApiError> {
-    let (record, token) = app.store.create_token(&caller.scope, &input.name, input.scopes).await?;
+    caller.sees_everything()?;
+    let (record, token) =
+        app.store.create_keyed_token(&caller.scope, &input.name, input.scopes, input.keys.as_deref()).await?;
     let TokenRecord { id, name, scopes, created_at, .. } = record;
     Ok((StatusCode::CREATED, axum::Json(NewToken { id, name, scopes, created_at, token })))
 }
@@ -104,6 +113,7 @@ async fn create_token(
 #[utoipa::path(delete, path = "/api/tokens/{id}", tag = "service", params(("id" = i64, Path)),
     security(("token" = ["admin"])), responses((status = 204, description = "it is revoked")))]
 async fn revoke_token(Admin(caller): Admin, State(app): State<App>, Id(id): Id) -> Result<StatusCode, ApiError> {
+    caller.sees_everything()?;
     let tokens = app.store.tokens(&caller.scope).await?;
     let mut admins = tokens.iter().filter(|token| token.allows(TokenScope::Admin));
     if admins.next().is_some_and(|token| token.id == id) && admins.next().is_none() {

@@ -4,12 +4,14 @@ use crate::App;
 use crate::auth::{Admin, Read};
 use crate::error::ApiError;
 use crate::extract::{Id, Json, Patch, Query};
+use crate::locks::{LockInput, Shown, shown};
 use crate::page::{NamedQuery, Page};
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::pbx::DEFAULT_PROGRESS_TIMEOUT_MS;
 use domain::{PbxId, TrunkId};
 use serde::{Deserialize, Serialize};
+use store::Kind;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -33,12 +35,32 @@ pub struct Trunk {
     pub calls_per_second: u32,
     /// Milliseconds without a sign of life after which the route counts as dead.
     pub progress_timeout_ms: u32,
+    /// Who holds it sees this; empty: everybody.
+    #[schema(example = "SALES")]
+    pub security_key: String,
+    /// Left out of choices; nothing else changes.
+    pub hidden: bool,
+    /// The user who made it, by id, and always sees it; `null`: nobody who signs in.
+    pub created_by: Option<i64>,
 }
+
+shown!(Trunk, Trunk, hidden);
 
 impl From<domain::Trunk> for Trunk {
     fn from(trunk: domain::Trunk) -> Self {
         let domain::Trunk { id, pbx, name, dial_string, capacity, calls_per_second, progress_timeout_ms } = trunk;
-        Self { id: id.0, pbx: pbx.0, name, dial_string, capacity, calls_per_second, progress_timeout_ms }
+        Self {
+            id: id.0,
+            pbx: pbx.0,
+            name,
+            dial_string,
+            capacity,
+            calls_per_second,
+            progress_timeout_ms,
+            security_key: String::new(),
+            hidden: false,
+            created_by: None,
+        }
     }
 }
 
@@ -64,6 +86,13 @@ pub struct TrunkInput {
     #[serde(default = "default_progress_timeout")]
     #[schema(default = 10_000)]
     pub progress_timeout_ms: u32,
+    /// Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
+    #[serde(default)]
+    #[schema(example = "SALES")]
+    pub security_key: Option<String>,
+    /// Left out of choices. Without it a changed one stays as it is.
+    #[serde(default)]
+    pub hidden: Option<bool>,
 }
 
 fn default_progress_timeout() -> u32 {
@@ -72,7 +101,7 @@ fn default_progress_timeout() -> u32 {
 
 impl TrunkInput {
     fn checked(self, id: i64) -> Result<domain::Trunk, ApiError> {
-        let Self { pbx, name, dial_string, capacity, calls_per_second, progress_timeout_ms } = self;
+        let Self { pbx, name, dial_string, capacity, calls_per_second, progress_timeout_ms, .. } = self;
         let trunk = domain::Trunk {
             id: TrunkId(id),
             pbx: PbxId(pbx),
@@ -85,12 +114,25 @@ impl TrunkInput {
         trunk.check()?;
         Ok(trunk)
     }
+
+    fn lock(&self) -> LockInput {
+        LockInput { security_key: self.security_key.clone(), hidden: self.hidden }
+    }
 }
 
 impl From<domain::Trunk> for TrunkInput {
     fn from(trunk: domain::Trunk) -> Self {
         let domain::Trunk { id: _, pbx, name, dial_string, capacity, calls_per_second, progress_timeout_ms } = trunk;
-        Self { pbx: pbx.0, name, dial_string, capacity, calls_per_second, progress_timeout_ms }
+        Self {
+            pbx: pbx.0,
+            name,
+            dial_string,
+            capacity,
+            calls_per_second,
+            progress_timeout_ms,
+            security_key: None,
+            hidden: None,
+        }
     }
 }
 
@@ -114,7 +156,7 @@ async fn list_trunks(
     State(app): State<App>,
     Query(query): Query<NamedQuery>,
 ) -> Result<axum::Json<Page<Trunk>>, ApiError> {
-    let all = app.store.trunks(&caller.scope).await?.into_iter().map(Trunk::from).collect();
+    let all = Trunk::all_locked(&app, &caller.scope, app.store.trunks(&caller.scope).await?).await?;
     Ok(axum::Json(Page::cut(all, &query, |trunk| trunk.id, |trunk| &trunk.name)?))
 }
 
@@ -126,16 +168,18 @@ async fn create_trunk(
     State(app): State<App>,
     Json(input): Json<TrunkInput>,
 ) -> Result<(StatusCode, axum::Json<Trunk>), ApiError> {
-    let trunk = app.store.create_trunk(&caller.scope, &input.checked(0)?).await?;
+    let lock = input.lock().made_by(&caller);
+    let trunk = app.store.create_trunk(&caller.scope, (&input.checked(0)?, &lock)).await?;
     app.configuration_changed().await;
-    Ok((StatusCode::CREATED, axum::Json(trunk.into())))
+    Ok((StatusCode::CREATED, axum::Json(Trunk::from(trunk).with(lock))))
 }
 
 /// One trunk.
 #[utoipa::path(get, path = "/api/trunks/{id}", tag = "configuration", params(("id" = i64, Path)),
     security(("token" = ["read"])), responses((status = 200, description = "the trunk", body = Trunk)))]
 async fn get_trunk(Read(caller): Read, State(app): State<App>, Id(id): Id) -> Result<axum::Json<Trunk>, ApiError> {
-    Ok(axum::Json(app.store.trunk(&caller.scope, TrunkId(id)).await?.into()))
+    let trunk = Trunk::from(app.store.trunk(&caller.scope, TrunkId(id)).await?);
+    Ok(axum::Json(trunk.locked(&app, &caller.scope).await?))
 }
 
 /// Replaces a trunk; fields that are not given take their defaults.
@@ -148,7 +192,7 @@ async fn replace_trunk(
     Id(id): Id,
     Json(input): Json<TrunkInput>,
 ) -> Result<axum::Json<Trunk>, ApiError> {
-    update(&app, &caller.scope, &input.checked(id)?).await
+    update(&app, &caller.scope, id, input).await
 }
 
 /// Changes the given fields of a trunk.
@@ -162,13 +206,14 @@ async fn patch_trunk(
     patch: TrunkPatch,
 ) -> Result<axum::Json<Trunk>, ApiError> {
     let existing = app.store.trunk(&caller.scope, TrunkId(id)).await?.into();
-    update(&app, &caller.scope, &patch.apply(&existing)?.checked(id)?).await
+    update(&app, &caller.scope, id, patch.apply(&existing)?).await
 }
 
-async fn update(app: &App, scope: &store::Scope, trunk: &domain::Trunk) -> Result<axum::Json<Trunk>, ApiError> {
-    let trunk = app.store.update_trunk(scope, trunk).await?;
+async fn update(app: &App, scope: &store::Scope, id: i64, input: TrunkInput) -> Result<axum::Json<Trunk>, ApiError> {
+    let lock = input.lock().over(app, scope, Kind::Trunk, id).await?;
+    let trunk = app.store.update_trunk(scope, (&input.checked(id)?, &lock)).await?;
     app.configuration_changed().await;
-    Ok(axum::Json(trunk.into()))
+    Ok(axum::Json(Trunk::from(trunk).with(lock)))
 }
 
 /// Deletes a trunk that no campaign uses.

@@ -85,6 +85,7 @@ async fn list_user_classes(
     State(app): State<App>,
     Query(query): Query<NamedQuery>,
 ) -> Result<axum::Json<Page<UserClass>>, ApiError> {
+    caller.sees_everything()?;
     let all = app.store.user_classes(&caller.scope).await?.into_iter().map(UserClass::from).collect();
     Ok(axum::Json(Page::cut(all, &query, |class| class.id, |class| &class.name)?))
 }
@@ -97,6 +98,7 @@ async fn create_user_class(
     State(app): State<App>,
     Json(input): Json<UserClassInput>,
 ) -> Result<(StatusCode, axum::Json<UserClass>), ApiError> {
+    caller.sees_everything()?;
     let class = app.store.create_user_class(&caller.scope, &input.record(0)).await?;
     Ok((StatusCode::CREATED, axum::Json(class.into())))
 }
@@ -109,6 +111,7 @@ async fn get_user_class(
     State(app): State<App>,
     Id(id): Id,
 ) -> Result<axum::Json<UserClass>, ApiError> {
+    caller.sees_everything()?;
     Ok(axum::Json(app.store.user_class(&caller.scope, id).await?.into()))
 }
 
@@ -122,6 +125,7 @@ async fn replace_user_class(
     Id(id): Id,
     Json(input): Json<UserClassInput>,
 ) -> Result<axum::Json<UserClass>, ApiError> {
+    caller.sees_everything()?;
     Ok(axum::Json(app.store.update_user_class(&caller.scope, &input.record(id)).await?.into()))
 }
 
@@ -129,6 +133,7 @@ async fn replace_user_class(
 #[utoipa::path(delete, path = "/api/user-classes/{id}", tag = "access", params(("id" = i64, Path)),
     security(("token" = ["admin"])), responses((status = 204, description = "it is gone")))]
 async fn delete_user_class(Admin(caller): Admin, State(app): State<App>, Id(id): Id) -> Result<StatusCode, ApiError> {
+    caller.sees_everything()?;
     app.store.delete_user_class(&caller.scope, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

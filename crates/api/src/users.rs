@@ -137,6 +137,7 @@ async fn list_users(
     State(app): State<App>,
     Query(query): Query<NamedQuery>,
 ) -> Result<axum::Json<Page<User>>, ApiError> {
+    caller.sees_everything()?;
     let all = app.store.users(&caller.scope).await?.into_iter().map(User::from).collect();
     Ok(axum::Json(Page::cut(all, &query, |user| user.id, |user| &user.login)?))
 }
@@ -149,6 +150,7 @@ async fn create_user(
     State(app): State<App>,
     Json(input): Json<UserInput>,
 ) -> Result<(StatusCode, axum::Json<User>), ApiError> {
+    caller.sees_everything()?;
     let (user, password) = input.parts(0);
     let password = password.ok_or_else(|| domain::Invalid::new("password", "is missing"))?;
     let user = app.store.create_user(&caller.scope, &user, &password).await?;
@@ -159,6 +161,7 @@ async fn create_user(
 #[utoipa::path(get, path = "/api/users/{id}", tag = "access", params(("id" = i64, Path)),
     security(("token" = ["admin"])), responses((status = 200, description = "the user", body = User)))]
 async fn get_user(Admin(caller): Admin, State(app): State<App>, Id(id): Id) -> Result<axum::Json<User>, ApiError> {
+    caller.sees_everything()?;
     Ok(axum::Json(app.store.user(&caller.scope, id).await?.into()))
 }
 
@@ -171,6 +174,7 @@ async fn replace_user(
     Id(id): Id,
     Json(input): Json<UserInput>,
 ) -> Result<axum::Json<User>, ApiError> {
+    caller.sees_everything()?;
     let (user, password) = input.parts(id);
     Ok(axum::Json(app.store.update_user(&caller.scope, &user, password.as_deref()).await?.into()))
 }
@@ -179,6 +183,7 @@ async fn replace_user(
 #[utoipa::path(delete, path = "/api/users/{id}", tag = "access", params(("id" = i64, Path)),
     security(("token" = ["admin"])), responses((status = 204, description = "gone")))]
 async fn delete_user(Admin(caller): Admin, State(app): State<App>, Id(id): Id) -> Result<StatusCode, ApiError> {
+    caller.sees_everything()?;
     app.store.delete_user(&caller.scope, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -187,6 +192,7 @@ async fn delete_user(Admin(caller): Admin, State(app): State<App>, Id(id): Id) -
 #[utoipa::path(post, path = "/api/users/{id}/unlock", tag = "access", params(("id" = i64, Path)),
     security(("token" = ["admin"])), responses((status = 200, description = "not locked any more", body = User)))]
 async fn unlock_user(Admin(caller): Admin, State(app): State<App>, Id(id): Id) -> Result<axum::Json<User>, ApiError> {
+    caller.sees_everything()?;
     Ok(axum::Json(app.store.unlock_user(&caller.scope, id).await?.into()))
 }
 
@@ -194,6 +200,7 @@ async fn unlock_user(Admin(caller): Admin, State(app): State<App>, Id(id): Id) -
 #[utoipa::path(post, path = "/api/users/{id}/sign-out", tag = "access", params(("id" = i64, Path)),
     security(("token" = ["admin"])), responses((status = 204, description = "every session is over")))]
 async fn sign_out_user(Admin(caller): Admin, State(app): State<App>, Id(id): Id) -> Result<StatusCode, ApiError> {
+    caller.sees_everything()?;
     app.store.sign_out_user(&caller.scope, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

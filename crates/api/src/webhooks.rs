@@ -240,6 +240,7 @@ async fn list_webhooks(
     State(app): State<App>,
     Query(query): Query<NamedQuery>,
 ) -> Result<axum::Json<Page<Webhook>>, ApiError> {
+    caller.sees_everything()?;
     let all = app.store.webhooks(&caller.scope).await?.into_iter();
     let all = all.map(|record| Webhook::shown_to(&caller, record)).collect();
     Ok(axum::Json(Page::cut(all, &query, |webhook| webhook.id, |webhook| &webhook.name)?))
@@ -253,6 +254,7 @@ async fn create_webhook(
     State(app): State<App>,
     Json(input): Json<WebhookInput>,
 ) -> Result<(StatusCode, axum::Json<Webhook>), ApiError> {
+    caller.sees_everything()?;
     let (webhook, given, headers) = input.checked(0, &app).await?;
     let key = given.clone().unwrap_or_else(notify::new_key);
     let secrets = Secrets { key, headers: headers.unwrap_or_default() };
@@ -266,6 +268,7 @@ async fn create_webhook(
 #[utoipa::path(get, path = "/api/webhooks/{id}", tag = "webhooks", params(("id" = i64, Path)),
     security(("token" = ["read"])), responses((status = 200, description = "the webhook", body = Webhook)))]
 async fn get_webhook(Read(caller): Read, State(app): State<App>, Id(id): Id) -> Result<axum::Json<Webhook>, ApiError> {
+    caller.sees_everything()?;
     let record = app.store.webhook(&caller.scope, WebhookId(id)).await?;
     Ok(axum::Json(Webhook::shown_to(&caller, record)))
 }
@@ -280,6 +283,7 @@ async fn replace_webhook(
     Id(id): Id,
     Json(input): Json<WebhookInput>,
 ) -> Result<axum::Json<Webhook>, ApiError> {
+    caller.sees_everything()?;
     let (webhook, key, headers) = input.checked(id, &app).await?;
     let change = app.store.update_webhook(&caller.scope, &webhook, key.as_deref(), headers.as_deref());
     Ok(axum::Json(app.webhooks.change(WebhookId(id), change).await?.into()))
@@ -289,6 +293,7 @@ async fn replace_webhook(
 #[utoipa::path(delete, path = "/api/webhooks/{id}", tag = "webhooks", params(("id" = i64, Path)),
     security(("token" = ["admin"])), responses((status = 204, description = "it is gone")))]
 async fn delete_webhook(Admin(caller): Admin, State(app): State<App>, Id(id): Id) -> Result<StatusCode, ApiError> {
+    caller.sees_everything()?;
     app.webhooks.change(WebhookId(id), app.store.delete_webhook(&caller.scope, WebhookId(id))).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -301,6 +306,7 @@ async fn test_webhook(
     State(app): State<App>,
     Id(id): Id,
 ) -> Result<axum::Json<WebhookTest>, ApiError> {
+    caller.sees_everything()?;
     let record = app.store.webhook(&caller.scope, WebhookId(id)).await?;
     let notify::Tested { taken, why, took_ms } = app.webhooks.test(&record).await?;
     Ok(axum::Json(WebhookTest { taken, why, took_ms }))
@@ -316,6 +322,7 @@ async fn replay_webhook(
     Id(id): Id,
     Json(input): Json<ReplayInput>,
 ) -> Result<axum::Json<Webhook>, ApiError> {
+    caller.sees_everything()?;
     let (id, scope) = (WebhookId(id), &caller.scope);
     let record = match (input.after, input.dead) {
         (Some(after), false) => app.webhooks.change(id, app.store.replay_webhook(scope, id, after)).await?,
@@ -334,6 +341,7 @@ async fn list_dead_events(
     Id(id): Id,
     Query(query): Query<PageQuery>,
 ) -> Result<axum::Json<Page<DeadEvent>>, ApiError> {
+    caller.sees_everything()?;
     let (id, limit) = (WebhookId(id), limit(query.limit)?);
     app.store.webhook(&caller.scope, id).await?; // in the scope
     let dead = app.store.webhook_dead(&caller.scope, id, query.after.unwrap_or(0), limit).await?;

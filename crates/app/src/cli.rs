@@ -4,8 +4,8 @@ use crate::alone::{backup, config, db, openapi, restore};
 use crate::client::Target;
 use crate::config::Source;
 use crate::verbs::{
-    alert, attempt, campaign, class, dialling, end_point, event, forget, list, live, pbx, report, run, suppression,
-    token, trunk, user, webhook, why,
+    alert, attempt, audit, campaign, class, dialling, end_point, event, forget, list, live, pbx, report, run,
+    suppression, token, trunk, user, webhook, why,
 };
 use clap::{Parser, Subcommand};
 
@@ -101,6 +101,9 @@ pub(crate) enum Command {
     /// Access to the API
     #[command(subcommand)]
     Token(token::Verb),
+    /// Who changed what of the configuration
+    #[command(subcommand)]
+    Audit(audit::Verb),
     /// People who sign in with a browser
     #[command(subcommand)]
     User(user::Verb),

@@ -4,7 +4,7 @@ use crate::clock::wall;
 use crate::handle::{Handle, NodeError};
 use domain::rules::{Answer, ContactReceipt, ContactRule, Facts, Limits, Rules, Standing, Windows, Zones, judge, pack};
 use domain::{Attributes, CampaignId, Contact, ContactId, Dialable, ListId, RunId, Timestamp};
-use store::{InForce, RunContact, Scope};
+use store::{InForce, Kind, RunContact, Scope};
 
 /// Campaigns that one question is answered for, at most.
 const MAX_ANSWERS: usize = 50;
@@ -167,7 +167,12 @@ impl Handle {
             standing: &standing,
             receipt: &receipt,
             due_at: facts.due_at,
-            in_call: call.map(|call| call.0),
+            in_call: match call {
+                None => None,
+                // That there is a call is said to everybody, of which campaign it is to who sees that.
+                Some(call) => Some(store.attempt(scope, call).await.is_ok().then_some(call.0)),
+            },
+            list_seen: standing.suppressed_by.is_some_and(|list| scope.sees(Kind::SuppressionList, list.0)),
         };
         let says = ContactRule::ALL.into_iter().zip(verdicts.0).map(|(rule, answer)| RuleSays {
             rule,
@@ -204,7 +209,9 @@ struct Grounds<'a> {
     standing: &'a Standing,
     receipt: &'a ContactReceipt,
     due_at: Option<Timestamp>,
-    in_call: Option<i64>,
+    /// A call to it is in progress; which one, when it may be told.
+    in_call: Option<Option<i64>>,
+    list_seen: bool,
 }
 
 impl Grounds<'_> {
@@ -217,7 +224,10 @@ impl Grounds<'_> {
                 "in no range that is denied",
             ),
             ContactRule::NumberNotSuppressed => or(
-                self.standing.suppressed_by.map(|list| format!("on suppression list {list}")),
+                self.standing.suppressed_by.map(|list| match self.list_seen {
+                    true => format!("on suppression list {list}"),
+                    false => "on a suppression list".to_owned(),
+                }),
                 "on no suppression list that counts here",
             ),
             ContactRule::ConsentGiven if !receipt.consent_needed => "no consent is asked for".to_owned(),
@@ -244,7 +254,11 @@ impl Grounds<'_> {
             }
             ContactRule::InsideCalleeWindow => self.window(),
             ContactRule::NumberNotInFlight => {
-                or(self.in_call.map(|attempt| format!("attempt {attempt} is in progress")), "in no call")
+                let says = |attempt: Option<i64>| match attempt {
+                    Some(attempt) => format!("attempt {attempt} is in progress"),
+                    None => "a call to it is in progress".to_owned(),
+                };
+                or(self.in_call.map(says), "in no call")
             }
         }
     }

@@ -4,7 +4,7 @@ use crate::db::Store;
 use crate::engine::{Row, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::journal::events::{Event, Events, masked};
-use crate::scope::Scope;
+use crate::scope::{Kind, Scope};
 use crate::sql::Columns;
 use domain::{CampaignId, Timestamp};
 use serde::Serialize;
@@ -12,6 +12,9 @@ use serde_json::json;
 
 /// Alerts of one page, at most.
 pub const MAX_PAGE: u32 = 1_000;
+
+/// Pages that are looked through for one page of those that are seen, at most.
+const MAX_READS: usize = 20;
 
 /// An alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -64,6 +67,17 @@ statements! {
         WHERE tenant_id = $1 AND id > $2 AND id <= $3 AND state <> 'WITHDRAWN' \
         AND (ended_at IS NOT NULL OR connected_at IS NOT NULL)) AS o JOIN campaign c ON c.id = o.campaign_id \
         GROUP BY o.campaign_id, o.outcome";
+}
+
+/// Whether an alert about this is shown: what is about nothing with a key is shown to everybody, webhooks to who sees all.
+pub(crate) fn is_seen(scope: &Scope, kind: &str, subject: i64) -> bool {
+    match kind {
+        "pbx_lost" => scope.sees(Kind::Pbx, subject),
+        "circuit_open" => scope.sees(Kind::Trunk, subject),
+        "outcome_mix" => scope.sees(Kind::Campaign, subject),
+        "webhook_backlog" => scope.sees_all(),
+        _ => true,
+    }
 }
 
 impl Store {
@@ -129,14 +143,23 @@ impl Store {
 
     /// Alerts with a smaller id than `before`, newest first; only open ones when asked.
     pub async fn alerts(&self, scope: &Scope, before: i64, open: bool, limit: u32) -> Result<Vec<AlertRecord>> {
-        let rows = query(PAGE)
-            .bind(scope.tenant.0)
-            .bind(before)
-            .bind(i64::from(open))
-            .bind(i64::from(limit.min(MAX_PAGE)))
-            .fetch_all(self.readers())
-            .await?;
-        rows.iter().map(read).collect()
+        let limit = limit.min(MAX_PAGE) as usize;
+        let (mut before, mut found) = (before, Vec::new());
+        for _ in 0..MAX_READS {
+            let rows = query(PAGE).bind(scope.tenant.0).bind(before).bind(i64::from(open)).bind(limit as i64);
+            let rows = rows.fetch_all(self.readers()).await?;
+            for row in &rows {
+                let alert = read(row)?;
+                before = alert.id;
+                if found.len() < limit && is_seen(scope, &alert.kind, alert.subject) {
+                    found.push(alert);
+                }
+            }
+            if rows.len() < limit || found.len() >= limit {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// The id of the newest attempt; 0 when there is none.

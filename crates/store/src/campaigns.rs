@@ -1,10 +1,12 @@
 //! Campaigns with their links and rules, saved and read as a whole.
 
+use crate::audit::{self, Subject};
 use crate::db::Store;
 use crate::engine::{Connection, Query, Row, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::journal::events::{Event, Events};
-use crate::scope::Scope;
+use crate::locks::{self, Locked};
+use crate::scope::{Kind, Scope};
 use crate::sql::{Columns, code_of, json_of, now};
 use domain::rules::pack::UNRESTRICTED;
 use domain::{Campaign, CampaignId, EndPointId, Invalid, ListId, RescheduleRule, RuleId, Template, TrunkId};
@@ -48,14 +50,19 @@ statements! {
     DELETE = "DELETE FROM campaign WHERE tenant_id = $1 AND id = $2";
 }
 
+const SUBJECT: Subject = Subject::Entity(Kind::Campaign);
+
 impl Store {
-    /// Saves a new campaign; its `id` and those of its rules are ignored and given anew. Only a scope with every
-    /// campaign may. One that names the pack `unrestricted` is audited under `actor`.
-    pub async fn create_campaign(&self, scope: &Scope, campaign: &Campaign, actor: &str) -> Result<Campaign> {
+    /// Saves a new campaign; its `id` and those of its rules are ignored and given anew. One that names the pack
+    /// `unrestricted` is audited under `actor`.
+    pub async fn create_campaign<'a>(
+        &self,
+        scope: &Scope,
+        campaign: impl Into<Locked<'a, Campaign>>,
+        actor: &str,
+    ) -> Result<Campaign> {
+        let Locked { it: campaign, lock } = campaign.into();
         campaign.check()?;
-        if !scope.allows(CampaignId(0)) {
-            return Err(Error::Conflict { what: "campaign".into(), why: "cannot be made with these rights".into() });
-        }
         let mut transaction = self.begin().await?;
         let id = bind(query(CREATE), scope, campaign)
             .fetch_one(&mut *transaction)
@@ -63,8 +70,10 @@ impl Store {
             .map_err(Error::naming("campaign", &campaign.name))?
             .int("id")?;
         let mut saved = Campaign { id: CampaignId(id), ..campaign.clone() };
-        link(scope, &mut saved, Vec::new(), &mut transaction).await?;
-        audit(scope, &[], &saved, actor, &mut transaction).await?;
+        link(scope, &mut saved, Vec::new(), &[], &mut transaction).await?;
+        locks::made(scope, Kind::Campaign, id, lock, &mut transaction).await?;
+        free(scope, &[], &saved, actor, &mut transaction).await?;
+        audit::note(scope, SUBJECT, id, None, &[], &mut transaction).await?;
         transaction.commit().await?;
         Ok(saved)
     }
@@ -72,12 +81,19 @@ impl Store {
     /// Replaces all of a campaign, its links and its rules; a rule that it had keeps its id, for attempts name the rule
     /// that sent them again. A run goes on with what it was started
     /// with until [`Store::reload_run`].
-    pub async fn update_campaign(&self, scope: &Scope, campaign: &Campaign, actor: &str) -> Result<Campaign> {
+    pub async fn update_campaign<'a>(
+        &self,
+        scope: &Scope,
+        campaign: impl Into<Locked<'a, Campaign>>,
+        actor: &str,
+    ) -> Result<Campaign> {
+        let Locked { it: campaign, lock } = campaign.into();
         campaign.check()?;
         check_allowed(scope, campaign.id)?;
         let mut transaction = self.begin().await?;
         let before = query(GET).bind(scope.tenant.0).bind(campaign.id.0).fetch_optional(&mut *transaction).await?;
         let before = before.ok_or_else(|| Error::not_found("campaign", campaign.id))?.json::<Vec<String>>("packs")?;
+        let was = audit::snapshot(scope, SUBJECT, campaign.id.0, &mut transaction).await?;
         bind(query(UPDATE), scope, campaign)
             .bind(campaign.id.0)
             .fetch_one(&mut *transaction)
@@ -91,10 +107,14 @@ impl Store {
             .iter()
             .map(|row| row.int("id"))
             .collect::<Result<_>>()?;
+        let linked = read_campaign(scope, campaign.id, &mut transaction).await?;
+        let linked: Vec<(Kind, i64)> = links(&linked).map(|(_, kind, id)| (kind, id)).collect();
         unlink(scope, campaign.id, &mut transaction).await?;
         let mut saved = campaign.clone();
-        link(scope, &mut saved, had, &mut transaction).await?;
-        audit(scope, &before, &saved, actor, &mut transaction).await?;
+        link(scope, &mut saved, had, &linked, &mut transaction).await?;
+        locks::changed(scope, Kind::Campaign, campaign.id.0, lock, &mut transaction).await?;
+        free(scope, &before, &saved, actor, &mut transaction).await?;
+        audit::note(scope, SUBJECT, campaign.id.0, was, &[], &mut transaction).await?;
         transaction.commit().await?;
         Ok(saved)
     }
@@ -124,18 +144,20 @@ impl Store {
         if let Some(by) = user {
             return Err(Error::InUse { what: "campaign", id: id.to_string(), by });
         }
+        let was = audit::snapshot(scope, SUBJECT, id.0, &mut transaction).await?;
         unlink(scope, id, &mut transaction).await?;
         query(UNLINK_SUPPRESSION).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
         let done = query(DELETE).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
         if done.rows_affected() == 0 {
             return Err(Error::not_found("campaign", id));
         }
+        audit::note(scope, SUBJECT, id.0, was, &[], &mut transaction).await?;
         Ok(transaction.commit().await?)
     }
 }
 
 /// Writes down who freed a campaign of the rules that everybody else keeps.
-async fn audit(
+async fn free(
     scope: &Scope,
     before: &[String],
     saved: &Campaign,
@@ -154,6 +176,16 @@ async fn audit(
 /// A campaign outside the scope is not there.
 pub(crate) fn check_allowed(scope: &Scope, id: CampaignId) -> Result<()> {
     if scope.allows(id) { Ok(()) } else { Err(Error::not_found("campaign", id)) }
+}
+
+/// A campaign for the audit log; `None`: it is not there.
+pub(crate) async fn as_json(scope: &Scope, id: i64, connection: &mut Connection) -> Result<Option<serde_json::Value>> {
+    let everything = Scope { tenant: scope.tenant, ..Scope::installation() };
+    match read_campaign(&everything, CampaignId(id), connection).await {
+        Ok(campaign) => Ok(Some(serde_json::to_value(campaign).expect("plain data is JSON"))),
+        Err(Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// A campaign with its links and rules, as this connection sees it.
@@ -180,17 +212,30 @@ async fn linked<T>(
     Ok(ids.into_iter().map(make).collect())
 }
 
-/// `rule_ids` are those that the campaign's rules may keep, each once.
+/// What a campaign is made of, with the field that names it.
+fn links(campaign: &Campaign) -> impl Iterator<Item = (&'static str, Kind, i64)> {
+    let trunks = campaign.trunks.iter().map(|id| ("trunks", Kind::Trunk, id.0));
+    let end_points = campaign.end_points.iter().map(|id| ("end_points", Kind::EndPoint, id.0));
+    trunks.chain(end_points).chain(campaign.lists.iter().map(|id| ("lists", Kind::List, id.0)))
+}
+
+/// `rule_ids` are those that the campaign's rules may keep, each once; what is `linked` already stays, whoever sees it.
 async fn link(
     scope: &Scope,
     campaign: &mut Campaign,
     mut rule_ids: Vec<i64>,
+    linked: &[(Kind, i64)],
     connection: &mut Connection,
 ) -> Result<()> {
-    let links = campaign.trunks.iter().map(|id| (LINK_TRUNK, "trunks", "trunk", id.0));
-    let links = links.chain(campaign.end_points.iter().map(|id| (LINK_END_POINT, "end_points", "end point", id.0)));
-    let links = links.chain(campaign.lists.iter().map(|id| (LINK_LIST, "lists", "list", id.0)));
-    for (position, (statement, field, what, id)) in links.enumerate() {
+    for (position, (field, kind, id)) in links(campaign).enumerate() {
+        let statement = match kind {
+            Kind::Trunk => LINK_TRUNK,
+            Kind::EndPoint => LINK_END_POINT,
+            _ => LINK_LIST,
+        };
+        if !linked.contains(&(kind, id)) {
+            locks::check_choice(scope, field, kind, id)?;
+        }
         let done = query(statement)
             .bind(scope.tenant.0)
             .bind(campaign.id.0)
@@ -199,7 +244,7 @@ async fn link(
             .execute(&mut *connection)
             .await?;
         if done.rows_affected() == 0 {
-            return Err(Invalid::new(field, format!("{what} {id} does not exist")).into());
+            return Err(Invalid::new(field, format!("{} {id} does not exist", kind.word())).into());
         }
     }
     for (position, rule) in campaign.rules.iter_mut().enumerate() {
@@ -387,10 +432,10 @@ mod tests {
         assert!(store.campaigns(&narrow).await.unwrap().is_empty());
         assert_eq!(store.campaign(&narrow, world.campaign.id).await.unwrap_err().code(), "not_found");
         assert_eq!(store.update_campaign(&narrow, &world.campaign, "ana").await.unwrap_err().code(), "not_found");
-        assert_eq!(
-            store.create_campaign(&narrow, &Campaign::named("x", "UTC"), "ana").await.unwrap_err().code(),
-            "conflict"
-        );
+        let borrowed = Campaign { trunks: world.campaign.trunks.clone(), ..Campaign::named("x", "UTC") };
+        let narrower = Scope { seen: Some(Default::default()), ..narrow.clone() };
+        let refused = store.create_campaign(&narrower, &borrowed, "ana").await.unwrap_err();
+        assert_eq!(refused.field(), Some("trunks"), "what is not seen is not chosen");
         let started = store.start_run(&narrow, world.campaign.id, "ana", Timestamp(1)).await;
         assert_eq!(started.unwrap_err().code(), "not_found");
     }

@@ -1,10 +1,11 @@
 //! Contacts: the only rows that hold numbers, names and attribute values.
 
+use crate::audit::{self, Subject};
 use crate::db::Store;
 use crate::engine::{Connection, Pool, Row, postgres, query, query_scalar, sqlite};
 use crate::error::{Error, Result};
 use crate::lists::count_contacts;
-use crate::scope::Scope;
+use crate::scope::{Kind, Scope};
 use crate::sql::{Columns, json_of};
 use domain::contact::{CONSENT_AT, check_meaning, consent_at, person_of};
 use domain::rules::Zones;
@@ -67,6 +68,7 @@ statements! {
 impl Store {
     /// A page of a list's contacts by id, from after `after` (0: the first), at most 1000.
     pub async fn contacts(&self, scope: &Scope, list: ListId, after: ContactId, limit: u32) -> Result<Vec<Contact>> {
+        scope.check(Kind::List, list.0)?;
         let rows = query(PAGE)
             .bind(scope.tenant.0)
             .bind(list.0)
@@ -80,6 +82,7 @@ impl Store {
 
     /// A page of a list's contacts from the `place`th (0: the first), at most 1000.
     pub async fn contacts_from(&self, scope: &Scope, list: ListId, place: u64, limit: u32) -> Result<Vec<Contact>> {
+        scope.check(Kind::List, list.0)?;
         let rows = query(FROM_PLACE)
             .bind(scope.tenant.0)
             .bind(list.0)
@@ -101,6 +104,7 @@ impl Store {
         after: ContactId,
         limit: u32,
     ) -> Result<Vec<Contact>> {
+        scope.check(Kind::List, list.0)?;
         let mut pattern = String::from("%");
         for letter in text.to_lowercase().chars() {
             if ['%', '_', '!'].contains(&letter) {
@@ -130,13 +134,16 @@ impl Store {
         let ids: Vec<String> = ids.iter().take(MAX_PAGE as usize).map(|id| id.0.to_string()).collect();
         let rows = query(statement).bind(scope.tenant.0).bind(ids.join(",")).fetch_all(self.readers()).await?;
         let secret = self.installation().number_secret;
-        rows.iter().map(|row| read(row, secret)).collect()
+        let contacts = rows.iter().map(|row| read(row, secret));
+        contacts.filter(|one| one.as_ref().map_or(true, |one| scope.sees(Kind::List, one.list.0))).collect()
     }
 
     /// One contact.
     pub async fn contact(&self, scope: &Scope, id: ContactId) -> Result<Contact> {
         let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
-        read(&row.ok_or_else(|| Error::not_found("contact", id))?, self.installation().number_secret)
+        let contact = row.as_ref().map(|row| read(row, self.installation().number_secret)).transpose()?;
+        let seen = contact.filter(|contact| scope.sees(Kind::List, contact.list.0));
+        seen.ok_or_else(|| Error::not_found("contact", id))
     }
 
     /// Adds contacts to the end of a list, all or none; an attribute that means something and does not say it is refused by
@@ -165,6 +172,8 @@ impl Store {
             added.added += 1;
         }
         count_contacts(scope, list, i64::from(added.added), &mut transaction).await?;
+        let (subject, count) = (Subject::Entity(Kind::List), added.added.into());
+        audit::note_count(scope, "contacts_added", subject, list.0, count, &mut transaction).await?;
         transaction.commit().await?;
         Ok(added)
     }

@@ -1,10 +1,12 @@
 //! End points.
 
+use crate::audit::{self, Subject};
 use crate::db::Store;
-use crate::engine::{Row, query, query_scalar};
+use crate::engine::{Connection, Row, query, query_scalar};
 use crate::error::{Error, Result};
+use crate::locks::{self, Locked};
 use crate::pbxs;
-use crate::scope::Scope;
+use crate::scope::{Kind, Scope};
 use crate::sql::{Columns, code_of};
 use domain::{EndPoint, EndPointId, PbxId};
 
@@ -21,12 +23,20 @@ statements! {
         WHERE l.tenant_id = $1 AND l.end_point_id = $2 \
         UNION ALL SELECT 'an open call' FROM attempt \
         WHERE tenant_id = $1 AND end_point_id = $2 AND ended_at IS NULL LIMIT 1";
+    PBX = "SELECT pbx_id FROM end_point WHERE tenant_id = $1 AND id = $2";
     DELETE = "DELETE FROM end_point WHERE tenant_id = $1 AND id = $2";
 }
 
+const SUBJECT: Subject = Subject::Entity(Kind::EndPoint);
+
 impl Store {
     /// Saves a new end point; its `id` is ignored and given anew.
-    pub async fn create_end_point(&self, scope: &Scope, end_point: &EndPoint) -> Result<EndPoint> {
+    pub async fn create_end_point<'a>(
+        &self,
+        scope: &Scope,
+        end_point: impl Into<Locked<'a, EndPoint>>,
+    ) -> Result<EndPoint> {
+        let Locked { it: end_point, lock } = end_point.into();
         end_point.check()?;
         let mut transaction = self.begin().await?;
         pbxs::check_exists(scope, end_point.pbx, &mut transaction).await?;
@@ -41,15 +51,29 @@ impl Store {
             .fetch_one(&mut *transaction)
             .await
             .map_err(Error::naming("end point", &end_point.name))?;
+        locks::made(scope, Kind::EndPoint, id, lock, &mut transaction).await?;
+        audit::note(scope, SUBJECT, id, None, &[], &mut transaction).await?;
         transaction.commit().await?;
         Ok(EndPoint { id: EndPointId(id), ..end_point.clone() })
     }
 
     /// Replaces all of an end point.
-    pub async fn update_end_point(&self, scope: &Scope, end_point: &EndPoint) -> Result<EndPoint> {
+    pub async fn update_end_point<'a>(
+        &self,
+        scope: &Scope,
+        end_point: impl Into<Locked<'a, EndPoint>>,
+    ) -> Result<EndPoint> {
+        let Locked { it: end_point, lock } = end_point.into();
+        scope.check(Kind::EndPoint, end_point.id.0)?;
         end_point.check()?;
         let mut transaction = self.begin().await?;
-        pbxs::check_exists(scope, end_point.pbx, &mut transaction).await?;
+        // One that it has already stays, whoever sees it.
+        let had: Option<i64> =
+            query_scalar(PBX).bind(scope.tenant.0).bind(end_point.id.0).fetch_optional(&mut *transaction).await?;
+        if had != Some(end_point.pbx.0) {
+            pbxs::check_exists(scope, end_point.pbx, &mut transaction).await?;
+        }
+        let was = audit::snapshot(scope, SUBJECT, end_point.id.0, &mut transaction).await?;
         let done = query(UPDATE)
             .bind(scope.tenant.0)
             .bind(end_point.id.0)
@@ -65,12 +89,15 @@ impl Store {
         if done.rows_affected() == 0 {
             return Err(Error::not_found("end point", end_point.id));
         }
+        locks::changed(scope, Kind::EndPoint, end_point.id.0, lock, &mut transaction).await?;
+        audit::note(scope, SUBJECT, end_point.id.0, was, &[], &mut transaction).await?;
         transaction.commit().await?;
         Ok(end_point.clone())
     }
 
     /// One end point.
     pub async fn end_point(&self, scope: &Scope, id: EndPointId) -> Result<EndPoint> {
+        scope.check(Kind::EndPoint, id.0)?;
         let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
         read(&row.ok_or_else(|| Error::not_found("end point", id))?)
     }
@@ -78,22 +105,32 @@ impl Store {
     /// Every end point, by id.
     pub async fn end_points(&self, scope: &Scope) -> Result<Vec<EndPoint>> {
         let rows = query(ALL).bind(scope.tenant.0).fetch_all(self.readers()).await?;
-        rows.iter().map(read).collect()
+        let all = rows.iter().map(read);
+        all.filter(|one| one.as_ref().map_or(true, |one| scope.sees(Kind::EndPoint, one.id.0))).collect()
     }
 
     /// Deletes an end point that no campaign names and no call uses. Its calls stay in the history.
     pub async fn delete_end_point(&self, scope: &Scope, id: EndPointId) -> Result<()> {
+        scope.check(Kind::EndPoint, id.0)?;
         let mut transaction = self.begin().await?;
         let user = query_scalar(USED_BY).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
         if let Some(by) = user {
             return Err(Error::InUse { what: "end point", id: id.to_string(), by });
         }
+        let was = audit::snapshot(scope, SUBJECT, id.0, &mut transaction).await?;
         let done = query(DELETE).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
         if done.rows_affected() == 0 {
             return Err(Error::not_found("end point", id));
         }
+        audit::note(scope, SUBJECT, id.0, was, &[], &mut transaction).await?;
         Ok(transaction.commit().await?)
     }
+}
+
+/// An end point for the audit log; `None`: it is not there.
+pub(crate) async fn as_json(scope: &Scope, id: i64, connection: &mut Connection) -> Result<Option<serde_json::Value>> {
+    let row = query(GET).bind(scope.tenant.0).bind(id).fetch_optional(connection).await?;
+    row.as_ref().map(|row| Ok(serde_json::to_value(read(row)?).expect("plain data is JSON"))).transpose()
 }
 
 fn read(row: &Row) -> Result<EndPoint> {

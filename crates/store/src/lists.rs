@@ -1,9 +1,11 @@
 //! Lists of contacts.
 
+use crate::audit::{self, Subject};
 use crate::db::Store;
 use crate::engine::{Connection, Row, query, query_scalar};
 use crate::error::{Error, Result};
-use crate::scope::Scope;
+use crate::locks::{self, Locked};
+use crate::scope::{Kind, Scope};
 use crate::sql::{Columns, now};
 use domain::{Invalid, ListId, Timestamp};
 use serde::Serialize;
@@ -27,7 +29,7 @@ pub struct ListRecord {
 }
 
 statements! {
-    CREATE = "INSERT INTO list (tenant_id, name, hidden, created_at) VALUES ($1, $2, 0, $3) RETURNING id";
+    CREATE = "INSERT INTO list (tenant_id, name, hidden, created_at) VALUES ($1, $2, $4, $3) RETURNING id";
     UPDATE = "UPDATE list SET name = $3, hidden = $4 WHERE tenant_id = $1 AND id = $2";
     GET = "SELECT id, name, hidden, created_at, contacts FROM list WHERE tenant_id = $1 AND id = $2";
     ALL = "SELECT id, name, hidden, created_at, contacts FROM list WHERE tenant_id = $1 ORDER BY id";
@@ -42,27 +44,43 @@ statements! {
     COUNT = "UPDATE list SET contacts = contacts + $3 WHERE tenant_id = $1 AND id = $2";
 }
 
+const SUBJECT: Subject = Subject::Entity(Kind::List);
+
 impl Store {
     /// Makes an empty list.
-    pub async fn create_list(&self, scope: &Scope, name: &str) -> Result<ListRecord> {
+    pub async fn create_list<'a>(&self, scope: &Scope, name: impl Into<Locked<'a, str>>) -> Result<ListRecord> {
+        let Locked { it: name, lock } = name.into();
         check_name(name)?;
+        let hidden = lock.is_some_and(|lock| lock.hidden);
         let created_at = now();
         let mut transaction = self.begin().await?;
         let id = query_scalar(CREATE)
             .bind(scope.tenant.0)
             .bind(name)
             .bind(created_at.0)
+            .bind(hidden)
             .fetch_one(&mut *transaction)
             .await
             .map_err(Error::naming("list", name))?;
+        locks::made(scope, Kind::List, id, lock, &mut transaction).await?;
+        audit::note(scope, SUBJECT, id, None, &[], &mut transaction).await?;
         transaction.commit().await?;
-        Ok(ListRecord { id: ListId(id), name: name.to_owned(), hidden: false, created_at, contacts: 0 })
+        Ok(ListRecord { id: ListId(id), name: name.to_owned(), hidden, created_at, contacts: 0 })
     }
 
     /// Renames, hides or shows a list.
-    pub async fn update_list(&self, scope: &Scope, id: ListId, name: &str, hidden: bool) -> Result<ListRecord> {
+    pub async fn update_list<'a>(
+        &self,
+        scope: &Scope,
+        id: ListId,
+        name: impl Into<Locked<'a, str>>,
+        hidden: bool,
+    ) -> Result<ListRecord> {
+        let Locked { it: name, lock } = name.into();
+        scope.check(Kind::List, id.0)?;
         check_name(name)?;
         let mut transaction = self.begin().await?;
+        let was = audit::snapshot(scope, SUBJECT, id.0, &mut transaction).await?;
         query(UPDATE)
             .bind(scope.tenant.0)
             .bind(id.0)
@@ -73,12 +91,15 @@ impl Store {
             .map_err(Error::naming("list", name))?;
         let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
         let list = read(&row.ok_or_else(|| Error::not_found("list", id))?)?;
+        locks::changed(scope, Kind::List, id.0, lock, &mut transaction).await?;
+        audit::note(scope, SUBJECT, id.0, was, &[], &mut transaction).await?;
         transaction.commit().await?;
         Ok(list)
     }
 
     /// One list.
     pub async fn list(&self, scope: &Scope, id: ListId) -> Result<ListRecord> {
+        scope.check(Kind::List, id.0)?;
         let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
         read(&row.ok_or_else(|| Error::not_found("list", id))?)
     }
@@ -86,16 +107,19 @@ impl Store {
     /// Every list, hidden ones too, by id.
     pub async fn lists(&self, scope: &Scope) -> Result<Vec<ListRecord>> {
         let rows = query(ALL).bind(scope.tenant.0).fetch_all(self.readers()).await?;
-        rows.iter().map(read).collect()
+        let lists = rows.iter().map(read);
+        lists.filter(|list| list.as_ref().map_or(true, |list| scope.sees(Kind::List, list.id.0))).collect()
     }
 
     /// Deletes a list with its contacts and imports, if no campaign names it and it was never part of a run.
     pub async fn delete_list(&self, scope: &Scope, id: ListId) -> Result<()> {
+        scope.check(Kind::List, id.0)?;
         let mut transaction = self.begin().await?;
         let user = query_scalar(USED_BY).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
         if let Some(by) = user {
             return Err(Error::InUse { what: "list", id: id.to_string(), by });
         }
+        let was = audit::snapshot(scope, SUBJECT, id.0, &mut transaction).await?;
         for statement in [DELETE_CONTACTS, DELETE_IMPORTS] {
             query(statement).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
         }
@@ -103,6 +127,7 @@ impl Store {
         if done.rows_affected() == 0 {
             return Err(Error::not_found("list", id));
         }
+        audit::note(scope, SUBJECT, id.0, was, &[], &mut transaction).await?;
         Ok(transaction.commit().await?)
     }
 }
@@ -110,6 +135,7 @@ impl Store {
 /// Counts contacts in or out (`change` may be negative), in the transaction that adds or removes them.
 /// An unknown list is an error.
 pub(crate) async fn count_contacts(scope: &Scope, id: ListId, change: i64, connection: &mut Connection) -> Result<()> {
+    scope.check(Kind::List, id.0)?;
     let done = query(COUNT).bind(scope.tenant.0).bind(id.0).bind(change).execute(connection).await?;
     if done.rows_affected() == 0 {
         return Err(Error::not_found("list", id));
@@ -124,6 +150,19 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
         return Err(Invalid::new("name", problem).into());
     }
     Ok(())
+}
+
+/// A list for the audit log; `None`: it is not there.
+pub(crate) async fn as_json(scope: &Scope, id: i64, connection: &mut Connection) -> Result<Option<serde_json::Value>> {
+    let row = query(GET).bind(scope.tenant.0).bind(id).fetch_optional(connection).await?;
+    row.as_ref()
+        .map(|row| {
+            Ok({
+                let ListRecord { name, hidden, .. } = read(row)?;
+                serde_json::json!({ "name": name, "hidden": hidden })
+            })
+        })
+        .transpose()
 }
 
 fn read(row: &Row) -> Result<ListRecord> {

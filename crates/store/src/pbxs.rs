@@ -1,9 +1,11 @@
 //! PBXs, and their passwords.
 
+use crate::audit::{self, Subject};
 use crate::db::Store;
 use crate::engine::{Connection, Row, query, query_scalar};
 use crate::error::{Error, Result};
-use crate::scope::Scope;
+use crate::locks::{self, Locked};
+use crate::scope::{Kind, Scope};
 use crate::sql::Columns;
 use domain::{Invalid, Pbx, PbxId};
 
@@ -27,9 +29,12 @@ statements! {
     DELETE = "DELETE FROM pbx WHERE tenant_id = $1 AND id = $2";
 }
 
+const SUBJECT: Subject = Subject::Entity(Kind::Pbx);
+
 impl Store {
     /// Saves a new PBX; its `id` is ignored and given anew. The password is sealed and never shown again.
-    pub async fn create_pbx(&self, scope: &Scope, pbx: &Pbx, password: &str) -> Result<Pbx> {
+    pub async fn create_pbx<'a>(&self, scope: &Scope, pbx: impl Into<Locked<'a, Pbx>>, password: &str) -> Result<Pbx> {
+        let Locked { it: pbx, lock } = pbx.into();
         pbx.check()?;
         check_password(password)?;
         let mut transaction = self.begin().await?;
@@ -46,15 +51,25 @@ impl Store {
             .await
             .map_err(Error::naming("pbx", &pbx.name))?;
         self.seal_password(scope, PbxId(id), password, &mut transaction).await?;
+        locks::made(scope, Kind::Pbx, id, lock, &mut transaction).await?;
+        audit::note(scope, SUBJECT, id, None, &["password"], &mut transaction).await?;
         transaction.commit().await?;
         Ok(Pbx { id: PbxId(id), ..pbx.clone() })
     }
 
     /// Replaces all of a PBX; the password only when one is given.
-    pub async fn update_pbx(&self, scope: &Scope, pbx: &Pbx, password: Option<&str>) -> Result<Pbx> {
+    pub async fn update_pbx<'a>(
+        &self,
+        scope: &Scope,
+        pbx: impl Into<Locked<'a, Pbx>>,
+        password: Option<&str>,
+    ) -> Result<Pbx> {
+        let Locked { it: pbx, lock } = pbx.into();
+        scope.check(Kind::Pbx, pbx.id.0)?;
         pbx.check()?;
         password.map_or(Ok(()), check_password)?;
         let mut transaction = self.begin().await?;
+        let was = audit::snapshot(scope, SUBJECT, pbx.id.0, &mut transaction).await?;
         let done = query(UPDATE)
             .bind(scope.tenant.0)
             .bind(pbx.id.0)
@@ -73,12 +88,16 @@ impl Store {
         if let Some(password) = password {
             self.seal_password(scope, pbx.id, password, &mut transaction).await?;
         }
+        locks::changed(scope, Kind::Pbx, pbx.id.0, lock, &mut transaction).await?;
+        let secrets: &[&str] = if password.is_some() { &["password"] } else { &[] };
+        audit::note(scope, SUBJECT, pbx.id.0, was, secrets, &mut transaction).await?;
         transaction.commit().await?;
         Ok(pbx.clone())
     }
 
     /// One PBX.
     pub async fn pbx(&self, scope: &Scope, id: PbxId) -> Result<Pbx> {
+        scope.check(Kind::Pbx, id.0)?;
         let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
         read(&row.ok_or_else(|| Error::not_found("pbx", id))?)
     }
@@ -86,7 +105,8 @@ impl Store {
     /// Every PBX, by id.
     pub async fn pbxs(&self, scope: &Scope) -> Result<Vec<Pbx>> {
         let rows = query(ALL).bind(scope.tenant.0).fetch_all(self.readers()).await?;
-        rows.iter().map(read).collect()
+        let pbxs = rows.iter().map(read);
+        pbxs.filter(|pbx| pbx.as_ref().map_or(true, |pbx| scope.sees(Kind::Pbx, pbx.id.0))).collect()
     }
 
     /// The password, for the link to the PBX only.
@@ -102,15 +122,18 @@ impl Store {
 
     /// Deletes a PBX that no trunk and no end point names.
     pub async fn delete_pbx(&self, scope: &Scope, id: PbxId) -> Result<()> {
+        scope.check(Kind::Pbx, id.0)?;
         let mut transaction = self.begin().await?;
         let user = query_scalar(USED_BY).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
         if let Some(by) = user {
             return Err(Error::InUse { what: "pbx", id: id.to_string(), by });
         }
+        let was = audit::snapshot(scope, SUBJECT, id.0, &mut transaction).await?;
         let done = query(DELETE).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
         if done.rows_affected() == 0 {
             return Err(Error::not_found("pbx", id));
         }
+        audit::note(scope, SUBJECT, id.0, was, &[], &mut transaction).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -123,6 +146,7 @@ impl Store {
 
 /// Refuses a PBX that does not exist, under the name that the API gives the field.
 pub(crate) async fn check_exists(scope: &Scope, id: PbxId, connection: &mut Connection) -> Result<()> {
+    locks::check_choice(scope, "pbx", Kind::Pbx, id.0)?;
     let count: i64 = query_scalar(EXISTS).bind(scope.tenant.0).bind(id.0).fetch_one(connection).await?;
     if count == 0 {
         return Err(Invalid::new("pbx", format!("pbx {id} does not exist")).into());
@@ -140,6 +164,12 @@ fn check_password(password: &str) -> Result<()> {
         return Err(Invalid::new("password", problem).into());
     }
     Ok(())
+}
+
+/// A PBX without its password, for the audit log; `None`: it is not there.
+pub(crate) async fn as_json(scope: &Scope, id: i64, connection: &mut Connection) -> Result<Option<serde_json::Value>> {
+    let row = query(GET).bind(scope.tenant.0).bind(id).fetch_optional(connection).await?;
+    row.as_ref().map(|row| Ok(serde_json::to_value(read(row)?).expect("plain data is JSON"))).transpose()
 }
 
 fn read(row: &Row) -> Result<Pbx> {

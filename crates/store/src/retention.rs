@@ -30,11 +30,13 @@ pub struct Retention {
     pub attempts_days: u32,
     /// Recordings and analysed audio.
     pub audio_days: u32,
+    /// Who changed what of the configuration.
+    pub audit_days: u32,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { events_days: 90, attempts_days: 1_826, audio_days: 30 }
+        Self { events_days: 90, attempts_days: 1_826, audio_days: 30, audit_days: 1_826 }
     }
 }
 
@@ -45,6 +47,7 @@ impl Retention {
             ("events_days", self.events_days, 1),
             ("attempts_days", self.attempts_days, MAX_DAYS),
             ("audio_days", self.audio_days, 1),
+            ("audit_days", self.audit_days, 1),
         ];
         match days.iter().find(|(_, days, least)| *days != 0 && !(*least..=MAX_RETENTION_DAYS).contains(days)) {
             None => Ok(self),
@@ -67,6 +70,8 @@ pub struct Swept {
     pub turns: u64,
     /// Rows of what webhooks were told.
     pub told: u64,
+    /// Changes of the configuration.
+    pub audit: u64,
 }
 
 impl Swept {
@@ -100,6 +105,9 @@ statements! {
     DELETE_ATTEMPTS = "DELETE FROM attempt WHERE tenant_id = $1 AND id <= $2 AND ended_at < $3";
     DELETE_TURNS = "DELETE FROM run_contact WHERE run_id = $1 AND contact_id IN \
         (SELECT contact_id FROM run_contact WHERE run_id = $1 ORDER BY contact_id LIMIT $2)";
+    DELETE_AUDIT = "DELETE FROM audit WHERE id IN (SELECT a.id FROM audit a WHERE a.tenant_id = $1 \
+        AND a.id < COALESCE((SELECT id FROM audit WHERE tenant_id = $1 AND at >= $2 ORDER BY id LIMIT 1), \
+        (SELECT MAX(id) FROM audit)) ORDER BY a.id LIMIT $3)";
     OLD_RUN = "SELECT r.id FROM run r WHERE r.tenant_id = $1 AND r.ended_at < $2 \
         AND EXISTS (SELECT 1 FROM run_contact c WHERE c.run_id = r.id) ORDER BY r.id LIMIT 1";
 }
@@ -139,6 +147,10 @@ impl Store {
                 let done = query(DELETE_TURNS).bind(run).bind(ROWS).execute(&mut transaction).await?;
                 swept.turns = done.rows_affected();
             }
+        }
+        if let Some(cutoff) = before(keep.audit_days) {
+            let done = query(DELETE_AUDIT).bind(scope.tenant.0).bind(cutoff).bind(ROWS);
+            swept.audit = done.execute(&mut transaction).await?.rows_affected();
         }
         transaction.commit().await?;
         Ok(swept)
@@ -205,7 +217,7 @@ mod tests {
     async fn what_is_older_than_it_is_kept_goes_and_what_is_younger_stays(home: Home) {
         let store = home.open().await;
         let (_, run) = two_attempts(&store).await;
-        let keep = Retention { events_days: 90, attempts_days: 90, audio_days: 30 };
+        let keep = Retention { events_days: 90, attempts_days: 90, audio_days: 30, audit_days: 1_826 };
         let scope = Scope::installation();
         let before = store.timeline(&scope, AttemptId(2)).await.unwrap();
         let swept = sweep_all(&store, keep, Timestamp(101 * DAY)).await;
@@ -245,9 +257,9 @@ mod tests {
         let (world, run) = two_attempts(&store).await;
         let scope = Scope::installation();
         store.commit(&scope, vec![Write::Attempt(world.attempt(3, run, 2, 0))]).await.unwrap();
-        let ever = Retention { events_days: 0, attempts_days: 0, audio_days: 0 };
+        let ever = Retention { events_days: 0, attempts_days: 0, audio_days: 0, audit_days: 0 };
         assert!(sweep_all(&store, ever, Timestamp(50_000 * DAY)).await.is_nothing());
-        let keep = Retention { events_days: 0, attempts_days: 90, audio_days: 0 };
+        let keep = Retention { events_days: 0, attempts_days: 90, audio_days: 0, audit_days: 0 };
         sweep_all(&store, keep, Timestamp(50_000 * DAY)).await;
         assert_eq!(attempts(&store).await, [3], "an attempt that is open is never old");
     }
@@ -258,6 +270,6 @@ mod tests {
         assert_eq!(wrong(Retention { attempts_days: 89, ..Retention::default() }), "attempts_days");
         assert_eq!(wrong(Retention { events_days: 36_501, ..Retention::default() }), "events_days");
         assert!(Retention::default().check().is_ok());
-        assert!(Retention { events_days: 0, attempts_days: 0, audio_days: 0 }.check().is_ok());
+        assert!(Retention { events_days: 0, attempts_days: 0, audio_days: 0, audit_days: 0 }.check().is_ok());
     }
 }

@@ -288,6 +288,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
     let modules = [
         ("alerts", crate::alerts::STATEMENTS),
         ("attempts", crate::attempts::STATEMENTS),
+        ("audit", crate::audit::STATEMENTS),
         ("campaigns", crate::campaigns::STATEMENTS),
         ("contacts", crate::contacts::STATEMENTS),
         ("end_points", crate::end_points::STATEMENTS),
@@ -297,6 +298,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
         ("inspect", crate::inspect::STATEMENTS),
         ("installation", crate::installation::STATEMENTS),
         ("lists", crate::lists::STATEMENTS),
+        ("locks", crate::locks::STATEMENTS),
         ("pbxs", crate::pbxs::STATEMENTS),
         ("reports", crate::reports::STATEMENTS),
         ("restore", crate::restore::hold::STATEMENTS),

@@ -1,12 +1,14 @@
 //! Access tokens: shown once, kept as a hash.
 
+use crate::audit::{self, Subject};
 use crate::db::Store;
-use crate::engine::{Row, query, query_scalar};
+use crate::engine::{Connection, Row, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::lists::check_name;
 use crate::scope::Scope;
 use crate::secret::{hex, random};
 use crate::sql::{Columns, decode, now};
+use crate::users::keys::{Keyring, tidy};
 use aws_lc_rs::digest::{SHA256, digest};
 use domain::{Invalid, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -40,6 +42,8 @@ pub struct TokenRecord {
     pub name: String,
     /// What it may do, least first.
     pub scopes: Vec<TokenScope>,
+    /// Sees what has no key or one of these, space separated; `None`: everything.
+    pub keys: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was revoked.
@@ -47,6 +51,11 @@ pub struct TokenRecord {
 }
 
 impl TokenRecord {
+    /// The keys, unless it sees everything.
+    pub fn keyring(&self) -> Option<Keyring> {
+        Some(self.keys.as_ref()?.split(' ').filter(|key| !key.is_empty()).map(str::to_owned).collect())
+    }
+
     /// Whether it may do what needs `scope`.
     pub fn allows(&self, scope: TokenScope) -> bool {
         self.revoked_at.is_none() && self.scopes.iter().any(|own| *own >= scope)
@@ -54,10 +63,13 @@ impl TokenRecord {
 }
 
 statements! {
-    CREATE = "INSERT INTO token (tenant_id, name, scopes, hash, created_at) VALUES ($1, $2, $3, $4, $5) RETURNING id";
-    FIND = "SELECT id, tenant_id, name, scopes, created_at, revoked_at FROM token \
+    CREATE = "INSERT INTO token (tenant_id, name, scopes, hash, created_at, keys) VALUES ($1, $2, $3, $4, $5, $6) \
+        RETURNING id";
+    FIND = "SELECT id, tenant_id, name, scopes, keys, created_at, revoked_at FROM token \
         WHERE hash = $1 AND revoked_at IS NULL";
-    ALL = "SELECT id, tenant_id, name, scopes, created_at, revoked_at FROM token WHERE tenant_id = $1 ORDER BY id";
+    ALL = "SELECT id, tenant_id, name, scopes, keys, created_at, revoked_at FROM token WHERE tenant_id = $1 ORDER BY id";
+    GET = "SELECT id, tenant_id, name, scopes, keys, created_at, revoked_at FROM token \
+        WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL";
     REVOKE = "UPDATE token SET revoked_at = COALESCE(revoked_at, $3) WHERE tenant_id = $1 AND id = $2";
 }
 
@@ -69,7 +81,19 @@ impl Store {
         name: &str,
         scopes: Vec<TokenScope>,
     ) -> Result<(TokenRecord, String)> {
+        self.create_keyed_token(scope, name, scopes, None).await
+    }
+
+    /// The same of a token that sees what has no key or one of `keys`.
+    pub async fn create_keyed_token(
+        &self,
+        scope: &Scope,
+        name: &str,
+        scopes: Vec<TokenScope>,
+        keys: Option<&str>,
+    ) -> Result<(TokenRecord, String)> {
         check_name(name)?;
+        let keys = keys.map(|keys| tidy(keys, false)).transpose()?;
         let mut scopes = scopes;
         scopes.sort_unstable();
         scopes.dedup();
@@ -85,12 +109,14 @@ impl Store {
             .bind(scopes.iter().map(crate::sql::code_of).collect::<Vec<_>>().join(","))
             .bind(hash(&plain))
             .bind(created_at.0)
+            .bind(&keys)
             .fetch_one(&mut *transaction)
             .await
             .map_err(Error::naming("token", name))?;
+        audit::note(scope, Subject::Token, id, None, &["secret"], &mut transaction).await?;
         transaction.commit().await?;
         let record =
-            TokenRecord { id, tenant: scope.tenant, name: name.to_owned(), scopes, created_at, revoked_at: None };
+            TokenRecord { id, tenant: scope.tenant, name: name.to_owned(), scopes, keys, created_at, revoked_at: None };
         Ok((record, plain))
     }
 
@@ -113,16 +139,31 @@ impl Store {
     /// Revokes a token for good. Revoking twice is no error.
     pub async fn revoke_token(&self, scope: &Scope, id: i64) -> Result<()> {
         let mut transaction = self.begin().await?;
+        let before = audit::snapshot(scope, Subject::Token, id, &mut transaction).await?;
         let done = query(REVOKE).bind(scope.tenant.0).bind(id).bind(now().0).execute(&mut *transaction).await?;
         if done.rows_affected() == 0 {
             return Err(Error::not_found("token", id));
         }
+        audit::note(scope, Subject::Token, id, before, &[], &mut transaction).await?;
         Ok(transaction.commit().await?)
     }
 }
 
 pub(crate) fn hash(plain: &str) -> Vec<u8> {
     digest(&SHA256, plain.as_bytes()).as_ref().to_vec()
+}
+
+/// A token without its secret; one that is revoked is gone, for the audit log; `None`: it is not there.
+pub(crate) async fn as_json(scope: &Scope, id: i64, connection: &mut Connection) -> Result<Option<serde_json::Value>> {
+    let row = query(GET).bind(scope.tenant.0).bind(id).fetch_optional(connection).await?;
+    row.as_ref()
+        .map(|row| {
+            Ok({
+                let TokenRecord { name, scopes, keys, .. } = read(row)?;
+                serde_json::json!({ "name": name, "scopes": scopes, "keys": keys })
+            })
+        })
+        .transpose()
 }
 
 fn read(row: &Row) -> Result<TokenRecord> {
@@ -138,6 +179,7 @@ fn read(row: &Row) -> Result<TokenRecord> {
         tenant: TenantId(row.int("tenant_id")?),
         name: row.text("name")?,
         scopes: scopes.split(',').map(scope).collect::<Result<_>>()?,
+        keys: row.opt_text("keys")?,
         created_at: row.at("created_at")?,
         revoked_at: row.opt_at("revoked_at")?,
     })

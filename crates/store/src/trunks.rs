@@ -1,10 +1,12 @@
 //! Trunks.
 
+use crate::audit::{self, Subject};
 use crate::db::Store;
-use crate::engine::{Row, query, query_scalar};
+use crate::engine::{Connection, Row, query, query_scalar};
 use crate::error::{Error, Result};
+use crate::locks::{self, Locked};
 use crate::pbxs;
-use crate::scope::Scope;
+use crate::scope::{Kind, Scope};
 use crate::sql::Columns;
 use domain::{PbxId, Trunk, TrunkId};
 
@@ -20,12 +22,16 @@ statements! {
     USED_BY = "SELECT 'campaign ' || c.name FROM campaign_trunk l JOIN campaign c ON c.id = l.campaign_id \
         WHERE l.tenant_id = $1 AND l.trunk_id = $2 \
         UNION ALL SELECT 'an open call' FROM attempt WHERE tenant_id = $1 AND trunk_id = $2 AND ended_at IS NULL LIMIT 1";
+    PBX = "SELECT pbx_id FROM trunk WHERE tenant_id = $1 AND id = $2";
     DELETE = "DELETE FROM trunk WHERE tenant_id = $1 AND id = $2";
 }
 
+const SUBJECT: Subject = Subject::Entity(Kind::Trunk);
+
 impl Store {
     /// Saves a new trunk; its `id` is ignored and given anew.
-    pub async fn create_trunk(&self, scope: &Scope, trunk: &Trunk) -> Result<Trunk> {
+    pub async fn create_trunk<'a>(&self, scope: &Scope, trunk: impl Into<Locked<'a, Trunk>>) -> Result<Trunk> {
+        let Locked { it: trunk, lock } = trunk.into();
         trunk.check()?;
         let mut transaction = self.begin().await?;
         pbxs::check_exists(scope, trunk.pbx, &mut transaction).await?;
@@ -40,15 +46,25 @@ impl Store {
             .fetch_one(&mut *transaction)
             .await
             .map_err(Error::naming("trunk", &trunk.name))?;
+        locks::made(scope, Kind::Trunk, id, lock, &mut transaction).await?;
+        audit::note(scope, SUBJECT, id, None, &[], &mut transaction).await?;
         transaction.commit().await?;
         Ok(Trunk { id: TrunkId(id), ..trunk.clone() })
     }
 
     /// Replaces all of a trunk.
-    pub async fn update_trunk(&self, scope: &Scope, trunk: &Trunk) -> Result<Trunk> {
+    pub async fn update_trunk<'a>(&self, scope: &Scope, trunk: impl Into<Locked<'a, Trunk>>) -> Result<Trunk> {
+        let Locked { it: trunk, lock } = trunk.into();
+        scope.check(Kind::Trunk, trunk.id.0)?;
         trunk.check()?;
         let mut transaction = self.begin().await?;
-        pbxs::check_exists(scope, trunk.pbx, &mut transaction).await?;
+        // One that it has already stays, whoever sees it.
+        let had: Option<i64> =
+            query_scalar(PBX).bind(scope.tenant.0).bind(trunk.id.0).fetch_optional(&mut *transaction).await?;
+        if had != Some(trunk.pbx.0) {
+            pbxs::check_exists(scope, trunk.pbx, &mut transaction).await?;
+        }
+        let was = audit::snapshot(scope, SUBJECT, trunk.id.0, &mut transaction).await?;
         let done = query(UPDATE)
             .bind(scope.tenant.0)
             .bind(trunk.id.0)
@@ -64,12 +80,15 @@ impl Store {
         if done.rows_affected() == 0 {
             return Err(Error::not_found("trunk", trunk.id));
         }
+        locks::changed(scope, Kind::Trunk, trunk.id.0, lock, &mut transaction).await?;
+        audit::note(scope, SUBJECT, trunk.id.0, was, &[], &mut transaction).await?;
         transaction.commit().await?;
         Ok(trunk.clone())
     }
 
     /// One trunk.
     pub async fn trunk(&self, scope: &Scope, id: TrunkId) -> Result<Trunk> {
+        scope.check(Kind::Trunk, id.0)?;
         let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
         read(&row.ok_or_else(|| Error::not_found("trunk", id))?)
     }
@@ -77,22 +96,32 @@ impl Store {
     /// Every trunk, by id.
     pub async fn trunks(&self, scope: &Scope) -> Result<Vec<Trunk>> {
         let rows = query(ALL).bind(scope.tenant.0).fetch_all(self.readers()).await?;
-        rows.iter().map(read).collect()
+        let all = rows.iter().map(read);
+        all.filter(|one| one.as_ref().map_or(true, |one| scope.sees(Kind::Trunk, one.id.0))).collect()
     }
 
     /// Deletes a trunk that no campaign names and no call uses. Its calls stay in the history.
     pub async fn delete_trunk(&self, scope: &Scope, id: TrunkId) -> Result<()> {
+        scope.check(Kind::Trunk, id.0)?;
         let mut transaction = self.begin().await?;
         let user = query_scalar(USED_BY).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
         if let Some(by) = user {
             return Err(Error::InUse { what: "trunk", id: id.to_string(), by });
         }
+        let was = audit::snapshot(scope, SUBJECT, id.0, &mut transaction).await?;
         let done = query(DELETE).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
         if done.rows_affected() == 0 {
             return Err(Error::not_found("trunk", id));
         }
+        audit::note(scope, SUBJECT, id.0, was, &[], &mut transaction).await?;
         Ok(transaction.commit().await?)
     }
+}
+
+/// A trunk for the audit log; `None`: it is not there.
+pub(crate) async fn as_json(scope: &Scope, id: i64, connection: &mut Connection) -> Result<Option<serde_json::Value>> {
+    let row = query(GET).bind(scope.tenant.0).bind(id).fetch_optional(connection).await?;
+    row.as_ref().map(|row| Ok(serde_json::to_value(read(row)?).expect("plain data is JSON"))).transpose()
 }
 
 fn read(row: &Row) -> Result<Trunk> {

@@ -16,7 +16,7 @@ use crate::words::{CallState, Circuit, Dialling, PbxState, RunState};
 use axum::extract::State;
 use std::borrow::Cow;
 use std::collections::HashSet;
-use store::{Campaigns, Scope};
+use store::{Kind, Scope};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -230,16 +230,28 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(get_live)).routes(routes!(stream::stream_live))
 }
 
-/// What of the figures a caller may see: the runs of their campaigns and the calls of those. PBXs, trunks and end points are
-/// shared by all.
+/// What of the figures a caller may see: what has no key or one of theirs, the runs of their campaigns and the calls of
+/// those; counted again. Costs nothing for who sees everything.
 fn seen_by<'a>(scope: &Scope, live: &'a node::Live) -> Cow<'a, node::Live> {
-    if scope.campaigns == Campaigns::All {
+    if scope.sees_all() {
         return Cow::Borrowed(live);
     }
     let mut live = live.clone();
+    live.pbxs.retain(|pbx| scope.sees(Kind::Pbx, pbx.id.0));
+    live.trunks.retain(|trunk| scope.sees(Kind::Trunk, trunk.id.0));
+    live.end_points.retain(|end_point| scope.sees(Kind::EndPoint, end_point.id.0));
     live.runs.retain(|run| scope.allows(run.campaign));
     let runs: HashSet<_> = live.runs.iter().map(|run| run.id).collect();
     live.calls.retain(|call| runs.contains(&call.run));
+    let sum = |figure: fn(&node::live::LiveRun) -> u64| live.runs.iter().map(figure).sum::<u64>();
+    let (placed, terminated) = (sum(|run| run.placed), sum(|run| run.terminated));
+    live.totals = node::live::LiveTotals {
+        open_calls: live.calls.len() as u64,
+        placed,
+        terminated,
+        termination_rate: if placed == 0 { 0.0 } else { terminated as f64 / placed as f64 },
+        backlog: sum(|run| run.hopper),
+    };
     Cow::Owned(live)
 }
 

@@ -19,7 +19,7 @@ use node::live::Live;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Campaigns, Scope, TokenScope};
+use store::{Scope, TokenScope};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
@@ -233,8 +233,11 @@ impl Screen {
                     Some(Err(error)) => return Err(error.to_string()),
                 },
                 _ = still_allowed.tick() => {
-                    if auth::check(&self.headers, &self.app, TokenScope::Read).await.is_err() {
-                        return Ok((SIGNED_OUT, "signed out"));
+                    match auth::check(&self.headers, &self.app, TokenScope::Read).await {
+                        Err(_) => return Ok((SIGNED_OUT, "signed out")),
+                        // It comes back and begins anew with what is seen now.
+                        Ok(caller) if caller.scope != self.scope => return Ok((GOING_AWAY, "other keys")),
+                        Ok(_) => {}
                     }
                 }
                 _ = closed.changed() => return Ok((GOING_AWAY, "the server stops")),
@@ -244,7 +247,7 @@ impl Screen {
 
     /// What makes `look` of what is shown.
     fn message(&self, shown: Option<&Look>, look: &Look) -> Utf8Bytes {
-        let sees_all = self.scope.campaigns == Campaigns::All;
+        let sees_all = self.scope.sees_all();
         let Some(shown) = shown else {
             return Said::Snapshot { seq: look.seq, live: &seen_by(&self.scope, &look.live) }.text();
         };

@@ -4,8 +4,8 @@ use super::Server;
 use domain::journal::{AttemptEnd, Fact, NewAttempt, Note, Picked, Receipt, RetryAt, Segment};
 use domain::outcome::Fault;
 use domain::{
-    AttemptId, CallId, CallState, CampaignId, ContactId, EndPointId, EndedBy, LegId, ListId, PbxId, RuleId, RunId,
-    SegmentKind, Timestamp, TrunkId,
+    AttemptId, CallId, CallState, CampaignId, Contact, ContactId, EndPointId, EndedBy, LegId, ListId, PbxId, RuleId,
+    RunId, SegmentKind, Timestamp, TrunkId,
 };
 use serde_json::json;
 use store::{Scope, Write, Written};
@@ -36,36 +36,12 @@ impl Server {
         let mut batch = Vec::new();
         for (id, contact) in (1..).zip(&contacts) {
             batch.push(Write::Attempt(NewAttempt {
-                attempt: AttemptId(id),
-                call: CallId(id),
-                leg: LegId(id),
-                run,
                 campaign: CampaignId(campaign),
-                contact: contact.id,
                 list: ListId(list),
-                number_ref: contact.number_ref,
-                number_key: contact.key,
-                person_key: contact.person,
-                retry: 0,
                 trunk: TrunkId(trunk),
                 end_point: EndPointId(end_point),
                 pbx: PbxId(pbx),
-                scheduled_at: START.plus_seconds(id),
-                receipt: Receipt {
-                    picked: Picked::FreshInOrder,
-                    rules: vec!["hours".into(), "capacity".into()],
-                    hours_until: None,
-                    trunk_in_use: 0,
-                    trunk_capacity: 30,
-                    end_point_in_use: 0,
-                    end_point_capacity: 30,
-                    probe: false,
-                    run_in_progress: 0,
-                    run_in_memory: 0,
-                    priority: 10,
-                    caller_id: Default::default(),
-                    contact: domain::rules::ContactReceipt::default(),
-                },
+                ..attempt(id, run, contact)
             }));
             let note =
                 Note { attempt: AttemptId(id), leg: LegId(id), fact: Fact::Requested, at: START.plus_seconds(id) };
@@ -76,6 +52,42 @@ impl Server {
         let written = store.commit(&scope, batch).await.unwrap();
         assert!(written.iter().all(Written::is_done), "{written:?}");
         Journal { campaign, run: run.0, list }
+    }
+}
+
+/// The first attempt to a contact, through nothing.
+pub(super) fn attempt(id: i64, run: RunId, contact: &Contact) -> NewAttempt {
+    NewAttempt {
+        attempt: AttemptId(id),
+        call: CallId(id),
+        leg: LegId(id),
+        run,
+        campaign: CampaignId(0),
+        contact: contact.id,
+        list: contact.list,
+        number_ref: contact.number_ref,
+        number_key: contact.key,
+        person_key: contact.person,
+        retry: 0,
+        trunk: TrunkId(0),
+        end_point: EndPointId(0),
+        pbx: PbxId(0),
+        scheduled_at: START.plus_seconds(id),
+        receipt: Receipt {
+            picked: Picked::FreshInOrder,
+            rules: vec!["hours".into(), "capacity".into()],
+            hours_until: None,
+            trunk_in_use: 0,
+            trunk_capacity: 30,
+            end_point_in_use: 0,
+            end_point_capacity: 30,
+            probe: false,
+            run_in_progress: 0,
+            run_in_memory: 0,
+            priority: 10,
+            caller_id: Default::default(),
+            contact: domain::rules::ContactReceipt::default(),
+        },
     }
 }
 

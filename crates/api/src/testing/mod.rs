@@ -2,6 +2,7 @@
 
 pub(crate) mod document;
 mod journal;
+mod rights;
 
 use crate::App;
 use crate::events::Streams;

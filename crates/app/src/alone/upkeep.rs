@@ -21,8 +21,8 @@ pub(super) async fn run(store: Store, keep: Retention) {
         tick.tick().await;
         match sweep(&store, keep).await {
             Ok(swept) if swept.is_nothing() => {}
-            Ok(Swept { events, attempts, turns, .. }) => {
-                info!(events, attempts, turns, "deleted what was older than it is kept");
+            Ok(Swept { events, attempts, turns, audit, .. }) => {
+                info!(events, attempts, turns, audit, "deleted what was older than it is kept");
             }
             Err(error) => warn!(%error, "what is older than it is kept could not be deleted: tried again in an hour"),
         }
@@ -44,6 +44,7 @@ async fn sweep(store: &Store, keep: Retention) -> store::Result<Swept> {
         all.attempts += swept.attempts;
         all.turns += swept.turns;
         all.told += swept.told;
+        all.audit += swept.audit;
         tokio::time::sleep(if store.is_dialling() { REST_WHILE_DIALLING } else { REST }).await;
     }
 }

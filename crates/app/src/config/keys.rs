@@ -381,6 +381,13 @@ pub(super) const KEYS: &[Key] = &[
         set: |draft, value| kept(value.text, &mut draft.retention, |keep| &mut keep.audio_days),
     },
     Key {
+        name: "retention.audit_days",
+        about: &["Days for which it is kept who changed what of the configuration."],
+        example: "1826",
+        derived: false,
+        set: |draft, value| kept(value.text, &mut draft.retention, |keep| &mut keep.audit_days),
+    },
+    Key {
         name: "sessions.idle_minutes",
         about: &[
             "Minutes without a request after which somebody who signed in with a browser is signed out: 1 to 1440.",

@@ -2,6 +2,7 @@
 
 pub(crate) mod alert;
 pub(crate) mod attempt;
+pub(crate) mod audit;
 pub(crate) mod campaign;
 pub(crate) mod class;
 pub(crate) mod dialling;

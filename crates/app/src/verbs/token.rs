@@ -17,6 +17,9 @@ pub(crate) enum Verb {
         /// What it may do; a wider scope includes the narrower ones
         #[arg(long, value_delimiter = ',', required = true)]
         scope: Vec<Scope>,
+        /// Keys, between spaces: it sees what has no key or one of these; without this option it sees everything
+        #[arg(long)]
+        keys: Option<String>,
     },
     /// Every token, without its secret
     List,
@@ -51,9 +54,9 @@ impl Scope {
 /// Does it.
 pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     match verb {
-        Verb::Create { name, scope } => {
+        Verb::Create { name, scope, keys } => {
             let scopes: Vec<&str> = scope.into_iter().map(Scope::word).collect();
-            let body = json!({ "name": name, "scopes": scopes });
+            let body = json!({ "name": name, "scopes": scopes, "keys": keys });
             let answer = session.client.post(Noun::Token.path(), Some(&body)).await?;
             if !session.json {
                 note(format!("token {name} made; keep it, it is not shown again:"));
@@ -66,6 +69,7 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
                 ("id", "id"),
                 ("name", "name"),
                 ("scopes", "scopes"),
+                ("keys", "keys"),
                 ("created", "created_at"),
                 ("revoked", "revoked_at"),
             ];

@@ -115,6 +115,16 @@ fn events_md_follows_a_run() {
 }
 
 #[test]
+fn users_md_lets_people_in_and_takes_a_change_back() {
+    let world = World::without_pbx();
+    let printed = Reader::of("users.md", &world).follow();
+    holds(
+        &printed,
+        &["user ana made", "one of the commonest", "nobody else could administer", "is taken back: user class Sales"],
+    );
+}
+
+#[test]
 fn webhooks_md_adds_tests_and_replays() {
     let world = World::allowing_webhooks();
     let printed = Reader::of("webhooks.md", &world).follow();

@@ -8,7 +8,7 @@ pub use feed::{Batch, Feed, Subscription};
 use crate::db::Store;
 use crate::engine::{Query, Row, query};
 use crate::error::{Error, Result};
-use crate::scope::{Campaigns, Scope};
+use crate::scope::{Kind, Scope};
 use crate::sql::Columns;
 use crate::webhooks::LaneKey;
 use domain::{CampaignId, Invalid, Timestamp};
@@ -68,17 +68,33 @@ impl EventFilter {
 
     /// Whether it wants `event`, as somebody who may see `scope`.
     pub fn wants(&self, scope: &Scope, event: &LogEvent) -> bool {
-        let may_see = match (&scope.campaigns, event.campaign) {
-            (Campaigns::All, _) => true,
-            (Campaigns::Only(_), Some(campaign)) => scope.allows(CampaignId(campaign)),
-            // What belongs to no campaign tells nothing of one.
-            (Campaigns::Only(_), None) => true,
-        };
-        may_see
+        is_seen(scope, event)
             && self.campaign.is_none_or(|campaign| event.campaign == Some(campaign.0))
             && self.entity.as_ref().is_none_or(|entity| *entity == event.entity)
             && self.entity_id.is_none_or(|id| id == event.entity_id)
             && (self.kinds.is_empty() || self.kinds.iter().any(|pattern| matches(pattern, &event.kind)))
+    }
+}
+
+/// Whether somebody who may see `scope` is told of an event. What belongs to nothing with a key, like a hold, tells
+/// nothing of one.
+fn is_seen(scope: &Scope, event: &LogEvent) -> bool {
+    let data = || serde_json::from_str::<Value>(&event.json).unwrap_or_default()["data"].take();
+    match (event.campaign, event.entity.as_str()) {
+        _ if scope.sees_all() => true,
+        (Some(campaign), _) => scope.allows(CampaignId(campaign)),
+        (None, "alert") => {
+            let data = data();
+            let subject = data["subject"].as_i64().unwrap_or_default();
+            data["kind"].as_str().is_some_and(|kind| crate::alerts::is_seen(scope, kind, subject))
+        }
+        (None, "suppression_list") => {
+            let sees = |campaign: &Value| campaign.as_i64().is_some_and(|id| scope.allows(CampaignId(id)));
+            scope.sees(Kind::SuppressionList, event.entity_id)
+                && data()["campaigns"].as_array().is_none_or(|campaigns| campaigns.iter().all(sees))
+        }
+        (None, "dialling") => true,
+        (None, _) => false,
     }
 }
 

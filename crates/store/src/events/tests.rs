@@ -73,7 +73,7 @@ async fn a_page_says_what_each_event_is_about_and_a_filter_picks_from_it(home: H
     assert_eq!(pick(entity, &scope), ["run.started"]);
     let campaign = EventFilter { campaign: Some(world.campaign.id), ..EventFilter::default() };
     assert_eq!(pick(campaign, &scope).len(), 5);
-    let stranger = Scope { campaigns: Campaigns::Only(vec![CampaignId(77)]), ..Scope::installation() };
+    let stranger = Scope { campaigns: crate::Campaigns::Only(vec![CampaignId(77)]), ..Scope::installation() };
     assert_eq!(pick(EventFilter::default(), &stranger), ["dialling.held"]);
     let another = Scope { tenant: TenantId(2), ..Scope::installation() };
     assert!(store.events_after(&another, 0, 10).await.unwrap().is_empty());

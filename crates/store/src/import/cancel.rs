@@ -31,6 +31,7 @@ impl Store {
     ///
     /// May take seconds for a large list; the dialler goes on meanwhile. Calling it again after a kill finishes the work.
     pub async fn cancel_import(&self, scope: &Scope, id: ImportId) -> Result<ImportJob> {
+        self.import(scope, id).await?; // in the scope
         let mut transaction = self.begin().await?;
         let row = query(STOP).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
         let job = read(&row.ok_or_else(|| Error::not_found("import", id))?)?;

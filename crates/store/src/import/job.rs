@@ -7,7 +7,7 @@ use crate::db::Store;
 use crate::disk::blocking;
 use crate::engine::{Row, query, query_scalar};
 use crate::error::{Error, Result};
-use crate::scope::Scope;
+use crate::scope::{Kind, Scope};
 use crate::sql::{Columns, now};
 use domain::{ImportId, Invalid, ListId, Timestamp};
 use serde::Serialize;
@@ -114,6 +114,7 @@ impl Store {
         mut upload: Upload,
         options: ImportOptions,
     ) -> Result<ImportJob> {
+        scope.check(Kind::List, list.0)?;
         if upload.bytes() == 0 {
             return Err(Invalid::new("file", "is empty").into());
         }
@@ -141,14 +142,17 @@ impl Store {
     /// One job.
     pub async fn import(&self, scope: &Scope, id: ImportId) -> Result<ImportJob> {
         let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
-        read(&row.ok_or_else(|| Error::not_found("import", id))?)
+        let job = row.as_ref().map(read).transpose()?.filter(|job| scope.sees(Kind::List, job.list.0));
+        job.ok_or_else(|| Error::not_found("import", id))
     }
 
     /// The last jobs of a list, or of all, newest first; at most [`MAX_JOBS`].
     pub async fn imports(&self, scope: &Scope, list: Option<ListId>) -> Result<Vec<ImportJob>> {
         let list = list.map_or(0, |list| list.0);
         let query = query(PAGE).bind(scope.tenant.0).bind(list).bind(MAX_JOBS);
-        query.fetch_all(self.readers()).await?.iter().map(read).collect()
+        let jobs = query.fetch_all(self.readers()).await?;
+        let jobs = jobs.iter().map(read);
+        jobs.filter(|job| job.as_ref().map_or(true, |job| scope.sees(Kind::List, job.list.0))).collect()
     }
 
     /// The file with one line per row read so far. It grows while the job runs; the part that counts ends where

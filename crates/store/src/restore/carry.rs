@@ -98,6 +98,9 @@ const FORGET_ENTRIES: &str = concat!(
 /// Nobody holds the lease of a database that was just put in place.
 const NO_HOLDER: &str = "UPDATE site_lease SET holder = '', process = ''";
 
+/// Whoever was signed in when the backup was made may have signed out or been locked out since.
+const NOBODY_SIGNED_IN: &str = "DELETE FROM user_session";
+
 /// Takes over from the present database what must not be called; `None` when that cannot be read: what was entered after
 /// the backup is lost then.
 pub(super) async fn suppressions(restored: &SqlitePool, present: &Path) -> Option<Carried> {
@@ -184,5 +187,11 @@ async fn copy_entries(
 /// Whoever starts next need not wait for the process that the backup saw.
 pub(super) async fn free_lease(restored: &SqlitePool) -> Result<()> {
     sqlx::query(NO_HOLDER).execute(restored).await?;
+    Ok(())
+}
+
+/// Everybody signs in anew.
+pub(super) async fn end_sessions(restored: &SqlitePool) -> Result<()> {
+    sqlx::query(NOBODY_SIGNED_IN).execute(restored).await?;
     Ok(())
 }

@@ -153,6 +153,7 @@ async fn prepare(
     let pool = Pool::Sqlite(database.clone());
     schema::migrate(&pool, schema::VERSIONS, None).await?;
     carry::free_lease(&database).await?;
+    carry::end_sessions(&database).await?;
     let suppressions = carry::suppressions(&database, &settings.path).await;
     let restored_at = crate::sql::now();
     let mut transaction = pool.begin_write().await?;

@@ -1,12 +1,13 @@
 //! Lists of numbers that must not be called: which there are, and for whom they hold.
 
-use crate::campaigns::check_allowed;
+use crate::audit::{self, Subject};
 use crate::db::Store;
 use crate::engine::{Connection, Row, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::journal::events::{Event, Events};
 use crate::lists::check_name;
-use crate::scope::Scope;
+use crate::locks::{self, Locked};
+use crate::scope::{Kind, Scope};
 use crate::sql::{Columns, code_of, now};
 use domain::{CampaignId, Invalid, SuppressionListId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -62,16 +63,19 @@ statements! {
     DELETE = "DELETE FROM suppression_list WHERE tenant_id = $1 AND id = $2";
 }
 
+const SUBJECT: Subject = Subject::Entity(Kind::SuppressionList);
+
 impl Store {
     /// Makes an empty list that holds for these campaigns, or for every one.
-    pub async fn create_suppression_list(
+    pub async fn create_suppression_list<'a>(
         &self,
         scope: &Scope,
-        name: &str,
+        name: impl Into<Locked<'a, str>>,
         kind: SuppressionKind,
         campaigns: Option<&[CampaignId]>,
         actor: &str,
     ) -> Result<SuppressionListRecord> {
+        let Locked { it: name, lock } = name.into();
         check_name(name)?;
         let mut transaction = self.begin().await?;
         let made: Option<i64> = query_scalar(CREATE)
@@ -86,25 +90,36 @@ impl Store {
             .map_err(Error::naming("suppression list", name))?;
         let too_many = || Error::Conflict { what: "suppression lists".into(), why: format!("are {MAX_LISTS} at most") };
         let id = SuppressionListId(made.ok_or_else(too_many)?);
-        link(scope, id, campaigns, actor, &mut transaction).await?;
-        let list = get(scope, id, &mut transaction).await?;
+        link(scope, id, campaigns, &[], actor, &mut transaction).await?;
+        locks::made(scope, Kind::SuppressionList, id.0, lock, &mut transaction).await?;
+        audit::note(scope, SUBJECT, id.0, None, &[], &mut transaction).await?;
+        let list = read_list(scope, id, &mut transaction).await?;
         transaction.commit().await?;
         Ok(list)
     }
 
     /// Renames a list and says for whom it holds. What people asked for is not taken back: a list of opt-outs never holds
     /// for fewer campaigns than before.
-    pub async fn update_suppression_list(
+    pub async fn update_suppression_list<'a>(
         &self,
         scope: &Scope,
         id: SuppressionListId,
-        name: &str,
+        name: impl Into<Locked<'a, str>>,
         campaigns: Option<&[CampaignId]>,
         actor: &str,
     ) -> Result<SuppressionListRecord> {
+        let Locked { it: name, lock } = name.into();
         check_name(name)?;
+        if id == GLOBAL && lock.is_some_and(|lock| !lock.security_key.is_empty()) {
+            return Err(Invalid::new("security_key", "must be empty: this list holds for everybody").into());
+        }
         let mut transaction = self.begin().await?;
         let list = get(scope, id, &mut transaction).await?;
+        // Those that are not seen are not taken out.
+        let unseen = list.campaigns.iter().flatten().copied().filter(|campaign| !scope.allows(*campaign));
+        let campaigns: Option<Vec<CampaignId>> =
+            campaigns.map(|campaigns| campaigns.iter().copied().chain(unseen).collect());
+        let campaigns = campaigns.as_deref();
         let keeps = match (&list.campaigns, campaigns) {
             (_, None) => true,
             (None, Some(_)) => false,
@@ -114,6 +129,7 @@ impl Store {
             let why = "holds what people asked for: it can be made to hold for more campaigns, not for fewer";
             return Err(Error::Conflict { what: format!("suppression list {:?}", list.name), why: why.into() });
         }
+        let was = audit::snapshot(scope, SUBJECT, id.0, &mut transaction).await?;
         query(UPDATE)
             .bind(scope.tenant.0)
             .bind(id.0)
@@ -124,17 +140,20 @@ impl Store {
             .map_err(Error::naming("suppression list", name))?;
         if list.campaigns.as_deref() != campaigns {
             query(UNLINK).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
-            link(scope, id, campaigns, actor, &mut transaction).await?;
+            let had = list.campaigns.as_deref().unwrap_or_default();
+            link(scope, id, campaigns, had, actor, &mut transaction).await?;
         }
+        locks::changed(scope, Kind::SuppressionList, id.0, lock, &mut transaction).await?;
+        audit::note(scope, SUBJECT, id.0, was, &[], &mut transaction).await?;
         let list = get(scope, id, &mut transaction).await?;
         transaction.commit().await?;
-        Ok(list)
+        Ok(shown(scope, list))
     }
 
     /// One list.
     pub async fn suppression_list(&self, scope: &Scope, id: SuppressionListId) -> Result<SuppressionListRecord> {
         let mut connection = self.readers().begin().await?;
-        get(scope, id, &mut connection).await
+        Ok(shown(scope, get(scope, id, &mut connection).await?))
     }
 
     /// Every list, by id; [`GLOBAL`] is the first.
@@ -143,7 +162,10 @@ impl Store {
         let rows = query(ALL).bind(scope.tenant.0).bind(None::<i64>).fetch_all(&mut *connection).await?;
         let mut lists = Vec::with_capacity(rows.len());
         for row in &rows {
-            lists.push(read(scope, row, &mut connection).await?);
+            if !scope.sees(Kind::SuppressionList, row.int("id")?) {
+                continue;
+            }
+            lists.push(shown(scope, read(scope, row, &mut connection).await?));
         }
         Ok(lists)
     }
@@ -157,9 +179,11 @@ impl Store {
             let by = "people who asked not to be called".to_owned();
             return Err(Error::InUse { what: "suppression list", id: id.to_string(), by });
         }
+        let was = audit::snapshot(scope, SUBJECT, id.0, &mut transaction).await?;
         for statement in [UNLINK, DELETE] {
             query(statement).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
         }
+        audit::note(scope, SUBJECT, id.0, was, &[], &mut transaction).await?;
         transaction.commit().await?;
         self.drop_registry_keys(scope, id, 0).await
     }
@@ -170,7 +194,8 @@ impl Store {
         if id == GLOBAL {
             return Ok(None);
         }
-        let list = self.suppression_list(scope, id).await?;
+        let mut connection = self.readers().begin().await?;
+        let list = get(scope, id, &mut connection).await?;
         match list.kind {
             SuppressionKind::Optout => Ok(list.campaigns),
             SuppressionKind::Registry => {
@@ -185,11 +210,14 @@ async fn link(
     scope: &Scope,
     id: SuppressionListId,
     campaigns: Option<&[CampaignId]>,
+    had: &[CampaignId],
     actor: &str,
     connection: &mut Connection,
 ) -> Result<()> {
     for campaign in campaigns.unwrap_or_default() {
-        check_allowed(scope, *campaign)?;
+        if !had.contains(campaign) {
+            locks::check_choice(scope, "campaigns", Kind::Campaign, campaign.0)?;
+        }
         let done = query(LINK).bind(scope.tenant.0).bind(id.0).bind(campaign.0).execute(&mut *connection).await?;
         if done.rows_affected() == 0 {
             return Err(Invalid::new("campaigns", format!("campaign {campaign} does not exist")).into());
@@ -200,11 +228,35 @@ async fn link(
     Events::one(Event::of_suppression_list(scope.tenant, id, kind, now(), actor, data), connection).await
 }
 
+/// A list for the audit log, without what is on it; `None`: it is not there.
+pub(crate) async fn as_json(scope: &Scope, id: i64, connection: &mut Connection) -> Result<Option<serde_json::Value>> {
+    match read_list(scope, SuppressionListId(id), connection).await {
+        Ok(SuppressionListRecord { name, kind, campaigns, .. }) => {
+            Ok(Some(json!({ "name": name, "kind": kind, "campaigns": campaigns })))
+        }
+        Err(Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Without the campaigns that are not seen.
+fn shown(scope: &Scope, mut list: SuppressionListRecord) -> SuppressionListRecord {
+    if let Some(campaigns) = &mut list.campaigns {
+        campaigns.retain(|campaign| scope.allows(*campaign));
+    }
+    list
+}
+
 pub(super) async fn get(
     scope: &Scope,
     id: SuppressionListId,
     connection: &mut Connection,
 ) -> Result<SuppressionListRecord> {
+    scope.check(Kind::SuppressionList, id.0)?;
+    read_list(scope, id, connection).await
+}
+
+async fn read_list(scope: &Scope, id: SuppressionListId, connection: &mut Connection) -> Result<SuppressionListRecord> {
     let row = query(ALL).bind(scope.tenant.0).bind(Some(id.0)).fetch_optional(&mut *connection).await?;
     read(scope, &row.ok_or_else(|| Error::not_found("suppression list", id))?, connection).await
 }

@@ -13,7 +13,7 @@ use crate::db::Store;
 use crate::disk::blocking;
 use crate::engine::{Connection, Row, query, query_scalar};
 use crate::error::{Error, Result};
-use crate::scope::Scope;
+use crate::scope::{Kind, Scope};
 use crate::sql::Columns;
 use domain::error::check_why;
 use domain::{CampaignId, Dialable, Invalid, NumberKey, SuppressionListId, Timestamp};
@@ -88,7 +88,7 @@ statements! {
     KNOWN = "SELECT COUNT(*) FROM suppression_key WHERE tenant_id = $1 AND number_key = $2 AND list_id = $3";
     LISTS = "SELECT id FROM suppression_list WHERE kind = 'optout'";
     PAGE = "SELECT id, list_id, number, actor, why, added_at FROM suppression WHERE tenant_id = $1 AND id > $2 \
-        AND (list_id = $4 OR $4 IS NULL) ORDER BY id LIMIT $3";
+        AND (list_id = $4 OR $4 IS NULL) AND ($5 LIKE '%,' || list_id || ',%' OR $5 IS NULL) ORDER BY id LIMIT $3";
     OF_NUMBER = "SELECT s.id, s.list_id, s.number, s.actor, s.why, s.added_at FROM suppression_key k \
         JOIN suppression s ON s.id = k.suppression_id WHERE k.tenant_id = $1 AND k.number_key = $2 ORDER BY k.list_id";
 }
@@ -210,6 +210,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<SuppressionRecord>> {
         let rows = query(PAGE).bind(scope.tenant.0).bind(after).bind(i64::from(limit)).bind(list.map(|list| list.0));
+        let rows = rows.bind(scope.list_of(Kind::SuppressionList));
         rows.fetch_all(self.readers()).await?.iter().map(read).collect()
     }
 
@@ -217,7 +218,8 @@ impl Store {
     pub fn suppressions_in_reserve(&self, scope: &Scope, list: Option<SuppressionListId>) -> Vec<SuppressionRecord> {
         let reserve = self.shelf().lock();
         let entries = reserve.entries().iter().filter(|entry| entry.tenant == scope.tenant.0);
-        entries.filter(|entry| list.is_none_or(|list| entry.list == list.0)).map(Entry::record).collect()
+        let seen = entries.filter(|entry| scope.sees(Kind::SuppressionList, entry.list));
+        seen.filter(|entry| list.is_none_or(|list| entry.list == list.0)).map(Entry::record).collect()
     }
 
     /// Every list that names the number, registries and the reserve too. Empty: nothing forbids to call it.
@@ -230,6 +232,7 @@ impl Store {
             waiting.into_iter().filter(|entry| !found.iter().any(|other| other.list == entry.list)).collect::<Vec<_>>(),
         );
         found.extend(self.registries_naming(scope, number).await?);
+        found.retain(|entry| scope.sees(Kind::SuppressionList, entry.list.0));
         Ok(found)
     }
 

@@ -2,8 +2,9 @@
 
 use super::keys::tidy;
 use super::still_administered;
+use crate::audit::{self, Subject};
 use crate::db::Store;
-use crate::engine::{Row, query, query_scalar};
+use crate::engine::{Connection, Row, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::lists::check_name;
 use crate::scope::Scope;
@@ -53,6 +54,7 @@ impl Store {
             .await
             .map_err(Error::naming("class", &class.name))?
             .int("id")?;
+        audit::note(scope, Subject::UserClass, class.id, None, &[], &mut transaction).await?;
         transaction.commit().await?;
         Ok(class)
     }
@@ -62,6 +64,7 @@ impl Store {
     pub async fn update_user_class(&self, scope: &Scope, class: &UserClass) -> Result<UserClass> {
         let class = checked(class)?;
         let mut transaction = self.begin().await?;
+        let was = audit::snapshot(scope, Subject::UserClass, class.id, &mut transaction).await?;
         let done = bind(query(UPDATE), scope, &class)
             .bind(class.id)
             .execute(&mut *transaction)
@@ -71,6 +74,7 @@ impl Store {
             return Err(Error::not_found("class", class.id));
         }
         still_administered(scope, &mut transaction).await?;
+        audit::note(scope, Subject::UserClass, class.id, was, &[], &mut transaction).await?;
         transaction.commit().await?;
         Ok(class)
     }
@@ -94,10 +98,12 @@ impl Store {
         if let Some(by) = user {
             return Err(Error::InUse { what: "class", id: id.to_string(), by });
         }
+        let was = audit::snapshot(scope, Subject::UserClass, id, &mut transaction).await?;
         let done = query(DELETE).bind(scope.tenant.0).bind(id).execute(&mut *transaction).await?;
         if done.rows_affected() == 0 {
             return Err(Error::not_found("class", id));
         }
+        audit::note(scope, Subject::UserClass, id, was, &[], &mut transaction).await?;
         Ok(transaction.commit().await?)
     }
 }
@@ -119,6 +125,12 @@ fn bind(statement: crate::engine::Query, scope: &Scope, class: &UserClass) -> cr
         .bind(code_of(&class.role))
         .bind(&class.keys)
         .bind(class.all_keys)
+}
+
+/// A class for the audit log; `None`: it is not there.
+pub(crate) async fn as_json(scope: &Scope, id: i64, connection: &mut Connection) -> Result<Option<serde_json::Value>> {
+    let row = query(GET).bind(scope.tenant.0).bind(id).fetch_optional(connection).await?;
+    row.as_ref().map(|row| Ok(serde_json::to_value(read(row)?).expect("plain data is JSON"))).transpose()
 }
 
 fn read(row: &Row) -> Result<UserClass> {

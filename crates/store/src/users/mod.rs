@@ -7,6 +7,7 @@ pub(crate) mod sessions;
 #[cfg(test)]
 mod tests;
 
+use crate::audit::{self, Subject};
 use crate::db::Store;
 use crate::engine::{Connection, Row, query, query_scalar};
 use crate::error::{Error, Result};
@@ -134,6 +135,7 @@ impl Store {
         user.id = row.ok_or_else(|| no_class(user.class))?.int("id")?;
         // A login that was tried before it existed does not begin locked.
         forget_failures(scope, &self.login_key(&user.login), &mut transaction).await?;
+        audit::note(scope, Subject::User, user.id, None, &["password"], &mut transaction).await?;
         transaction.commit().await?;
         Ok(user)
     }
@@ -155,6 +157,7 @@ impl Store {
         if classes == 0 {
             return Err(no_class(user.class));
         }
+        let was = audit::snapshot(scope, Subject::User, user.id, &mut transaction).await?;
         let done = query(UPDATE)
             .bind(scope.tenant.0)
             .bind(user.id)
@@ -178,6 +181,8 @@ impl Store {
         if !user.enabled || hash.is_some() {
             end_sessions(scope, user.id, &mut transaction).await?;
         }
+        let secrets: &[&str] = if hash.is_some() { &["password"] } else { &[] };
+        audit::note(scope, Subject::User, user.id, was, secrets, &mut transaction).await?;
         let saved = self.read_user(scope, user.id, &mut transaction).await?;
         transaction.commit().await?;
         Ok(saved)
@@ -223,12 +228,14 @@ impl Store {
     /// Deletes a user, who is signed out at once. What the user did stays under the login.
     pub async fn delete_user(&self, scope: &Scope, id: i64) -> Result<()> {
         let mut transaction = self.begin().await?;
+        let was = audit::snapshot(scope, Subject::User, id, &mut transaction).await?;
         end_sessions(scope, id, &mut transaction).await?;
         let done = query(DELETE).bind(scope.tenant.0).bind(id).execute(&mut *transaction).await?;
         if done.rows_affected() == 0 {
             return Err(Error::not_found("user", id));
         }
         still_administered(scope, &mut transaction).await?;
+        audit::note(scope, Subject::User, id, was, &[], &mut transaction).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -303,6 +310,22 @@ fn checked(user: &UserRecord) -> Result<UserRecord> {
 
 fn no_class(id: i64) -> Error {
     Invalid::new("class", format!("class {id} does not exist")).into()
+}
+
+/// A user without the password, for the audit log; `None`: it is not there.
+pub(crate) async fn as_json(scope: &Scope, id: i64, connection: &mut Connection) -> Result<Option<serde_json::Value>> {
+    let row = query(GET).bind(scope.tenant.0).bind(id).fetch_optional(connection).await?;
+    row.as_ref()
+        .map(|row| {
+            Ok({
+                let UserRecord { login, name, email, enabled, class, keys, comment, .. } = read(row)?;
+                serde_json::json!({
+                    "login": login, "name": name, "email": email, "enabled": enabled, "class": class, "keys": keys,
+                    "comment": comment,
+                })
+            })
+        })
+        .transpose()
 }
 
 fn read(row: &Row) -> Result<UserRecord> {

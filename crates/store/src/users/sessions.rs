@@ -3,10 +3,11 @@
 use super::keys::{Keyring, keyring};
 use super::password::{Turn, check_password};
 use super::{folded, set_password};
+use crate::audit::{self, Subject};
 use crate::db::Store;
 use crate::engine::{Connection, Row, query, query_scalar};
 use crate::error::{Error, Result};
-use crate::scope::{FIRST_TENANT, Scope};
+use crate::scope::{Actor, FIRST_TENANT, Scope};
 use crate::secret::{hex, random};
 use crate::sql::Columns;
 use crate::tokens::{TokenScope, hash};
@@ -170,7 +171,11 @@ impl Store {
         }
         let hashed = turn.hash(new).await;
         let mut transaction = self.begin().await?;
+        let was = audit::snapshot(scope, Subject::User, user, &mut transaction).await?;
         set_password(scope, user, &hashed, &mut transaction).await?;
+        let own = Actor { name: login.clone(), user: Some(user) };
+        let by_user = Scope { actor: own, ..scope.clone() };
+        audit::note(&by_user, Subject::User, user, was, &["password"], &mut transaction).await?;
         end_sessions(scope, user, &mut transaction).await?;
         forget_failures(scope, &self.login_key(&login), &mut transaction).await?;
         let secret = begin_session(scope, user, limits, now, &mut transaction).await?;

@@ -12,6 +12,7 @@ pub use sealed::Secrets;
 pub(crate) use told::BLOCK;
 pub use told::{Answer, Delivery, Notification, Told};
 
+use crate::audit::{self, Subject};
 use crate::db::Store;
 use crate::engine::{Connection, Row, query, query_scalar};
 use crate::error::{Error, Result};
@@ -162,6 +163,7 @@ impl Store {
             .await
             .map_err(Error::naming("webhook", &webhook.name))?;
         self.seal_webhook(scope, WebhookId(id), Some(&secrets.key), Some(&secrets.headers), &mut transaction).await?;
+        audit::note(scope, Subject::Webhook, id, None, &["secret"], &mut transaction).await?;
         let record = get(scope, WebhookId(id), &mut transaction).await?;
         transaction.commit().await?;
         Ok(record)
@@ -179,6 +181,7 @@ impl Store {
         sealed::check(key, headers)?;
         let mut transaction = self.begin().await?;
         check_campaign(scope, webhook, &mut transaction).await?;
+        let was = audit::snapshot(scope, Subject::Webhook, webhook.id.0, &mut transaction).await?;
         let done = query(UPDATE)
             .bind(scope.tenant.0)
             .bind(webhook.id.0)
@@ -196,6 +199,9 @@ impl Store {
             return Err(Error::not_found("webhook", webhook.id));
         }
         self.seal_webhook(scope, webhook.id, key, headers, &mut transaction).await?;
+        let secrets = [key.map(|_| "secret"), headers.map(|_| "headers")];
+        let secrets: Vec<&str> = secrets.into_iter().flatten().collect();
+        audit::note(scope, Subject::Webhook, webhook.id.0, was, &secrets, &mut transaction).await?;
         let record = get(scope, webhook.id, &mut transaction).await?;
         transaction.commit().await?;
         Ok(record)
@@ -216,12 +222,14 @@ impl Store {
     /// Deletes a webhook with what it has not delivered.
     pub async fn delete_webhook(&self, scope: &Scope, id: WebhookId) -> Result<()> {
         let mut transaction = self.begin().await?;
+        let was = audit::snapshot(scope, Subject::Webhook, id.0, &mut transaction).await?;
         for statement in [DELETE_LANES, DELETE_DEAD, DELETE] {
             let done = query(statement).bind(scope.tenant.0).bind(id.0).execute(&mut transaction).await?;
             if statement == DELETE && done.rows_affected() == 0 {
                 return Err(Error::not_found("webhook", id));
             }
         }
+        audit::note(scope, Subject::Webhook, id.0, was, &[], &mut transaction).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -262,6 +270,22 @@ async fn check_campaign(scope: &Scope, webhook: &Webhook, connection: &mut Conne
 async fn get(scope: &Scope, id: WebhookId, connection: &mut Connection) -> Result<WebhookRecord> {
     let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(connection).await?;
     read(&row.ok_or_else(|| Error::not_found("webhook", id))?)
+}
+
+/// A webhook without key and headers, for the audit log; `None`: it is not there.
+pub(crate) async fn as_json(scope: &Scope, id: i64, connection: &mut Connection) -> Result<Option<serde_json::Value>> {
+    let row = query(GET).bind(scope.tenant.0).bind(id).fetch_optional(connection).await?;
+    row.as_ref()
+        .map(|row| {
+            Ok({
+                let Webhook { id: _, name, url, campaign, kinds, enabled, timeout_ms, max_tries } = read(row)?.webhook;
+                serde_json::json!({
+                    "name": name, "url": url, "campaign": campaign, "kinds": kinds, "enabled": enabled,
+                    "timeout_ms": timeout_ms, "max_tries": max_tries,
+                })
+            })
+        })
+        .transpose()
 }
 
 fn read(row: &Row) -> Result<WebhookRecord> {

@@ -123,6 +123,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Changes of the configuration, newest first. Those of users, classes, tokens and webhooks are for administrators. */
+        get: operations["list_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/{id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes a change back: the entity becomes what it was before. Refused with 409, which names the field, when it was changed
+         *     since; what was deleted comes back under a new id. Answers with the change that this is.
+         */
+        post: operations["undo_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/campaigns": {
         parameters: {
             query?: never;
@@ -1633,6 +1670,11 @@ export interface components {
              * @description Contacts read ahead.
              */
             batch_size: number;
+            /**
+             * Format: int64
+             * @description The user who made it, by id, and always sees it; `null`: nobody who signs in.
+             */
+            created_by: number | null;
             /** @description Account code of its calls. */
             dial_account: string;
             /** @description Caller id of its calls; empty leaves the PBX's own. */
@@ -1668,6 +1710,11 @@ export interface components {
             priority: number;
             /** @description Its reschedule rules. */
             rules: components["schemas"]["Rule"][];
+            /**
+             * @description Who holds it sees this; empty: everybody.
+             * @example SALES
+             */
+            security_key: string;
             /** @description Whether it may be started. */
             status: components["schemas"]["CampaignStatus"];
             /** @description Days of the active period, digits 1 (Sunday) to 7 (Saturday). */
@@ -1742,6 +1789,11 @@ export interface components {
             priority?: number;
             /** @description Its reschedule rules. */
             rules?: components["schemas"]["Rule"][];
+            /**
+             * @description Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
+             * @example SALES
+             */
+            security_key?: string | null;
             /** @description Whether it may be started. */
             status?: components["schemas"]["CampaignStatus"];
             /**
@@ -1828,6 +1880,11 @@ export interface components {
             priority?: number;
             /** @description Its reschedule rules. */
             rules?: components["schemas"]["Rule"][];
+            /**
+             * @description Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
+             * @example SALES
+             */
+            security_key?: string | null;
             /** @description Whether it may be started. */
             status?: components["schemas"]["CampaignStatus"];
             /**
@@ -1925,6 +1982,47 @@ export interface components {
              * @description Attempts in them.
              */
             used: number;
+        };
+        /** @description A change of the configuration. */
+        Change: {
+            /**
+             * @description `created`, `changed`, `deleted`; `contacts_added`.
+             * @example changed
+             */
+            action: string;
+            /**
+             * @description A user's login or a token's name; empty: Carillon itself.
+             * @example ana
+             */
+            actor: string;
+            /** @description Its fields after; `null`: it is gone. A secret that was replaced is `(changed)`. */
+            after: unknown;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Its fields before; `null`: it was not there. Secrets are never in it. */
+            before: unknown;
+            /** @description The actor is a user, not a token. */
+            by_user: boolean;
+            /**
+             * @description `pbx`, `trunk`, `end_point`, `list`, `suppression_list`, `campaign`, `webhook`, `token`, `user`, `user_class`.
+             * @example campaign
+             */
+            entity: string;
+            /**
+             * Format: int64
+             * @description Which of them.
+             */
+            entity_id: number;
+            /**
+             * Format: int64
+             * @description Its id.
+             */
+            id: number;
+            /** @description The name it had then. */
+            name: string;
         };
         /** @description What one check found. */
         Check: {
@@ -2147,10 +2245,17 @@ export interface components {
              */
             context: string;
             /**
+             * Format: int64
+             * @description The user who made it, by id, and always sees it; `null`: nobody who signs in.
+             */
+            created_by: number | null;
+            /**
              * @description Dialplan extension; the call enters at priority 1.
              * @example 100
              */
             extension: string;
+            /** @description Left out of choices; nothing else changes. */
+            hidden: boolean;
             /**
              * Format: int64
              * @description Its id.
@@ -2173,6 +2278,11 @@ export interface components {
              * @description The PBX it belongs to.
              */
             pbx: number;
+            /**
+             * @description Who holds it sees this; empty: everybody.
+             * @example SALES
+             */
+            security_key: string;
         };
         /** @description An end point as it is created or replaced. */
         EndPointInput: {
@@ -2186,6 +2296,8 @@ export interface components {
              * @example 100
              */
             extension: string;
+            /** @description Left out of choices. Without it a changed one stays as it is. */
+            hidden?: boolean | null;
             /** @description What it is. */
             kind?: components["schemas"]["EndPointKind"];
             /**
@@ -2204,6 +2316,11 @@ export interface components {
              * @description The PBX it belongs to: it serves only trunks of the same PBX.
              */
             pbx: number;
+            /**
+             * @description Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
+             * @example SALES
+             */
+            security_key?: string | null;
         };
         /**
          * @description What an end point is. A `PHONE` is a dialplan extension.
@@ -2222,6 +2339,8 @@ export interface components {
              * @example 100
              */
             extension?: string;
+            /** @description Left out of choices. Without it a changed one stays as it is. */
+            hidden?: boolean | null;
             /** @description What it is. */
             kind?: components["schemas"]["EndPointKind"];
             /**
@@ -2240,6 +2359,11 @@ export interface components {
              * @description The PBX it belongs to: it serves only trunks of the same PBX.
              */
             pbx?: number;
+            /**
+             * @description Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
+             * @example SALES
+             */
+            security_key?: string | null;
         };
         /**
          * @description Who ended a call.
@@ -2657,6 +2781,11 @@ export interface components {
              * @description When it was made.
              */
             created_at: string;
+            /**
+             * Format: int64
+             * @description The user who made it, by id, and always sees it; `null`: nobody who signs in.
+             */
+            created_by: number | null;
             /** @description Whether it is left out of lists of lists. */
             hidden: boolean;
             /**
@@ -2669,6 +2798,11 @@ export interface components {
              * @example spring
              */
             name: string;
+            /**
+             * @description Who holds it sees this; empty: everybody.
+             * @example SALES
+             */
+            security_key: string;
         };
         /** @description A list as it is created or replaced. */
         ListInput: {
@@ -2679,6 +2813,11 @@ export interface components {
              * @example spring
              */
             name: string;
+            /**
+             * @description Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
+             * @example SALES
+             */
+            security_key?: string | null;
         };
         /** @description The new list. */
         ListMade: {
@@ -3119,6 +3258,11 @@ export interface components {
              * @example national registry
              */
             name: string;
+            /**
+             * @description Who holds it sees this; empty: everybody.
+             * @example SALES
+             */
+            security_key: string | null;
         };
         /** @description A new token. */
         NewToken: {
@@ -3241,6 +3385,16 @@ export interface components {
         Page_Campaign: {
             /** @description The things themselves. */
             items: components["schemas"]["Campaign"][];
+            /**
+             * Format: int64
+             * @description Give this as `after` to get the next page; `null`: this was the last one.
+             */
+            next: number | null;
+        };
+        /** @description One page, in the order of ids; runs: newest first. */
+        Page_Change: {
+            /** @description The things themselves. */
+            items: components["schemas"]["Change"][];
             /**
              * Format: int64
              * @description Give this as `after` to get the next page; `null`: this was the last one.
@@ -3402,6 +3556,13 @@ export interface components {
              */
             application: string;
             /**
+             * Format: int64
+             * @description The user who made it, by id, and always sees it; `null`: nobody who signs in.
+             */
+            created_by: number | null;
+            /** @description Left out of choices; nothing else changes. */
+            hidden: boolean;
+            /**
              * @description Host name or address of its HTTP server.
              * @example 127.0.0.1
              */
@@ -3428,6 +3589,11 @@ export interface components {
              */
             port: number;
             /**
+             * @description Who holds it sees this; empty: everybody.
+             * @example SALES
+             */
+            security_key: string;
+            /**
              * @description The ARI user.
              * @example carillon
              */
@@ -3440,6 +3606,8 @@ export interface components {
              * @default carillon
              */
             application?: string;
+            /** @description Left out of choices. Without it a changed one stays as it is. */
+            hidden?: boolean | null;
             /**
              * @description Host name or address of its HTTP server.
              * @example 127.0.0.1
@@ -3464,6 +3632,11 @@ export interface components {
              * @default 8088
              */
             port?: number;
+            /**
+             * @description Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
+             * @example SALES
+             */
+            security_key?: string | null;
             /**
              * @description The ARI user.
              * @example carillon
@@ -3986,6 +4159,11 @@ export interface components {
             campaigns: number[] | null;
             /**
              * Format: int64
+             * @description The user who made it, by id, and always sees it; `null`: nobody who signs in.
+             */
+            created_by: number | null;
+            /**
+             * Format: int64
              * @description Numbers on it.
              */
             entries: number;
@@ -4004,6 +4182,11 @@ export interface components {
             /** @description Unique. */
             name: string;
             /**
+             * @description Who holds it sees this; empty: everybody.
+             * @example SALES
+             */
+            security_key: string;
+            /**
              * Format: int64
              * @description Of a registry: how often it was replaced.
              */
@@ -4015,6 +4198,11 @@ export interface components {
             campaigns?: number[] | null;
             /** @description Unique, 1..=200 characters. */
             name?: string;
+            /**
+             * @description Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
+             * @example SALES
+             */
+            security_key?: string | null;
         };
         /** @description What became of them. From this answer on nothing is sent to them. */
         SuppressionsAdded: {
@@ -4091,6 +4279,8 @@ export interface components {
              * @description Its id.
              */
             id: number;
+            /** @description It sees what has no key or one of these, space separated; `null`: everything. */
+            keys: string | null;
             /**
              * @description Unique among tokens that are not revoked: the actor of what is done with it.
              * @example wallboard
@@ -4106,6 +4296,11 @@ export interface components {
         };
         /** @description A token to be made. */
         TokenInput: {
+            /**
+             * @description It sees what has no key or one of these, space separated; not given: everything.
+             * @example SALES SUPPORT
+             */
+            keys?: string | null;
             /**
              * @description Unique, 1..=200 characters.
              * @example wallboard
@@ -4132,10 +4327,17 @@ export interface components {
              */
             capacity: number;
             /**
+             * Format: int64
+             * @description The user who made it, by id, and always sees it; `null`: nobody who signs in.
+             */
+            created_by: number | null;
+            /**
              * @description Asterisk's dial string with `${num}` where the number goes.
              * @example PJSIP/${num}@carrier
              */
             dial_string: string;
+            /** @description Left out of choices; nothing else changes. */
+            hidden: boolean;
             /**
              * Format: int64
              * @description Its id.
@@ -4156,6 +4358,11 @@ export interface components {
              * @description Milliseconds without a sign of life after which the route counts as dead.
              */
             progress_timeout_ms: number;
+            /**
+             * @description Who holds it sees this; empty: everybody.
+             * @example SALES
+             */
+            security_key: string;
         };
         /** @description A trunk as it is created or replaced. */
         TrunkInput: {
@@ -4175,6 +4382,8 @@ export interface components {
              * @example PJSIP/${num}@carrier
              */
             dial_string: string;
+            /** @description Left out of choices. Without it a changed one stays as it is. */
+            hidden?: boolean | null;
             /**
              * @description Unique, 1..=60 characters.
              * @example carrier
@@ -4191,6 +4400,11 @@ export interface components {
              * @default 10000
              */
             progress_timeout_ms?: number;
+            /**
+             * @description Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
+             * @example SALES
+             */
+            security_key?: string | null;
         };
         /** @description A trunk as it is created or replaced. */
         TrunkPatch: {
@@ -4210,6 +4424,8 @@ export interface components {
              * @example PJSIP/${num}@carrier
              */
             dial_string?: string;
+            /** @description Left out of choices. Without it a changed one stays as it is. */
+            hidden?: boolean | null;
             /**
              * @description Unique, 1..=60 characters.
              * @example carrier
@@ -4226,6 +4442,11 @@ export interface components {
              * @default 10000
              */
             progress_timeout_ms?: number;
+            /**
+             * @description Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
+             * @example SALES
+             */
+            security_key?: string | null;
         };
         /** @description Somebody who may sign in. The password is never shown. */
         User: {
@@ -4832,6 +5053,75 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Timeline"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_changes: {
+        parameters: {
+            query?: {
+                /** @description Of this kind of thing, e.g. `campaign`. */
+                entity?: string;
+                /** @description With `entity`: of this one. */
+                id?: number;
+                /** @description Only older ones, that is, with an id less than this. */
+                after?: number;
+                /** @description Items per page, `1..=1000`; 100 when not given. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a page of changes, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Change"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    undo_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description taken back */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Change"];
                 };
             };
             /** @description refused: the envelope says what and why */
