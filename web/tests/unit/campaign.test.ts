@@ -6,6 +6,8 @@ import type { Schema } from "../../src/lib/api/client";
 
 const campaign: Schema["Campaign"] = {
   id: 3,
+  created_by: null,
+  security_key: "",
   name: "spring",
   direction: "outbound",
   work: "list",
