@@ -1,11 +1,11 @@
 /** What rows of an import have in common. */
 export interface Reason {
-  /** `refused` or `accepted` with a warning. */
+  /** `refused`, `accepted` with a warning, or `duplicate`. */
   verdict: string;
   field: string;
   problem: string;
   count: number;
-  /** The first few: line and number. */
+  /** The first few: line and number, without the mark that keeps a spreadsheet from reading a formula. */
   examples: { line: string; number: string }[];
 }
 
@@ -74,7 +74,7 @@ export class Reasons {
       this.#all.set(key, reason);
     }
     reason.count += 1;
-    if (reason.examples.length < EXAMPLES) reason.examples.push({ line, number });
+    if (reason.examples.length < EXAMPLES) reason.examples.push({ line, number: number.replace(/^'(?=[=+\-@])/, "") });
   }
 
   /** Refusals first, then most frequent first. */

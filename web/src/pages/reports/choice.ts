@@ -22,6 +22,20 @@ export function choiceOf(query: URLSearchParams): Choice {
   };
 }
 
+const DAY_MS = 86_400_000;
+
+/** Midnight of the browser's zone, so many days before today: 0 is today's. */
+export function daysAgo(days: number): string {
+  const midnight = new Date();
+  midnight.setHours(0, 0, 0, 0);
+  return new Date(midnight.getTime() - days * DAY_MS).toISOString();
+}
+
+/** Nothing is chosen, and of nothing there is no report. */
+export function isEmpty(choice: Choice): boolean {
+  return choice.runs.length === 0 && choice.campaign === null && choice.from === null && choice.to === null;
+}
+
 /** As the API takes it. */
 export function queryOf(choice: Choice): { run?: number[]; campaign?: number; from?: string; to?: string } {
   if (choice.runs.length > 0) return { run: choice.runs };
