@@ -72,6 +72,11 @@ class SessionStore {
     return this.session !== null && RANK[this.session.role] >= RANK[role];
   }
 
+  /** Whether the person sees everything: some pages list what has no key, and are refused to all others. */
+  get allKeys(): boolean {
+    return this.session?.all_keys ?? false;
+  }
+
   async #signedOut(state: "out" | "lost"): Promise<void> {
     try {
       this.info = await take(api.GET("/api/sign-in"));

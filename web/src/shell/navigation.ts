@@ -16,7 +16,7 @@ import ShieldUser from "@lucide/svelte/icons/shield-user";
 import Users from "@lucide/svelte/icons/users";
 import Server from "@lucide/svelte/icons/server";
 import { m } from "$lib/paraglide/messages";
-import type { Role } from "$lib/session.svelte";
+import { session, type Role } from "$lib/session.svelte";
 
 /** One entry of the navigation. */
 export interface NavItem {
@@ -27,6 +27,8 @@ export interface NavItem {
   icon: Component;
   /** Who sees it; everybody when not given. */
   role?: Role;
+  /** The server shows it only to those who see everything, whatever key it has. */
+  allKeys?: boolean;
   /** Stands in the bar at the bottom of small screens. */
   bar?: boolean;
 }
@@ -62,16 +64,21 @@ export const navigation: readonly NavGroup[] = [
     label: () => m.nav_group_outside(),
     items: [
       { href: "/alerts", label: () => m.nav_alerts(), icon: BellRing },
-      { href: "/webhooks", label: () => m.nav_webhooks(), icon: Webhook },
+      { href: "/webhooks", label: () => m.nav_webhooks(), icon: Webhook, allKeys: true },
       { href: "/events", label: () => m.nav_events(), icon: ScrollText },
     ],
   },
   {
     label: () => m.nav_group_rights(),
     items: [
-      { href: "/users", label: () => m.nav_users(), icon: Users, role: "admin" },
-      { href: "/classes", label: () => m.nav_classes(), icon: ShieldUser, role: "admin" },
-      { href: "/tokens", label: () => m.nav_tokens(), icon: KeyRound, role: "admin" },
+      { href: "/users", label: () => m.nav_users(), icon: Users, role: "admin", allKeys: true },
+      { href: "/classes", label: () => m.nav_classes(), icon: ShieldUser, role: "admin", allKeys: true },
+      { href: "/tokens", label: () => m.nav_tokens(), icon: KeyRound, role: "admin", allKeys: true },
     ],
   },
 ];
+
+/** Whether the person who is signed in sees the entry. */
+export function isShown(item: NavItem): boolean {
+  return (!item.role || session.may(item.role)) && (!item.allKeys || session.allKeys);
+}
