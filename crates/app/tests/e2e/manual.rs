@@ -115,6 +115,12 @@ fn events_md_follows_a_run() {
 }
 
 #[test]
+fn web_md_asks_for_the_checks() {
+    let world = World::start();
+    Reader::of("web.md", &world).follow();
+}
+
+#[test]
 fn users_md_lets_people_in_and_takes_a_change_back() {
     let world = World::without_pbx();
     let printed = Reader::of("users.md", &world).follow();
