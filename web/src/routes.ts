@@ -44,6 +44,7 @@ export const routes: readonly Route[] = [
   { path: "/classes/new", title: () => m.classes_new(), load: () => import("$pages/people/ClassPage.svelte"), role: "admin" },
   { path: "/classes/:id", title: () => m.nav_classes(), load: () => import("$pages/people/ClassPage.svelte"), role: "admin" },
   { path: "/tokens", title: () => m.nav_tokens(), load: () => import("$pages/people/TokensPage.svelte"), role: "admin" },
+  { path: "/audit", title: () => m.nav_audit(), load: () => import("$pages/audit/AuditPage.svelte"), role: "admin" },
   { path: "/pbxs", title: () => m.nav_pbxs(), load: () => import("$pages/lines/PbxsPage.svelte") },
   { path: "/pbxs/new", title: () => m.pbxs_new(), load: () => import("$pages/lines/PbxPage.svelte"), role: "admin" },
   { path: "/pbxs/:id", title: () => m.nav_pbxs(), load: () => import("$pages/lines/PbxPage.svelte") },

@@ -3,6 +3,7 @@ import Activity from "@lucide/svelte/icons/activity";
 import Cable from "@lucide/svelte/icons/cable";
 import CircleHelp from "@lucide/svelte/icons/circle-question-mark";
 import ChartColumn from "@lucide/svelte/icons/chart-column";
+import History from "@lucide/svelte/icons/history";
 import Headset from "@lucide/svelte/icons/headset";
 import Megaphone from "@lucide/svelte/icons/megaphone";
 import Phone from "@lucide/svelte/icons/phone";
@@ -74,6 +75,7 @@ export const navigation: readonly NavGroup[] = [
       { href: "/users", label: () => m.nav_users(), icon: Users, role: "admin", allKeys: true },
       { href: "/classes", label: () => m.nav_classes(), icon: ShieldUser, role: "admin", allKeys: true },
       { href: "/tokens", label: () => m.nav_tokens(), icon: KeyRound, role: "admin", allKeys: true },
+      { href: "/audit", label: () => m.nav_audit(), icon: History, role: "admin" },
     ],
   },
 ];

@@ -1,0 +1,42 @@
+import type { Component } from "svelte";
+import Pencil from "@lucide/svelte/icons/pencil";
+import Plus from "@lucide/svelte/icons/plus";
+import Trash from "@lucide/svelte/icons/trash-2";
+import UserPlus from "@lucide/svelte/icons/user-plus";
+import type { Schema } from "$lib/api/client";
+import type { Tone } from "$lib/ui/states";
+import { m } from "$lib/paraglide/messages";
+
+export type Change = Schema["Change"];
+
+/** Kinds of things whose changes are written down, and where one of them is shown. */
+export const kinds: Record<string, { word: () => string; place: (id: number) => string }> = {
+  campaign: { word: m.audit_campaign, place: (id) => `/campaigns/${id}` },
+  list: { word: m.audit_list, place: (id) => `/lists/${id}` },
+  suppression_list: { word: m.audit_suppression_list, place: (id) => `/suppression/${id}` },
+  pbx: { word: m.audit_pbx, place: (id) => `/pbxs/${id}` },
+  trunk: { word: m.audit_trunk, place: (id) => `/trunks/${id}` },
+  end_point: { word: m.audit_end_point, place: (id) => `/end-points/${id}` },
+  webhook: { word: m.audit_webhook, place: (id) => `/webhooks/${id}` },
+  user: { word: m.audit_user, place: (id) => `/users/${id}` },
+  user_class: { word: m.audit_user_class, place: (id) => `/classes/${id}` },
+  // Tokens have no page of their own.
+  token: { word: m.audit_token, place: () => "/tokens" },
+};
+
+export const actions: Record<string, { word: () => string; tone: Tone; icon: Component }> = {
+  created: { word: m.audit_created, tone: "ok", icon: Plus },
+  changed: { word: m.audit_changed, tone: "info", icon: Pencil },
+  deleted: { word: m.audit_deleted, tone: "bad", icon: Trash },
+  contacts_added: { word: m.audit_contacts_added, tone: "ok", icon: UserPlus },
+};
+
+/** "Campaign spring", for titles and questions. */
+export function nameOf(change: Change): string {
+  return m.audit_thing({ kind: kinds[change.entity]?.word() ?? change.entity, name: change.name || String(change.entity_id) });
+}
+
+/** Whether a change is of those that can be taken back at all; whether this one still can, the server says. */
+export function canUndo(change: Change): boolean {
+  return change.action === "created" || change.action === "changed" || change.action === "deleted";
+}
