@@ -77,6 +77,21 @@ pub enum PbxState {
     Down,
 }
 
+impl LiveTotals {
+    /// The sums over these runs, which have so many calls in progress.
+    pub fn of(runs: &[LiveRun], open_calls: usize) -> Self {
+        let sum = |part: fn(&LiveRun) -> u64| runs.iter().map(part).sum::<u64>();
+        let (placed, terminated) = (sum(|run| run.placed), sum(|run| run.terminated));
+        let termination_rate = share(terminated, placed);
+        Self { open_calls: open_calls as u64, placed, terminated, termination_rate, backlog: sum(|run| run.hopper) }
+    }
+}
+
+/// `part / of`, 0 of nothing.
+pub(crate) fn share(part: u64, of: u64) -> f64 {
+    if of == 0 { 0.0 } else { part as f64 / of as f64 }
+}
+
 /// A PBX.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LivePbx {

@@ -3,7 +3,7 @@
 use crate::link::MAX_STATUS_CHARS;
 use crate::live::{
     Circuit, Dialling, Live, LiveCall, LiveEndPoint, LiveHold, LiveHourlyCap, LiveList, LivePbx, LiveRun, LiveTotals,
-    LiveTrunk, PbxState,
+    LiveTrunk, PbxState, share,
 };
 use crate::shell::{RunView, Shell};
 use dialer::Dialer;
@@ -32,7 +32,7 @@ impl Shell {
             })
             .collect();
         runs.sort_by_key(|run| (run.priority, run.id));
-        let totals = totals(&runs, self.dialer.open_calls());
+        let totals = LiveTotals::of(&runs, self.dialer.open_calls());
         Live {
             at: now.wall,
             dialling: if self.dialer.is_held() { Dialling::Held } else { Dialling::Dialling },
@@ -178,20 +178,4 @@ fn live_run(now: Timestamp, run: RunFigures, caps: Vec<Reached>, view: &RunView,
             .map(|list| LiveList { id: list.list, high_water: list.high_water, exhausted: list.exhausted })
             .collect(),
     }
-}
-
-fn totals(runs: &[LiveRun], open_calls: usize) -> LiveTotals {
-    let sum = |part: fn(&LiveRun) -> u64| runs.iter().map(part).sum::<u64>();
-    let (placed, terminated) = (sum(|run| run.placed), sum(|run| run.terminated));
-    LiveTotals {
-        open_calls: open_calls as u64,
-        placed,
-        terminated,
-        termination_rate: share(terminated, placed),
-        backlog: sum(|run| run.hopper),
-    }
-}
-
-fn share(part: u64, of: u64) -> f64 {
-    if of == 0 { 0.0 } else { part as f64 / of as f64 }
 }
