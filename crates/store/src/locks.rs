@@ -75,12 +75,18 @@ macro_rules! of_every {
 
 statements! {
     KEYS = of_every!("id, security_key, created_by");
-    OF_PBXS = "SELECT id, security_key, hidden, created_by FROM pbx WHERE tenant_id = $1";
-    OF_TRUNKS = "SELECT id, security_key, hidden, created_by FROM trunk WHERE tenant_id = $1";
-    OF_END_POINTS = "SELECT id, security_key, hidden, created_by FROM end_point WHERE tenant_id = $1";
-    OF_LISTS = "SELECT id, security_key, hidden, created_by FROM list WHERE tenant_id = $1";
-    OF_SUPPRESSION_LISTS = "SELECT id, security_key, CAST(0 AS BIGINT) AS hidden, created_by FROM suppression_list WHERE tenant_id = $1";
-    OF_CAMPAIGNS = "SELECT id, security_key, CAST(0 AS BIGINT) AS hidden, created_by FROM campaign WHERE tenant_id = $1";
+    OF_PBXS = "SELECT id, security_key, hidden, created_by FROM pbx WHERE tenant_id = $1 \
+        AND (CAST($2 AS BIGINT) IS NULL OR id = $2)";
+    OF_TRUNKS = "SELECT id, security_key, hidden, created_by FROM trunk WHERE tenant_id = $1 \
+        AND (CAST($2 AS BIGINT) IS NULL OR id = $2)";
+    OF_END_POINTS = "SELECT id, security_key, hidden, created_by FROM end_point WHERE tenant_id = $1 \
+        AND (CAST($2 AS BIGINT) IS NULL OR id = $2)";
+    OF_LISTS = "SELECT id, security_key, hidden, created_by FROM list WHERE tenant_id = $1 \
+        AND (CAST($2 AS BIGINT) IS NULL OR id = $2)";
+    OF_SUPPRESSION_LISTS = "SELECT id, security_key, CAST(0 AS BIGINT) AS hidden, created_by FROM suppression_list WHERE tenant_id = $1 \
+        AND (CAST($2 AS BIGINT) IS NULL OR id = $2)";
+    OF_CAMPAIGNS = "SELECT id, security_key, CAST(0 AS BIGINT) AS hidden, created_by FROM campaign WHERE tenant_id = $1 \
+        AND (CAST($2 AS BIGINT) IS NULL OR id = $2)";
     LOCK_PBX = "UPDATE pbx SET security_key = $3, hidden = $4 WHERE tenant_id = $1 AND id = $2";
     LOCK_TRUNK = "UPDATE trunk SET security_key = $3, hidden = $4 WHERE tenant_id = $1 AND id = $2";
     LOCK_END_POINT = "UPDATE end_point SET security_key = $3, hidden = $4 WHERE tenant_id = $1 AND id = $2";
@@ -133,25 +139,24 @@ impl Store {
 
     /// The locks of every entity of a kind, by id.
     pub async fn locks(&self, scope: &Scope, kind: Kind) -> Result<BTreeMap<i64, Lock>> {
-        let rows = query(of(kind)).bind(scope.tenant.0).fetch_all(self.readers()).await?;
+        let rows = query(of(kind)).bind(scope.tenant.0).bind(None::<i64>).fetch_all(self.readers()).await?;
         let locks = rows.iter().map(|row| Ok((row.int("id")?, read(row)?)));
         locks.filter(|lock| lock.as_ref().map_or(true, |(id, _)| scope.sees(kind, *id))).collect()
     }
 
     /// The lock of one entity; nothing when it is not there.
     pub async fn lock(&self, scope: &Scope, kind: Kind, id: i64) -> Result<Lock> {
-        Ok(self.locks(scope, kind).await?.remove(&id).unwrap_or_default())
+        if !scope.sees(kind, id) {
+            return Ok(Lock::default());
+        }
+        let row = query(of(kind)).bind(scope.tenant.0).bind(Some(id)).fetch_optional(self.readers()).await?;
+        Ok(row.as_ref().map(read).transpose()?.unwrap_or_default())
     }
 }
 
 /// The lock of one entity; `None`: it is not there.
 pub(crate) async fn find(scope: &Scope, kind: Kind, id: i64, connection: &mut Connection) -> Result<Option<Lock>> {
-    for row in query(of(kind)).bind(scope.tenant.0).fetch_all(connection).await? {
-        if row.int("id")? == id {
-            return read(&row).map(Some);
-        }
-    }
-    Ok(None)
+    query(of(kind)).bind(scope.tenant.0).bind(Some(id)).fetch_optional(connection).await?.as_ref().map(read).transpose()
 }
 
 fn read(row: &Row) -> Result<Lock> {
