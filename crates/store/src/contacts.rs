@@ -76,8 +76,7 @@ impl Store {
             .bind(i64::from(limit.min(MAX_PAGE)))
             .fetch_all(self.readers())
             .await?;
-        let secret = self.installation().number_secret;
-        rows.iter().map(|row| read(row, secret)).collect()
+        self.read_contacts(&rows)
     }
 
     /// A page of a list's contacts from the `place`th (0: the first), at most 1000.
@@ -90,8 +89,7 @@ impl Store {
             .bind(i64::try_from(place).unwrap_or(i64::MAX))
             .fetch_all(self.readers())
             .await?;
-        let secret = self.installation().number_secret;
-        rows.iter().map(|row| read(row, secret)).collect()
+        self.read_contacts(&rows)
     }
 
     /// A page of those contacts of a list that hold a text, in their number as it was given or is dialled, or in an
@@ -121,8 +119,7 @@ impl Store {
             .bind(pattern)
             .fetch_all(self.readers())
             .await?;
-        let secret = self.installation().number_secret;
-        rows.iter().map(|row| read(row, secret)).collect()
+        self.read_contacts(&rows)
     }
 
     /// The contacts with these ids that there are, by id; at most 1000 are asked for.
@@ -133,9 +130,14 @@ impl Store {
         };
         let ids: Vec<String> = ids.iter().take(MAX_PAGE as usize).map(|id| id.0.to_string()).collect();
         let rows = query(statement).bind(scope.tenant.0).bind(ids.join(",")).fetch_all(self.readers()).await?;
+        let mut contacts = self.read_contacts(&rows)?;
+        contacts.retain(|contact| scope.sees(Kind::List, contact.list.0));
+        Ok(contacts)
+    }
+
+    fn read_contacts(&self, rows: &[Row]) -> Result<Vec<Contact>> {
         let secret = self.installation().number_secret;
-        let contacts = rows.iter().map(|row| read(row, secret));
-        contacts.filter(|one| one.as_ref().map_or(true, |one| scope.sees(Kind::List, one.list.0))).collect()
+        rows.iter().map(|row| read(row, secret)).collect()
     }
 
     /// One contact.
