@@ -1,32 +1,17 @@
 //! What a check found, and how it is shown.
 
 use crate::output::{say, show};
+pub(super) use api::checks::CheckState as State;
 use serde::Serialize;
 use serde_json::json;
 use std::fmt::Display;
 
-/// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum State {
-    /// As it should be.
-    Ok,
-    /// It works; something will go wrong one day, or is not as it is meant to be.
-    Warning,
-    /// It does not work.
-    Failed,
-    /// Could not be found out.
-    Unknown,
-}
-
-impl State {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Warning => "warning",
-            Self::Failed => "failed",
-            Self::Unknown => "unknown",
-        }
+const fn word(state: State) -> &'static str {
+    match state {
+        State::Ok => "ok",
+        State::Warning => "warning",
+        State::Failed => "failed",
+        State::Unknown => "unknown",
     }
 }
 
@@ -73,14 +58,7 @@ impl Finding {
 
 impl From<Finding> for api::checks::Check {
     fn from(finding: Finding) -> Self {
-        use api::checks::CheckState;
         let Finding { check, about, state, found, remedy } = finding;
-        let state = match state {
-            State::Ok => CheckState::Ok,
-            State::Warning => CheckState::Warning,
-            State::Failed => CheckState::Failed,
-            State::Unknown => CheckState::Unknown,
-        };
         Self { check: check.to_owned(), about, state, found, remedy }
     }
 }
@@ -102,7 +80,7 @@ pub(super) fn print(findings: &[Finding], as_json: bool) {
     let clean = |text: &str| show(&json!(text));
     let width = findings.iter().map(|finding| what(finding).chars().count()).max().unwrap_or(0);
     for finding in findings {
-        say(format!("{:<8} {:<width$}  {}", finding.state.word(), clean(&what(finding)), clean(&finding.found)));
+        say(format!("{:<8} {:<width$}  {}", word(finding.state), clean(&what(finding)), clean(&finding.found)));
         if !finding.remedy.is_empty() {
             say(format!("{:>8} {}", "", clean(&finding.remedy)));
         }
