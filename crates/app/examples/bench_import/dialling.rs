@@ -57,21 +57,7 @@ pub(crate) fn measure(options: &Options, figures: &mut Map<String, Value>) -> Re
 
 /// A run that dials at the rate for as long as the import may take.
 fn dial(server: &Server, pbx: &Instance, options: &Options) -> Result<i64> {
-    let ari = pbx.ari();
-    let pbx = json!({
-        "name": "bench", "host": ari.host, "port": ari.port, "username": ari.user, "password": ari.password,
-        "application": "bench-import",
-    });
-    let pbx = server.create("pbxs", &pbx)?;
-    let trunk = json!({
-        "pbx": pbx, "name": "sipp", "dial_string": "PJSIP/${num}@sipp", "capacity": CAPACITY, "calls_per_second": RATE,
-    });
-    let end_point = json!({
-        "pbx": pbx, "name": "hold", "kind": "PHONE", "context": "carillon-demo", "extension": "hold",
-        "max_channels": CAPACITY,
-    });
-    let (trunk, end_point) = (server.create("trunks", &trunk)?, server.create("end-points", &end_point)?);
-    server.wait_for_link()?;
+    let (trunk, end_point) = server.furnish(pbx, "bench-import", CAPACITY, RATE)?;
     let people = RATE * (LONGEST * options.rows / 1_000_000).max(120);
     let list = server.create("lists", &json!({ "name": "people" }))?;
     server.import(list, &rows::csv(people), people)?;

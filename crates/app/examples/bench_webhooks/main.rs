@@ -122,21 +122,7 @@ struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     fn furnish(server: &'a Server, pbx: &Instance) -> Result<Self> {
-        let ari = pbx.ari();
-        let pbx = json!({
-            "name": "bench", "host": ari.host, "port": ari.port, "username": ari.user, "password": ari.password,
-            "application": "bench-webhooks",
-        });
-        let pbx = server.create("pbxs", &pbx)?;
-        let trunk = json!({
-            "pbx": pbx, "name": "sipp", "dial_string": "PJSIP/${num}@sipp", "capacity": CAPACITY, "calls_per_second": RATE,
-        });
-        let end_point = json!({
-            "pbx": pbx, "name": "hold", "kind": "PHONE", "context": "carillon-demo", "extension": "hold",
-            "max_channels": CAPACITY,
-        });
-        let (trunk, end_point) = (server.create("trunks", &trunk)?, server.create("end-points", &end_point)?);
-        server.wait_for_link()?;
+        let (trunk, end_point) = server.furnish(pbx, "bench-webhooks", CAPACITY, RATE)?;
         Ok(Self { server, trunk, end_point })
     }
 
