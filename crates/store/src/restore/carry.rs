@@ -36,6 +36,11 @@ const ADD_LIST: &str = "INSERT INTO suppression_list (id, tenant_id, name, kind,
     CASE WHEN EXISTS (SELECT 1 FROM main.suppression_list m WHERE m.tenant_id = p.tenant_id AND m.name = p.name) \
     THEN p.name || ' (in place before the restore ' || p.id || ')' ELSE p.name END, \
     p.kind, p.everywhere, p.created_at, 0, 0 FROM present.suppression_list p WHERE p.id = $1 RETURNING id";
+/// Whether the database in place knows keys.
+const HAS_KEYS: &str =
+    "SELECT COUNT(*) FROM pragma_table_info('suppression_list', 'present') WHERE name = 'security_key'";
+const KEEP_KEY: &str = "UPDATE suppression_list AS m SET security_key = p.security_key \
+    FROM present.suppression_list p WHERE p.id = $1 AND m.id = $2";
 const HOLDS_EVERYWHERE: &str = "UPDATE suppression_list SET everywhere = 1 WHERE id = $2 \
     AND EXISTS (SELECT 1 FROM present.suppression_list p WHERE p.id = $1 AND p.everywhere = 1)";
 const LINKS: &str = "INSERT INTO suppression_list_campaign (tenant_id, list_id, campaign_id) \
@@ -148,14 +153,18 @@ async fn has(table: &str, connection: &mut SqliteConnection) -> Result<bool> {
 
 async fn copy_lists(carried: &mut Carried, transaction: &mut Transaction<'_, Sqlite>) -> Result<()> {
     let lists: Vec<(i64, Option<i64>, bool)> = sqlx::query_as(LISTS).fetch_all(&mut **transaction).await?;
+    let keys = sqlx::query_scalar::<_, i64>(HAS_KEYS).fetch_one(&mut **transaction).await? > 0;
     for (theirs, known, is_later) in lists {
-        let ours = match known {
+        let ours: i64 = match known {
             Some(ours) => ours,
             None => {
                 carried.lists += 1;
                 sqlx::query_scalar(ADD_LIST).bind(theirs).fetch_one(&mut **transaction).await?
             }
         };
+        if known.is_none() && keys {
+            sqlx::query(KEEP_KEY).bind(theirs).bind(ours).execute(&mut **transaction).await?;
+        }
         for statement in [HOLDS_EVERYWHERE, LINKS] {
             sqlx::query(statement).bind(theirs).bind(ours).execute(&mut **transaction).await?;
         }

@@ -48,7 +48,8 @@ async fn whoever_was_suppressed_by_any_list_stays_so_through_the_restore_of_an_o
     store.delete_suppression_list(&scope, gone).await.unwrap();
     let gone = make_list("gone", registry, None).await;
     adopt(gone, b"5550061\n").await;
-    let late = make_list("late", optout, Some(&[other])).await;
+    let key = crate::Lock { security_key: "SALES".into(), ..crate::Lock::default() };
+    let late = store.create_suppression_list(&scope, ("late", &key), optout, Some(&[other]), "ana").await.unwrap().id;
     add(late, "5550031").await;
     add(crate::GLOBAL, "5550031").await;
     let late_registry = make_list("late registry", registry, Some(&[campaign])).await;
@@ -94,6 +95,7 @@ async fn whoever_was_suppressed_by_any_list_stays_so_through_the_restore_of_an_o
         ]
     );
     assert_eq!(lists.iter().find(|list| list.name == "late").unwrap().id, late, "it keeps its id");
+    assert_eq!(store.lock(&scope, crate::Kind::SuppressionList, late.0).await.unwrap().security_key, "SALES");
     // What is in a registry is replaced by the next file, as ever.
     let mut upload = store.begin_upload().await.unwrap();
     upload.write(b"5550024\n").await.unwrap();
