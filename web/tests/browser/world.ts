@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test as base, type Page } from "@playwright/test";
 import AxeBuilder from "@axe-core/playwright";
+import { Watch } from "./watch";
 
 const need = (name: string): string => {
   const value = process.env[name];
@@ -16,12 +17,22 @@ export const given: Record<string, string> = JSON.parse(process.env.CARILLON_GIV
 /** The data folder's token, which set-up asks for. */
 export const token = (): string => readFileSync(need("CARILLON_TOKEN_FILE"), "utf8").trim();
 
-/** Asks the test around us for something only it can do: `kill` and `serve` the server. */
-export async function ask(what: "kill" | "serve"): Promise<void> {
+/** Asks the test around us for what only it can do or know: `kill` and `serve` the server; `invites`, how many calls reached the carrier; `channels`, how many the PBX has. */
+export async function ask(what: "kill" | "serve" | "invites" | "channels"): Promise<string> {
   const file = join(need("CARILLON_CONTROL"), what);
+  const deadline = Date.now() + 60_000;
   writeFileSync(file, "");
-  await expect.poll(() => existsSync(file), { timeout: 60_000, message: `${what} was not done` }).toBe(false);
+  while (existsSync(file)) {
+    if (Date.now() > deadline) throw new Error(`${what} was not done`);
+    await new Promise((done) => setTimeout(done, 20));
+  }
+  return readFileSync(`${file}.answer`, "utf8");
 }
+
+/** Calls that reached the carrier since the world began, as it counts them itself. */
+export const invites = async (): Promise<number> => Number(await ask("invites"));
+/** Channels of ours on the PBX, as Asterisk itself lists them. */
+export const channels = async (): Promise<number> => Number(await ask("channels"));
 
 /** The API, as the token of the installation. */
 export async function api<T = any>(method: string, path: string, body?: unknown): Promise<T> {
@@ -53,27 +64,24 @@ export async function signIn(page: Page, login: string, password: string): Promi
   await expect(page.getByRole("navigation").first()).toBeVisible();
 }
 
-/** No violation of WCAG 2.2 A and AA that a program can find. */
-export async function accessible(page: Page): Promise<void> {
+/** No violation of WCAG 2.2 A and AA that a program can find; `rules`: only of these. All that is found is told at once. */
+export async function accessible(page: Page, where = page.url(), rules?: string[]): Promise<void> {
   const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-  const { violations } = await new AxeBuilder({ page }).withTags(tags).analyze();
+  const axe = new AxeBuilder({ page });
+  const { violations } = await (rules ? axe.withRules(rules) : axe.withTags(tags)).analyze();
   const found = violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.target.join(" ")).join(" | ")}`);
-  expect(found, page.url()).toEqual([]);
+  expect.soft(found, where).toEqual([]);
 }
 
-/** A page that complains (policy, errors) fails its test. */
-export const test = base.extend({
-  page: async ({ page }, use) => {
-    const complaints: string[] = [];
-    page.on("pageerror", (error) => complaints.push(String(error)));
-    page.on("console", (message) => {
-      const text = message.text();
-      // The browser itself reports every answer of 400 and more, and a server that is away.
-      const expected = /Failed to load resource|WebSocket connection|net::ERR/.test(text);
-      if (message.type() === "error" && !expected) complaints.push(text);
-    });
-    await use(page);
-    expect(complaints).toEqual([]);
-  },
+/** A page that complains, or asks anybody but our server, fails its test: `watch` says what is expected. */
+export const test = base.extend<{ watch: Watch }>({
+  watch: [
+    async ({ context }, use) => {
+      const watch = new Watch(context, server);
+      await use(watch);
+      expect(watch.complaints).toEqual([]);
+    },
+    { auto: true },
+  ],
 });
 export { expect };

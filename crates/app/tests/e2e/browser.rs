@@ -1,6 +1,6 @@
 //! The web app in Chromium, used as people use it: the specs of `web/tests/browser`, each in a world of its own.
 
-use crate::world::World;
+use crate::world::{Invites, World};
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -46,15 +46,17 @@ fn play(mut world: World, spec: &str, given: &Value) {
         .unwrap_or_else(|error| {
             panic!("node does not start ({error}): Node 20.19 or newer is needed, or `cargo xtask test`")
         });
+    let mut invites = Invites::watch(&world.pair.carrier);
     let began = Instant::now();
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
-        for (what, act) in [("kill", World::crash as fn(&mut World)), ("serve", World::serve_again)] {
+        for what in ["kill", "serve", "invites", "channels"] {
             let asked = control.join(what);
             if asked.exists() {
-                act(&mut world);
+                let answer = act(&mut world, &mut invites, what);
+                std::fs::write(control.join(format!("{what}.answer")), answer).unwrap();
                 std::fs::remove_file(asked).unwrap();
             }
         }
@@ -65,6 +67,17 @@ fn play(mut world: World, spec: &str, given: &Value) {
     };
     let said = std::fs::read_to_string(output).unwrap_or_default();
     assert!(status.success(), "{spec} after {:.0?}: {status}\n{said}", began.elapsed());
+}
+
+/// Does or says what a spec cannot.
+fn act(world: &mut World, invites: &mut Invites, what: &str) -> String {
+    match what {
+        "kill" => world.crash(),
+        "serve" => world.serve_again(),
+        "invites" => return invites.total().to_string(),
+        _ => return world.channels().len().to_string(),
+    }
+    String::new()
 }
 
 /// The address of our PBX and its user, as a person would type them.
@@ -88,4 +101,11 @@ fn people_sign_in_and_may_do_what_their_class_says() {
 #[test]
 fn a_server_that_is_killed_under_the_page_is_seen_to_be_gone_and_to_be_back() {
     play(World::start(), "restart.spec.ts", &json!({}));
+}
+
+#[test]
+fn a_run_is_paused_resumed_stopped_and_explained() {
+    let world = World::start();
+    let given = json!({"pbx": world.pbx, "trunk": world.trunk, "message": world.message});
+    play(world, "run.spec.ts", &given);
 }
