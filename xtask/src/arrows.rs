@@ -10,16 +10,17 @@ use serde_json::Value;
 use crate::workspace;
 
 /// Package, and the packages of ours that it may use. The binary may use all but `testkit` and `xtask`.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("domain", &[]),
     ("dialer", &["domain"]),
     ("sim", &["dialer", "domain"]),
+    ("ami", &[]),
     ("ari", &[]),
     ("store", &["domain"]),
-    ("node", &["ari", "dialer", "domain", "store"]),
+    ("node", &["ami", "ari", "dialer", "domain", "store"]),
     ("notify", &["domain", "node", "store"]),
     ("api", &["domain", "node", "notify", "store"]),
-    ("carillon", &["api", "ari", "dialer", "domain", "node", "notify", "sim", "store"]),
+    ("carillon", &["ami", "api", "ari", "dialer", "domain", "node", "notify", "sim", "store"]),
     ("testkit", &[]),
     ("xtask", &["testkit"]),
 ];

@@ -104,6 +104,12 @@ impl Instance {
         self.login(self.ami_port)
     }
 
+    /// The login of the manager user with just the rights that a dialler needs; only the PBX has it.
+    pub fn manager(&self) -> Login {
+        let login = self.login(self.ami_port);
+        Login { user: format!("{USER}-dialler"), ..login }
+    }
+
     /// The version, as Asterisk prints it, for example `Asterisk 22.10.1`.
     pub fn version(&self) -> &str {
         &self.tree.version
