@@ -4,6 +4,7 @@ import Cable from "@lucide/svelte/icons/cable";
 import CircleHelp from "@lucide/svelte/icons/circle-question-mark";
 import ChartColumn from "@lucide/svelte/icons/chart-column";
 import History from "@lucide/svelte/icons/history";
+import ListChecks from "@lucide/svelte/icons/list-checks";
 import Headset from "@lucide/svelte/icons/headset";
 import Megaphone from "@lucide/svelte/icons/megaphone";
 import Phone from "@lucide/svelte/icons/phone";
@@ -77,6 +78,10 @@ export const navigation: readonly NavGroup[] = [
       { href: "/tokens", label: () => m.nav_tokens(), icon: KeyRound, role: "admin", allKeys: true },
       { href: "/audit", label: () => m.nav_audit(), icon: History, role: "admin" },
     ],
+  },
+  {
+    label: () => m.nav_group_installation(),
+    items: [{ href: "/first-steps", label: () => m.nav_first_steps(), icon: ListChecks, role: "admin" }],
   },
 ];
 

@@ -24,7 +24,7 @@ test("set up, dial and explain", async ({ page }) => {
   await page.getByLabel("Name", { exact: false }).last().fill(someone.name);
   await page.getByLabel("Password").fill(someone.password);
   await page.getByRole("button", { name: "Make the user and sign in" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "Live" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "First steps" })).toBeVisible();
   await accessible(page);
 
   await open(page, "/pbxs/new", "New PBX");
