@@ -41,13 +41,13 @@ export const choicesOf = {
       const all = await everything((after, signal) =>
         take(api.GET("/api/trunks", { params: { query: { after, limit: LIMIT } }, signal })),
       );
-      return all.map(({ id, name }) => ({ value: id, label: name }));
+      return all.map(({ id, name, hidden }) => ({ value: id, label: name, hidden }));
     }),
   endPoints: () =>
     new Choices(async () => {
       const all = await everything((after, signal) =>
         take(api.GET("/api/end-points", { params: { query: { after, limit: LIMIT } }, signal })),
       );
-      return all.map(({ id, name }) => ({ value: id, label: name }));
+      return all.map(({ id, name, hidden }) => ({ value: id, label: name, hidden }));
     }),
 };

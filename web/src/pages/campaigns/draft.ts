@@ -35,6 +35,7 @@ export interface CampaignDraft {
   allow: string[];
   hourly: { prefix: string; calls: number | null }[];
   min_ring_s: number | null;
+  security_key: string;
 }
 
 /** What WombatDialer's defaults are, as the API has them, and what a new campaign begins with here. */
@@ -70,6 +71,7 @@ export function newDraft(zone: string): CampaignDraft {
     allow: [],
     hourly: [],
     min_ring_s: 0,
+    security_key: "",
   };
 }
 
@@ -114,6 +116,7 @@ export function draftOf(campaign: Schema["Campaign"], copy: string | null): Camp
     allow: [...(limits.allow ?? [])],
     hourly: (limits.hourly ?? []).map((cap) => ({ ...cap })),
     min_ring_s: limits.min_ring_s ?? 0,
+    security_key: campaign.security_key,
   };
 }
 
@@ -145,6 +148,7 @@ export function inputOf(draft: CampaignDraft): Input {
       retry_after_s: retry_after_s ?? 0,
     })),
     packs: draft.packs,
+    security_key: draft.security_key,
     limits: {
       hours: draft.hours,
       holidays: draft.holidays,
