@@ -12,7 +12,7 @@ use domain::outcome::Fault;
 use domain::{AttemptId, CallState, CampaignId, ContactId, EndedBy, Invalid, ListId, RunId, Timestamp, TrunkId};
 use serde::{Deserialize, Serialize};
 use store::webhooks::{Answer, Told};
-use store::{AttemptFilter, AttemptRecord, EventRecord};
+use store::{AttemptFilter, AttemptRecord, EventRecord, Order};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -250,6 +250,26 @@ impl From<Told> for NotificationTry {
     }
 }
 
+/// By which end attempts are read.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AttemptOrder {
+    /// The oldest first.
+    #[default]
+    Asc,
+    /// The newest first.
+    Desc,
+}
+
+impl From<AttemptOrder> for Order {
+    fn from(order: AttemptOrder) -> Self {
+        match order {
+            AttemptOrder::Asc => Self::Oldest,
+            AttemptOrder::Desc => Self::Newest,
+        }
+    }
+}
+
 /// Which attempts.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -279,7 +299,10 @@ pub struct AttemptQuery {
     open: Option<bool>,
     /// Those that were taken back too, which no figure counts.
     withdrawn: Option<bool>,
-    /// Only attempts with an id greater than this.
+    /// By id, in the order in which they were decided, or the newest first.
+    #[param(inline)]
+    order: Option<AttemptOrder>,
+    /// Only attempts behind this id in that order: with a greater id, or with a smaller one when the newest come first.
     after: Option<i64>,
     /// Items per page, `1..=1000`; 100 when not given.
     limit: Option<u32>,
@@ -302,6 +325,7 @@ impl AttemptQuery {
             to: self.to,
             open: self.open,
             withdrawn: self.withdrawn.unwrap_or(false),
+            order: self.order.unwrap_or_default().into(),
             after: self.after.map(AttemptId),
             limit,
         })
@@ -326,7 +350,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(hang_up_attempt))
 }
 
-/// Attempts in the order in which they were decided.
+/// Attempts in the order in which they were decided, or the newest first. `next` is the `after` of the next page.
 #[utoipa::path(get, path = "/api/attempts", tag = "results", params(AttemptQuery), security(("token" = ["read"])),
     responses((status = 200, description = "a page of attempts", body = Page<Attempt>)))]
 async fn list_attempts(
@@ -440,6 +464,9 @@ mod tests {
             ("from=2026-03-29T01:30:03Z".into(), vec![3]),
             ("to=2026-03-29T01:30:02Z".into(), vec![1]),
             ("run=77".into(), vec![]),
+            ("order=desc".into(), vec![3, 2, 1]),
+            ("order=asc&limit=2".into(), vec![1, 2]),
+            (format!("order=desc&after=3&limit=1&run={}", journal.run), vec![2]),
         ];
         for (query, wanted) in cases {
             let page = server.get(&format!("/api/attempts?{query}")).await.expect(200);
@@ -447,6 +474,7 @@ mod tests {
         }
         let refused = server.get("/api/attempts?state=SAD").await.refused(422);
         assert_eq!(refused, ("invalid".into(), "state".into()));
+        server.get("/api/attempts?order=newest").await.refused(400);
     }
 
     #[tokio::test]

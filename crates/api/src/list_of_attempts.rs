@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use domain::{ContactId, Invalid, ListId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use store::{AttemptFilter, NewContact, Scope, Store};
+use store::{AttemptFilter, NewContact, Order, Scope, Store};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -54,7 +54,7 @@ async fn create_list_of_attempts(
     State(app): State<App>,
     Json(input): Json<ListOfAttempts>,
 ) -> Result<(StatusCode, axum::Json<ListMade>), ApiError> {
-    let filter = input.attempts.filter(STEP)?;
+    let filter = AttemptFilter { order: Order::Oldest, ..input.attempts.filter(STEP)? };
     if filter == (AttemptFilter { limit: STEP, ..AttemptFilter::default() }) {
         return Err(Invalid::new("attempts", "needs a choice: a run, a campaign, a state, a time").into());
     }

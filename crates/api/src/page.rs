@@ -10,7 +10,7 @@ pub const DEFAULT_LIMIT: u32 = 100;
 /// Items of a page, at most.
 pub const MAX_LIMIT: u32 = 1_000;
 
-/// One page, in the order of ids; runs: newest first.
+/// One page, in the order of ids; runs, and attempts when that is asked for: newest first.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Page<T> {
     /// The things themselves.

@@ -3,7 +3,6 @@
 use crate::db::Store;
 use crate::engine::{Row, query};
 use crate::error::{Error, Result};
-use crate::runs::page;
 use crate::scope::Scope;
 use crate::sql::{Columns, now};
 use crate::standing::{self, Asked};
@@ -16,6 +15,18 @@ use domain::{
 };
 use serde::Serialize;
 use std::fmt;
+
+pub(crate) mod pages;
+
+/// In which order attempts are read: that of their ids, in which they were decided.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    /// From the first on.
+    #[default]
+    Oldest,
+    /// From the last one back.
+    Newest,
+}
 
 /// Which attempts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,7 +51,9 @@ pub struct AttemptFilter {
     pub open: Option<bool>,
     /// Those that were taken back too, which no figure counts.
     pub withdrawn: bool,
-    /// With a larger id: the cursor.
+    /// By which end of the ids they are read.
+    pub order: Order,
+    /// Behind this one in that order: the cursor.
     pub after: Option<AttemptId>,
     /// At most; 0 or more than 1000 means 1000.
     pub limit: u32,
@@ -125,16 +138,9 @@ impl fmt::Debug for AttemptRecord {
     }
 }
 
-macro_rules! attempts {
-    ($first:literal) => {
-        attempts!(@ $first, " AND a.id > $12 AND ($2 LIKE '%,' || a.campaign_id || ',%' OR $2 IS NULL) \
-            AND (a.campaign_id = $5 OR $5 IS NULL) AND (a.list_id = $6 OR $6 IS NULL) \
-            AND (a.state = $7 OR $7 IS NULL) AND (a.trunk_id = $8 OR $8 IS NULL) \
-            AND (a.scheduled_at >= $9 OR $9 IS NULL) AND (a.scheduled_at < $10 OR $10 IS NULL) \
-            AND ((a.ended_at IS NULL) = ($11 <> 0) OR $11 IS NULL) AND ($13 <> 0 OR a.state <> 'WITHDRAWN') \
-            ORDER BY a.id LIMIT $14")
-    };
-    (@ $first:literal, $rest:literal) => {
+/// An attempt with the names of what it used, up to the end of `WHERE`.
+macro_rules! attempt_rows {
+    ($where:literal) => {
         concat!(
             "SELECT a.id, a.call_id, a.leg_id, leg.channel, a.run_id, a.campaign_id, campaign.name AS campaign_name, ",
             "a.contact_id, contact.number, a.list_id, list.name AS list_name, a.retry, a.trunk_id, ",
@@ -145,52 +151,22 @@ macro_rules! attempts {
             "JOIN campaign ON campaign.id = a.campaign_id LEFT JOIN contact ON contact.id = a.contact_id ",
             "LEFT JOIN list ON list.id = a.list_id LEFT JOIN trunk ON trunk.id = a.trunk_id ",
             "LEFT JOIN end_point ON end_point.id = a.end_point_id LEFT JOIN pbx ON pbx.id = a.pbx_id ",
-            "WHERE a.tenant_id = $1",
-            $first,
-            $rest
+            "WHERE a.tenant_id = $1 AND ",
+            $where
         )
     };
 }
+pub(crate) use attempt_rows;
 
 statements! {
-    // Three texts, so that the two narrow ones use their index.
-    OF_RUN = attempts!(" AND a.run_id = $3 AND (a.contact_id = $4 OR $4 IS NULL)");
-    OF_CONTACT = attempts!(" AND a.contact_id = $4 AND CAST($3 AS BIGINT) IS NULL");
-    OF_ALL = attempts!(" AND CAST($3 AS BIGINT) IS NULL AND CAST($4 AS BIGINT) IS NULL");
-    GET = attempts!(@ " AND a.id = $2", "");
+    GET = attempt_rows!("a.id = $2");
+    // The `+`: through the index of what is open, not one of all attempts.
     OPEN = "SELECT id, call_id, leg_id, run_id, campaign_id, contact_id, number_key, retry, trunk_id, end_point_id, pbx_id, \
         scheduled_at, connected_at, ext_state FROM attempt \
-        WHERE tenant_id = $1 AND ended_at IS NULL AND ($2 LIKE '%,' || campaign_id || ',%' OR $2 IS NULL) ORDER BY id";
+        WHERE +tenant_id = $1 AND ended_at IS NULL AND ($2 LIKE '%,' || campaign_id || ',%' OR $2 IS NULL) ORDER BY id";
 }
 
 impl Store {
-    /// A page of attempts by id.
-    pub async fn attempts(&self, scope: &Scope, filter: &AttemptFilter) -> Result<Vec<AttemptRecord>> {
-        let statement = match (filter.run, filter.contact) {
-            (Some(_), _) => OF_RUN,
-            (None, Some(_)) => OF_CONTACT,
-            (None, None) => OF_ALL,
-        };
-        let rows = query(statement)
-            .bind(scope.tenant.0)
-            .bind(scope.campaign_list())
-            .bind(filter.run.map(|id| id.0))
-            .bind(filter.contact.map(|id| id.0))
-            .bind(filter.campaign.map(|id| id.0))
-            .bind(filter.list.map(|id| id.0))
-            .bind(&filter.state)
-            .bind(filter.trunk.map(|id| id.0))
-            .bind(filter.from.map(|at| at.0))
-            .bind(filter.to.map(|at| at.0))
-            .bind(filter.open.map(i64::from))
-            .bind(filter.after.map_or(0, |id| id.0))
-            .bind(i64::from(filter.withdrawn || filter.state.as_deref() == Some("WITHDRAWN")))
-            .bind(i64::from(page(filter.limit)))
-            .fetch_all(self.readers())
-            .await?;
-        rows.iter().map(read).collect()
-    }
-
     /// One attempt, also one that was taken back.
     pub async fn attempt(&self, scope: &Scope, id: AttemptId) -> Result<AttemptRecord> {
         let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;

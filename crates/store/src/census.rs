@@ -39,7 +39,8 @@ statements! {
     OPEN_RUN = "SELECT id, settings FROM run WHERE tenant_id = $1 AND campaign_id = $2 AND ended_at IS NULL";
     RUN_CONTACTS = "SELECT contact_id, state, due_at, put_off_by FROM run_contact \
         WHERE tenant_id = $1 AND run_id = $2 AND contact_id >= $3 AND contact_id <= $4 ORDER BY contact_id";
-    IN_FLIGHT = "SELECT number_key FROM attempt WHERE tenant_id = $1 AND ended_at IS NULL";
+    // The `+`: through the index of what is open, not one of all attempts.
+    IN_FLIGHT = "SELECT number_key FROM attempt WHERE +tenant_id = $1 AND ended_at IS NULL";
     CALL_TO = "SELECT id FROM attempt WHERE tenant_id = $1 AND number_key = $2 AND ended_at IS NULL";
     WITH_NUMBER = "SELECT c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, c.number, c.e164, \
         c.number_key, c.attributes FROM list l JOIN contact c ON c.list_id = l.id AND c.number_key = $2 \

@@ -49,7 +49,7 @@ pub mod webhooks;
 mod testing;
 
 pub use alerts::{AlertRecord, OutcomeCount};
-pub use attempts::{AttemptFilter, AttemptRecord};
+pub use attempts::{AttemptFilter, AttemptRecord, Order};
 pub use audit::{AuditFilter, AuditRecord};
 pub use census::{InForce, RunContact};
 pub use contacts::{Added, NewContact};

@@ -123,7 +123,7 @@ statements! {
     // A run that was removed while its calls were up goes on until they have ended.
     OPEN = run_columns!(
         "WHERE r.tenant_id = $1 AND (r.ended_at IS NULL OR r.id IN \
-        (SELECT a.run_id FROM attempt a WHERE a.tenant_id = $1 AND a.ended_at IS NULL)) ORDER BY r.id"
+        (SELECT a.run_id FROM attempt a WHERE +a.tenant_id = $1 AND a.ended_at IS NULL)) ORDER BY r.id"
     );
     LIST_NAME = "SELECT name FROM list WHERE tenant_id = $1 AND id = $2";
     // Contacts are taken in id order but not finished in it, so a cursor cannot be kept; the gap is searched once.

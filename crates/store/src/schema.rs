@@ -42,6 +42,7 @@ pub(crate) const VERSIONS: &[Version] = &[
     version!("0008", "users"),
     version!("0009", "books"),
     version!("0010", "answers"),
+    version!("0011", "find_attempts"),
 ];
 
 statements! {

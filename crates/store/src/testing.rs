@@ -288,6 +288,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
     let modules = [
         ("alerts", crate::alerts::STATEMENTS),
         ("attempts", crate::attempts::STATEMENTS),
+        ("pages of attempts", crate::attempts::pages::STATEMENTS),
         ("audit", crate::audit::STATEMENTS),
         ("campaigns", crate::campaigns::STATEMENTS),
         ("contacts", crate::contacts::STATEMENTS),

@@ -21,7 +21,7 @@ statements! {
         WHERE tenant_id = $1 ORDER BY id";
     USED_BY = "SELECT 'campaign ' || c.name FROM campaign_trunk l JOIN campaign c ON c.id = l.campaign_id \
         WHERE l.tenant_id = $1 AND l.trunk_id = $2 \
-        UNION ALL SELECT 'an open call' FROM attempt WHERE tenant_id = $1 AND trunk_id = $2 AND ended_at IS NULL LIMIT 1";
+        UNION ALL SELECT 'an open call' FROM attempt WHERE +tenant_id = $1 AND trunk_id = $2 AND ended_at IS NULL LIMIT 1";
     PBX = "SELECT pbx_id FROM trunk WHERE tenant_id = $1 AND id = $2";
     DELETE = "DELETE FROM trunk WHERE tenant_id = $1 AND id = $2";
 }

@@ -4,13 +4,14 @@ use super::{Column, rows_table};
 use crate::client::{Noun, Session};
 use crate::failure::Failure;
 use crate::output::{cell, facts, local, note, say};
+use crate::span::{instant, instant_or_end};
 use clap::{Args, Subcommand};
-use domain::CallState;
+use domain::{CallState, Timestamp};
 
 /// What to do with attempts.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Attempts, oldest first
+    /// Attempts, oldest first; with --newest the other way round
     List(Filter),
     /// One attempt: its facts and its timeline
     Show {
@@ -49,9 +50,21 @@ pub(crate) struct Filter {
     /// In this state, e.g. RS_BUSY
     #[arg(long, value_parser = state)]
     state: Option<CallState>,
-    /// Only ids greater than this
-    #[arg(long, default_value_t = 0)]
-    after: i64,
+    /// Through this trunk, name or id
+    #[arg(long)]
+    trunk: Option<String>,
+    /// Decided then or later: 2026-11-21, "2026-11-21 14:30" or 2026-11-21T14:30:00Z
+    #[arg(long, value_parser = instant)]
+    from: Option<Timestamp>,
+    /// Decided before; a day alone means its end
+    #[arg(long, value_parser = instant_or_end)]
+    to: Option<Timestamp>,
+    /// The newest first
+    #[arg(long)]
+    newest: bool,
+    /// Only those behind this id in the order asked for
+    #[arg(long)]
+    after: Option<i64>,
     /// At most so many
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
@@ -95,7 +108,11 @@ const COLUMNS: [Column; 10] = [
 
 async fn list(filter: Filter, session: &Session) -> Result<(), Failure> {
     let client = &session.client;
-    let mut query = vec![("limit", filter.limit.to_string()), ("after", filter.after.to_string())];
+    let mut query = vec![("limit", filter.limit.to_string())];
+    query.extend(filter.after.map(|after| ("after", after.to_string())));
+    if filter.newest {
+        query.push(("order", "desc".to_owned()));
+    }
     if let Some(run) = &filter.run {
         query.push(("run", client.run(run).await?.to_string()));
     }
@@ -105,6 +122,11 @@ async fn list(filter: Filter, session: &Session) -> Result<(), Failure> {
     if let Some(list) = &filter.list {
         query.push(("list", client.id(Noun::List, list).await?.to_string()));
     }
+    if let Some(trunk) = &filter.trunk {
+        query.push(("trunk", client.id(Noun::Trunk, trunk).await?.to_string()));
+    }
+    query.extend(filter.from.map(|at| ("from", at.to_string())));
+    query.extend(filter.to.map(|at| ("to", at.to_string())));
     query.extend(filter.contact.map(|contact| ("contact", contact.to_string())));
     query.extend(filter.state.map(|state| ("state", state.code().to_owned())));
     let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();

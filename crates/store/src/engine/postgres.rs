@@ -1,6 +1,7 @@
 //! What only PostgreSQL needs: the address, the connections' settings.
 
 use super::Pool;
+use crate::attempts::attempt_rows;
 use crate::error::{Error, Result};
 use domain::Invalid;
 use sqlx::ConnectOptions;
@@ -40,6 +41,9 @@ statements! {
     pub(crate) CONTACTS_OF = "SELECT c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, c.number, \
         c.e164, c.number_key, c.attributes FROM contact c JOIN list l ON l.id = c.list_id WHERE c.tenant_id = $1 \
         AND c.id IN (SELECT CAST(k.id AS BIGINT) FROM unnest(string_to_array($2, ',')) AS k (id)) ORDER BY c.id";
+    /// Attempts by their ids with commas between them.
+    pub(crate) ATTEMPTS_OF = attempt_rows!("a.id IN (SELECT CAST(k.id AS BIGINT) FROM \
+        unnest(string_to_array($2, ',')) AS k (id)) ORDER BY a.id");
     /// 0: nothing was migrated yet.
     pub(crate) IS_MIGRATED = "SELECT COUNT(*) FROM pg_tables \
         WHERE schemaname = CURRENT_SCHEMA AND tablename = '_sqlx_migrations'";

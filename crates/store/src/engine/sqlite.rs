@@ -1,6 +1,7 @@
 //! What only SQLite needs: the file, its lock, its settings.
 
 use super::Pool;
+use crate::attempts::attempt_rows;
 use crate::backup::damaged;
 use crate::disk::{self, beside};
 use crate::error::{Error, Result};
@@ -43,6 +44,8 @@ statements! {
     pub(crate) CONTACTS_OF = "SELECT c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, c.number, \
         c.e164, c.number_key, c.attributes FROM contact c JOIN list l ON l.id = c.list_id WHERE c.tenant_id = $1 \
         AND c.id IN (SELECT value FROM json_each('[' || $2 || ']')) ORDER BY c.id";
+    /// Attempts by their ids with commas between them.
+    pub(crate) ATTEMPTS_OF = attempt_rows!("a.id IN (SELECT value FROM json_each('[' || $2 || ']')) ORDER BY a.id");
     /// 0: nothing was migrated yet.
     pub(crate) IS_MIGRATED = "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'";
 }

@@ -45,7 +45,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Attempts in the order in which they were decided. */
+        /** Attempts in the order in which they were decided, or the newest first. `next` is the `after` of the next page. */
         get: operations["list_attempts"];
         put?: never;
         post?: never;
@@ -1558,11 +1558,16 @@ export interface components {
             /** @description Why it was taken back; empty when it was not. */
             why: string;
         };
+        /**
+         * @description By which end attempts are read.
+         * @enum {string}
+         */
+        AttemptOrder: "asc" | "desc";
         /** @description Which attempts. */
         AttemptQuery: {
             /**
              * Format: int64
-             * @description Only attempts with an id greater than this.
+             * @description Only attempts behind this id in that order: with a greater id, or with a smaller one when the newest come first.
              * @default null
              */
             after: number | null;
@@ -1601,6 +1606,8 @@ export interface components {
              * @default null
              */
             open: boolean | null;
+            /** @default null */
+            order: components["schemas"]["AttemptOrder"] | null;
             /**
              * Format: int64
              * @description Of this run.
@@ -3361,7 +3368,7 @@ export interface components {
             /** @description Its version; empty for limits of the campaign's own. */
             version: string;
         };
-        /** @description One page, in the order of ids; runs: newest first. */
+        /** @description One page, in the order of ids; runs, and attempts when that is asked for: newest first. */
         Page_Alert: {
             /** @description The things themselves. */
             items: components["schemas"]["Alert"][];
@@ -3371,7 +3378,7 @@ export interface components {
              */
             next: number | null;
         };
-        /** @description One page, in the order of ids; runs: newest first. */
+        /** @description One page, in the order of ids; runs, and attempts when that is asked for: newest first. */
         Page_Attempt: {
             /** @description The things themselves. */
             items: components["schemas"]["Attempt"][];
@@ -3381,7 +3388,7 @@ export interface components {
              */
             next: number | null;
         };
-        /** @description One page, in the order of ids; runs: newest first. */
+        /** @description One page, in the order of ids; runs, and attempts when that is asked for: newest first. */
         Page_Campaign: {
             /** @description The things themselves. */
             items: components["schemas"]["Campaign"][];
@@ -3391,7 +3398,7 @@ export interface components {
              */
             next: number | null;
         };
-        /** @description One page, in the order of ids; runs: newest first. */
+        /** @description One page, in the order of ids; runs, and attempts when that is asked for: newest first. */
         Page_Change: {
             /** @description The things themselves. */
             items: components["schemas"]["Change"][];
@@ -3401,7 +3408,7 @@ export interface components {
              */
             next: number | null;
         };
-        /** @description One page, in the order of ids; runs: newest first. */
+        /** @description One page, in the order of ids; runs, and attempts when that is asked for: newest first. */
         Page_Contact: {
             /** @description The things themselves. */
             items: components["schemas"]["Contact"][];
@@ -3411,7 +3418,7 @@ export interface components {
              */
             next: number | null;
         };
-        /** @description One page, in the order of ids; runs: newest first. */
+        /** @description One page, in the order of ids; runs, and attempts when that is asked for: newest first. */
         Page_DeadEvent: {
             /** @description The things themselves. */
             items: components["schemas"]["DeadEvent"][];
@@ -3421,7 +3428,7 @@ export interface components {
              */
             next: number | null;
         };
-        /** @description One page, in the order of ids; runs: newest first. */
+        /** @description One page, in the order of ids; runs, and attempts when that is asked for: newest first. */
         Page_EndPoint: {
             /** @description The things themselves. */
             items: components["schemas"]["EndPoint"][];
@@ -3431,7 +3438,7 @@ export interface components {
              */
             next: number | null;
         };
-        /** @description One page, in the order of ids; runs: newest first. */
+        /** @description One page, in the order of ids; runs, and attempts when that is asked for: newest first. */
         Page_Import: {
             /** @description The things themselves. */
             items: components["schemas"]["Import"][];
@@ -3441,7 +3448,7 @@ export interface components {
              */
             next: number | null;
         };
-        /** @description One page, in the order of ids; runs: newest first. */
+        /** @description One page, in the order of ids; runs, and attempts when that is asked for: newest first. */
         Page_List: {
             /** @description The things themselves. */
             items: components["schemas"]["List"][];
@@ -3451,7 +3458,7 @@ export interface components {
              */
             next: number | null;
         };
-        /** @description One page, in the order of ids; runs: newest first. */
+        /** @description One page, in the order of ids; runs, and attempts when that is asked for: newest first. */
         Page_Pbx: {
             /** @description The things themselves. */
             items: components["schemas"]["Pbx"][];
@@ -3461,7 +3468,7 @@ export interface components {
              */
             next: number | null;
         };
-        /** @description One page, in the order of ids; runs: newest first. */
+        /** @description One page, in the order of ids; runs, and attempts when that is asked for: newest first. */
         Page_Run: {
             /** @description The things themselves. */
             items: components["schemas"]["Run"][];
@@ -3471,7 +3478,7 @@ export interface components {
              */
             next: number | null;
         };
-        /** @description One page, in the order of ids; runs: newest first. */
+        /** @description One page, in the order of ids; runs, and attempts when that is asked for: newest first. */
         Page_Suppression: {
             /** @description The things themselves. */
             items: components["schemas"]["Suppression"][];
@@ -3481,7 +3488,7 @@ export interface components {
              */
             next: number | null;
         };
-        /** @description One page, in the order of ids; runs: newest first. */
+        /** @description One page, in the order of ids; runs, and attempts when that is asked for: newest first. */
         Page_SuppressionList: {
             /** @description The things themselves. */
             items: components["schemas"]["SuppressionList"][];
@@ -3491,7 +3498,7 @@ export interface components {
              */
             next: number | null;
         };
-        /** @description One page, in the order of ids; runs: newest first. */
+        /** @description One page, in the order of ids; runs, and attempts when that is asked for: newest first. */
         Page_Token: {
             /** @description The things themselves. */
             items: components["schemas"]["Token"][];
@@ -3501,7 +3508,7 @@ export interface components {
              */
             next: number | null;
         };
-        /** @description One page, in the order of ids; runs: newest first. */
+        /** @description One page, in the order of ids; runs, and attempts when that is asked for: newest first. */
         Page_Trunk: {
             /** @description The things themselves. */
             items: components["schemas"]["Trunk"][];
@@ -3511,7 +3518,7 @@ export interface components {
              */
             next: number | null;
         };
-        /** @description One page, in the order of ids; runs: newest first. */
+        /** @description One page, in the order of ids; runs, and attempts when that is asked for: newest first. */
         Page_User: {
             /** @description The things themselves. */
             items: components["schemas"]["User"][];
@@ -3521,7 +3528,7 @@ export interface components {
              */
             next: number | null;
         };
-        /** @description One page, in the order of ids; runs: newest first. */
+        /** @description One page, in the order of ids; runs, and attempts when that is asked for: newest first. */
         Page_UserClass: {
             /** @description The things themselves. */
             items: components["schemas"]["UserClass"][];
@@ -3531,7 +3538,7 @@ export interface components {
              */
             next: number | null;
         };
-        /** @description One page, in the order of ids; runs: newest first. */
+        /** @description One page, in the order of ids; runs, and attempts when that is asked for: newest first. */
         Page_Webhook: {
             /** @description The things themselves. */
             items: components["schemas"]["Webhook"][];
@@ -4904,7 +4911,9 @@ export interface operations {
                 open?: boolean;
                 /** @description Those that were taken back too, which no figure counts. */
                 withdrawn?: boolean;
-                /** @description Only attempts with an id greater than this. */
+                /** @description By id, in the order in which they were decided, or the newest first. */
+                order?: "asc" | "desc";
+                /** @description Only attempts behind this id in that order: with a greater id, or with a smaller one when the newest come first. */
                 after?: number;
                 /** @description Items per page, `1..=1000`; 100 when not given. */
                 limit?: number;

@@ -1,0 +1,228 @@
+//! Pages of attempts: which index leads to them, then their rows.
+//!
+//! A page never reads much more than it shows, whatever is asked: one statement per way into the table, chosen by
+//! [`Way::of`]. What a caller with keys sees, and a state, is looked up campaign by campaign and put together, because one
+//! walk over all attempts would pass everything that is not wanted.
+
+use super::{AttemptFilter, AttemptRecord, Order, read};
+use crate::db::Store;
+use crate::engine::{Connection, Pool, postgres, query, query_scalar, sqlite};
+use crate::error::Result;
+use crate::runs::page;
+use crate::scope::{Campaigns, Scope};
+use domain::{AttemptId, CallState, CampaignId};
+
+/// Attempts of a stretch of time that are sorted rather than looked for in the order of their ids.
+const SORTED: i64 = 50_000;
+
+/// `+` keeps a column out of the choice of an index. What is not asked for is null.
+macro_rules! ids {
+    ($way:literal, $than:literal, $order:literal) => {
+        concat!(
+            "SELECT a.id FROM attempt a WHERE ",
+            $way,
+            " AND +a.tenant_id = $1 AND ($2 LIKE '%,' || a.campaign_id || ',%' OR $2 IS NULL) \
+            AND (a.run_id = $3 OR $3 IS NULL) AND (a.contact_id = $4 OR $4 IS NULL) \
+            AND (a.campaign_id = $5 OR $5 IS NULL) AND (a.list_id = $6 OR $6 IS NULL) \
+            AND (a.state = $7 OR $7 IS NULL) AND (a.trunk_id = $8 OR $8 IS NULL) \
+            AND +a.scheduled_at >= $9 AND +a.scheduled_at < $10 \
+            AND ((a.ended_at IS NULL) = ($11 <> 0) OR $11 IS NULL) AND ($13 <> 0 OR a.state <> 'WITHDRAWN') AND ",
+            $than,
+            " $12 ORDER BY ",
+            $order,
+            " LIMIT $14"
+        )
+    };
+}
+
+statements! {
+    OF_RUN = ids!("a.run_id = $3", "a.id >", "a.id");
+    OF_RUN_NEWEST = ids!("a.run_id = $3", "a.id <", "a.id DESC");
+    OF_CONTACT = ids!("a.contact_id = $4", "a.id >", "a.id");
+    OF_CONTACT_NEWEST = ids!("a.contact_id = $4", "a.id <", "a.id DESC");
+    OF_CAMPAIGN = ids!("a.campaign_id = $5", "a.id >", "a.id");
+    OF_CAMPAIGN_NEWEST = ids!("a.campaign_id = $5", "a.id <", "a.id DESC");
+    OF_STATE = ids!("a.campaign_id = $5 AND a.state = $7 AND a.ended_at IS NOT NULL", "a.id >", "a.id");
+    OF_STATE_NEWEST = ids!("a.campaign_id = $5 AND a.state = $7 AND a.ended_at IS NOT NULL", "a.id <", "a.id DESC");
+    OF_LIST = ids!("a.list_id = $6", "a.id >", "a.id");
+    OF_LIST_NEWEST = ids!("a.list_id = $6", "a.id <", "a.id DESC");
+    OPEN = ids!("a.ended_at IS NULL", "+a.id >", "+a.id");
+    OPEN_NEWEST = ids!("a.ended_at IS NULL", "+a.id <", "+a.id DESC");
+    OF_TIME = ids!("a.scheduled_at >= $9 AND a.scheduled_at < $10", "+a.id >", "+a.id");
+    OF_TIME_NEWEST = ids!("a.scheduled_at >= $9 AND a.scheduled_at < $10", "+a.id <", "+a.id DESC");
+    OF_ALL = ids!("1 = 1", "a.id >", "a.id");
+    OF_ALL_NEWEST = ids!("1 = 1", "a.id <", "a.id DESC");
+    HELD = "SELECT COUNT(*) FROM (SELECT 1 FROM attempt WHERE +tenant_id = $1 AND scheduled_at >= $2 \
+        AND scheduled_at < $3 LIMIT $4) AS held";
+    CAMPAIGNS = "SELECT id FROM campaign WHERE tenant_id = $1 ORDER BY id";
+}
+
+/// A way into the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Run,
+    Contact,
+    Campaign,
+    State,
+    List,
+    Open,
+    Time,
+    All,
+}
+
+impl Store {
+    /// A page of attempts by id, in the order that is asked for.
+    pub async fn attempts(&self, scope: &Scope, filter: &AttemptFilter) -> Result<Vec<AttemptRecord>> {
+        let mut connection = self.readers().begin().await?; // one instant for all statements
+        let way = Way::of(scope, filter, &mut connection).await?;
+        let ids = match campaigns(scope, filter, way, &mut connection).await? {
+            None => ids(scope, filter, way, filter.campaign, &mut connection).await?,
+            Some(campaigns) => {
+                let mut all = Vec::new();
+                for campaign in campaigns {
+                    all.extend(ids(scope, filter, way, Some(campaign), &mut connection).await?);
+                }
+                match filter.order {
+                    Order::Oldest => all.sort_unstable(),
+                    Order::Newest => all.sort_unstable_by(|one, other| other.cmp(one)),
+                }
+                all.truncate(page(filter.limit) as usize);
+                all
+            }
+        };
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let statement = match self.readers() {
+            Pool::Sqlite(_) => sqlite::ATTEMPTS_OF,
+            Pool::Postgres(_) => postgres::ATTEMPTS_OF,
+        };
+        let joined = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+        let rows = query(statement).bind(scope.tenant.0).bind(joined).fetch_all(&mut *connection).await?;
+        let mut records = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
+        if filter.order == Order::Newest {
+            records.reverse();
+        }
+        Ok(records)
+    }
+}
+
+impl Way {
+    async fn of(scope: &Scope, filter: &AttemptFilter, connection: &mut Connection) -> Result<Self> {
+        if filter.run.is_some() {
+            return Ok(Self::Run);
+        }
+        if filter.contact.is_some() {
+            return Ok(Self::Contact);
+        }
+        let is_final = |state: &String| CallState::ALL.iter().all(|one| one.code() != state || one.is_final());
+        if filter.open == Some(true) || filter.state.as_ref().is_some_and(|state| !is_final(state)) {
+            return Ok(Self::Open); // a few thousand at most: they hold lines
+        }
+        // A walk that begins outside of the stretch passes everything between.
+        let begins_outside = match filter.order {
+            Order::Oldest => filter.from.is_some(),
+            Order::Newest => filter.to.is_some(),
+        };
+        let other = match filter {
+            AttemptFilter { state: Some(_), .. } => Self::State,
+            AttemptFilter { campaign: Some(_), .. } => Self::Campaign,
+            AttemptFilter { list: Some(_), .. } => Self::List,
+            _ if scope.campaigns != Campaigns::All => Self::Campaign,
+            _ => Self::All,
+        };
+        let has_time = filter.from.is_some() || filter.to.is_some();
+        if has_time && (other == Self::All && begins_outside || is_short(scope, filter, connection).await?) {
+            return Ok(Self::Time);
+        }
+        Ok(other)
+    }
+
+    fn statement(self, order: Order) -> &'static str {
+        match (self, order) {
+            (Self::Run, Order::Oldest) => OF_RUN,
+            (Self::Run, Order::Newest) => OF_RUN_NEWEST,
+            (Self::Contact, Order::Oldest) => OF_CONTACT,
+            (Self::Contact, Order::Newest) => OF_CONTACT_NEWEST,
+            (Self::Campaign, Order::Oldest) => OF_CAMPAIGN,
+            (Self::Campaign, Order::Newest) => OF_CAMPAIGN_NEWEST,
+            (Self::State, Order::Oldest) => OF_STATE,
+            (Self::State, Order::Newest) => OF_STATE_NEWEST,
+            (Self::List, Order::Oldest) => OF_LIST,
+            (Self::List, Order::Newest) => OF_LIST_NEWEST,
+            (Self::Open, Order::Oldest) => OPEN,
+            (Self::Open, Order::Newest) => OPEN_NEWEST,
+            (Self::Time, Order::Oldest) => OF_TIME,
+            (Self::Time, Order::Newest) => OF_TIME_NEWEST,
+            (Self::All, Order::Oldest) => OF_ALL,
+            (Self::All, Order::Newest) => OF_ALL_NEWEST,
+        }
+    }
+}
+
+/// Whether so few attempts were decided then that they are sorted at once.
+async fn is_short(scope: &Scope, filter: &AttemptFilter, connection: &mut Connection) -> Result<bool> {
+    let (from, to) = stretch(filter);
+    let held = query_scalar::<i64>(HELD).bind(scope.tenant.0).bind(from).bind(to).bind(SORTED + 1);
+    Ok(held.fetch_one(connection).await? <= SORTED)
+}
+
+/// The campaigns that are looked up one by one; `None`: one statement finds all.
+async fn campaigns(
+    scope: &Scope,
+    filter: &AttemptFilter,
+    way: Way,
+    connection: &mut Connection,
+) -> Result<Option<Vec<CampaignId>>> {
+    if !matches!(way, Way::Campaign | Way::State) {
+        return Ok(None);
+    }
+    if let Some(campaign) = filter.campaign {
+        return Ok(Some(vec![campaign]));
+    }
+    Ok(Some(match &scope.campaigns {
+        Campaigns::Only(campaigns) => campaigns.clone(),
+        Campaigns::All => {
+            let ids = query_scalar::<i64>(CAMPAIGNS).bind(scope.tenant.0).fetch_all(connection).await?;
+            ids.into_iter().map(CampaignId).collect()
+        }
+    }))
+}
+
+async fn ids(
+    scope: &Scope,
+    filter: &AttemptFilter,
+    way: Way,
+    campaign: Option<CampaignId>,
+    connection: &mut Connection,
+) -> Result<Vec<i64>> {
+    let first = match filter.order {
+        Order::Oldest => AttemptId(0),
+        Order::Newest => AttemptId(i64::MAX),
+    };
+    let (from, to) = stretch(filter);
+    let ids = query_scalar(way.statement(filter.order))
+        .bind(scope.tenant.0)
+        .bind(scope.campaign_list())
+        .bind(filter.run.map(|id| id.0))
+        .bind(filter.contact.map(|id| id.0))
+        .bind(campaign.map(|id| id.0))
+        .bind(filter.list.map(|id| id.0))
+        .bind(&filter.state)
+        .bind(filter.trunk.map(|id| id.0))
+        .bind(from)
+        .bind(to)
+        .bind(filter.open.map(i64::from))
+        .bind(filter.after.unwrap_or(first).0)
+        .bind(i64::from(filter.withdrawn || filter.state.as_deref() == Some("WITHDRAWN")))
+        .bind(i64::from(page(filter.limit)));
+    Ok(ids.fetch_all(connection).await?)
+}
+
+/// From and to as microseconds; open ends are the ends of time.
+fn stretch(filter: &AttemptFilter) -> (i64, i64) {
+    (filter.from.map_or(i64::MIN, |at| at.0), filter.to.map_or(i64::MAX, |at| at.0))
+}
+
+#[cfg(test)]
+mod tests;
