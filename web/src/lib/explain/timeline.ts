@@ -16,7 +16,7 @@ import Undo from "@lucide/svelte/icons/undo-2";
 import Volume from "@lucide/svelte/icons/volume-2";
 import type { Schema } from "$lib/api/client";
 import { instant, dateClock, spanLong } from "$lib/format/time";
-import { sentence } from "$lib/i18n/text";
+import { iso, sentence } from "$lib/i18n/text";
 import { lookOf, type Tone } from "$lib/ui/states";
 import { m } from "$lib/paraglide/messages";
 import { causeName, enderName, faultName } from "./causes";
@@ -58,13 +58,13 @@ export function tell(event: Schema["Event"]): Told {
     title: look?.title() ?? event.kind,
     notes: [],
   };
-  if (event.actor) told.notes.push(m.event_by({ actor: event.actor }));
+  if (event.actor) told.notes.push(m.event_by({ actor: iso(event.actor) }));
   switch (event.kind) {
     case "attempt.scheduled":
       told.notes.push(picked(data.receipt));
       break;
     case "leg.refused":
-      told.notes.push(sentence(m.event_refused_note({ status: String(data.status ?? "–"), message: String(data.message ?? "") })));
+      told.notes.push(sentence(m.event_refused_note({ status: String(data.status ?? "–"), message: iso(String(data.message ?? "")) })));
       break;
     case "leg.became_uncertain":
     case "attempt.withdrawn":

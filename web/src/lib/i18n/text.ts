@@ -17,3 +17,14 @@ export function forScreen(text: string): string {
     .replace(/[:,]?\s*(then:?\s*)?\bcarillon [a-z-]+( .*)?$/g, "")
     .trim();
 }
+
+/** What turns the direction of what stands beside it: letters written from right to left, and the marks that order text. */
+const TURNS = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufeff\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/**
+ * Somebody's text as it goes into a sentence of ours: whatever is in it, the sentence around it keeps its order.
+ * The marks are only put where they are needed; a mark that closes ours too early is taken out.
+ */
+export function iso(text: string): string {
+  return TURNS.test(text) ? `\u2068${text.replace(/[\u2066-\u2069]/g, "")}\u2069` : text;
+}

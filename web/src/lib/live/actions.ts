@@ -2,6 +2,7 @@ import { api, take, type Schema } from "$lib/api/client";
 import { confirm } from "$lib/ui/confirm.svelte";
 import { toasts } from "$lib/ui/toasts.svelte";
 import { count } from "$lib/format/number";
+import { iso } from "$lib/i18n/text";
 import { m } from "$lib/paraglide/messages";
 
 /** What has to be known of a run to ask before something is done to it. */
@@ -20,7 +21,7 @@ export function refOf(run: Schema["LiveRun"]): RunRef {
 export async function pauseRun(run: RunRef): Promise<boolean> {
   const path = { params: { path: { id: run.id } } };
   const done = await confirm({
-    title: m.run_pause_title({ name: run.campaign_name }),
+    title: m.run_pause_title({ name: iso(run.campaign_name) }),
     text: m.run_pause_text({ calls: count(run.in_flight ?? 0) }),
     action: m.run_pause(),
     act: async () => {
@@ -28,7 +29,7 @@ export async function pauseRun(run: RunRef): Promise<boolean> {
     },
   });
   if (done) {
-    toasts.ok(m.run_pause_done({ name: run.campaign_name }), async () => {
+    toasts.ok(m.run_pause_done({ name: iso(run.campaign_name) }), async () => {
       await take(api.POST("/api/runs/{id}/unpause", path));
     });
   }
@@ -39,7 +40,7 @@ export async function pauseRun(run: RunRef): Promise<boolean> {
 export async function unpauseRun(run: RunRef): Promise<boolean> {
   try {
     await take(api.POST("/api/runs/{id}/unpause", { params: { path: { id: run.id } } }));
-    toasts.ok(m.run_unpause_done({ name: run.campaign_name }));
+    toasts.ok(m.run_unpause_done({ name: iso(run.campaign_name) }));
     return true;
   } catch (thrown) {
     toasts.error(thrown);
@@ -49,20 +50,20 @@ export async function unpauseRun(run: RunRef): Promise<boolean> {
 
 export async function reloadRun(run: RunRef): Promise<boolean> {
   const done = await confirm({
-    title: m.run_reload_title({ name: run.campaign_name }),
+    title: m.run_reload_title({ name: iso(run.campaign_name) }),
     text: m.run_reload_text(),
     action: m.run_reload(),
     act: async () => {
       await take(api.POST("/api/runs/{id}/reload", { params: { path: { id: run.id } } }));
     },
   });
-  if (done) toasts.ok(m.run_reload_done({ name: run.campaign_name }));
+  if (done) toasts.ok(m.run_reload_done({ name: iso(run.campaign_name) }));
   return done;
 }
 
 export async function removeRun(run: RunRef): Promise<boolean> {
   const done = await confirm({
-    title: m.run_remove_title({ name: run.campaign_name }),
+    title: m.run_remove_title({ name: iso(run.campaign_name) }),
     text: m.run_remove_text({ calls: count(run.in_flight ?? 0), contacts: count(run.remaining ?? 0) }),
     action: m.run_remove(),
     danger: true,
@@ -71,7 +72,7 @@ export async function removeRun(run: RunRef): Promise<boolean> {
       await take(api.POST("/api/runs/{id}/remove", { params: { path: { id: run.id } } }));
     },
   });
-  if (done) toasts.ok(m.run_remove_done({ name: run.campaign_name }));
+  if (done) toasts.ok(m.run_remove_done({ name: iso(run.campaign_name) }));
   return done;
 }
 

@@ -10,7 +10,7 @@ export async function undo(change: Change): Promise<boolean> {
   const name = nameOf(change);
   const texts: Record<string, () => string> = { created: m.audit_undo_created, deleted: m.audit_undo_deleted };
   const undone = await confirm({
-    title: m.audit_undo_title({ name }),
+    title: m.audit_undo_title({ name: name }),
     text: texts[change.action]?.() ?? m.audit_undo_changed(),
     affected:
       change.action === "changed"
@@ -24,6 +24,6 @@ export async function undo(change: Change): Promise<boolean> {
       await take(api.POST("/api/audit/{id}/undo", { params: { path: { id: change.id } } }));
     },
   });
-  if (undone) toasts.ok(m.audit_undone({ name }));
+  if (undone) toasts.ok(m.audit_undone({ name: name }));
   return undone;
 }

@@ -5,6 +5,7 @@ import Trash from "@lucide/svelte/icons/trash-2";
 import UserPlus from "@lucide/svelte/icons/user-plus";
 import type { Schema } from "$lib/api/client";
 import type { Tone } from "$lib/ui/states";
+import { iso } from "$lib/i18n/text";
 import { m } from "$lib/paraglide/messages";
 
 export type Change = Schema["Change"];
@@ -33,7 +34,7 @@ export const actions: Record<string, { word: () => string; tone: Tone; icon: Com
 
 /** "Campaign spring", for titles and questions. */
 export function nameOf(change: Change): string {
-  return m.audit_thing({ kind: kinds[change.entity]?.word() ?? change.entity, name: change.name || String(change.entity_id) });
+  return m.audit_thing({ kind: kinds[change.entity]?.word() ?? change.entity, name: iso(change.name || String(change.entity_id)) });
 }
 
 /** Whether a change is of those that can be taken back at all; whether this one still can, the server says. */

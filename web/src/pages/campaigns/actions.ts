@@ -2,6 +2,7 @@ import { api, take, type Schema } from "$lib/api/client";
 import { confirm } from "$lib/ui/confirm.svelte";
 import { toasts } from "$lib/ui/toasts.svelte";
 import { count } from "$lib/format/number";
+import { iso } from "$lib/i18n/text";
 import { m } from "$lib/paraglide/messages";
 import { router } from "../../router.svelte";
 
@@ -15,16 +16,16 @@ export async function startCampaign(campaign: Campaign): Promise<boolean> {
   const contacts = lists.reduce((sum, list) => sum + (list?.contacts ?? 0), 0);
   const unrestricted = campaign.packs.includes("unrestricted");
   const done = await confirm({
-    title: m.run_start_title({ name: campaign.name }),
+    title: m.run_start_title({ name: iso(campaign.name) }),
     text: [m.run_start_text({ contacts: count(contacts) }), unrestricted ? m.campaign_unrestricted_help() : ""].filter(Boolean).join(" "),
-    affected: lists.flatMap((list) => (list ? [m.run_start_list({ name: list.name, contacts: count(list.contacts) })] : [])),
+    affected: lists.flatMap((list) => (list ? [m.run_start_list({ name: iso(list.name), contacts: count(list.contacts) })] : [])),
     action: m.run_start(),
     danger: unrestricted,
     act: async () => {
       await take(api.POST("/api/campaigns/{id}/start", { params: { path: { id: campaign.id } } }));
     },
   });
-  if (done) toasts.ok(m.run_start_done({ name: campaign.name }));
+  if (done) toasts.ok(m.run_start_done({ name: iso(campaign.name) }));
   return done;
 }
 
@@ -39,7 +40,7 @@ export async function hideCampaign(campaign: Campaign, hide: boolean): Promise<C
     take(api.PATCH("/api/campaigns/{id}", { params: { path: { id: campaign.id } }, body: { status } }));
   try {
     const now = await set(hide ? "HIDDEN" : "RUNNABLE");
-    toasts.ok(hide ? m.campaign_hidden_done({ name: campaign.name }) : m.campaign_shown_done({ name: campaign.name }), async () => {
+    toasts.ok(hide ? m.campaign_hidden_done({ name: iso(campaign.name) }) : m.campaign_shown_done({ name: iso(campaign.name) }), async () => {
       await set(campaign.status);
       location.reload();
     });
@@ -64,7 +65,7 @@ export async function deleteCampaign(campaign: Campaign): Promise<boolean> {
     },
   });
   if (done) {
-    toasts.ok(m.campaign_deleted({ name: campaign.name }));
+    toasts.ok(m.campaign_deleted({ name: iso(campaign.name) }));
     await router.go("/campaigns");
   }
   return done;
