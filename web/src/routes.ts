@@ -10,6 +10,8 @@ export interface Route {
   load: () => Promise<{ default: Page }>;
   /** Who may open it; `read` when not given. */
   role?: Role;
+  /** The server shows it only to those who see everything, whatever keys they hold. */
+  allKeys?: boolean;
 }
 
 /** Every page, first match wins. */
@@ -33,18 +35,18 @@ export const routes: readonly Route[] = [
   { path: "/suppression/:id", title: () => m.nav_suppression(), load: () => import("$pages/suppression/SuppressionListPage.svelte") },
   { path: "/forget", title: () => m.forget_title(), load: () => import("$pages/suppression/ForgetPage.svelte"), role: "admin" },
   { path: "/reports", title: () => m.nav_reports(), load: () => import("$pages/reports/ReportsPage.svelte") },
-  { path: "/webhooks", title: () => m.nav_webhooks(), load: () => import("$pages/webhooks/WebhooksPage.svelte") },
-  { path: "/webhooks/new", title: () => m.hooks_new(), load: () => import("$pages/webhooks/WebhookPage.svelte"), role: "admin" },
-  { path: "/webhooks/:id", title: () => m.nav_webhooks(), load: () => import("$pages/webhooks/WebhookPage.svelte") },
+  { path: "/webhooks", title: () => m.nav_webhooks(), load: () => import("$pages/webhooks/WebhooksPage.svelte"), allKeys: true },
+  { path: "/webhooks/new", title: () => m.hooks_new(), load: () => import("$pages/webhooks/WebhookPage.svelte"), role: "admin", allKeys: true },
+  { path: "/webhooks/:id", title: () => m.nav_webhooks(), load: () => import("$pages/webhooks/WebhookPage.svelte"), allKeys: true },
   { path: "/alerts", title: () => m.nav_alerts(), load: () => import("$pages/alerts/AlertsPage.svelte") },
   { path: "/events", title: () => m.nav_events(), load: () => import("$pages/events/EventsPage.svelte") },
-  { path: "/users", title: () => m.nav_users(), load: () => import("$pages/people/UsersPage.svelte"), role: "admin" },
-  { path: "/users/new", title: () => m.users_new(), load: () => import("$pages/people/UserPage.svelte"), role: "admin" },
-  { path: "/users/:id", title: () => m.nav_users(), load: () => import("$pages/people/UserPage.svelte"), role: "admin" },
-  { path: "/classes", title: () => m.nav_classes(), load: () => import("$pages/people/ClassesPage.svelte"), role: "admin" },
-  { path: "/classes/new", title: () => m.classes_new(), load: () => import("$pages/people/ClassPage.svelte"), role: "admin" },
-  { path: "/classes/:id", title: () => m.nav_classes(), load: () => import("$pages/people/ClassPage.svelte"), role: "admin" },
-  { path: "/tokens", title: () => m.nav_tokens(), load: () => import("$pages/people/TokensPage.svelte"), role: "admin" },
+  { path: "/users", title: () => m.nav_users(), load: () => import("$pages/people/UsersPage.svelte"), role: "admin", allKeys: true },
+  { path: "/users/new", title: () => m.users_new(), load: () => import("$pages/people/UserPage.svelte"), role: "admin", allKeys: true },
+  { path: "/users/:id", title: () => m.nav_users(), load: () => import("$pages/people/UserPage.svelte"), role: "admin", allKeys: true },
+  { path: "/classes", title: () => m.nav_classes(), load: () => import("$pages/people/ClassesPage.svelte"), role: "admin", allKeys: true },
+  { path: "/classes/new", title: () => m.classes_new(), load: () => import("$pages/people/ClassPage.svelte"), role: "admin", allKeys: true },
+  { path: "/classes/:id", title: () => m.nav_classes(), load: () => import("$pages/people/ClassPage.svelte"), role: "admin", allKeys: true },
+  { path: "/tokens", title: () => m.nav_tokens(), load: () => import("$pages/people/TokensPage.svelte"), role: "admin", allKeys: true },
   { path: "/audit", title: () => m.nav_audit(), load: () => import("$pages/audit/AuditPage.svelte"), role: "admin" },
   { path: "/pbxs", title: () => m.nav_pbxs(), load: () => import("$pages/lines/PbxsPage.svelte") },
   { path: "/pbxs/new", title: () => m.pbxs_new(), load: () => import("$pages/lines/PbxPage.svelte"), role: "admin" },

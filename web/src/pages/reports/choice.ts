@@ -53,24 +53,29 @@ export function csvHref(choice: Choice, cells: "spreadsheet" | "raw"): string {
   return `/api/reports/attempts.csv?${query}`;
 }
 
+type RunSpan = { id: number; campaign: number; started_at: string; ended_at?: string | null };
+
 /**
- * The calls behind a figure. One run is named; of several runs of one campaign, the campaign; otherwise all from the
- * first start on.
+ * Which calls are behind a figure, as the API takes it. One run is named; of several runs of one campaign, the campaign;
+ * otherwise all from the first start on.
  */
-export function callsHref(runs: { id: number; campaign: number; started_at: string; ended_at?: string | null }[], more: Record<string, string | number> = {}): string {
-  const query = new URLSearchParams();
+export function callsQuery(runs: RunSpan[]): { run?: number; campaign?: number; from?: string; to?: string } {
   const [first] = runs;
-  if (runs.length === 1 && first) query.set("run", String(first.id));
-  else if (first) {
-    const campaigns = new Set(runs.map((run) => run.campaign));
-    if (campaigns.size === 1) query.set("campaign", String(first.campaign));
-    const starts = runs.map((run) => run.started_at).sort((a, b) => Date.parse(a) - Date.parse(b));
-    if (starts[0]) query.set("from", starts[0]);
-    const ends = runs.map((run) => run.ended_at);
-    const last = ends.every((end) => !!end) ? Math.max(...ends.map((end) => Date.parse(end ?? ""))) : null;
-    // Decided before: the last one may have been decided in the very millisecond in which its run ended.
-    if (last !== null && Number.isFinite(last)) query.set("to", new Date(last + 1000).toISOString());
-  }
-  for (const [name, value] of Object.entries(more)) query.set(name, String(value));
+  if (!first) return {};
+  if (runs.length === 1) return { run: first.id };
+  const query: ReturnType<typeof callsQuery> = {};
+  if (new Set(runs.map((run) => run.campaign)).size === 1) query.campaign = first.campaign;
+  query.from = runs.map((run) => run.started_at).sort((a, b) => Date.parse(a) - Date.parse(b))[0];
+  const ends = runs.map((run) => run.ended_at);
+  const last = ends.every((end) => !!end) ? Math.max(...ends.map((end) => Date.parse(end ?? ""))) : null;
+  // Decided before: the last one may have been decided in the very millisecond in which its run ended.
+  if (last !== null && Number.isFinite(last)) query.to = new Date(last + 1000).toISOString();
+  return query;
+}
+
+/** The page with the calls behind a figure. */
+export function callsHref(runs: RunSpan[], more: Record<string, string | number> = {}): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries({ ...callsQuery(runs), ...more })) query.set(name, String(value));
   return `/calls?${query}`;
 }
