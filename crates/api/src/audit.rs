@@ -27,7 +27,7 @@ pub struct Change {
     pub actor: String,
     /// The actor is a user, not a token.
     pub by_user: bool,
-    /// `created`, `changed`, `deleted`; `contacts_added`.
+    /// `created`, `changed`, `deleted`; `contacts_added`, `contact_changed`.
     #[schema(example = "changed")]
     pub action: String,
     /// `pbx`, `trunk`, `end_point`, `list`, `suppression_list`, `campaign`, `webhook`, `token`, `user`, `user_class`.

@@ -1,4 +1,4 @@
-//! `/api/lists/{id}/contacts`: the rows of a list.
+//! `/api/lists/{id}/contacts`: the rows of a list; `/api/contacts/{id}`: one of them.
 
 use crate::App;
 use crate::attributes::AttributeMap;
@@ -10,7 +10,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use domain::{ContactId, Dialable, Invalid, ListId};
 use serde::{Deserialize, Serialize};
-use store::NewContact;
+use std::collections::BTreeMap;
+use store::{ContactChange, NewContact};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -110,8 +111,22 @@ pub struct RefusedContact {
     pub problem: String,
 }
 
+/// What is to change of a contact; what is not given stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContactPatch {
+    /// Another number: suppression lists, caps and gaps are those of the new number from then on.
+    #[schema(example = "+39 06 6982-0002")]
+    #[serde(default)]
+    pub number: Option<String>,
+    /// Attributes by name: a text to set it, `null` to take it away. Those that are not named stay.
+    #[schema(example = json!({"NAME": "Ada Byron", "OLD": null}))]
+    #[serde(default)]
+    pub attributes: BTreeMap<String, Option<String>>,
+}
+
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_contacts, add_contacts))
+    OpenApiRouter::new().routes(routes!(list_contacts, add_contacts)).routes(routes!(get_contact, change_contact))
 }
 
 /// Which contacts of a list.
@@ -190,6 +205,36 @@ async fn add_contacts(
     Ok((StatusCode::OK, axum::Json(ContactsAdded { added, skipped_duplicates, ids, refused })))
 }
 
+/// One contact.
+#[utoipa::path(get, path = "/api/contacts/{id}", tag = "lists", params(("id" = i64, Path)),
+    security(("token" = ["read"])), responses((status = 200, description = "the contact", body = Contact)))]
+async fn get_contact(Read(caller): Read, State(app): State<App>, Id(id): Id) -> Result<axum::Json<Contact>, ApiError> {
+    Ok(axum::Json(app.store.contact(&caller.scope, ContactId(id)).await?.into()))
+}
+
+/// Corrects a contact: its number, its attributes. Runs that have it in memory call it as it is now. What rules have put
+/// off or refused under the old number stays so until its time, or until the run is reloaded.
+///
+/// Refused while a call to it is open, and when it was forgotten. The audit log has which fields changed, and no value.
+#[utoipa::path(patch, path = "/api/contacts/{id}", tag = "lists", params(("id" = i64, Path)),
+    request_body = ContactPatch, security(("token" = ["operate"])),
+    responses((status = 200, description = "the contact as it is now", body = Contact),
+        (status = 409, description = "it is being called, or was forgotten")))]
+async fn change_contact(
+    Operate(caller): Operate,
+    State(app): State<App>,
+    Id(id): Id,
+    Json(input): Json<ContactPatch>,
+) -> Result<axum::Json<Contact>, ApiError> {
+    let number = input.number.map(|text| Dialable::parse(&text, app.store.country())).transpose()?;
+    let change = ContactChange { number, attributes: input.attributes.into_iter().collect() };
+    let contact = match &app.node {
+        Some(node) => node.change_contact(&caller.scope, ContactId(id), change).await?,
+        None => app.store.change_contact(&caller.scope, ContactId(id), change).await?,
+    };
+    Ok(axum::Json(contact.into()))
+}
+
 #[cfg(test)]
 mod tests {
     use crate::testing::Server;
@@ -223,6 +268,30 @@ mod tests {
         assert_eq!((&first["number"], &first["e164"]), (&json!("0669820001"), &json!("+390669820001")));
         assert_eq!(first["attributes"], json!({"NAME": "${SHELL(id)} Action: Hangup, a=b", "CITY": "Rome"}));
         assert_eq!(server.get(&format!("/api/lists/{list}")).await.expect(200)["contacts"], 2);
+    }
+
+    #[tokio::test]
+    async fn a_contact_is_corrected_field_by_field() {
+        let server = Server::start().await;
+        let journal = server.journal().await;
+        let contact = server.get("/api/attempts/1").await.expect(200)["contact"].clone();
+        let path = format!("/api/contacts/{contact}");
+        let was = server.get(&path).await.expect(200);
+        assert_eq!(was["list"], journal.list);
+        let set = json!({"attributes": {"CITY": "Rome", "NAME": "Ada"}});
+        let now = server.patch(&path, set).await.expect(200);
+        assert_eq!((&now["attributes"]["CITY"], &now["number"]), (&json!("Rome"), &was["number"]));
+        let body = json!({"number": "06 6982-0777", "attributes": {"CITY": null}});
+        let now = server.patch(&path, body).await.expect(200);
+        assert_eq!((&now["number"], &now["e164"]), (&json!("0669820777"), &json!("+390669820777")));
+        assert!(now["attributes"].get("CITY").is_none() && now["attributes"]["NAME"] == "Ada", "{now}");
+        assert_eq!(server.get(&path).await.expect(200), now);
+        let being_called = server.get("/api/attempts/3").await.expect(200)["contact"].clone();
+        let refused = server.patch(&format!("/api/contacts/{being_called}"), json!({"number": "100"})).await;
+        assert_eq!(refused.refused(409).0, "conflict");
+        assert_eq!(server.patch(&path, json!({"number": "call me"})).await.refused(422).1, "number");
+        assert_eq!(server.patch(&path, json!({"attributes": {"EXTEN": "1"}})).await.refused(422).1, "attribute");
+        assert_eq!(server.patch("/api/contacts/77", json!({})).await.refused(404).0, "not_found");
     }
 
     #[tokio::test]

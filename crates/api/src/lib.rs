@@ -22,7 +22,8 @@ pub mod auth;
 pub mod browser;
 pub mod campaigns;
 pub mod checks;
-pub mod contacts;
+pub mod clones;
+mod contacts;
 pub mod dialling;
 mod document;
 pub mod end_points;
@@ -140,6 +141,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(end_points::routes())
         .merge(lists::routes())
         .merge(list_of_attempts::routes())
+        .merge(clones::routes())
         .merge(contacts::routes())
         .merge(imports::routes())
         .merge(campaigns::routes())

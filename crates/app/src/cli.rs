@@ -4,7 +4,7 @@ use crate::alone::{backup, config, db, openapi, restore};
 use crate::client::Target;
 use crate::config::Source;
 use crate::verbs::{
-    alert, attempt, audit, campaign, class, dialling, end_point, event, forget, list, live, pbx, report, run,
+    alert, attempt, audit, campaign, class, contact, dialling, end_point, event, forget, list, live, pbx, report, run,
     suppression, token, trunk, user, webhook, why,
 };
 use clap::{Parser, Subcommand};
@@ -62,6 +62,9 @@ pub(crate) enum Command {
     /// Lists of contacts
     #[command(subcommand)]
     List(list::Verb),
+    /// One contact of a list
+    #[command(subcommand)]
+    Contact(contact::Verb),
     /// What to dial and how
     #[command(subcommand)]
     Campaign(campaign::Verb),

@@ -46,6 +46,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Campaign(verb) => verbs::campaign::run(verb, &session()?).await,
         Command::Run(verb) => verbs::run::run(verb, &session()?).await,
         Command::Live(options) => verbs::live::run(&options, &session()?).await,
+        Command::Contact(verb) => verbs::contact::run(verb, &session()?).await,
         Command::Attempt(verb) => verbs::attempt::run(verb, &session()?).await,
         Command::Event(verb) => verbs::event::run(verb, &session()?).await,
         Command::Webhook(verb) => verbs::webhook::run(verb, &session()?).await,

@@ -140,6 +140,7 @@ impl Dialer {
             contact: ready.contact.id,
             key: ready.contact.key,
             details: Some(ready.contact),
+            corrected: None,
             retry: ready.retry,
             due_at: ready.due_at,
             put_off_by: ready.put_off_by,
@@ -293,10 +294,14 @@ impl Dialer {
         run.totals.placed -= 1;
         run.waits_again(attempt.due_at, attempt.put_off_by);
         // A fresh contact whose list was taken away meanwhile is not the run's any more.
-        let ours = |contact: &Contact| attempt.due_at.is_some() || run.lists.iter().any(|p| p.list == contact.list);
-        let contact = attempt.details.filter(|contact| ours(contact))?;
-        let (due_at, put_off_by, standing) = (attempt.due_at, attempt.put_off_by, attempt.standing);
-        let ready = Ready { contact, retry: attempt.retry, due_at, put_off_by, standing };
+        let waited = attempt.due_at.is_some();
+        let ours = |contact: &Contact| waited || run.lists.iter().any(|p| p.list == contact.list);
+        let (retry, due_at, put_off_by) = (attempt.retry, attempt.due_at, attempt.put_off_by);
+        let (contact, standing) = attempt.into_waiting()?;
+        if !ours(&contact) {
+            return None;
+        }
+        let ready = Ready { contact, retry, due_at, put_off_by, standing };
         match again {
             Again::AsBefore => run.hopper.put_back(ready),
             Again::At(at) => {

@@ -44,6 +44,8 @@ pub enum Event {
         /// How many.
         added: u64,
     },
+    /// A contact was corrected: it is as it is here, wherever it is in memory. One that is being called was refused.
+    ContactChanged(Box<Contact>),
     /// The answer to [`crate::Command::LoadContacts`].
     ContactsLoaded(Loaded),
 

@@ -89,6 +89,19 @@ impl Hopper {
         taken
     }
 
+    /// Puts a corrected contact in the place of what it was, if it is in.
+    pub fn correct(&mut self, contact: &Arc<Contact>, standing: &Known) {
+        if !self.contains(contact.id) {
+            return;
+        }
+        for ready in self.fresh.iter_mut().chain(self.timed.values_mut()) {
+            if ready.contact.id == contact.id {
+                ready.contact = Arc::clone(contact);
+                ready.standing = standing.clone();
+            }
+        }
+    }
+
     /// Whether it is in.
     pub fn contains(&self, contact: ContactId) -> bool {
         self.members.contains(&contact)

@@ -11,6 +11,7 @@ pub mod calls;
 mod checking;
 pub mod circuit;
 pub mod command;
+mod correcting;
 pub mod dial;
 mod doubts;
 pub mod event;

@@ -52,6 +52,7 @@ impl Dialer {
             run: open.run,
             contact: open.contact,
             details: None,
+            corrected: None,
             key: open.number_key,
             retry: open.retry,
             due_at: None,

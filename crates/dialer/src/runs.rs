@@ -4,10 +4,12 @@ use crate::command::LoadContacts;
 use crate::event::{FreshEntry, Loaded, RetryEntry, RunSettings, RunSpec, RunTotals};
 use crate::gate::Refusal;
 use crate::hopper::{Hopper, Ready};
+use crate::known::Known;
 use domain::journal::{PutOff, PutOffBy};
-use domain::rules::{ContactRule, Windows};
-use domain::{CampaignId, ContactId, HourState, ListId, RunId, RunState, Timestamp};
-use std::collections::BTreeSet;
+use domain::rules::{ContactRule, Standing, Windows};
+use domain::{CampaignId, Contact, ContactId, HourState, ListId, RunId, RunState, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Retries are read this long before they are due, seconds.
 pub const RETRY_HORIZON_S: i64 = 10;
@@ -96,8 +98,20 @@ struct Load {
     grown: BTreeSet<ListId>,
     /// Contacts whose state changed while it was out: the answer may show them as they were.
     touched: BTreeSet<ContactId>,
+    /// Contacts that were corrected while it was out, as they are now.
+    corrected: BTreeMap<ContactId, (Arc<Contact>, Known)>,
     /// The earliest time that a contact was given while it was out.
     due: Option<Due>,
+}
+
+impl Load {
+    /// A contact that was read, as it is now.
+    fn now(&self, contact: Arc<Contact>, standing: Standing) -> (Arc<Contact>, Known) {
+        match self.corrected.get(&contact.id) {
+            Some((contact, standing)) => (Arc::clone(contact), standing.clone()),
+            None => (contact, standing.into()),
+        }
+    }
 }
 
 /// The hours' verdict and until when it holds.
@@ -238,7 +252,7 @@ impl Run {
             }
             for FreshEntry { contact, standing } in loaded.fresh {
                 if !known(self, contact.id) {
-                    let standing = standing.into();
+                    let (contact, standing) = load.now(contact, standing);
                     let ready = Ready { contact, retry: 0, due_at: None, put_off_by: None, standing };
                     put_off.extend(self.take_in(ready, wall));
                 }
@@ -246,7 +260,8 @@ impl Run {
         }
         for RetryEntry { contact, retry, due_at, put_off_by, standing } in loaded.retries {
             if !known(self, contact.id) {
-                let ready = Ready { contact, retry, due_at: Some(due_at), put_off_by, standing: standing.into() };
+                let (contact, standing) = load.now(contact, standing);
+                let ready = Ready { contact, retry, due_at: Some(due_at), put_off_by, standing };
                 put_off.extend(self.take_in(ready, wall));
             }
         }
@@ -286,6 +301,14 @@ impl Run {
     pub(crate) fn changed(&mut self, contact: ContactId) {
         if self.load.out {
             self.load.touched.insert(contact);
+        }
+    }
+
+    /// A contact was corrected.
+    pub(crate) fn correct(&mut self, contact: &Arc<Contact>, standing: &Known) {
+        self.hopper.correct(contact, standing);
+        if self.load.out {
+            self.load.corrected.insert(contact.id, (Arc::clone(contact), standing.clone()));
         }
     }
 

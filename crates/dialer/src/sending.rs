@@ -56,7 +56,7 @@ impl Dialer {
     /// The contact's rules with what the journal knows, or what the time is when its rate lets it go.
     fn judge_again(&mut self, now: Now, id: AttemptId) -> Result<(), No> {
         let Some(attempt) = self.attempts.get(&id) else { return Ok(()) };
-        let (Some(run), Some(contact)) = (self.runs.get_mut(&attempt.run), &attempt.details) else { return Ok(()) };
+        let (Some(run), Some(contact)) = (self.runs.get_mut(&attempt.run), attempt.who()) else { return Ok(()) };
         run.judge(contact, &attempt.standing, now.wall)
     }
 
@@ -86,7 +86,7 @@ impl Dialer {
     fn send(&mut self, now: Now, id: AttemptId, out: &mut Vec<Command>) {
         let Some(attempt) = self.attempts.get(&id) else { return };
         let leg_id = attempt.leg;
-        let (Some(run), Some(contact)) = (self.runs.get(&attempt.run), attempt.details.clone()) else { return };
+        let (Some(run), Some(contact)) = (self.runs.get(&attempt.run), attempt.who().cloned()) else { return };
         let answer_ms = run.settings.answer_timeout_ms;
         let mut progress_ms = answer_ms;
         if let Some(trunk) = self.resources.trunks.get_mut(&attempt.trunk) {

@@ -70,6 +70,8 @@ pub(crate) struct Attempt {
     pub(crate) contact: ContactId,
     /// Who; `None` for one that was adopted after a restart.
     pub(crate) details: Option<Arc<Contact>>,
+    /// As it was corrected while the journal was asked, which then refuses the attempt.
+    pub(crate) corrected: Option<Arc<Contact>>,
     pub(crate) key: NumberKey,
     pub(crate) retry: u32,
     pub(crate) due_at: Option<Timestamp>,
@@ -212,6 +214,7 @@ impl Dialer {
                 self.with_run(run, |run| run.taken_up(count));
                 self.take_up_refused(now, run, out);
             }
+            Event::ContactChanged(contact) => self.contact_changed((*contact).into()),
             Event::NumbersSuppressed { keys, campaigns } => {
                 self.ledger.suppressed(&keys, campaigns.as_deref());
                 self.suppress(now, &keys, campaigns.as_deref(), out);

@@ -129,7 +129,9 @@ impl Asked {
         match (self, written) {
             (Self::Attempt(attempt), Written::Attempt(standing)) => Some(Event::Journalled { attempt, standing }),
             (Self::TakeUp(run), Written::TakenUp(count)) => Some(Event::RefusedTakenUp { run, count }),
-            (Self::Attempt(attempt), Written::NumberBusy(_)) => Some(Event::JournalRefused { attempt, later: true }),
+            (Self::Attempt(attempt), Written::NumberBusy(_) | Written::ContactChanged(_)) => {
+                Some(Event::JournalRefused { attempt, later: true })
+            }
             (Self::Attempt(attempt), Written::Refused(why)) => {
                 warn!(attempt.id = attempt.0, why = %Masked(&why), "the journal refused an attempt");
                 Some(Event::JournalRefused { attempt, later: false })

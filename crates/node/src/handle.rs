@@ -8,11 +8,11 @@ use crate::configuration::{Configuration, run_spec};
 use crate::inputs::{Ask, Input, RunEvent};
 use crate::link::MAX_STATUS_CHARS;
 use crate::live::{Live, LiveStorage};
-use domain::{AttemptId, CampaignId, Dialable, Invalid, ListId, RunId, SuppressionListId};
+use domain::{AttemptId, CampaignId, Contact, ContactId, Dialable, Invalid, ListId, RunId, SuppressionListId};
 use std::sync::Arc;
 use std::time::Duration;
 use store::restore::Settled;
-use store::{Hold, RunRecord, Scope, Store, Suppressed, Traces};
+use store::{ContactChange, Hold, RunRecord, Scope, Store, Suppressed, Traces};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
@@ -126,6 +126,20 @@ impl Handle {
         if added > 0 && self.shell.send(Input::Ask(Ask::ContactsAdded(list, added))).await.is_err() {
             warn!(list.id = list.0, "the dialler has stopped: the contacts are found at its next start");
         }
+    }
+
+    /// Corrects a contact, and tells the dialler: what is in memory follows. Refused while it is being called.
+    pub async fn change_contact(
+        &self,
+        scope: &Scope,
+        id: ContactId,
+        change: ContactChange,
+    ) -> Result<Contact, NodeError> {
+        let contact = self.store.change_contact(scope, id, change).await?;
+        if self.shell.send(Input::Ask(Ask::ContactChanged(Box::new(contact.clone())))).await.is_err() {
+            warn!(contact.id = id.0, "the dialler has stopped: the contact is read at its next start");
+        }
+        Ok(contact)
     }
 
     /// PBXs, trunks or end points were changed: they are read again.

@@ -4,7 +4,7 @@ use crate::configuration::Configuration;
 use crate::handle::NodeError;
 use crate::live::Live;
 use dialer::{Event, FoundLeg, RunSpec};
-use domain::{AttemptId, Campaign, CampaignId, ListId, Mono, NumberKey, PbxId, RunId};
+use domain::{AttemptId, Campaign, CampaignId, Contact, ListId, Mono, NumberKey, PbxId, RunId};
 use store::Hold;
 use tokio::sync::oneshot;
 
@@ -85,6 +85,8 @@ pub enum Ask {
     Run(RunEvent, RunId, oneshot::Sender<()>),
     /// Contacts were added.
     ContactsAdded(ListId, u64),
+    /// A contact was corrected: it is as it is here now.
+    ContactChanged(Box<Contact>),
     /// Numbers were suppressed for these campaigns, or for all: nothing is sent to them after the answer.
     Suppressed(Vec<NumberKey>, Option<Vec<CampaignId>>, oneshot::Sender<()>),
     /// New configuration.

@@ -281,6 +281,10 @@ impl Shell {
                 self.touches.grew(list);
                 self.step(Event::ContactsAdded { list, added }, None);
             }
+            Ask::ContactChanged(contact) => {
+                self.touches.changed(contact.id);
+                self.step(Event::ContactChanged(contact), None);
+            }
             Ask::Suppressed(keys, campaigns, done) => {
                 self.touches.suppressed(&keys);
                 self.step(Event::NumbersSuppressed { keys, campaigns }, None);

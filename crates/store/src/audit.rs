@@ -81,7 +81,7 @@ pub struct AuditRecord {
     pub actor: String,
     /// The actor is a user.
     pub by_user: bool,
-    /// `created`, `changed`, `deleted`, `contacts_added`, ...
+    /// `created`, `changed`, `deleted`, `contacts_added`, `contact_changed`.
     pub action: String,
     /// `pbx`, `trunk`, `end_point`, `list`, `suppression_list`, `campaign`, `webhook`, `token`, `user`, `user_class`.
     pub entity: String,
@@ -236,6 +236,16 @@ pub(crate) async fn note_count(
     let name = snapshot(scope, subject, id, connection).await?;
     let after = json!({ "name": name.as_ref().map_or("", name_of), "added": count });
     write(scope, action, subject, id, None, Some(after), connection).await
+}
+
+/// Notes that a contact of a list was corrected. The states name attributes and hold no value.
+pub(crate) async fn note_contact(
+    scope: &Scope,
+    list: i64,
+    [before, after]: [Value; 2],
+    connection: &mut Connection,
+) -> Result<()> {
+    write(scope, "contact_changed", Subject::Entity(Kind::List), list, Some(before), Some(after), connection).await
 }
 
 async fn write(

@@ -1,5 +1,7 @@
 //! Contacts: the only rows that hold numbers, names and attribute values.
 
+pub(crate) mod change;
+
 use crate::audit::{self, Subject};
 use crate::db::Store;
 use crate::engine::{Connection, Pool, Row, postgres, query, query_scalar, sqlite};

@@ -52,6 +52,7 @@ pub use alerts::{AlertRecord, OutcomeCount};
 pub use attempts::{AttemptFilter, AttemptRecord, Order};
 pub use audit::{AuditFilter, AuditRecord};
 pub use census::{InForce, RunContact};
+pub use contacts::change::ContactChange;
 pub use contacts::{Added, NewContact};
 pub use db::{Settings, Store};
 pub use engine::postgres::Server;

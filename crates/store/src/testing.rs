@@ -292,6 +292,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
         ("audit", crate::audit::STATEMENTS),
         ("campaigns", crate::campaigns::STATEMENTS),
         ("contacts", crate::contacts::STATEMENTS),
+        ("changes of contacts", crate::contacts::change::STATEMENTS),
         ("end_points", crate::end_points::STATEMENTS),
         ("erasure", crate::erasure::STATEMENTS),
         ("events", crate::events::STATEMENTS),

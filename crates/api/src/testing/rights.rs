@@ -124,6 +124,8 @@ fn body(method: &str, path: &str, ids: &BTreeMap<&str, i64>) -> Value {
         (_, "/api/campaigns") => json!({"name": "mine", "lists": [of("lists")], "packs": ["unrestricted"]}),
         (_, "/api/suppression-lists") => json!({"name": "mine", "kind": "optout", "campaigns": [of("campaigns")]}),
         (_, "/api/lists/{id}/contacts") => json!({"contacts": [{"number": "0669820555"}]}),
+        (_, path) if path.ends_with("/clone") => json!({"name": "taken over"}),
+        (_, "/api/contacts/{id}") => json!({"number": "0669820555"}),
         (_, "/api/attempts/{id}/status") => json!({"status": "SALE"}),
         (_, "/api/suppressions") => {
             json!({"numbers": ["0669820555"], "list": of("suppression-lists"), "why": "x"})

@@ -1,6 +1,7 @@
 //! `carillon campaign`: what to dial and how.
 
-use super::{Column, add, limits, list_all, object, pair, pairs, patch, remove, rows_table, rule};
+use super::lock::Key;
+use super::{Column, add, clone, limits, list_all, object, pair, pairs, patch, remove, rows_table, rule};
 use crate::client::{Noun, Session};
 use crate::failure::Failure;
 use crate::output::{cell, facts, say};
@@ -40,6 +41,13 @@ pub(crate) enum Verb {
         name: Option<String>,
         #[command(flatten)]
         settings: Box<Settings>,
+    },
+    /// Make the same campaign once more under another name
+    Clone {
+        /// Name or id
+        campaign: String,
+        /// The name of the new one
+        name: String,
     },
     /// Remove a campaign that never ran; one that did is hidden with: campaign set --status hidden
     Remove {
@@ -110,6 +118,8 @@ pub(crate) struct Settings {
     /// A variable of every call; repeat it for more. Replaces those it has
     #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = pair)]
     variables: Vec<(String, String)>,
+    #[command(flatten)]
+    key: Key,
 }
 
 /// Whether it may be started.
@@ -138,7 +148,7 @@ impl Settings {
             Status::Hidden => "HIDDEN",
         });
         let (start, end) = self.hours.unzip();
-        Ok(object([
+        Ok(self.key.over(object([
             ("name", name.map(Value::from)),
             ("trunks", ids(trunks)),
             ("end_points", ids(end_points)),
@@ -158,7 +168,7 @@ impl Settings {
             ("packs", if self.packs.is_empty() { None } else { Some(Value::from(self.packs)) }),
             ("limits", self.limits.applied_to(limits)),
             ("variables", if self.variables.is_empty() { None } else { Some(pairs(&self.variables)) }),
-        ]))
+        ])))
     }
 }
 
@@ -189,6 +199,7 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
             let body = settings.body(name, &limits, session).await?;
             patch(session, Noun::Campaign, &campaign, body).await
         }
+        Verb::Clone { campaign, name } => clone(session, Noun::Campaign, &campaign, &name).await,
         Verb::Remove { campaign } => remove(session, Noun::Campaign, &campaign).await,
         Verb::Start { campaign } => {
             let path = session.client.path(Noun::Campaign, &campaign).await?;
@@ -259,6 +270,7 @@ async fn show(session: &Session, name: &str) -> Result<(), Failure> {
             ("variables", campaign["variables"].to_string()),
             ("packs", cell(campaign, "packs")),
             ("limits", limits::words(&campaign["limits"])),
+            ("key", cell(campaign, "security_key")),
         ]))
     });
     if let Some(rules) = answer.value["rules"].as_array().filter(|rules| !session.json && !rules.is_empty()) {

@@ -1,6 +1,7 @@
 //! `carillon endpoint`: where answered calls go.
 
-use super::{add, list_all, object, patch, remove, show_one};
+use super::lock::Lock;
+use super::{add, clone, list_all, object, patch, remove, show_one};
 use crate::client::{Noun, Session};
 use crate::failure::Failure;
 use clap::Subcommand;
@@ -25,6 +26,8 @@ pub(crate) enum Verb {
         /// Calls at once over all campaigns
         #[arg(long, value_name = "N")]
         max_channels: u32,
+        #[command(flatten)]
+        lock: Lock,
     },
     /// Every end point
     List,
@@ -52,6 +55,15 @@ pub(crate) enum Verb {
         /// Calls at once over all campaigns
         #[arg(long, value_name = "N")]
         max_channels: Option<u32>,
+        #[command(flatten)]
+        lock: Lock,
+    },
+    /// Make the same end point once more under another name
+    Clone {
+        /// Name or id
+        end_point: String,
+        /// The name of the new one
+        name: String,
     },
     /// Remove an end point that no campaign uses
     Remove {
@@ -60,7 +72,7 @@ pub(crate) enum Verb {
     },
 }
 
-const COLUMNS: [(&str, &str); 7] = [
+const COLUMNS: [(&str, &str); 8] = [
     ("id", "id"),
     ("name", "name"),
     ("kind", "kind"),
@@ -68,25 +80,33 @@ const COLUMNS: [(&str, &str); 7] = [
     ("context", "context"),
     ("extension", "extension"),
     ("channels", "max_channels"),
+    ("hidden", "hidden"),
 ];
+/// The same, and who sees it.
+const FIELDS: [(&str, &str); 9] = {
+    let [id, name, kind, pbx, context, extension, channels, hidden] = COLUMNS;
+    [id, name, kind, pbx, context, extension, channels, ("key", "security_key"), hidden]
+};
 
 /// Does it.
 pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     match verb {
-        Verb::Add { name, pbx, context, extension, max_channels } => {
+        Verb::Add { name, pbx, context, extension, max_channels, lock } => {
             let pbx = session.client.id(Noun::Pbx, &pbx).await?;
             let body = body(Some(name), Some(pbx), Some(context), Some(extension), Some(max_channels));
-            add(session, Noun::EndPoint, &body).await
+            add(session, Noun::EndPoint, &lock.over(body)).await
         }
         Verb::List => list_all(session, Noun::EndPoint, false, &COLUMNS).await,
-        Verb::Show { end_point } => show_one(session, Noun::EndPoint, &end_point, &COLUMNS).await,
-        Verb::Set { end_point, name, pbx, context, extension, max_channels } => {
+        Verb::Show { end_point } => show_one(session, Noun::EndPoint, &end_point, &FIELDS).await,
+        Verb::Set { end_point, name, pbx, context, extension, max_channels, lock } => {
             let pbx = match pbx {
                 Some(pbx) => Some(session.client.id(Noun::Pbx, &pbx).await?),
                 None => None,
             };
-            patch(session, Noun::EndPoint, &end_point, body(name, pbx, context, extension, max_channels)).await
+            let body = lock.over(body(name, pbx, context, extension, max_channels));
+            patch(session, Noun::EndPoint, &end_point, body).await
         }
+        Verb::Clone { end_point, name } => clone(session, Noun::EndPoint, &end_point, &name).await,
         Verb::Remove { end_point } => remove(session, Noun::EndPoint, &end_point).await,
     }
 }

@@ -1,5 +1,6 @@
 //! `carillon list`: lists of contacts.
 
+use super::lock::Key;
 use super::{Column, add, import, list_all, object, pair, pairs, remove, replace, rows_table, words};
 use crate::client::{Noun, Session};
 use crate::failure::Failure;
@@ -14,6 +15,8 @@ pub(crate) enum Verb {
     Create {
         /// Its name
         name: String,
+        #[command(flatten)]
+        key: Key,
     },
     /// Every list
     List {
@@ -42,6 +45,8 @@ pub(crate) enum Verb {
         /// Leave it out of lists of lists, or show it again
         #[arg(long)]
         hidden: Option<bool>,
+        #[command(flatten)]
+        key: Key,
     },
     /// Remove a list that was never dialled
     Remove {
@@ -70,12 +75,12 @@ const COLUMNS: [Column; 4] = [("id", "id"), ("name", "name"), ("contacts", "cont
 /// Does it.
 pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     match verb {
-        Verb::Create { name } => add(session, Noun::List, &json!({ "name": name })).await,
+        Verb::Create { name, key } => add(session, Noun::List, &key.over(json!({ "name": name }))).await,
         Verb::List { all } => list_all(session, Noun::List, all, &COLUMNS).await,
         Verb::Show { list, limit, after } => show(session, &list, limit, after).await,
-        Verb::Set { list, name, hidden } => {
-            let body = object([("name", name.map(Value::from)), ("hidden", hidden.map(Value::from))]);
-            replace(session, Noun::List, &list, &["name", "hidden"], body).await
+        Verb::Set { list, name, hidden, key } => {
+            let body = key.over(object([("name", name.map(Value::from)), ("hidden", hidden.map(Value::from))]));
+            replace(session, Noun::List, &list, &["name", "hidden", "security_key"], body).await
         }
         Verb::Remove { list } => remove(session, Noun::List, &list).await,
         Verb::Add { list, number, attributes, dedupe } => add_one(session, &list, &number, &attributes, dedupe).await,
@@ -92,6 +97,7 @@ async fn show(session: &Session, name: &str, limit: u32, after: i64) -> Result<(
             ("name", cell(list, "name")),
             ("contacts", cell(list, "contacts")),
             ("hidden", cell(list, "hidden")),
+            ("key", cell(list, "security_key")),
             ("created", local(list, "created_at")),
         ])
     });

@@ -5,6 +5,7 @@ pub(crate) mod attempt;
 pub(crate) mod audit;
 pub(crate) mod campaign;
 pub(crate) mod class;
+pub(crate) mod contact;
 pub(crate) mod dialling;
 pub(crate) mod end_point;
 pub(crate) mod event;
@@ -13,6 +14,7 @@ mod import;
 mod limits;
 pub(crate) mod list;
 pub(crate) mod live;
+mod lock;
 pub(crate) mod pbx;
 pub(crate) mod progress;
 pub(crate) mod report;
@@ -90,6 +92,14 @@ async fn show_one(session: &Session, noun: Noun, name: &str, fields: &[Column]) 
 /// Adds a thing and says its id.
 async fn add(session: &Session, noun: Noun, body: &Value) -> Result<(), Failure> {
     let answer = session.client.post(noun.path(), Some(body)).await?;
+    session.print(&answer, |row| format!("{} {} added, id {}", noun.word(), cell(row, "name"), cell(row, "id")));
+    Ok(())
+}
+
+/// Makes the same thing once more.
+async fn clone(session: &Session, noun: Noun, name: &str, new: &str) -> Result<(), Failure> {
+    let path = session.client.path(noun, name).await?;
+    let answer = session.client.post(&format!("{path}/clone"), Some(&serde_json::json!({ "name": new }))).await?;
     session.print(&answer, |row| format!("{} {} added, id {}", noun.word(), cell(row, "name"), cell(row, "id")));
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `carillon pbx`: Asterisk servers.
 
-use super::{add, list_all, object, remove, replace};
+use super::lock::Lock;
+use super::{add, clone, list_all, object, remove, replace};
 use crate::client::{Noun, Session};
 use crate::failure::Failure;
 use crate::output::{cell, facts, local};
@@ -15,7 +16,8 @@ const PASSWORD_VARIABLE: &str = "CARILLON_PBX_PASSWORD";
 /// A longer text is no password, bytes.
 const MAX_PASSWORD_BYTES: u64 = 4 * 1024;
 /// What the API takes of a PBX.
-const FIELDS: &[&str] = &["name", "host", "port", "username", "password", "application", "originates_per_second"];
+const FIELDS: &[&str] =
+    &["name", "host", "port", "username", "password", "application", "originates_per_second", "security_key", "hidden"];
 
 /// What to do with PBXs.
 #[derive(Debug, Subcommand)]
@@ -32,6 +34,8 @@ pub(crate) enum Verb {
         user: String,
         #[command(flatten)]
         settings: Settings,
+        #[command(flatten)]
+        lock: Lock,
     },
     /// Every PBX
     List,
@@ -55,6 +59,15 @@ pub(crate) enum Verb {
         user: Option<String>,
         #[command(flatten)]
         settings: Settings,
+        #[command(flatten)]
+        lock: Lock,
+    },
+    /// Make the same PBX once more, with its password, under another name
+    Clone {
+        /// Name or id
+        pbx: String,
+        /// The name of the new one
+        name: String,
     },
     /// Remove a PBX that no trunk and no end point uses
     Remove {
@@ -119,14 +132,14 @@ impl Settings {
 /// Does it.
 pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     match verb {
-        Verb::Add { name, host, user, settings } => {
+        Verb::Add { name, host, user, settings, lock } => {
             let body = settings.body(Some(name), Some(host), Some(user))?;
             if body["password"].is_null() {
                 return Err(Failure::refused("there is no password").remedy(format!(
                     "give --password-file FILE, --password-stdin or the variable {PASSWORD_VARIABLE}"
                 )));
             }
-            add(session, Noun::Pbx, &body).await
+            add(session, Noun::Pbx, &lock.over(body)).await
         }
         Verb::List => {
             let columns = [
@@ -137,14 +150,16 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
                 ("user", "username"),
                 ("application", "application"),
                 ("calls/s", "originates_per_second"),
+                ("hidden", "hidden"),
             ];
             list_all(session, Noun::Pbx, false, &columns).await
         }
         Verb::Show { pbx } => show(session, &pbx).await,
-        Verb::Set { pbx, name, host, user, settings } => {
-            let body = settings.body(name, host, user)?;
+        Verb::Set { pbx, name, host, user, settings, lock } => {
+            let body = lock.over(settings.body(name, host, user)?);
             replace(session, Noun::Pbx, &pbx, FIELDS, body).await
         }
+        Verb::Clone { pbx, name } => clone(session, Noun::Pbx, &pbx, &name).await,
         Verb::Remove { pbx } => remove(session, Noun::Pbx, &pbx).await,
     }
 }
@@ -163,6 +178,8 @@ async fn show(session: &Session, name: &str) -> Result<(), Failure> {
             ("user", cell(pbx, "username")),
             ("application", cell(pbx, "application")),
             ("calls per second", cell(pbx, "originates_per_second")),
+            ("key", cell(pbx, "security_key")),
+            ("hidden", cell(pbx, "hidden")),
             ("link", link.map_or("unknown".into(), link_words)),
         ])
     });

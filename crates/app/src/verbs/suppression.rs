@@ -1,5 +1,6 @@
 //! `carillon suppression`: numbers that must not be called.
 
+use super::lock::Key;
 use super::{Column, add, import, list_all, object, patch, remove, rows_table};
 use crate::client::{Noun, Session};
 use crate::failure::Failure;
@@ -46,6 +47,8 @@ pub(crate) enum Verb {
         /// It holds for this campaign only, name or id; repeat it for more
         #[arg(long = "campaign", value_name = "CAMPAIGN")]
         campaigns: Vec<String>,
+        #[command(flatten)]
+        key: Key,
     },
     /// Say for whom a list holds
     SetList {
@@ -60,6 +63,8 @@ pub(crate) enum Verb {
         /// It holds for every campaign
         #[arg(long)]
         everywhere: bool,
+        #[command(flatten)]
+        key: Key,
     },
     /// Remove a registry, or a list that nobody is on
     RemoveList {
@@ -120,18 +125,19 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
             say(rows_table(&rows, &LISTS));
             Ok(())
         }
-        Verb::CreateList { name, registry, campaigns } => {
+        Verb::CreateList { name, registry, campaigns, key } => {
             let kind = if registry { "registry" } else { "optout" };
             let campaigns = of_campaigns(&campaigns, session).await?;
-            add(session, Noun::SuppressionList, &json!({ "name": name, "kind": kind, "campaigns": campaigns })).await
+            let body = key.over(json!({ "name": name, "kind": kind, "campaigns": campaigns }));
+            add(session, Noun::SuppressionList, &body).await
         }
-        Verb::SetList { list, name, campaigns, everywhere } => {
+        Verb::SetList { list, name, campaigns, everywhere, key } => {
             let campaigns = of_campaigns(&campaigns, session).await?;
             let body = object([
                 ("name", name.map(Value::from)),
                 ("campaigns", (everywhere || !campaigns.is_null()).then_some(campaigns)),
             ]);
-            patch(session, Noun::SuppressionList, &list, body).await
+            patch(session, Noun::SuppressionList, &list, key.over(body)).await
         }
         Verb::RemoveList { list } => remove(session, Noun::SuppressionList, &list).await,
         Verb::Import { file, list } => {

@@ -1,6 +1,7 @@
 //! `carillon trunk`: ways out of a PBX.
 
-use super::{add, list_all, object, patch, remove, show_one};
+use super::lock::Lock;
+use super::{add, clone, list_all, object, patch, remove, show_one};
 use crate::client::{Noun, Session};
 use crate::failure::Failure;
 use crate::span;
@@ -25,6 +26,8 @@ pub(crate) enum Verb {
         capacity: u32,
         #[command(flatten)]
         settings: Settings,
+        #[command(flatten)]
+        lock: Lock,
     },
     /// Every trunk
     List,
@@ -51,6 +54,15 @@ pub(crate) enum Verb {
         capacity: Option<u32>,
         #[command(flatten)]
         settings: Settings,
+        #[command(flatten)]
+        lock: Lock,
+    },
+    /// Make the same trunk once more under another name
+    Clone {
+        /// Name or id
+        trunk: String,
+        /// The name of the new one
+        name: String,
     },
     /// Remove a trunk that no campaign uses
     Remove {
@@ -73,10 +85,10 @@ pub(crate) struct Settings {
 /// Does it.
 pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     match verb {
-        Verb::Add { name, pbx, dial_string, capacity, settings } => {
+        Verb::Add { name, pbx, dial_string, capacity, settings, lock } => {
             let pbx = session.client.id(Noun::Pbx, &pbx).await?;
             let body = settings.body(Some(name), Some(pbx), Some(dial_string), Some(capacity));
-            add(session, Noun::Trunk, &body).await
+            add(session, Noun::Trunk, &lock.over(body)).await
         }
         Verb::List => {
             let columns = [
@@ -86,6 +98,7 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
                 ("dial string", "dial_string"),
                 ("capacity", "capacity"),
                 ("calls/s", "calls_per_second"),
+                ("hidden", "hidden"),
             ];
             list_all(session, Noun::Trunk, false, &columns).await
         }
@@ -98,16 +111,20 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
                 ("capacity", "capacity"),
                 ("calls per second", "calls_per_second"),
                 ("progress timeout, ms", "progress_timeout_ms"),
+                ("key", "security_key"),
+                ("hidden", "hidden"),
             ];
             show_one(session, Noun::Trunk, &trunk, &fields).await
         }
-        Verb::Set { trunk, name, pbx, dial_string, capacity, settings } => {
+        Verb::Set { trunk, name, pbx, dial_string, capacity, settings, lock } => {
             let pbx = match pbx {
                 Some(pbx) => Some(session.client.id(Noun::Pbx, &pbx).await?),
                 None => None,
             };
-            patch(session, Noun::Trunk, &trunk, settings.body(name, pbx, dial_string, capacity)).await
+            let body = lock.over(settings.body(name, pbx, dial_string, capacity));
+            patch(session, Noun::Trunk, &trunk, body).await
         }
+        Verb::Clone { trunk, name } => clone(session, Noun::Trunk, &trunk, &name).await,
         Verb::Remove { trunk } => remove(session, Noun::Trunk, &trunk).await,
     }
 }

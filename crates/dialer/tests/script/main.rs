@@ -7,6 +7,7 @@
 mod capacity;
 mod circuit;
 mod clock;
+mod correcting;
 mod desk;
 mod hours;
 mod invariants;

@@ -69,6 +69,11 @@ impl Touches {
         self.tell(&Touched { numbers: numbers.iter().copied().collect(), ..Touched::default() });
     }
 
+    /// A contact was corrected.
+    pub(crate) fn changed(&self, contact: ContactId) {
+        self.tell(&Touched { contacts: BTreeSet::from([contact]), ..Touched::default() });
+    }
+
     /// A list has new contacts.
     pub(crate) fn grew(&self, list: ListId) {
         self.tell(&Touched { lists: BTreeSet::from([list]), ..Touched::default() });

@@ -16,12 +16,12 @@ use std::sync::LazyLock;
 const NOT_SUPPRESSED: &str = "number_not_suppressed";
 
 statements! {
-    // No row when the contact is gone, when it is not this contact's turn in the run, when the run is over, or when one
+    // No row when the contact is gone or has another number by now, when it is not this contact's turn in the run, when the run is over, or when one
     // of the unique keys says no (the turn was taken, the number is in an open attempt, the id was used).
     INSERT = "INSERT INTO attempt (tenant_id, id, call_id, leg_id, run_id, campaign_id, contact_id, list_id, number_ref, \
         number_key, retry, trunk_id, end_point_id, pbx_id, scheduled_at, person_key, state) \
         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 'SCHEDULED' FROM contact c \
-        WHERE c.id = $7 AND c.tenant_id = $1 \
+        WHERE c.id = $7 AND c.tenant_id = $1 AND c.number_key = $10 \
         AND COALESCE((SELECT CASE WHEN rc.state = 'waiting' THEN rc.retry ELSE -1 END FROM run_contact rc \
         WHERE rc.run_id = $5 AND rc.contact_id = c.id), 0) = $11 \
         AND EXISTS (SELECT 1 FROM run r WHERE r.id = $5 AND r.tenant_id = $1 AND r.ended_at IS NULL) \
@@ -53,6 +53,7 @@ statements! {
     OPEN_ID = "SELECT id FROM attempt WHERE tenant_id = $1 AND number_key = $2 AND ended_at IS NULL";
     TURN_ID = "SELECT id FROM attempt WHERE tenant_id = $1 AND run_id = $2 AND contact_id = $3 AND retry = $4 \
         AND state <> 'WITHDRAWN'";
+    CONTACT_KEY = "SELECT number_key FROM contact WHERE tenant_id = $1 AND id = $2";
     CONTACT_NUMBER = "SELECT number, e164 FROM contact WHERE tenant_id = $1 AND id = $2";
     CONTACT_STATE = "SELECT COALESCE((SELECT rc.state || ' at retry ' || rc.retry FROM run_contact rc \
         WHERE rc.run_id = $2 AND rc.contact_id = c.id), 'fresh') FROM contact c WHERE c.tenant_id = $1 AND c.id = $3";
@@ -356,6 +357,11 @@ impl Journal<'_> {
                 "the number of contact {} is in a call: attempt {id}",
                 new.contact
             )));
+        }
+        let key: Option<i64> =
+            query_scalar(CONTACT_KEY).bind(tenant).bind(new.contact.0).fetch_optional(&mut *self.connection).await?;
+        if key.is_some_and(|key| key != new.number_key.0) {
+            return Ok(Written::ContactChanged(format!("contact {} has another number now", new.contact)));
         }
         let state: Option<String> = query_scalar(CONTACT_STATE)
             .bind(tenant)

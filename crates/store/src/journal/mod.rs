@@ -164,6 +164,9 @@ pub enum Written {
     /// An attempt that was not written because its number is in another open one; the rest of the batch was. Later it
     /// may go.
     NumberBusy(String),
+    /// An attempt that was not written because its contact has another number since it was read; the rest of the batch
+    /// was. With that it may go.
+    ContactChanged(String),
     /// The ids `from..to`.
     Ids {
         /// The first.

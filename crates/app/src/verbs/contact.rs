@@ -1,0 +1,66 @@
+//! `carillon contact`: one row of a list.
+
+use super::{changed, object, pair, words};
+use crate::client::Session;
+use crate::failure::Failure;
+use crate::output::{cell, facts};
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value};
+
+/// What to do with a contact. `list show` has their ids.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// One contact with its attributes
+    Show {
+        /// Its id
+        contact: i64,
+    },
+    /// Correct a number or attributes; refused while the contact is being called
+    Set(Change),
+}
+
+/// What is to change; what is not given stays.
+#[derive(Debug, Args)]
+pub(crate) struct Change {
+    /// Its id
+    contact: i64,
+    /// Another number
+    #[arg(long)]
+    number: Option<String>,
+    /// Attributes to set
+    #[arg(value_name = "ATTR=VALUE", value_parser = pair)]
+    attributes: Vec<(String, String)>,
+    /// An attribute to take away; repeat it for more
+    #[arg(long, value_name = "ATTR")]
+    without: Vec<String>,
+}
+
+/// Does it.
+pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
+    match verb {
+        Verb::Show { contact } => {
+            let answer = session.client.get(&format!("api/contacts/{contact}")).await?;
+            session.print(&answer, |contact| {
+                facts([
+                    ("contact", cell(contact, "id")),
+                    ("list", cell(contact, "list")),
+                    ("number", cell(contact, "number")),
+                    ("as given", cell(contact, "as_given")),
+                    ("E.164", cell(contact, "e164")),
+                    ("attributes", words(&contact["attributes"])),
+                ])
+            });
+            Ok(())
+        }
+        Verb::Set(Change { contact, number, attributes, without }) => {
+            let set = attributes.into_iter().map(|(name, value)| (name, Value::from(value)));
+            let attributes: Map<String, Value> =
+                set.chain(without.into_iter().map(|name| (name, Value::Null))).collect();
+            let attributes = (!attributes.is_empty()).then_some(Value::Object(attributes));
+            let body = changed(object([("number", number.map(Value::from)), ("attributes", attributes)]))?;
+            let answer = session.client.patch(&format!("api/contacts/{contact}"), &body).await?;
+            session.done(&answer, format!("contact {contact} changed"));
+            Ok(())
+        }
+    }
+}
