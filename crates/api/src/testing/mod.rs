@@ -205,6 +205,10 @@ impl Server {
         self.call("GET", path, Value::Null).await
     }
 
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.call("PATCH", path, body).await
+    }
+
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         self.call("POST", path, body).await
     }

@@ -4,7 +4,7 @@
 //! the new number has the standing of the new number. What the contact did in its runs stays.
 
 use super::{GET, read};
-use crate::audit::{self, Subject};
+use crate::audit;
 use crate::db::Store;
 use crate::engine::{Connection, query, query_scalar};
 use crate::error::{Error, Result};
