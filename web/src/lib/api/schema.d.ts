@@ -198,6 +198,26 @@ export interface paths {
         patch: operations["patch_campaign"];
         trace?: never;
     };
+    "/api/campaigns/{id}/clone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Clones a campaign with its lists, trunks, end points, rules and limits. The new one has no run, and a suppression list
+         *     that holds for the old one alone does not hold for it.
+         */
+        post: operations["clone_campaign"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/campaigns/{id}/start": {
         parameters: {
             query?: never;
@@ -271,6 +291,28 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/contacts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One contact. */
+        get: operations["get_contact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Corrects a contact: its number, its attributes. Runs that have it in memory call it as it is now. What rules have put
+         *     off or refused under the old number stays so until its time, or until the run is reloaded.
+         * @description Refused while a call to it is open, and when it was forgotten. The audit log has which fields changed, and no value.
+         */
+        patch: operations["change_contact"];
         trace?: never;
     };
     "/api/contacts/{id}/why": {
@@ -377,6 +419,23 @@ export interface paths {
         head?: never;
         /** Changes the given fields of an end point. */
         patch: operations["patch_end_point"];
+        trace?: never;
+    };
+    "/api/end-points/{id}/clone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Clones an end point. No campaign uses the new one yet. */
+        post: operations["clone_end_point"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/events": {
@@ -721,6 +780,23 @@ export interface paths {
         post?: never;
         /** Deletes a PBX that no trunk and no end point uses. */
         delete: operations["delete_pbx"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/pbxs/{id}/clone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Clones a PBX with its password. Its trunks and end points stay where they are. */
+        post: operations["clone_pbx"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1107,6 +1183,23 @@ export interface paths {
         head?: never;
         /** Changes the given fields of a trunk. */
         patch: operations["patch_trunk"];
+        trace?: never;
+    };
+    "/api/trunks/{id}/clone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Clones a trunk. No campaign uses the new one yet. */
+        post: operations["clone_trunk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/user-classes": {
@@ -1993,7 +2086,7 @@ export interface components {
         /** @description A change of the configuration. */
         Change: {
             /**
-             * @description `created`, `changed`, `deleted`; `contacts_added`.
+             * @description `created`, `changed`, `deleted`; `contacts_added`, `contact_changed`.
              * @example changed
              */
             action: string;
@@ -2065,6 +2158,14 @@ export interface components {
          * @enum {string}
          */
         Circuit: "closed" | "open" | "probing";
+        /** @description What a clone is told. */
+        CloneInput: {
+            /**
+             * @description The name of the new one; unique.
+             * @example spring again
+             */
+            name: string;
+        };
         /** @description Something that has to hold before anybody is called. */
         Condition: {
             /** @description Whether it holds. */
@@ -2134,6 +2235,24 @@ export interface components {
              * @example +39 06 6982-0001
              */
             number: string;
+        };
+        /** @description What is to change of a contact; what is not given stays. */
+        ContactPatch: {
+            /**
+             * @description Attributes by name: a text to set it, `null` to take it away. Those that are not named stay.
+             * @example {
+             *       "NAME": "Ada Byron",
+             *       "OLD": null
+             *     }
+             */
+            attributes?: {
+                [key: string]: string | null;
+            };
+            /**
+             * @description Another number: suppression lists, caps and gaps are those of the new number from then on.
+             * @example +39 06 6982-0002
+             */
+            number?: string | null;
         };
         /** @description What became of the contacts. */
         ContactsAdded: {
@@ -5345,6 +5464,41 @@ export interface operations {
             };
         };
     };
+    clone_campaign: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CloneInput"];
+            };
+        };
+        responses: {
+            /** @description the new one */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Campaign"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     start_campaign: {
         parameters: {
             query?: never;
@@ -5457,6 +5611,79 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["TestCall"];
                 };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_contact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the contact */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_contact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContactPatch"];
+            };
+        };
+        responses: {
+            /** @description the contact as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description it is being called, or was forgotten */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description refused: the envelope says what and why */
             default: {
@@ -5780,6 +6007,41 @@ export interface operations {
         responses: {
             /** @description the end point as it is now */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndPoint"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    clone_end_point: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CloneInput"];
+            };
+        };
+        responses: {
+            /** @description the new one */
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6674,6 +6936,41 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    clone_pbx: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CloneInput"];
+            };
+        };
+        responses: {
+            /** @description the new one */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pbx"];
+                };
             };
             /** @description refused: the envelope says what and why */
             default: {
@@ -7722,6 +8019,41 @@ export interface operations {
         responses: {
             /** @description the trunk as it is now */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trunk"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    clone_trunk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CloneInput"];
+            };
+        };
+        responses: {
+            /** @description the new one */
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };
