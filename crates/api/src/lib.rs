@@ -23,7 +23,7 @@ pub mod browser;
 pub mod campaigns;
 pub mod checks;
 pub mod clones;
-mod contacts;
+pub mod contacts;
 pub mod dialling;
 mod document;
 pub mod end_points;
