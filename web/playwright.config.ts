@@ -6,7 +6,7 @@ export default defineConfig({
   outputDir: "test-results",
   workers: 1,
   retries: 0,
-  timeout: 180_000,
+  timeout: 540_000,
   expect: { timeout: 15_000 },
   reporter: "line",
   use: {
@@ -15,6 +15,8 @@ export default defineConfig({
     timezoneId: "Europe/Madrid",
     viewport: { width: 1280, height: 860 },
     reducedMotion: "reduce",
+    actionTimeout: 30_000,
+    navigationTimeout: 30_000,
     trace: "retain-on-failure",
     screenshot: "only-on-failure",
     launchOptions: {

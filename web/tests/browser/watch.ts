@@ -41,6 +41,8 @@ export class Watch {
     page.on("pageerror", (error) => this.complaints.push(String(error)));
     page.on("websocket", (socket) => this.#asked(socket.url()));
     page.on("dialog", (dialog) => {
+      // The browser asks whether what was typed may be lost: that is what a form with changes is for.
+      if (dialog.type() === "beforeunload") return void dialog.accept();
       this.complaints.push(`a dialog: ${dialog.message()}`);
       void dialog.dismiss();
     });
