@@ -34,7 +34,7 @@ pub(crate) fn run(exit_when_done: bool) -> Result<()> {
     let carillon = steps.step("build", build)?;
     let pair = steps.step("two Asterisks", || Pair::start_on(PortBlock::demo()?))?;
     let folder = workspace::root().join("target/demo");
-    let mut server = steps.step("carillon serve", || Server::start(&carillon, &folder, pair.ports.api))?;
+    let mut server = steps.step("carillon serve", || Server::start(&carillon, &folder, pair.ports.api, &[]))?;
     let password = first_user(&server)?;
     eprintln!("   web app: {} (login {LOGIN}, password {password})", server.address);
     eprintln!("   API: the same address (token in {})", server.token_file.display());
@@ -91,15 +91,16 @@ pub(crate) fn build_in(profile: &str) -> Result<PathBuf> {
 }
 
 /// A running `carillon serve` on a fresh database.
-struct Server {
+pub(crate) struct Server {
     process: Process,
     client: Client,
-    address: String,
-    token_file: PathBuf,
+    pub(crate) address: String,
+    pub(crate) token_file: PathBuf,
 }
 
 impl Server {
-    fn start(carillon: &Path, folder: &Path, port: u16) -> Result<Self> {
+    /// `environment`: settings beyond the folder and the port.
+    pub(crate) fn start(carillon: &Path, folder: &Path, port: u16, environment: &[(&str, &str)]) -> Result<Self> {
         if folder.exists() {
             fs::remove_dir_all(folder)?;
         }
@@ -115,6 +116,7 @@ impl Server {
 
         let mut serve = Command::new(carillon);
         serve.arg("serve").arg("--config").arg(&config).current_dir(folder);
+        serve.envs(environment.iter().copied());
         let mut process = Process::start("carillon", serve, &folder.join("carillon.log"))?;
         let address = format!("http://127.0.0.1:{port}");
         process.wait_for_http(&format!("{address}/healthz"), SERVER_DEADLINE)?;

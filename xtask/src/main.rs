@@ -8,6 +8,7 @@ mod check;
 mod demo;
 mod demo_contacts;
 mod dist;
+mod screenshots;
 mod setup;
 mod step;
 mod test;
@@ -44,7 +45,7 @@ enum Task {
     Dist,
     /// Runs a measurement and prints a table, or one line of JSON
     Bench {
-        /// Which one: `dial`, `engine`, `gate`, `import`, `registry`, `sim` or `why`
+        /// Which one: `dial`, `engine`, `gate`, `import`, `registry`, `sim`, `webhooks` or `why`
         name: String,
         /// One line of JSON on standard output instead of the table
         #[arg(long)]
@@ -63,6 +64,12 @@ enum Task {
         /// Attempts a second
         #[arg(long, default_value_t = 100)]
         rate: u64,
+    },
+    /// Pictures of every page of the web app, in both themes, 1280 and 390 px wide, into `target/screenshots`
+    Screenshots {
+        /// Only these, names of `web/tests/browser/scenes.ts` with commas between them
+        #[arg(long)]
+        scenes: Option<String>,
     },
     /// Sets everything up, dials an example campaign over real Asterisks, shows it live, prints the report
     Demo {
@@ -83,6 +90,7 @@ fn main() -> ExitCode {
         Task::Bench { name, json } => bench::run(&name, json),
         Task::Soak { attempts, minutes, rate } => bench::soak(attempts, minutes, rate),
         Task::Sim(arguments) => bench::sim(&arguments),
+        Task::Screenshots { scenes } => screenshots::run(scenes.as_deref()),
         Task::Demo { exit_when_done } => demo::run(exit_when_done),
     };
     match done {

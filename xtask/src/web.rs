@@ -61,6 +61,15 @@ pub(crate) fn node() -> Result<PathBuf> {
     Ok(Node::find()?.program)
 }
 
+/// Plays a spec of `web/tests` with this configuration, in Debian's Chromium.
+pub(crate) fn play(configuration: &str, spec: &str, environment: &[(&str, String)]) -> Result<()> {
+    let mut command = Command::new(installed()?.program);
+    command.args(["node_modules/@playwright/test/cli.js", "test", "--config", configuration, spec]);
+    command.current_dir(folder()).env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1");
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    step::run(command)
+}
+
 fn on_the_path() -> Option<PathBuf> {
     process::find_program("npm")?;
     process::find_program("node").filter(|program| is_new_enough(program))

@@ -40,26 +40,24 @@ export interface Scene {
   act?: (page: Page) => Promise<void>;
   /** Nobody is signed in. */
   outside?: boolean;
+  /** What lies over the page: only this is new. */
+  over?: string;
 }
 
 const press = (name: string | RegExp) => (page: Page) => page.locator("#main").getByRole("button", { name }).first().click();
-const choose = (button: string | RegExp, item: string | RegExp) => async (page: Page) => {
-  await press(button)(page);
-  await page.getByRole("menuitem", { name: item }).click();
-};
 
 export const scenes: readonly Scene[] = [
   { name: "sign-in", route: "/", at: () => "/", outside: true },
   { name: "live", route: "/live", at: () => "/live" },
   { name: "home", route: "/", at: () => "/" },
-  { name: "live-start", route: "/live", at: () => "/live", act: press("Start a campaign") },
-  { name: "live-stop", route: "/live", at: () => "/live", act: (page) => page.getByRole("button", { name: "Stop dialling" }).click() },
-  { name: "find", route: "/live", at: () => "/live", act: (page) => page.keyboard.press("Control+k") },
-  { name: "keys", route: "/live", at: () => "/live", act: (page) => page.keyboard.press("?") },
-  { name: "person", route: "/live", at: () => "/live", act: (page) => page.getByRole("button", { name: /^You: theme/ }).click() },
   { name: "first-steps", route: "/first-steps", at: () => "/first-steps" },
   { name: "first-steps-pbx", route: "/first-steps", at: () => "/first-steps?step=pbx" },
   { name: "first-steps-call", route: "/first-steps", at: () => "/first-steps?step=call" },
+  { name: "live-start", route: "/live", at: () => "/live", act: press("Start a campaign"), over: "[role=dialog]" },
+  { name: "live-stop", route: "/live", at: () => "/live", act: (page) => page.getByRole("button", { name: "Stop dialling" }).click(), over: "[role=alertdialog]" },
+  { name: "find", route: "/live", at: () => "/live", act: (page) => page.keyboard.press("Control+k"), over: "[role=dialog]" },
+  { name: "keys", route: "/live", at: () => "/live", act: (page) => page.keyboard.press("?"), over: "[role=dialog]" },
+  { name: "person", route: "/live", at: () => "/live", act: (page) => page.getByRole("button", { name: /^You: theme/ }).click(), over: "[role=menu]" },
   { name: "campaigns", route: "/campaigns", at: () => "/campaigns" },
   { name: "campaign-new", route: "/campaigns/new", at: () => "/campaigns/new" },
   { name: "campaign-edit", route: "/campaigns/:id/edit", at: (it) => `/campaigns/${it.over}/edit` },
@@ -75,7 +73,7 @@ export const scenes: readonly Scene[] = [
   { name: "why-number", route: "/why", at: (it) => `/why?number=${encodeURIComponent(it.number)}` },
   { name: "lists", route: "/lists", at: () => "/lists" },
   { name: "list", route: "/lists/:id", at: (it) => `/lists/${it.list}` },
-  { name: "list-add", route: "/lists/:id", at: (it) => `/lists/${it.list}`, act: press("Add contacts") },
+  { name: "list-add", route: "/lists/:id", at: (it) => `/lists/${it.list}`, act: press("Add by hand"), over: "[role=dialog]" },
   { name: "import-new", route: "/lists/import", at: () => "/lists/import" },
   { name: "import-into", route: "/lists/:id/import", at: (it) => `/lists/${it.list}/import`, act: chooseFile },
   { name: "import", route: "/imports/:id", at: (it) => `/imports/${it.import}` },
@@ -105,7 +103,7 @@ export const scenes: readonly Scene[] = [
   { name: "trunks", route: "/trunks", at: () => "/trunks" },
   { name: "trunk-new", route: "/trunks/new", at: () => "/trunks/new" },
   { name: "trunk", route: "/trunks/:id", at: (it) => `/trunks/${it.trunk}` },
-  { name: "trunk-delete", route: "/trunks/:id", at: (it) => `/trunks/${it.trunk}`, act: choose("More", /Delete/) },
+  { name: "trunk-delete", route: "/trunks/:id", at: (it) => `/trunks/${it.trunk}`, act: press("Delete"), over: "[role=alertdialog]" },
   { name: "end-points", route: "/end-points", at: () => "/end-points" },
   { name: "end-point-new", route: "/end-points/new", at: () => "/end-points/new" },
   { name: "end-point", route: "/end-points/:id", at: (it) => `/end-points/${it.endPoint}` },

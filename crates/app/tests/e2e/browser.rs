@@ -25,7 +25,8 @@ fn play(mut world: World, spec: &str, given: &Value) {
     let (web, runner) = (web(), "node_modules/@playwright/test/cli.js");
     assert!(web.join("dist/index.html").exists(), "web/dist is not there: `cargo xtask web` builds it");
     // Pictures and traces of what failed stay there.
-    let results = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser").join(spec);
+    let part = given["part"].as_str().unwrap_or("all");
+    let results = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser").join(format!("{spec}-{part}"));
     let control = world.home.path("control");
     std::fs::create_dir(&control).unwrap();
     let output = world.home.path("playwright.log");
@@ -108,6 +109,37 @@ fn a_run_is_paused_resumed_stopped_and_explained() {
     let world = World::start();
     let given = json!({"pbx": world.pbx, "trunk": world.trunk, "message": world.message});
     play(world, "run.spec.ts", &given);
+}
+
+/// One third of the pages: a program's look at all of them takes minutes of one core.
+fn look_at_pages(part: u8) {
+    let world = World::empty_allowing_webhooks();
+    let mut given = pbx(&world);
+    given["part"] = json!(part.to_string());
+    given["parts"] = json!("3");
+    play(world, "pages.spec.ts", &given);
+}
+
+#[test]
+fn every_page_is_accessible_and_fits_a_telephone_part_1() {
+    look_at_pages(0);
+}
+
+#[test]
+fn every_page_is_accessible_and_fits_a_telephone_part_2() {
+    look_at_pages(1);
+}
+
+#[test]
+fn every_page_is_accessible_and_fits_a_telephone_part_3() {
+    look_at_pages(2);
+}
+
+#[test]
+fn hostile_texts_are_only_texts() {
+    let world = World::empty_allowing_webhooks();
+    let given = pbx(&world);
+    play(world, "hostile.spec.ts", &given);
 }
 
 #[test]

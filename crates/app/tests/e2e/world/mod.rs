@@ -119,9 +119,14 @@ impl World {
 
     /// As [`World::start`], with a server that may send webhooks to this machine.
     pub fn allowing_webhooks() -> Self {
+        Self::empty_allowing_webhooks().with_office(None)
+    }
+
+    /// As [`World::without_pbx`], with a server that may send webhooks to this machine.
+    pub fn empty_allowing_webhooks() -> Self {
         // The environment of the program is the setting's other place.
         let allow = ("CARILLON_WEBHOOKS_ALLOW", "127.0.0.0/8".into());
-        Self::begin(Pair::start().unwrap(), vec![allow]).with_office(None)
+        Self::begin(Pair::start().unwrap(), vec![allow])
     }
 
     fn begin(pair: Pair, environment: Environment) -> Self {
