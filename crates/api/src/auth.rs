@@ -77,15 +77,27 @@ pub(crate) async fn check(headers: &HeaderMap, app: &App, needed: TokenScope) ->
         return signed_in(secret, app, needed).await;
     }
     let plain = bearer(headers)?;
-    let token = app.store.authenticate(plain).await?.ok_or_else(|| unauthorized("this token is not known"))?;
-    if !token.allows(needed) {
-        let needed = scope_name(needed);
-        let message = format!("token {:?} lacks the scope {needed}", token.name);
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message)
-            .remedy(format!("use a token made with `carillon token create NAME --scope {needed}`")));
+    let caller = token_holder(plain, app).await?;
+    if !caller.scopes.contains(&needed) {
+        return Err(lacks("token", &caller.name, needed));
     }
+    Ok(caller)
+}
+
+/// A token that may not do this.
+pub(crate) fn lacks(what: &str, name: &str, needed: TokenScope) -> ApiError {
+    let needed = scope_name(needed);
+    ApiError::new(StatusCode::FORBIDDEN, "forbidden", format!("{what} {name:?} lacks the scope {needed}"))
+        .remedy(format!("use a token made with `carillon token create NAME --scope {needed}`"))
+}
+
+/// Whose token this is.
+pub(crate) async fn token_holder(plain: &str, app: &App) -> Result<Caller, ApiError> {
+    let token = app.store.authenticate(plain).await?.ok_or_else(|| unauthorized("this token is not known"))?;
     let scope = scope(app, token.tenant, Actor { name: token.name.clone(), user: None }, token.keyring()).await?;
-    Ok(Caller { name: token.name, user: None, scopes: token.scopes, scope })
+    let all = [TokenScope::Read, TokenScope::Operate, TokenScope::Admin];
+    let scopes = all.into_iter().filter(|scope| token.allows(*scope)).collect();
+    Ok(Caller { name: token.name, user: None, scopes, scope })
 }
 
 async fn signed_in(secret: &str, app: &App, needed: TokenScope) -> Result<Caller, ApiError> {
@@ -98,16 +110,20 @@ async fn signed_in(secret: &str, app: &App, needed: TokenScope) -> Result<Caller
             ApiError::new(StatusCode::FORBIDDEN, "forbidden", message).remedy("ask an administrator for another class")
         );
     }
-    let all = [TokenScope::Read, TokenScope::Operate, TokenScope::Admin];
-    let scopes = all.into_iter().filter(|scope| *scope <= session.role).collect();
+    let scopes = up_to(session.role);
     let keys = (!session.all_keys).then_some(session.keys);
     let actor = Actor { name: session.login.clone(), user: Some(session.user) };
     let scope = scope(app, session.tenant, actor, keys).await?;
     Ok(Caller { name: session.login, user: Some(session.user), scopes, scope })
 }
 
+/// What somebody of this role may do, least first.
+pub(crate) fn up_to(role: TokenScope) -> Vec<TokenScope> {
+    [TokenScope::Read, TokenScope::Operate, TokenScope::Admin].into_iter().filter(|scope| *scope <= role).collect()
+}
+
 /// What somebody with these keys sees; without keys: everything.
-async fn scope(app: &App, tenant: TenantId, actor: Actor, keys: Option<Keyring>) -> Result<Scope, ApiError> {
+pub(crate) async fn scope(app: &App, tenant: TenantId, actor: Actor, keys: Option<Keyring>) -> Result<Scope, ApiError> {
     match keys {
         None => Ok(Scope { tenant, actor, ..Scope::installation() }),
         Some(keys) => Ok(app.store.scope_of(tenant, actor, &keys).await?),
@@ -125,7 +141,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
     Ok(token)
 }
 
-fn unauthorized(why: &str) -> ApiError {
+pub(crate) fn unauthorized(why: &str) -> ApiError {
     ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", why).remedy(
         "send `Authorization: Bearer cct_...`; `carillon init` wrote the first token into the data folder's file `token`",
     )

@@ -129,10 +129,15 @@ async fn hold_dialling(
     State(app): State<App>,
     Json(input): Json<HoldInput>,
 ) -> Result<axum::Json<DiallingState>, ApiError> {
-    let why = input.why.trim();
+    hold(&app, &caller, input.why.trim()).await?;
+    state(&app, &caller).await
+}
+
+/// Stops dialling.
+pub(crate) async fn hold(app: &App, caller: &Caller, why: &str) -> Result<(), ApiError> {
     check_why(why)?;
     app.node()?.hold(&caller.scope, &caller.name, why).await?;
-    state(&app, &caller).await
+    Ok(())
 }
 
 /// Lifts the hold: dialling goes on. After a restore only with `accept_restore=true`; 409 `restored` otherwise.
@@ -144,12 +149,18 @@ async fn lift_dialling(
     State(app): State<App>,
     Query(query): Query<LiftQuery>,
 ) -> Result<axum::Json<DiallingState>, ApiError> {
+    lift(&app, &caller, query.accept_restore == Some(true)).await?;
+    state(&app, &caller).await
+}
+
+/// Lets dialling go on; after a restore only when that is accepted.
+pub(crate) async fn lift(app: &App, caller: &Caller, accept_restore: bool) -> Result<(), ApiError> {
     let restore = app.store.open_restore(&caller.scope).await?;
-    if let Some(restore) = restore.filter(|_| query.accept_restore != Some(true)) {
+    if let Some(restore) = restore.filter(|_| !accept_restore) {
         return Err(unaccepted(&restore));
     }
     app.node()?.lift(&caller.scope, &caller.name).await?;
-    state(&app, &caller).await
+    Ok(())
 }
 
 /// What may be dialled twice, in words.

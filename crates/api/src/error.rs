@@ -105,6 +105,14 @@ impl ApiError {
         self
     }
 
+    /// What was refused, for people, with what to do about it.
+    pub(crate) fn sentence(&self) -> String {
+        match &self.detail.remedy {
+            Some(remedy) => format!("{}: {remedy}", self.detail.message),
+            None => self.detail.message.clone(),
+        }
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         self.status

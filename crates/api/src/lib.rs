@@ -54,6 +54,7 @@ pub mod users;
 pub mod web;
 pub mod webhooks;
 pub mod why;
+pub mod wombat;
 pub mod words;
 
 #[cfg(test)]
@@ -65,7 +66,7 @@ pub use error::{ApiError, ErrorBody, ErrorDetail};
 pub use imports::resume_imports;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
@@ -99,6 +100,8 @@ pub struct App {
     pub webhooks: notify::Webhooks,
     /// How browsers reach the server, and how long somebody stays signed in.
     pub browsers: Browsers,
+    /// WombatDialer's API.
+    pub wombat: wombat::Wombat,
 }
 
 impl App {
@@ -171,12 +174,20 @@ pub fn router(app: App) -> Router {
     let (router, _) = routes().split_for_parts();
     router
         .method_not_allowed_fallback(method_not_allowed)
-        .fallback(web::serve)
+        .fallback(elsewhere)
         .route_layer(middleware::from_fn(metrics::measure))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(DefaultBodyLimit::max(extract::MAX_JSON_BYTES))
         .layer(middleware::map_response(never_cached))
         .with_state(app)
+}
+
+/// What is not under `/api`: WombatDialer's API, and for everything else the web app.
+async fn elsewhere(State(app): State<App>, request: Request<axum::body::Body>) -> Response {
+    match app.wombat.room(request.uri().path()) {
+        Some(room) => wombat::serve(&app, &room, request).await,
+        None => web::serve(request).await,
+    }
 }
 
 async fn method_not_allowed(request: Request<axum::body::Body>) -> ApiError {

@@ -1,7 +1,7 @@
 //! `/api/runs`: executions of campaigns.
 
 use crate::App;
-use crate::auth::{Operate, Read};
+use crate::auth::{Caller, Operate, Read};
 use crate::error::ApiError;
 use crate::extract::{Id, Json, Query};
 use crate::page::{Page, limit};
@@ -183,13 +183,24 @@ async fn add_list_to_run(
         let message = format!("run {id} is over");
         return Err(ApiError::new(StatusCode::CONFLICT, "conflict", message).remedy("start the campaign again"));
     }
-    app.store.list(scope, list).await?;
-    let mut campaign = app.store.campaign(scope, run.campaign).await?;
+    attach_list(&app, &caller, run.campaign, list).await?;
+    Ok(axum::Json(app.node()?.reload_run(scope, RunId(id), &caller.name).await?.into()))
+}
+
+/// Adds a list to the end of what a campaign dials, unless it is there. A live run takes it over when it is reloaded.
+pub(crate) async fn attach_list(
+    app: &App,
+    caller: &Caller,
+    campaign: CampaignId,
+    list: ListId,
+) -> Result<(), ApiError> {
+    app.store.list(&caller.scope, list).await?;
+    let mut campaign = app.store.campaign(&caller.scope, campaign).await?;
     if !campaign.lists.contains(&list) {
         campaign.lists.push(list);
-        app.store.update_campaign(scope, &campaign, &caller.name).await?;
+        app.store.update_campaign(&caller.scope, &campaign, &caller.name).await?;
     }
-    Ok(axum::Json(app.node()?.reload_run(scope, RunId(id), &caller.name).await?.into()))
+    Ok(())
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::queue::Queue;
 use crate::schema;
 use crate::secret::Cipher;
 use crate::suppression::Shelf;
+use crate::users::basic::Remembered;
 use crate::users::password::Passwords;
 use domain::{Dialable, NumberKey};
 use std::fs::File;
@@ -61,6 +62,7 @@ struct Inner {
     queue: Queue,
     registries: Mutex<()>,
     passwords: Passwords,
+    remembered: Remembered,
     /// Told of every commit.
     wakes: Arc<watch::Sender<()>>,
     settings: Settings,
@@ -112,6 +114,7 @@ impl Store {
                 queue: Queue::default(),
                 registries: Mutex::default(),
                 passwords: Passwords::default(),
+                remembered: Remembered::default(),
                 wakes: Arc::default(),
                 settings: settings.clone(),
                 lock: std::sync::Mutex::new(lock),
@@ -151,6 +154,7 @@ impl Store {
                 queue: Queue::default(),
                 registries: Mutex::default(),
                 passwords: Passwords::default(),
+                remembered: Remembered::default(),
                 wakes: Arc::default(),
                 settings: settings.clone(),
                 lock: std::sync::Mutex::new(None),
@@ -270,6 +274,11 @@ impl Store {
     /// Held while a registry is read.
     pub(crate) fn registries(&self) -> &Mutex<()> {
         &self.inner.registries
+    }
+
+    /// Passwords that were right lately.
+    pub(crate) fn remembered(&self) -> &Remembered {
+        &self.inner.remembered
     }
 
     /// Hashes and compares the passwords of users.

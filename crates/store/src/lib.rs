@@ -76,6 +76,7 @@ pub use suppression::{Suppressed, SuppressionRecord};
 pub use timeline::EventRecord;
 pub use tokens::{TokenRecord, TokenScope};
 pub use users::UserRecord;
+pub use users::basic::{BasicLogin, BasicUser};
 pub use users::classes::UserClass;
 pub use users::keys::Keyring;
 pub use users::sessions::{SessionLimits, SessionRecord, SignedIn};

@@ -113,6 +113,7 @@ impl Server {
             checks: crate::checks::Checks::new(|| Box::pin(async { Vec::new() })),
             webhooks,
             browsers: crate::Browsers::default(),
+            wombat: crate::wombat::Wombat::default(),
         };
         Self {
             router: crate::router(app.clone()),
@@ -239,6 +240,12 @@ impl Server {
     /// Changes the times of the streams.
     pub(crate) fn hurry(&mut self, change: impl FnOnce(&mut Streams)) {
         change(&mut self.app.events);
+        self.router = crate::router(self.app.clone());
+    }
+
+    /// Configures WombatDialer's API.
+    pub(crate) fn wombat(&mut self, wombat: crate::wombat::Wombat) {
+        self.app.wombat = wombat;
         self.router = crate::router(self.app.clone());
     }
 

@@ -55,6 +55,7 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
         checks: doctor::for_the_api(config.clone(), origin),
         webhooks: webhooks.clone(),
         browsers: api::Browsers { limits: config.sessions, tls: config.tls.is_some() },
+        wombat: api::wombat::Wombat::of(config.wombat.clone()),
     };
     api::resume_imports(&app).await.map_err(|error| open::failure(&error))?;
     info!(url = listener.url(), zone = config.zone, "carillon {} serves the API", env!("CARGO_PKG_VERSION"));

@@ -54,6 +54,7 @@ pub(super) struct Draft {
     pub(super) retention: store::Retention,
     pub(super) mail: MailDraft,
     pub(super) sessions: store::SessionLimits,
+    pub(super) wombat: api::wombat::Settings,
 }
 
 /// The mail server, still without its password.
@@ -420,6 +421,47 @@ pub(super) const KEYS: &[Key] = &[
         set: |draft, value| {
             let networks = value.text.split(',').map(str::trim).filter(|text| !text.is_empty());
             draft.webhooks_allow = networks.map(str::parse).collect::<Result<_, _>>()?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "wombat.context",
+        about: &["The first part of the path of WombatDialer's API: /wombat/api/... with the default."],
+        example: "\"wombat\"",
+        derived: false,
+        set: |draft, value| {
+            draft.wombat.context = api::wombat::Settings::checked_context(value.text)?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "wombat.users",
+        about: &[
+            "\"basic\": users may send login and password with every request of WombatDialer's API (HTTP Basic); \"none\":",
+            "they may not. A token is always taken there: as `Authorization: Bearer` or as the parameter token.",
+        ],
+        example: "\"none\"",
+        derived: false,
+        set: |draft, value| {
+            draft.wombat.basic_users = match value.text {
+                "basic" => true,
+                "none" => false,
+                other => return Err(format!("{other:?} is neither \"basic\" nor \"none\"")),
+            };
+            Ok(())
+        },
+    },
+    Key {
+        name: "wombat.allow",
+        about: &[
+            "Addresses and networks that may use WombatDialer's API without a token, e.g. [\"10.1.0.0/16\"]: they may do",
+            "everything there. Requests through a proxy are never taken for one of them.",
+        ],
+        example: "[]",
+        derived: false,
+        set: |draft, value| {
+            let networks = value.text.split(',').map(str::trim).filter(|text| !text.is_empty());
+            draft.wombat.allow = networks.map(str::parse).collect::<Result<_, _>>()?;
             Ok(())
         },
     },

@@ -170,6 +170,7 @@ fn finish(draft: Draft, origin: &Origin) -> Result<Config, Failure> {
         webhooks_allow: draft.webhooks_allow,
         retention: draft.retention,
         sessions: draft.sessions,
+        wombat: draft.wombat,
         mail,
     })
 }

@@ -42,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) mail: Option<node::MailSettings>,
     /// Networks that webhooks may be sent to besides the internet.
     pub(crate) webhooks_allow: Vec<Network>,
+    /// WombatDialer's API.
+    pub(crate) wombat: api::wombat::Settings,
     /// How long somebody stays signed in.
     pub(crate) sessions: store::SessionLimits,
 }

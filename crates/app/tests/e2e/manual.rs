@@ -138,6 +138,13 @@ fn webhooks_md_adds_tests_and_replays() {
 }
 
 #[test]
+fn wombatdialer_md_is_spoken() {
+    let world = World::start();
+    let printed = Reader::of("wombatdialer.md", &world).follow();
+    holds(&printed, &["is started: run 1", "is PAUSED", "is a copy of", "\"state\": \"READY\"", "WBTUP"]);
+}
+
+#[test]
 fn stop_md_holds_and_lifts_dialling() {
     let world = World::start();
     let printed = Reader::of("stop.md", &world).follow();

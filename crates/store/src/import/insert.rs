@@ -4,6 +4,7 @@
 //! that binding stays cheap: SQLite looks each place-holder up by name.
 
 use super::reader::{Row, Verdict};
+use crate::contacts::NewContact;
 use crate::engine::postgres::CopyRows;
 use crate::engine::{Connection, query, query_scalar};
 use crate::error::Result;
@@ -39,7 +40,7 @@ static EXISTING: LazyLock<String> = LazyLock::new(|| {
 
 /// A good row, ready to be written.
 pub(crate) struct Line {
-    line: u64,
+    line: Option<u64>,
     number: Dialable,
     pub(crate) key: NumberKey,
     attributes: String,
@@ -51,15 +52,21 @@ impl Line {
         let Verdict::Accepted(candidate) = &mut row.verdict else { return None };
         let attributes = json_of(&std::mem::take(&mut candidate.attributes));
         let number = candidate.number.clone();
-        Some(Self { line: row.line, key: number.key(secret), number, attributes })
+        Some(Self { line: Some(row.line), key: number.key(secret), number, attributes })
+    }
+
+    /// Of a contact that is in no file.
+    pub(crate) fn of_contact(contact: NewContact, secret: u64) -> Self {
+        let NewContact { number, attributes } = contact;
+        Self { line: None, key: number.key(secret), number, attributes: json_of(&attributes) }
     }
 }
 
-/// Writes contacts in order.
+/// Writes contacts in order; `job` is the import they come from.
 pub(crate) async fn insert(
     scope: &Scope,
     list: ListId,
-    job: ImportId,
+    job: Option<ImportId>,
     lines: Vec<Line>,
     connection: &mut Connection,
 ) -> Result<()> {
@@ -70,7 +77,7 @@ pub(crate) async fn insert(
     while lines.len() > 0 {
         let (sql, count): (&'static str, usize) =
             if lines.len() >= ROWS { (&INSERT_ROWS, ROWS) } else { (&INSERT_ROW, 1) };
-        let mut query = query(sql).bind(scope.tenant.0).bind(list.0).bind(job.0);
+        let mut query = query(sql).bind(scope.tenant.0).bind(list.0).bind(job.map(|job| job.0));
         for line in lines.by_ref().take(count) {
             // Random, not an id: it says nothing about the person once the row is erased.
             query = query
@@ -80,26 +87,36 @@ pub(crate) async fn insert(
                 .bind(line.number.e164)
                 .bind(line.key.0)
                 .bind(line.attributes)
-                .bind(i64::try_from(line.line).unwrap_or(i64::MAX));
+                .bind(line.line.map(as_int));
         }
         query.execute(&mut *connection).await?;
     }
     Ok(())
 }
 
-fn copy_rows(scope: &Scope, list: ListId, job: ImportId, lines: &[Line]) -> CopyRows {
+fn as_int(line: u64) -> i64 {
+    i64::try_from(line).unwrap_or(i64::MAX)
+}
+
+fn copy_rows(scope: &Scope, list: ListId, job: Option<ImportId>, lines: &[Line]) -> CopyRows {
     let mut rows = CopyRows::default();
     for line in lines {
         rows.int(scope.tenant.0);
         rows.int(list.0);
-        rows.int(job.0);
+        match job {
+            Some(job) => rows.int(job.0),
+            None => rows.column(None),
+        }
         rows.int(rand::random_range(1..=i64::MAX)); // as above
         rows.column(Some(&line.number.as_given));
         rows.column(Some(&line.number.dialled));
         rows.column(line.number.e164.as_deref());
         rows.int(line.key.0);
         rows.column(Some(&line.attributes));
-        rows.int(i64::try_from(line.line).unwrap_or(i64::MAX));
+        match line.line {
+            Some(line) => rows.int(as_int(line)),
+            None => rows.column(None),
+        }
         rows.end_row();
     }
     rows

@@ -8,6 +8,7 @@
 //! `<id>.verdicts.csv`, one line per row, until it is cancelled or its list is deleted.
 
 mod cancel;
+mod direct;
 mod encoding;
 mod insert;
 mod job;
@@ -26,6 +27,7 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
+pub use direct::AddedMany;
 pub use encoding::Encoding;
 pub use job::{ImportJob, ImportOptions, ImportState, MAX_JOBS, VerdictFile};
 pub use labels::Label;

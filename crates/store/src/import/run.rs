@@ -180,7 +180,7 @@ impl Store {
             if ends {
                 synced = Some(verdicts.sync(std::mem::take(&mut sums.writing)));
             }
-            insert(scope, job.list, job.id, new, &mut transaction).await?;
+            insert(scope, job.list, Some(job.id), new, &mut transaction).await?;
             if last {
                 break (job.bytes_total, "done", Some(now().0));
             }

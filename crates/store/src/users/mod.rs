@@ -1,5 +1,6 @@
 //! Users: people who sign in, their classes and sessions.
 
+pub mod basic;
 pub(crate) mod classes;
 pub(crate) mod keys;
 pub mod password;
@@ -347,5 +348,5 @@ fn read(row: &Row) -> Result<UserRecord> {
 /// Statements of this module and those below.
 #[cfg(test)]
 pub(crate) fn statements() -> Vec<(&'static str, &'static str)> {
-    [STATEMENTS, classes::STATEMENTS, sessions::STATEMENTS].concat()
+    [STATEMENTS, basic::STATEMENTS, classes::STATEMENTS, sessions::STATEMENTS].concat()
 }

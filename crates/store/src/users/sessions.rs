@@ -222,7 +222,7 @@ impl Store {
     }
 
     /// `None`: the password is right. Counts what is wrong. The caller has the turn, so that nobody tries two at once.
-    async fn compare(
+    pub(crate) async fn compare(
         &self,
         scope: &Scope,
         turn: &Turn,

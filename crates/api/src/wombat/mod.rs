@@ -1,0 +1,175 @@
+//! WombatDialer's HTTP API, under `/<context>/api`: one room per family of operations.
+//!
+//! It decides nothing by itself: each operation is translated into what the native API does. What it speaks is text (one
+//! line that begins with `OK: ` or `ERROR: `) where WombatDialer's control API does, and JSON where its configuration, live
+//! and report API does. The status of an answer is 200 but for who may not enter.
+
+mod campaigns;
+mod door;
+mod engine;
+mod lists;
+mod parameters;
+mod reply;
+mod sysup;
+#[cfg(test)]
+mod tests;
+
+use crate::App;
+use crate::error::ApiError;
+use axum::body::Body;
+use axum::http::Request;
+use axum::response::{IntoResponse, Response};
+use door::Half;
+use notify::Network;
+use parameters::{Intake, Parameters};
+use reply::Reply;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Who may use it, and where it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The first part of its paths.
+    pub context: String,
+    /// Users may send login and password with each request.
+    pub basic_users: bool,
+    /// From where nothing else is asked for.
+    pub allow: Vec<Network>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { context: "wombat".into(), basic_users: false, allow: Vec::new() }
+    }
+}
+
+impl Settings {
+    /// A context as it may stand in a path; the error says what would be right.
+    pub fn checked_context(text: &str) -> Result<String, String> {
+        let fits = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        if text.is_empty() || text.len() > 60 || !fits || ["api", "assets", ".", ".."].contains(&text) {
+            return Err(format!("{text:?} is no part of a path: 1 to 60 letters, digits, - _ and ., and not \"api\""));
+        }
+        Ok(text.to_owned())
+    }
+}
+
+/// WombatDialer's API. Clones share what they are busy with.
+#[derive(Clone)]
+pub struct Wombat {
+    settings: Arc<Settings>,
+    intake: Intake,
+    started: Instant,
+}
+
+impl Default for Wombat {
+    fn default() -> Self {
+        Self::of(Settings::default())
+    }
+}
+
+impl Wombat {
+    /// As it is configured.
+    pub fn of(settings: Settings) -> Self {
+        Self { settings: Arc::new(settings), intake: Intake::default(), started: Instant::now() }
+    }
+
+    /// Which room a path leads to, e.g. `edit/list/record`; `None`: it is not of this API. Slashes may be doubled or
+    /// stand at the end, and so may `index.jsp`.
+    pub(crate) fn room(&self, path: &str) -> Option<String> {
+        let mut parts = path.split('/').filter(|part| !part.is_empty());
+        if parts.next() != Some(self.settings.context.as_str()) || parts.next() != Some("api") {
+            return None;
+        }
+        let mut rest: Vec<&str> = parts.collect();
+        if rest.last() == Some(&"index.jsp") {
+            rest.pop();
+        }
+        Some(rest.join("/"))
+    }
+}
+
+/// Answers one request. Nothing of its parameters goes to the log: there are numbers in them.
+pub(crate) async fn serve(app: &App, room: &str, request: Request<Body>) -> Response {
+    if matches!(room, "sysup" | "sysup/jmx") {
+        return sysup::serve(app, room).await.into_response();
+    }
+    let Some(half) = half(room) else {
+        let rooms = "calls, campaigns, lists, engine, dialer, sysup, addkey";
+        return Reply::not_there(&format!("there is no {:?} here, but: {rooms}", shown(room))).into_response();
+    };
+    let (parts, body) = request.into_parts();
+    // Who may not enter is told so before the body is read.
+    let query = Parameters::of_query(parts.uri.query().unwrap_or_default());
+    let caller = match door::enter(app, &parts, &query, half).await {
+        Ok(caller) => caller,
+        Err(refused) => return refused.into_response(),
+    };
+    let parameters = match app.wombat.intake.read(query, &parts.headers, body).await {
+        Ok(parameters) => parameters,
+        Err(error) => return Reply::of(half, Err(error)).into_response(),
+    };
+    let asked = Asked { app, caller: &caller, parameters: &parameters };
+    let answer = match room {
+        "campaigns" => campaigns::serve(&asked).await,
+        "lists" => lists::serve(&asked).await,
+        "engine" => engine::engine(&asked).await,
+        "dialer" => engine::dialer(&asked).await,
+        "addkey" => engine::add_key(&asked),
+        _ => unreachable!("half() knows the same rooms"),
+    };
+    Reply::of(half, answer).into_response()
+}
+
+/// What a room is for; `None`: there is no such room.
+fn half(room: &str) -> Option<Half> {
+    match room {
+        "campaigns" | "lists" => Some(Half::Control),
+        "engine" | "dialer" | "addkey" => Some(Half::Configuration),
+        _ => None,
+    }
+}
+
+/// A request that was let in.
+struct Asked<'a> {
+    app: &'a App,
+    caller: &'a crate::auth::Caller,
+    parameters: &'a Parameters,
+}
+
+impl Asked<'_> {
+    /// Refuses who may not do what needs this.
+    fn may(&self, needed: store::TokenScope) -> Result<(), ApiError> {
+        if self.caller.scopes.contains(&needed) {
+            return Ok(());
+        }
+        let what = if self.caller.user.is_some() { "user" } else { "token" };
+        Err(crate::auth::lacks(what, &self.caller.name, needed))
+    }
+
+    /// A parameter that must be there.
+    fn needs(&self, name: &str) -> Result<&str, ApiError> {
+        let value = self.parameters.get(name).map(str::trim).filter(|value| !value.is_empty());
+        value.ok_or_else(|| refuse(format!("the parameter {name} is missing")))
+    }
+
+    /// The operation.
+    fn op(&self) -> &str {
+        self.parameters.get("op").unwrap_or_default().trim()
+    }
+}
+
+/// A refusal in words.
+fn refuse(message: impl Into<String>) -> ApiError {
+    ApiError::bad_request("refused", message)
+}
+
+/// An operation that a room does not have.
+fn unknown_op(op: &str, known: &str) -> ApiError {
+    refuse(format!("there is no op {:?} here, but: {known}", shown(op)))
+}
+
+/// Somebody else's text in a sentence of ours, cut short.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(60).collect()
+}
