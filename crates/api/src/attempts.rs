@@ -1,13 +1,15 @@
 //! `/api/attempts`: every try at a number, with its timeline.
 
 use crate::App;
-use crate::auth::{Operate, Read};
+use crate::attributes::AttributeMap;
+use crate::auth::{Caller, Operate, Read};
 use crate::error::ApiError;
 use crate::extract::{Id, Json, Query};
 use crate::page::{Page, limit};
 use crate::words;
 use axum::extract::State;
 use axum::http::StatusCode;
+use domain::journal::OutputChange;
 use domain::outcome::Fault;
 use domain::{AttemptId, CallState, CampaignId, ContactId, EndedBy, Invalid, ListId, RunId, Timestamp, TrunkId};
 use serde::{Deserialize, Serialize};
@@ -19,6 +21,8 @@ use utoipa_axum::routes;
 
 /// Longest extended status, in characters.
 const MAX_STATUS_CHARS: usize = 64;
+/// Seconds after the end of a call in which output attributes are still taken.
+const OUTPUTS_TAKEN_S: i64 = 1_800;
 /// State of an attempt that was journalled and never sent.
 const WITHDRAWN: &str = "WITHDRAWN";
 
@@ -104,6 +108,8 @@ pub struct Attempt {
     pub retry_at: Option<Timestamp>,
     /// Why it was taken back; empty when it was not.
     pub why: String,
+    /// What the dialplan or programs told of it; empty when the contact was erased.
+    pub output_attributes: AttributeMap,
 }
 
 impl From<AttemptRecord> for Attempt {
@@ -143,6 +149,7 @@ impl From<AttemptRecord> for Attempt {
             retry_rule: a.retry_rule.map(|rule| rule.0),
             retry_at: a.retry_at,
             why: a.why,
+            output_attributes: AttributeMap::from(&a.outputs),
         }
     }
 }
@@ -347,6 +354,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(get_attempt))
         .routes(routes!(get_timeline))
         .routes(routes!(set_attempt_status))
+        .routes(routes!(set_output_attribute, clear_output_attributes))
         .routes(routes!(hang_up_attempt))
 }
 
@@ -395,15 +403,82 @@ async fn set_attempt_status(
     Id(id): Id,
     Json(input): Json<StatusInput>,
 ) -> Result<StatusCode, ApiError> {
-    let status = input.status.trim();
+    set_status(&app, &caller, AttemptId(id), &input.status).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Gives a call in progress an extended status.
+pub(crate) async fn set_status(app: &App, caller: &Caller, id: AttemptId, status: &str) -> Result<(), ApiError> {
+    let status = status.trim();
     let fits = (1..=MAX_STATUS_CHARS).contains(&status.chars().count()) && !status.chars().any(char::is_control);
     if !fits {
         let problem = format!("must be 1..={MAX_STATUS_CHARS} characters without control characters");
         return Err(Invalid::new("status", problem).into());
     }
-    app.store.attempt(&caller.scope, AttemptId(id)).await?; // in the scope
-    app.node()?.set_status(AttemptId(id), status).await?;
+    app.store.attempt(&caller.scope, id).await?; // in the scope
+    app.node()?.set_status(id, status).await?;
+    Ok(())
+}
+
+/// An output attribute.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OutputInput {
+    /// As attributes are called: letters, digits and _, at most 64.
+    #[schema(example = "APPOINTMENT")]
+    pub name: String,
+    /// Its value, or what is put behind it.
+    #[schema(example = "monday")]
+    pub value: String,
+    /// Put it behind the value that is there.
+    #[serde(default)]
+    pub append: bool,
+}
+
+/// Tells an output attribute of a call: data collected while it was made. The last value wins. Taken until half an hour after
+/// the call.
+#[utoipa::path(post, path = "/api/attempts/{id}/output-attributes", tag = "results", params(("id" = i64, Path)),
+    request_body = OutputInput, security(("token" = ["operate"])),
+    responses((status = 204, description = "it is kept"), (status = 409, description = "the call is over for too long")))]
+async fn set_output_attribute(
+    Operate(caller): Operate,
+    State(app): State<App>,
+    Id(id): Id,
+    Json(input): Json<OutputInput>,
+) -> Result<StatusCode, ApiError> {
+    let OutputInput { name, value, append } = input;
+    let change = if append { OutputChange::Append { name, value } } else { OutputChange::Set { name, value } };
+    set_output(&app, &caller, AttemptId(id), change).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes all output attributes of a call away.
+#[utoipa::path(delete, path = "/api/attempts/{id}/output-attributes", tag = "results", params(("id" = i64, Path)),
+    security(("token" = ["operate"])),
+    responses((status = 204, description = "they are gone"), (status = 409, description = "the call is over for too long")))]
+async fn clear_output_attributes(
+    Operate(caller): Operate,
+    State(app): State<App>,
+    Id(id): Id,
+) -> Result<StatusCode, ApiError> {
+    set_output(&app, &caller, AttemptId(id), OutputChange::Clear).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Changes the output attributes of a call that is not over for long.
+pub(crate) async fn set_output(
+    app: &App,
+    caller: &Caller,
+    id: AttemptId,
+    change: OutputChange,
+) -> Result<(), ApiError> {
+    let attempt = app.store.attempt(&caller.scope, id).await?;
+    if attempt.ended_at.is_some_and(|ended| ended.plus_seconds(OUTPUTS_TAKEN_S) < store::now()) {
+        let message = format!("attempt {id} is over since {}", attempt.ended_at.unwrap_or_default());
+        return Err(ApiError::new(StatusCode::CONFLICT, "conflict", message));
+    }
+    app.node()?.set_output(id, change, &caller.name).await?;
+    Ok(())
 }
 
 /// Hangs up a call in progress, answered or not; it ends as it would by itself, and says who ended it.

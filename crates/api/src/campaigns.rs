@@ -386,7 +386,6 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(list_campaigns, create_campaign))
         .routes(routes!(get_campaign, replace_campaign, patch_campaign, delete_campaign))
         .routes(routes!(start_campaign))
-        .routes(routes!(clone_campaign))
 }
 
 /// Every campaign that is not hidden.
@@ -406,7 +405,7 @@ async fn list_campaigns(
 /// Adds a campaign.
 #[utoipa::path(post, path = "/api/campaigns", tag = "campaigns", request_body = CampaignInput,
     security(("token" = ["admin"])), responses((status = 201, description = "it exists now", body = Campaign)))]
-async fn create_campaign(
+pub(crate) async fn create_campaign(
     Admin(caller): Admin,
     State(app): State<App>,
     Json(input): Json<CampaignInput>,
@@ -453,7 +452,7 @@ async fn update(app: &App, caller: &Caller, id: i64, input: CampaignInput) -> Re
 #[utoipa::path(patch, path = "/api/campaigns/{id}", tag = "campaigns", params(("id" = i64, Path)),
     request_body = CampaignPatch, security(("token" = ["admin"])),
     responses((status = 200, description = "the campaign as it is now", body = Campaign)))]
-async fn patch_campaign(
+pub(crate) async fn patch_campaign(
     Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id,
@@ -481,47 +480,6 @@ async fn start_campaign(
 ) -> Result<(StatusCode, axum::Json<Run>), ApiError> {
     let run = app.node()?.start_run(&caller.scope, CampaignId(id), &caller.name).await?;
     Ok((StatusCode::CREATED, axum::Json(run.into())))
-}
-
-/// What a copy is called.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CloneInput {
-    /// Unique, 1..=200 characters.
-    #[schema(example = "summer")]
-    pub name: String,
-}
-
-/// Makes a campaign of the same settings, links and rules under another name. It is not started.
-#[utoipa::path(post, path = "/api/campaigns/{id}/clone", tag = "campaigns", params(("id" = i64, Path)),
-    request_body = CloneInput, security(("token" = ["admin"])),
-    responses((status = 201, description = "the copy", body = Campaign)))]
-async fn clone_campaign(
-    Admin(caller): Admin,
-    State(app): State<App>,
-    Id(id): Id,
-    Json(input): Json<CloneInput>,
-) -> Result<(StatusCode, axum::Json<Campaign>), ApiError> {
-    let campaign = app.store.campaign(&caller.scope, CampaignId(id)).await?;
-    let copy = Campaign::from(clone(&app, &caller, &campaign, &input.name).await?);
-    Ok((StatusCode::CREATED, axum::Json(copy.locked(&app, &caller.scope).await?)))
-}
-
-/// Saves a copy of a campaign under another name, with its links and rules and its key, and without history.
-pub(crate) async fn clone(
-    app: &App,
-    caller: &Caller,
-    campaign: &domain::Campaign,
-    name: &str,
-) -> Result<domain::Campaign, ApiError> {
-    let lock = app.store.lock(&caller.scope, Kind::Campaign, campaign.id.0).await?;
-    let lock = store::Lock { created_by: caller.scope.actor.user, ..lock };
-    let mut copy = campaign.clone();
-    copy.id = CampaignId(0);
-    copy.name = name.to_owned();
-    copy.rules.iter_mut().for_each(|rule| rule.id = RuleId(0));
-    copy.check()?;
-    Ok(app.store.create_campaign(&caller.scope, (&copy, &lock), &caller.name).await?)
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ async fn clone_end_point(
 #[utoipa::path(post, path = "/api/campaigns/{id}/clone", tag = "campaigns", params(("id" = i64, Path)),
     request_body = CloneInput, security(("token" = ["admin"])),
     responses((status = 201, description = "the new one", body = Campaign)))]
-async fn clone_campaign(
+pub(crate) async fn clone_campaign(
     Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id,

@@ -80,7 +80,7 @@ pub struct ContactInput {
 }
 
 impl ContactInput {
-    fn checked(self, country: Option<&str>) -> Result<NewContact, Invalid> {
+    pub(crate) fn checked(self, country: Option<&str>) -> Result<NewContact, Invalid> {
         Ok(NewContact { number: Dialable::parse(&self.number, country)?, attributes: self.attributes.checked()? })
     }
 }

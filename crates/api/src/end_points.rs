@@ -149,7 +149,7 @@ async fn list_end_points(
 /// Adds an end point.
 #[utoipa::path(post, path = "/api/end-points", tag = "configuration", request_body = EndPointInput,
     security(("token" = ["admin"])), responses((status = 201, description = "it exists now", body = EndPoint)))]
-async fn create_end_point(
+pub(crate) async fn create_end_point(
     Admin(caller): Admin,
     State(app): State<App>,
     Json(input): Json<EndPointInput>,
@@ -189,7 +189,7 @@ async fn replace_end_point(
 #[utoipa::path(patch, path = "/api/end-points/{id}", tag = "configuration", params(("id" = i64, Path)),
     request_body = EndPointPatch, security(("token" = ["admin"])),
     responses((status = 200, description = "the end point as it is now", body = EndPoint)))]
-async fn patch_end_point(
+pub(crate) async fn patch_end_point(
     Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id,
@@ -214,7 +214,11 @@ async fn update(
 /// Deletes an end point that no campaign uses.
 #[utoipa::path(delete, path = "/api/end-points/{id}", tag = "configuration", params(("id" = i64, Path)),
     security(("token" = ["admin"])), responses((status = 204, description = "it is gone")))]
-async fn delete_end_point(Admin(caller): Admin, State(app): State<App>, Id(id): Id) -> Result<StatusCode, ApiError> {
+pub(crate) async fn delete_end_point(
+    Admin(caller): Admin,
+    State(app): State<App>,
+    Id(id): Id,
+) -> Result<StatusCode, ApiError> {
     app.store.delete_end_point(&caller.scope, EndPointId(id)).await?;
     app.configuration_changed().await;
     Ok(StatusCode::NO_CONTENT)

@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use domain::spreadsheet::guarded;
-use domain::{AttemptId, RunId, Timestamp};
+use domain::{AttemptId, Attributes, RunId, Timestamp};
 use futures_util::{Stream, stream};
 use std::collections::VecDeque;
 use store::{AttemptFilter, AttemptRecord, Scope, Store};
@@ -10,7 +10,8 @@ use store::{AttemptFilter, AttemptRecord, Scope, Store};
 /// Attempts read at a time.
 const PAGE: u32 = 1_000;
 
-const HEADER: [&str; 26] = [
+const COLUMNS: usize = 27;
+const HEADER: [&str; COLUMNS] = [
     "attempt",
     "run",
     "campaign",
@@ -37,6 +38,7 @@ const HEADER: [&str; 26] = [
     "talk_ms",
     "retry_rule",
     "retry_at",
+    "output_attributes",
 ];
 
 /// Where the export stands.
@@ -92,7 +94,7 @@ pub(crate) fn attempts(
     })
 }
 
-fn write(lines: &mut csv::Writer<Vec<u8>>, texts: [String; 26], cells: Cells) {
+fn write(lines: &mut csv::Writer<Vec<u8>>, texts: [String; COLUMNS], cells: Cells) {
     let written = match cells {
         Cells::Spreadsheet => lines.write_record(texts.each_ref().map(|text| guarded(text).into_owned())),
         Cells::Raw => lines.write_record(texts),
@@ -104,7 +106,7 @@ fn finish(lines: csv::Writer<Vec<u8>>) -> Bytes {
     lines.into_inner().expect("memory takes every line").into()
 }
 
-fn cells_of(a: AttemptRecord) -> [String; 26] {
+fn cells_of(a: AttemptRecord) -> [String; COLUMNS] {
     let at = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
     let number = |n: Option<i64>| n.map(|n| n.to_string()).unwrap_or_default();
     let word = |value: Option<serde_json::Value>| {
@@ -137,7 +139,13 @@ fn cells_of(a: AttemptRecord) -> [String; 26] {
         number(a.talk_ms),
         number(a.retry_rule.map(|rule| rule.0)),
         at(a.retry_at),
+        native_text(&a.outputs),
     ]
+}
+
+/// `NAME:value,NAME:value`, as WombatDialer writes attributes.
+pub(crate) fn native_text(attributes: &Attributes) -> String {
+    attributes.iter().map(|(name, value)| format!("{name}:{value}")).collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]
@@ -148,8 +156,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_file_reads_back_exactly_or_without_a_formula(cells in proptest::collection::vec("[ \t\r\n=+@,;\"'-]{0,4}\\PC{0,5}", 26)) {
-            let cells: [String; 26] = cells.try_into().unwrap();
+        fn every_file_reads_back_exactly_or_without_a_formula(cells in proptest::collection::vec("[ \t\r\n=+@,;\"'-]{0,4}\\PC{0,5}", COLUMNS)) {
+            let cells: [String; COLUMNS] = cells.try_into().unwrap();
             for as_is in [Cells::Raw, Cells::Spreadsheet] {
                 let mut lines = csv::Writer::from_writer(Vec::new());
                 write(&mut lines, cells.clone(), as_is);

@@ -38,6 +38,20 @@ pub(crate) struct Patch<T> {
     target: PhantomData<T>,
 }
 
+impl<T> Patch<T> {
+    /// These fields.
+    pub(crate) fn of(fields: Map<String, Value>) -> Self {
+        Self { fields, target: PhantomData }
+    }
+}
+
+/// A value of ours as a request would have brought it.
+pub(crate) fn from_fields<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, ApiError> {
+    let mut track = serde_path_to_error::Track::new();
+    T::deserialize(serde_path_to_error::Deserializer::new(Value::Object(fields), &mut track))
+        .map_err(|error| data_error(&track.path().to_string(), &error))
+}
+
 impl<T: Serialize + DeserializeOwned> Patch<T> {
     /// `existing` with the given fields replaced.
     pub(crate) fn apply(self, existing: &T) -> Result<T, ApiError> {

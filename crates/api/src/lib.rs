@@ -20,6 +20,7 @@ pub mod attributes;
 pub mod audit;
 pub mod auth;
 pub mod browser;
+pub mod calls;
 pub mod campaigns;
 pub mod checks;
 pub mod clones;
@@ -148,6 +149,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(contacts::routes())
         .merge(imports::routes())
         .merge(campaigns::routes())
+        .merge(calls::routes())
         .merge(runs::routes())
         .merge(live::routes())
         .merge(attempts::routes())

@@ -112,7 +112,7 @@ async fn list_lists(
 /// Adds an empty list.
 #[utoipa::path(post, path = "/api/lists", tag = "lists", request_body = ListInput,
     security(("token" = ["operate"])), responses((status = 201, description = "it exists now", body = List)))]
-async fn create_list(
+pub(crate) async fn create_list(
     Operate(caller): Operate,
     State(app): State<App>,
     Json(input): Json<ListInput>,
@@ -133,7 +133,7 @@ async fn get_list(Read(caller): Read, State(app): State<App>, Id(id): Id) -> Res
 /// Renames, hides or shows a list.
 #[utoipa::path(put, path = "/api/lists/{id}", tag = "lists", params(("id" = i64, Path)), request_body = ListInput,
     security(("token" = ["operate"])), responses((status = 200, description = "the list as it is now", body = List)))]
-async fn replace_list(
+pub(crate) async fn replace_list(
     Operate(caller): Operate,
     State(app): State<App>,
     Id(id): Id,
@@ -148,7 +148,11 @@ async fn replace_list(
 /// Deletes a list that no campaign and no attempt refers to, with its contacts.
 #[utoipa::path(delete, path = "/api/lists/{id}", tag = "lists", params(("id" = i64, Path)),
     security(("token" = ["admin"])), responses((status = 204, description = "it is gone")))]
-async fn delete_list(Admin(caller): Admin, State(app): State<App>, Id(id): Id) -> Result<StatusCode, ApiError> {
+pub(crate) async fn delete_list(
+    Admin(caller): Admin,
+    State(app): State<App>,
+    Id(id): Id,
+) -> Result<StatusCode, ApiError> {
     app.store.delete_list(&caller.scope, ListId(id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -157,7 +157,7 @@ async fn list_pbxs(
 /// Adds a PBX; the dialler connects to it at once.
 #[utoipa::path(post, path = "/api/pbxs", tag = "configuration", request_body = PbxInput,
     security(("token" = ["admin"])), responses((status = 201, description = "it exists now", body = Pbx)))]
-async fn create_pbx(
+pub(crate) async fn create_pbx(
     Admin(caller): Admin,
     State(app): State<App>,
     Json(input): Json<PbxInput>,
@@ -182,7 +182,7 @@ async fn get_pbx(Read(caller): Read, State(app): State<App>, Id(id): Id) -> Resu
 #[utoipa::path(put, path = "/api/pbxs/{id}", tag = "configuration", params(("id" = i64, Path)),
     request_body = PbxInput, security(("token" = ["admin"])),
     responses((status = 200, description = "the PBX as it is now", body = Pbx)))]
-async fn replace_pbx(
+pub(crate) async fn replace_pbx(
     Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id,
@@ -198,7 +198,11 @@ async fn replace_pbx(
 /// Deletes a PBX that no trunk and no end point uses.
 #[utoipa::path(delete, path = "/api/pbxs/{id}", tag = "configuration", params(("id" = i64, Path)),
     security(("token" = ["admin"])), responses((status = 204, description = "it is gone")))]
-async fn delete_pbx(Admin(caller): Admin, State(app): State<App>, Id(id): Id) -> Result<StatusCode, ApiError> {
+pub(crate) async fn delete_pbx(
+    Admin(caller): Admin,
+    State(app): State<App>,
+    Id(id): Id,
+) -> Result<StatusCode, ApiError> {
     app.store.delete_pbx(&caller.scope, PbxId(id)).await?;
     app.configuration_changed().await;
     Ok(StatusCode::NO_CONTENT)

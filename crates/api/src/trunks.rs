@@ -163,7 +163,7 @@ async fn list_trunks(
 /// Adds a trunk.
 #[utoipa::path(post, path = "/api/trunks", tag = "configuration", request_body = TrunkInput,
     security(("token" = ["admin"])), responses((status = 201, description = "it exists now", body = Trunk)))]
-async fn create_trunk(
+pub(crate) async fn create_trunk(
     Admin(caller): Admin,
     State(app): State<App>,
     Json(input): Json<TrunkInput>,
@@ -199,7 +199,7 @@ async fn replace_trunk(
 #[utoipa::path(patch, path = "/api/trunks/{id}", tag = "configuration", params(("id" = i64, Path)),
     request_body = TrunkPatch, security(("token" = ["admin"])),
     responses((status = 200, description = "the trunk as it is now", body = Trunk)))]
-async fn patch_trunk(
+pub(crate) async fn patch_trunk(
     Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id,
@@ -219,7 +219,11 @@ async fn update(app: &App, scope: &store::Scope, id: i64, input: TrunkInput) -> 
 /// Deletes a trunk that no campaign uses.
 #[utoipa::path(delete, path = "/api/trunks/{id}", tag = "configuration", params(("id" = i64, Path)),
     security(("token" = ["admin"])), responses((status = 204, description = "it is gone")))]
-async fn delete_trunk(Admin(caller): Admin, State(app): State<App>, Id(id): Id) -> Result<StatusCode, ApiError> {
+pub(crate) async fn delete_trunk(
+    Admin(caller): Admin,
+    State(app): State<App>,
+    Id(id): Id,
+) -> Result<StatusCode, ApiError> {
     app.store.delete_trunk(&caller.scope, TrunkId(id)).await?;
     app.configuration_changed().await;
     Ok(StatusCode::NO_CONTENT)

@@ -46,6 +46,13 @@ pub enum Event {
     },
     /// A contact was corrected: it is as it is here, wherever it is in memory. One that is being called was refused.
     ContactChanged(Box<Contact>),
+    /// A call was added to a run by a program, and waits in the database for its time.
+    CallAdded {
+        /// To which run.
+        run: RunId,
+        /// Not before.
+        due_at: Timestamp,
+    },
     /// The answer to [`crate::Command::LoadContacts`].
     ContactsLoaded(Loaded),
 

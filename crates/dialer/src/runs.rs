@@ -318,6 +318,12 @@ impl Run {
         self.due(Due { at: due_at, put_off_by: None });
     }
 
+    /// A program added a call: a contact that is in none of the lists, and waits for its time as a retry does.
+    pub fn call_added(&mut self, due_at: Timestamp) {
+        self.contacts += 1;
+        self.retry_scheduled(due_at);
+    }
+
     /// A contact waits in the database for its time.
     pub(crate) fn due(&mut self, due: Due) {
         self.next_due = earlier(self.next_due, Some(due));

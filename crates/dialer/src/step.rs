@@ -165,6 +165,11 @@ impl Dialer {
         self.attempts.get(&attempt).map(|attempt| attempt.leg)
     }
 
+    /// The attempt in progress whose leg this is.
+    pub fn attempt_of(&self, leg: LegId) -> Option<AttemptId> {
+        self.by_leg.get(&leg).copied()
+    }
+
     /// The leg of an attempt in progress that was sent to its PBX.
     pub fn sent_leg_of(&self, attempt: AttemptId) -> Option<LegId> {
         let leg = self.calls.leg(self.leg_of(attempt)?)?;
@@ -209,6 +214,7 @@ impl Dialer {
                     self.dirty.insert(run.id);
                 }
             }
+            Event::CallAdded { run, due_at } => self.with_run(run, |run| run.call_added(due_at)),
             Event::ContactsLoaded(loaded) => self.contacts_loaded(now, loaded, out),
             Event::RefusedTakenUp { run, count } => {
                 self.with_run(run, |run| run.taken_up(count));

@@ -83,6 +83,33 @@ impl Attributes {
         self.0.is_empty()
     }
 
+    /// Gives `name` this value, whatever it had; what [`Attributes::add`] refuses is refused, a repeated name is not.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), Invalid> {
+        let place = self.0.iter().position(|(n, _)| n == name);
+        let had = place.map(|place| self.0.remove(place));
+        match (self.add(name, value), had) {
+            (Ok(_), None) => Ok(()),
+            (Ok(_), Some(_)) => {
+                // A changed value stays where it was.
+                let changed = self.0.pop().expect("it was just added");
+                self.0.insert(place.unwrap_or(self.0.len()), changed);
+                Ok(())
+            }
+            (Err(invalid), had) => {
+                if let (Some(place), Some(had)) = (place, had) {
+                    self.0.insert(place, had);
+                }
+                Err(invalid)
+            }
+        }
+    }
+
+    /// Puts `value` behind the value of `name`; one that is not there is empty before.
+    pub fn append(&mut self, name: &str, value: &str) -> Result<(), Invalid> {
+        let whole = format!("{}{value}", self.get(name).unwrap_or_default());
+        self.set(name, &whole)
+    }
+
     /// Adds a pair. Line breaks and tabs in the value become one space (and `true` is returned: worth a warning);
     /// other control characters, a bad or reserved name, a repeated name and an over-long value are refused.
     pub fn add(&mut self, name: &str, value: &str) -> Result<bool, Invalid> {
@@ -142,6 +169,18 @@ mod tests {
         let mut attributes = Attributes::default();
         assert!(!attributes.add("NAME", "${SHELL(id)},a=b;c|d \"x\"").unwrap());
         assert_eq!(attributes.get("NAME"), Some("${SHELL(id)},a=b;c|d \"x\""));
+    }
+
+    #[test]
+    fn the_last_value_wins_and_what_is_appended_stands_behind() {
+        let mut attributes = Attributes::default();
+        for (name, value) in [("A", "1"), ("B", "2"), ("A", "3")] {
+            attributes.set(name, value).unwrap();
+        }
+        attributes.append("B", "x").unwrap();
+        attributes.append("C", "y").unwrap();
+        assert!(attributes.set("A", &"x".repeat(1_025)).is_err() && attributes.set("EXTEN", "1").is_err());
+        assert_eq!(attributes.iter().collect::<Vec<_>>(), [("A", "3"), ("B", "2x"), ("C", "y")]);
     }
 
     #[test]

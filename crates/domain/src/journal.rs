@@ -2,6 +2,8 @@
 //!
 //! The core decides these records, the store writes them. No number, name or attribute value is in them.
 
+use crate::attributes::Attributes;
+use crate::error::Invalid;
 use crate::ids::{
     AttemptId, CallId, CampaignId, ContactId, EndPointId, LegId, ListId, NumberRef, PbxId, RuleId, RunId, TrunkId,
 };
@@ -12,6 +14,7 @@ use crate::run::{RunState, SegmentKind};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::fmt;
 
 /// Why this contact was taken now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -257,6 +260,55 @@ impl Fact {
             Self::HangUpRequested { .. } => "leg.hang_up_requested",
             Self::StatusSet { .. } => "attempt.status_set",
         }
+    }
+}
+
+/// What the dialplan or a program does to the output attributes of an attempt. Its `Debug` shows no value.
+#[derive(Clone, PartialEq, Eq)]
+pub enum OutputChange {
+    /// Gives a name a value; the last one wins.
+    Set {
+        /// A name as attributes have it.
+        name: String,
+        /// Its value.
+        value: String,
+    },
+    /// Puts a text behind the value of a name.
+    Append {
+        /// A name as attributes have it.
+        name: String,
+        /// The text.
+        value: String,
+    },
+    /// Takes all of them away.
+    Clear,
+}
+
+impl OutputChange {
+    /// Carries it out; what no attribute may be is refused.
+    pub fn apply(&self, outputs: &mut Attributes) -> Result<(), Invalid> {
+        match self {
+            Self::Set { name, value } => outputs.set(name, value),
+            Self::Append { name, value } => outputs.append(name, value),
+            Self::Clear => {
+                *outputs = Attributes::default();
+                Ok(())
+            }
+        }
+    }
+
+    /// The attribute; `None`: all of them.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Set { name, .. } | Self::Append { name, .. } => Some(name),
+            Self::Clear => None,
+        }
+    }
+}
+
+impl fmt::Debug for OutputChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OutputChange({:?})", self.name())
     }
 }
 

@@ -80,6 +80,7 @@ pub async fn run_spec(store: &Store, restore: &RunRestore, open: u64) -> store::
     for list in &restore.lists {
         contacts += u64::try_from(store.list(&scope, list.list).await?.contacts).unwrap_or(0);
     }
+    contacts += store.calls_of_run(&scope, restore.record.id).await?;
     let totals = restore.record.totals;
     let count = |value: i64| u64::try_from(value).unwrap_or(0);
     Ok(RunSpec {

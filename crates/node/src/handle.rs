@@ -8,11 +8,15 @@ use crate::configuration::{Configuration, run_spec};
 use crate::inputs::{Ask, Input, RunEvent};
 use crate::link::MAX_STATUS_CHARS;
 use crate::live::{Live, LiveStorage};
-use domain::{AttemptId, CampaignId, Contact, ContactId, Dialable, Invalid, ListId, RunId, SuppressionListId};
+use domain::journal::OutputChange;
+use domain::{
+    AttemptId, Attributes, CampaignId, Contact, ContactId, Dialable, Invalid, ListId, RunId, SuppressionListId,
+    Timestamp,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use store::restore::Settled;
-use store::{ContactChange, Hold, RunRecord, Scope, Store, Suppressed, Traces};
+use store::{AddedCall, ContactChange, Hold, NewContact, RunRecord, Scope, Store, Suppressed, Traces};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
@@ -140,6 +144,30 @@ impl Handle {
             warn!(contact.id = id.0, "the dialler has stopped: the contact is read at its next start");
         }
         Ok(contact)
+    }
+
+    /// Adds a call to the run of a campaign that is not over: it waits beside the retries until `due_at`, and is dialled
+    /// before what is fresh in lists. A conflict when the campaign is not running.
+    pub async fn add_call(
+        &self,
+        scope: &Scope,
+        campaign: CampaignId,
+        contact: &NewContact,
+        due_at: Timestamp,
+    ) -> Result<AddedCall, NodeError> {
+        let call = self.store.add_call(scope, campaign, contact, due_at).await?;
+        // It is on the disk: a dialler that does not answer now finds it when it starts.
+        if !self.ask(|done| Ask::CallAdded(call.run, due_at, done)).await? {
+            self.store.take_back_call(scope, &call).await?;
+            return Err(NodeError::Conflict(format!("run {} is over: start the campaign again", call.run)));
+        }
+        Ok(call)
+    }
+
+    /// Sets, appends to or takes away output attributes of an attempt; on the disk when this returns.
+    pub async fn set_output(&self, attempt: AttemptId, change: OutputChange, actor: &str) -> Result<(), NodeError> {
+        change.apply(&mut Attributes::default())?;
+        self.ask(|done| Ask::SetOutput(attempt, change, actor.to_owned(), done)).await
     }
 
     /// PBXs, trunks or end points were changed: they are read again.

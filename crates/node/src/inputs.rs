@@ -3,8 +3,10 @@
 use crate::configuration::Configuration;
 use crate::handle::NodeError;
 use crate::live::Live;
+use crate::user_event::{About, Told};
 use dialer::{Event, FoundLeg, RunSpec};
-use domain::{AttemptId, Campaign, CampaignId, Contact, ListId, Mono, NumberKey, PbxId, RunId};
+use domain::journal::OutputChange;
+use domain::{AttemptId, Campaign, CampaignId, Contact, ListId, Mono, NumberKey, PbxId, RunId, Timestamp};
 use store::Hold;
 use tokio::sync::oneshot;
 
@@ -65,6 +67,15 @@ pub enum FromPbx {
         /// When it was asked.
         asked_at: Mono,
     },
+    /// The dialplan told something of a call.
+    Told {
+        /// Of which.
+        about: About,
+        /// What.
+        told: Told,
+        /// Asterisk's own time of it.
+        pbx_at: Option<String>,
+    },
     /// Something happened to a leg.
     Fact {
         /// What.
@@ -87,6 +98,10 @@ pub enum Ask {
     ContactsAdded(ListId, u64),
     /// A contact was corrected: it is as it is here now.
     ContactChanged(Box<Contact>),
+    /// A call was added to a run and is due then; answered with whether the run goes on.
+    CallAdded(RunId, Timestamp, oneshot::Sender<bool>),
+    /// An output attribute; answered when it is on disk.
+    SetOutput(AttemptId, OutputChange, String, oneshot::Sender<()>),
     /// Numbers were suppressed for these campaigns, or for all: nothing is sent to them after the answer.
     Suppressed(Vec<NumberKey>, Option<Vec<CampaignId>>, oneshot::Sender<()>),
     /// New configuration.

@@ -2,6 +2,7 @@
 
 use crate::channels::{found, leg_of};
 use crate::inputs::{FromPbx, Input};
+use crate::user_event;
 use ari::{Channel, Client, DialStatus, EventKind, Incoming, Lost, Outcome};
 use dialer::{Event, FoundLeg};
 use domain::{LegId, PbxId};
@@ -207,6 +208,13 @@ impl Link {
     }
 
     async fn event(&mut self, event: ari::Event) -> Option<()> {
+        if let EventKind::UserEvent { name, headers } = &event.kind {
+            let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            let Some((about, told)) = user_event::read(name, headers, event.channel_id(), &self.prefix) else {
+                return Some(());
+            };
+            return self.tell(FromPbx::Told { about, told, pbx_at: event.at }).await;
+        }
         let Some(leg) = self.leg(&event) else {
             self.count_foreign(&event.kind);
             return Some(());
@@ -231,13 +239,6 @@ impl Link {
     }
 
     fn leg(&self, event: &ari::Event) -> Option<LegId> {
-        // A user event may name the call it is about: it may come from another leg of it.
-        if let EventKind::UserEvent { headers, .. } = &event.kind {
-            let named = headers.iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("uniqueid"));
-            if let Some(leg) = named.and_then(|(_, id)| leg_of(&self.prefix, id.trim())) {
-                return Some(leg);
-            }
-        }
         leg_of(&self.prefix, event.channel_id()?)
     }
 
@@ -260,11 +261,6 @@ fn fact(leg: LegId, kind: EventKind) -> Option<Event> {
             cause: u16::try_from(cause).unwrap_or(0),
             tech_cause: tech_cause.and_then(|code| u16::try_from(code).ok()),
         }),
-        EventKind::UserEvent { name, headers } if name.trim().eq_ignore_ascii_case("CALLSTATUS") => {
-            let (_, status) = headers.iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("v"))?;
-            let status = status.trim().chars().filter(|c| !c.is_control()).take(MAX_STATUS_CHARS).collect();
-            Some(Event::StatusSet { leg, status })
-        }
         _ => None,
     }
 }

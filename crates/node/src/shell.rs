@@ -9,10 +9,12 @@ use crate::disk::Storage;
 use crate::handle::{Health, NodeError};
 use crate::inputs::{Ask, FromPbx, Input, RunEvent};
 use crate::live::PbxState;
+use crate::user_event::{self, About};
 use ari::Client;
 use dialer::{Command, Dialer, Event, RunSpec};
-use domain::{Campaign, LegId, Masked, PbxId, RunId, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use domain::journal::OutputChange;
+use domain::{AttemptId, Campaign, LegId, Masked, PbxId, RunId, Timestamp};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use store::{Hold, Store, Write};
@@ -22,6 +24,8 @@ use tracing::{error, info, warn};
 
 /// Inputs taken at once before timers and commits are looked at again.
 const INPUTS_AT_ONCE: usize = 512;
+/// Calls that ended of which the dialplan may still tell something.
+const ENDED_REMEMBERED: usize = 1_000;
 
 /// A PBX as the shell knows it.
 pub struct PbxLink {
@@ -83,6 +87,8 @@ pub struct Shell {
     /// Legs whose originate was handed to a link and not answered yet.
     pub(crate) originating: BTreeSet<LegId>,
     pub(crate) hold_waiting: Vec<oneshot::Sender<()>>,
+    /// Calls that ended lately, oldest first.
+    ended: VecDeque<(LegId, AttemptId)>,
     inbox: mpsc::Receiver<Input>,
     /// For the tasks that answer.
     pub(crate) sender: mpsc::Sender<Input>,
@@ -118,6 +124,7 @@ impl Shell {
             commit_began: None,
             originating: BTreeSet::new(),
             hold_waiting: Vec::new(),
+            ended: VecDeque::new(),
             inbox: inbox.1,
             sender: inbox.0,
             health,
@@ -177,6 +184,7 @@ impl Shell {
             match as_write(command, told) {
                 Ok(write) => {
                     if let Write::Close { end, .. } = &write {
+                        self.remember_ended(end.leg, end.attempt);
                         self.channels.forget(end.leg);
                         metrics::counter!("carillon_attempts_total", "outcome" => end.state.code()).increment(1);
                     }
@@ -246,12 +254,52 @@ impl Shell {
                 self.step(Event::PbxAudited { pbx: id, legs, asked_at }, None);
                 return;
             }
+            FromPbx::Told { about, told, pbx_at } => {
+                self.told_of_call(about, told, pbx_at);
+                return;
+            }
             FromPbx::Fact { fact, pbx_at } => {
                 self.step(fact, pbx_at.as_deref());
                 return;
             }
         }
         self.tell_health();
+    }
+
+    /// What the dialplan tells may come after the call: it counts as long as the call is remembered.
+    fn told_of_call(&mut self, about: About, told: user_event::Told, pbx_at: Option<String>) {
+        let (leg, attempt) = match about {
+            About::Leg(leg) => {
+                let ended = || self.ended.iter().find(|(ended, _)| *ended == leg).map(|(_, attempt)| *attempt);
+                (Some(leg), self.dialer.attempt_of(leg).or_else(ended))
+            }
+            About::Attempt(attempt) => (self.dialer.leg_of(attempt), Some(attempt)),
+        };
+        match told {
+            user_event::Told::Status(status) => {
+                if let Some(leg) = leg {
+                    self.step(Event::StatusSet { leg, status }, pbx_at.as_deref());
+                }
+            }
+            user_event::Told::Outputs(changes) => {
+                let Some(attempt) = attempt else { return };
+                for change in changes {
+                    self.write_output(attempt, change, pbx_at.clone(), String::new());
+                }
+            }
+        }
+    }
+
+    fn write_output(&mut self, attempt: AttemptId, change: OutputChange, pbx_at: Option<String>, actor: String) {
+        let at = self.clock.now().wall;
+        self.pending.writes.push(Write::Output { attempt, change, at, pbx_at, actor });
+    }
+
+    fn remember_ended(&mut self, leg: LegId, attempt: AttemptId) {
+        if self.ended.len() >= ENDED_REMEMBERED {
+            self.ended.pop_front();
+        }
+        self.ended.push_back((leg, attempt));
     }
 
     fn asked(&mut self, ask: Ask) {
@@ -284,6 +332,17 @@ impl Shell {
             Ask::ContactChanged(contact) => {
                 self.touches.changed(contact.id);
                 self.step(Event::ContactChanged(contact), None);
+            }
+            Ask::CallAdded(run, due_at, done) => {
+                let goes_on = self.runs.contains_key(&run);
+                if goes_on {
+                    self.step(Event::CallAdded { run, due_at }, None);
+                }
+                let _ = done.send(goes_on);
+            }
+            Ask::SetOutput(attempt, change, actor, done) => {
+                self.write_output(attempt, change, None, actor);
+                self.pending.waiting.push(done);
             }
             Ask::Suppressed(keys, campaigns, done) => {
                 self.touches.suppressed(&keys);

@@ -10,8 +10,8 @@ use domain::journal::OpenAttempt;
 use domain::outcome::Fault;
 use domain::rules::Standing;
 use domain::{
-    AttemptId, CallId, CampaignId, ContactId, EndPointId, EndedBy, LegId, ListId, NumberKey, PbxId, RuleId, RunId,
-    Timestamp, TrunkId,
+    AttemptId, Attributes, CallId, CampaignId, ContactId, EndPointId, EndedBy, LegId, ListId, NumberKey, PbxId, RuleId,
+    RunId, Timestamp, TrunkId,
 };
 use serde::Serialize;
 use std::fmt;
@@ -130,6 +130,8 @@ pub struct AttemptRecord {
     pub retry_at: Option<Timestamp>,
     /// Why it was taken back.
     pub why: String,
+    /// What the dialplan or programs told of it.
+    pub outputs: Attributes,
 }
 
 impl fmt::Debug for AttemptRecord {
@@ -147,7 +149,7 @@ macro_rules! attempt_rows {
             "trunk.name AS trunk_name, a.end_point_id, end_point.name AS end_point_name, a.pbx_id, ",
             "pbx.name AS pbx_name, a.state, a.fault, a.ext_state, a.cause, a.tech_cause, a.ended_by, a.scheduled_at, ",
             "a.requested_at, a.connected_at, a.ended_at, a.wait_pre_ms, a.wait_after_ms, a.talk_ms, a.retry_rule_id, ",
-            "a.retry_at, a.why FROM attempt a JOIN leg ON leg.id = a.leg_id ",
+            "a.retry_at, a.why, a.outputs FROM attempt a JOIN leg ON leg.id = a.leg_id ",
             "JOIN campaign ON campaign.id = a.campaign_id LEFT JOIN contact ON contact.id = a.contact_id ",
             "LEFT JOIN list ON list.id = a.list_id LEFT JOIN trunk ON trunk.id = a.trunk_id ",
             "LEFT JOIN end_point ON end_point.id = a.end_point_id LEFT JOIN pbx ON pbx.id = a.pbx_id ",
@@ -245,6 +247,7 @@ fn read(row: &Row) -> Result<AttemptRecord> {
         retry_rule: row.opt_int("retry_rule_id")?.map(RuleId),
         retry_at: row.opt_at("retry_at")?,
         why: row.text("why")?,
+        outputs: row.json("outputs")?,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Campaigns with their links and rules, saved and read as a whole.
 
 use crate::audit::{self, Subject};
+use crate::calls::check_ordinary;
 use crate::db::Store;
 use crate::engine::{Connection, Query, Row, query, query_scalar};
 use crate::error::{Error, Result};
@@ -235,6 +236,9 @@ async fn link(
         };
         if !linked.contains(&(kind, id)) {
             locks::check_choice(scope, field, kind, id)?;
+            if kind == Kind::List {
+                check_ordinary(scope, domain::ListId(id), connection).await?;
+            }
         }
         let done = query(statement)
             .bind(scope.tenant.0)

@@ -1,6 +1,7 @@
 //! Lists of contacts.
 
 use crate::audit::{self, Subject};
+use crate::calls::check_ordinary;
 use crate::db::Store;
 use crate::engine::{Connection, Row, query, query_scalar};
 use crate::error::{Error, Result};
@@ -37,7 +38,9 @@ statements! {
         WHERE l.tenant_id = $1 AND l.list_id = $2 \
         UNION ALL SELECT 'a running import' FROM import_job WHERE tenant_id = $1 AND list_id = $2 AND state = 'running' \
         UNION ALL SELECT 'the history of run ' || run_id || ': hide it instead' FROM run_list \
-        WHERE tenant_id = $1 AND list_id = $2 LIMIT 1";
+        WHERE tenant_id = $1 AND list_id = $2 \
+        UNION ALL SELECT 'campaign ' || c.name || ', as its AUTO list' FROM list l JOIN campaign c ON c.id = l.auto_of \
+        WHERE l.tenant_id = $1 AND l.id = $2 LIMIT 1";
     DELETE_CONTACTS = "DELETE FROM contact WHERE tenant_id = $1 AND list_id = $2";
     DELETE_IMPORTS = "DELETE FROM import_job WHERE tenant_id = $1 AND list_id = $2";
     DELETE = "DELETE FROM list WHERE tenant_id = $1 AND id = $2";
@@ -133,9 +136,10 @@ impl Store {
 }
 
 /// Counts contacts in or out (`change` may be negative), in the transaction that adds or removes them.
-/// An unknown list is an error.
+/// An unknown list is an error, and so is one that only programs fill, call by call.
 pub(crate) async fn count_contacts(scope: &Scope, id: ListId, change: i64, connection: &mut Connection) -> Result<()> {
     scope.check(Kind::List, id.0)?;
+    check_ordinary(scope, id, connection).await?;
     let done = query(COUNT).bind(scope.tenant.0).bind(id.0).bind(change).execute(connection).await?;
     if done.rows_affected() == 0 {
         return Err(Error::not_found("list", id));

@@ -43,6 +43,7 @@ pub(crate) const VERSIONS: &[Version] = &[
     version!("0009", "books"),
     version!("0010", "answers"),
     version!("0011", "find_attempts"),
+    version!("0012", "calls"),
 ];
 
 statements! {

@@ -287,6 +287,7 @@ pub(crate) fn contacts(count: u32) -> Vec<NewContact> {
 pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
     let modules = [
         ("alerts", crate::alerts::STATEMENTS),
+        ("calls", crate::calls::STATEMENTS),
         ("attempts", crate::attempts::STATEMENTS),
         ("pages of attempts", crate::attempts::pages::STATEMENTS),
         ("audit", crate::audit::STATEMENTS),

@@ -121,6 +121,8 @@ fn body(method: &str, path: &str, ids: &BTreeMap<&str, i64>) -> Value {
         }
         (_, "/api/lists/{id}" | "/api/suppression-lists/{id}") => json!({"name": "taken over"}),
         (_, "/api/campaigns/{id}") => json!({"name": "taken over", "packs": ["unrestricted"]}),
+        (_, "/api/campaigns/{id}/calls") => json!({"number": "0669820555"}),
+        (_, "/api/attempts/{id}/output-attributes") => json!({"name": "A", "value": "1"}),
         (_, "/api/campaigns") => json!({"name": "mine", "lists": [of("lists")], "packs": ["unrestricted"]}),
         (_, "/api/suppression-lists") => json!({"name": "mine", "kind": "optout", "campaigns": [of("campaigns")]}),
         (_, "/api/lists/{id}/contacts") => json!({"contacts": [{"number": "0669820555"}]}),

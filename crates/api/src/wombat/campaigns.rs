@@ -2,8 +2,12 @@
 
 use super::reply::Reply;
 use super::{Asked, refuse, shown, unknown_op};
+use crate::auth::Admin;
+use crate::clones::{CloneInput, clone_campaign};
 use crate::error::ApiError;
-use crate::{campaigns, runs};
+use crate::extract::{Id, Json};
+use crate::runs;
+use axum::extract::State;
 use domain::Campaign;
 use node::NodeError;
 use store::{ListRecord, RunFilter, RunRecord, TokenScope};
@@ -51,7 +55,9 @@ async fn clone(asked: &Asked<'_>) -> Result<Reply, ApiError> {
     asked.may(TokenScope::Admin)?;
     let campaign = asked.campaign().await?;
     let name = asked.needs("newcampaign")?;
-    let copy = campaigns::clone(asked.app, asked.caller, &campaign, name).await?;
+    let (admin, state) = (Admin(asked.caller.clone()), State(asked.app.clone()));
+    let input = Json(CloneInput { name: name.to_owned() });
+    let copy = clone_campaign(admin, state, Id(campaign.id.0), input).await?.1.0;
     Ok(Reply::Text(format!("campaign {:?} is a copy of {:?}", copy.name, campaign.name)))
 }
 

@@ -8,6 +8,9 @@ use domain::contact::check_meaning;
 use store::import::parse_native;
 use store::{Lock, NewContact, TokenScope};
 
+/// Records that are refused: their 1-based places and what is wrong.
+type Bad = Vec<(usize, Invalid)>;
+
 /// Records of one request, at most.
 const MAX_RECORDS: usize = 1_000_000;
 
@@ -52,7 +55,7 @@ async fn add_to_list(asked: &Asked<'_>) -> Result<Reply, ApiError> {
 }
 
 /// Records between `|` or line ends; empty ones are none. Comes with the 1-based places of bad ones and what is wrong.
-fn records(text: &str, country: Option<&str>) -> Result<(Vec<NewContact>, Vec<(usize, Invalid)>), ApiError> {
+fn records(text: &str, country: Option<&str>) -> Result<(Vec<NewContact>, Bad), ApiError> {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     let parts = text.split(['|', '\n', '\r']).map(str::trim).filter(|record| !record.is_empty());
     for (index, record) in parts.enumerate() {

@@ -4,12 +4,17 @@
 //! line that begins with `OK: ` or `ERROR: `) where WombatDialer's control API does, and JSON where its configuration, live
 //! and report API does. The status of an answer is 200 but for who may not enter.
 
+mod calls;
 mod campaigns;
 mod door;
+mod edit;
 mod engine;
+mod info;
 mod lists;
+mod live;
 mod parameters;
 mod reply;
+mod reports;
 mod sysup;
 #[cfg(test)]
 mod tests;
@@ -95,7 +100,8 @@ pub(crate) async fn serve(app: &App, room: &str, request: Request<Body>) -> Resp
         return sysup::serve(app, room).await.into_response();
     }
     let Some(half) = half(room) else {
-        let rooms = "calls, campaigns, lists, engine, dialer, sysup, addkey";
+        let rooms = "calls, campaigns, lists, edit/..., live/runs, live/calls, reports/..., runs/export.jsp, callinfo, \
+            recallinfo, inspect_dialer, engine, dialer, sysup, addkey";
         return Reply::not_there(&format!("there is no {:?} here, but: {rooms}", shown(room))).into_response();
     };
     let (parts, body) = request.into_parts();
@@ -111,8 +117,19 @@ pub(crate) async fn serve(app: &App, room: &str, request: Request<Body>) -> Resp
     };
     let asked = Asked { app, caller: &caller, parameters: &parameters };
     let answer = match room {
+        "calls" => calls::serve(&asked).await,
         "campaigns" => campaigns::serve(&asked).await,
         "lists" => lists::serve(&asked).await,
+        room if room == "edit" || room.starts_with("edit/") => edit::serve(&asked, room).await,
+        "live/runs" => live::runs(&asked).await,
+        "live/calls" => live::calls(&asked).await,
+        "reports/runs" => reports::runs(&asked).await,
+        "reports/stats" => reports::stats(&asked).await,
+        "reports/logs" => reports::logs(&asked).await,
+        "runs/export.jsp" => return reports::export(&asked).await,
+        "callinfo" => info::call(&asked).await,
+        "recallinfo" => info::recalls(&asked).await,
+        "inspect_dialer" => info::inspect(&asked).await,
         "engine" => engine::engine(&asked).await,
         "dialer" => engine::dialer(&asked).await,
         "addkey" => engine::add_key(&asked),
@@ -124,8 +141,12 @@ pub(crate) async fn serve(app: &App, room: &str, request: Request<Body>) -> Resp
 /// What a room is for; `None`: there is no such room.
 fn half(room: &str) -> Option<Half> {
     match room {
-        "campaigns" | "lists" => Some(Half::Control),
-        "engine" | "dialer" | "addkey" => Some(Half::Configuration),
+        "calls" | "campaigns" | "lists" => Some(Half::Control),
+        "engine" | "dialer" | "addkey" | "live/runs" | "live/calls" | "reports/runs" | "reports/stats"
+        | "reports/logs" | "runs/export.jsp" | "callinfo" | "recallinfo" | "inspect_dialer" => {
+            Some(Half::Configuration)
+        }
+        room if edit::Room::of(room).is_some() => Some(Half::Configuration),
         _ => None,
     }
 }

@@ -1,5 +1,7 @@
 //! The API through the router, as programs written for WombatDialer use it.
 
+mod wire;
+
 use super::{Settings, Wombat};
 use crate::testing::{Answer, PASSWORD, Server};
 use axum::body::Body;
@@ -258,4 +260,302 @@ async fn fifty_thousand_records_are_added_and_duplicates_passed_over() {
     client.error("/wombat/api/lists/?op=addToList&list=never&numbers=abc|def").await;
     assert_eq!(server.get("/api/lists?name=never").await.expect(200)["items"], Value::Array(vec![]));
     client.error("/wombat/api/lists/?op=addToList&list=x&dedupe=perhaps&numbers=1").await;
+}
+
+#[tokio::test]
+async fn calls_are_added_with_attributes_and_a_schedule() {
+    let mut server = Server::with_dialler().await;
+    open(&mut server);
+    campaign(&server, "Runme").await;
+    let client = Client::of(&server);
+    let add = "/wombat/api/calls/index.jsp?op=addcall&campaign=Runme&number=0916309765";
+    assert!(client.error(add).await.contains("is not running"));
+    client.ok("/wombat/api/campaigns/?op=start&campaign=Runme").await;
+    client.ok(&format!("{add}&attrs=user:107,friends:123")).await;
+    client.ok(&format!("{add}&attrs=orgQ:400%2Cwhen:121115-153402&schedule=15")).await;
+    client.ok("/wombat/api/campaigns/?op=pause&campaign=Runme").await;
+    client.ok(&format!("{add}&attrs=ID:2301,PERS:John%20Doe&schedule=2026-12-18.00:00:00")).await;
+    let list = server.get("/api/lists?name=Runme/AUTO").await.expect(200)["items"][0]["id"].clone();
+    let contacts = server.get(&format!("/api/lists/{list}/contacts")).await.expect(200);
+    let attributes: Vec<&Value> = contacts["items"].as_array().unwrap().iter().map(|c| &c["attributes"]).collect();
+    assert_eq!(attributes[0], &json!({"user": "107", "friends": "123"}));
+    assert_eq!(attributes[1], &json!({"orgQ": "400", "when": "121115-153402"}));
+    assert_eq!(attributes[2], &json!({"ID": "2301", "PERS": "John Doe"}));
+    for wrong in [
+        "campaign=none&number=1",
+        "campaign=Runme",
+        "campaign=Runme&number=abc",
+        "campaign=Runme&number=1,2",
+        "campaign=Runme&number=1&attrs=A",
+        "campaign=Runme&number=1&attrs=EXTEN:1",
+        "campaign=Runme&number=1&attrs=A:%0D%00Action",
+        "campaign=Runme&number=1&attrs=A:1,A:2",
+        "campaign=Runme&number=1&schedule=soon",
+        "campaign=Runme&number=1&schedule=99999999999999999999",
+    ] {
+        client.error(&format!("/wombat/api/calls/?op=addcall&{wrong}")).await;
+    }
+    for wrong in [
+        "extstatus&wombatid=77&status=X",
+        "extstatus&wombatid=x&status=X",
+        "attr&wombatid=77&attr=A&val=1",
+        "attrClear",
+        "attrAppend&wombatid=1",
+        "nothing",
+    ] {
+        client.error(&format!("/wombat/api/calls/?op={wrong}")).await;
+    }
+    assert_eq!(server.get(&format!("/api/lists/{list}")).await.expect(200)["contacts"], 3, "nothing changed");
+}
+
+/// `data` of the configuration API.
+fn data(record: &Value) -> String {
+    let mut text = String::from("data=");
+    for byte in record.to_string().bytes() {
+        text.push_str(&format!("%{byte:02X}"));
+    }
+    text
+}
+
+/// The envelope of a request that was carried out.
+async fn edit(client: &Client<'_>, path: &str, record: &Value) -> Value {
+    let answer = client.post(&format!("/wombat/api/edit/{path}"), data(record)).await.json();
+    assert_eq!(answer["status"], "OK", "{path} {record}: {answer}");
+    assert_eq!(answer.as_object().unwrap().len(), 7);
+    answer
+}
+
+#[tokio::test]
+async fn a_template_is_cloned_gets_a_list_and_runs() {
+    let mut server = Server::with_dialler().await;
+    open(&mut server);
+    campaign(&server, "TEMPLATE").await;
+    let client = Client::of(&server);
+    client.ok("/wombat/api/campaigns/?op=clone&campaign=TEMPLATE&newcampaign=today").await;
+    client.ok("/wombat/api/lists/?op=addToList&list=todays&numbers=100,A:1|101").await;
+    let found = edit(&client, "campaign?mode=L&query=today", &Value::Null).await;
+    assert_eq!((&found["allResults"], &found["results"][0]["name"]), (&json!(1), &json!("today")));
+    let id = found["results"][0]["campaignId"].clone();
+    let list = edit(&client, "list/?mode=L&query=todays", &Value::Null).await["results"][0].clone();
+    let link = json!({"campaignId": -1, "idx": "", "cclId": "", "cl": list, "complete": false, "highwater": "", "clType": "CALL_LIST"});
+    let link = edit(&client, &format!("campaign/list/?mode=E&parent={id}"), &link).await["results"][0].clone();
+    assert_eq!((&link["cl"]["listId"], &link["idx"]), (&list["listId"], &json!("2")));
+    let moved = edit(&client, &format!("campaign/list/?mode=MU&parent={id}"), &link).await;
+    assert_eq!(moved["results"][0]["cl"]["name"], "todays");
+    let left = edit(&client, &format!("campaign/list/?mode=D&parent={id}"), &moved["results"][1]).await;
+    assert_eq!((&left["nRecords"], &left["results"][0]["idx"]), (&json!(1), &json!("1")));
+    client.ok("/wombat/api/campaigns/?op=start&campaign=today").await;
+}
+
+#[tokio::test]
+async fn a_campaign_is_built_from_nothing() {
+    let mut server = Server::with_dialler().await;
+    open(&mut server);
+    let [pbx, ..] = server.furnish().await;
+    let client = Client::of(&server);
+    let asked = json!({"campaignId": "", "name": "C", "priority": 10, "pace": "RUNNABLE", "pauseWhenFinished": 0, "batchSize": 100,
+        "securityKey": "", "timeStartHr": "000000", "timeEndHr": "235959", "timeDow": "1234567", "maxCallLength": 0,
+        "dial_timeout": "30000", "dial_clid": null, "initialBoostFactor": 1, "initialPredictiveModel": "OFF",
+        "amdTracking": "OFF", "emailEvents": "NO", "addlLogging": "", "autopause": false, "campaignVars": "A:1,B:2"});
+    let made = edit(&client, "campaign/?mode=E", &asked).await["results"][0].clone();
+    assert_eq!(made.as_object().unwrap().len(), 34, "{made}");
+    assert_eq!((&made["campaignVars"], &made["sys_user_creazione"]), (&json!("A:1,B:2"), &json!("wombat")));
+    let id = made["campaignId"].clone();
+    assert_eq!(server.get(&format!("/api/campaigns/{id}")).await.expect(200)["packs"], json!(["unrestricted"]));
+
+    for rule in [
+        json!({"status": "RS_BUSY", "statusExt": "", "maxAttempts": 2, "retryAfterS": 300, "mode": "FIXED"}),
+        json!({"status": "RS_NOANSWER", "maxAttempts": "3", "retryAfterS": "90", "mode": "MULT", "campaignId": -1}),
+    ] {
+        edit(&client, &format!("campaign/reschedule/?mode=E&parent={id}"), &rule).await;
+    }
+    let rules = edit(&client, &format!("campaign/reschedule/?mode=L&parent={id}"), &Value::Null).await;
+    let changed = edit(
+        &client,
+        &format!("campaign/reschedule/?mode=E&parent={id}"),
+        &json!({"rescheduleRuleId": rules["results"][0]["rescheduleRuleId"], "retryAfterS": 60}),
+    )
+    .await;
+    assert_eq!(
+        (&changed["results"][0]["status"], &changed["results"][0]["retryAfterS"]),
+        (&json!("RS_BUSY"), &json!(60))
+    );
+    let moved = edit(&client, &format!("campaign/reschedule/?mode=MD&parent={id}"), &changed["results"][0]).await;
+    assert_eq!(moved["results"][1]["status"], "RS_BUSY");
+    let left = edit(&client, &format!("campaign/reschedule/?mode=D&parent={id}"), &moved["results"][0]).await;
+    assert_eq!(left["nRecords"], 1);
+
+    let trunk = json!({"astId": {"id": pbx}, "name": "T", "dialstring": "Local/${num}@from-internal/n", "capacity": 10, "securityKey": ""});
+    let trunk = edit(&client, "trunk/?mode=E", &trunk).await["results"][0].clone();
+    assert_eq!((trunk.as_object().unwrap().len(), &trunk["astId"]["password"]), (13, &json!("")), "{trunk}");
+    let link = json!({"campaignId": -1, "trunkId": {"trunkId": trunk["trunkId"]}});
+    edit(&client, &format!("campaign/trunk/?mode=E&parent={id}"), &link).await;
+    let ep = json!({"epId": null, "type": "PHONE", "astId": {"id": pbx}, "queueName": "", "name": "E", "maxChannels": 10,
+        "idx": "", "campaignId": "", "extension": "999", "context": "from-internal", "boostFactor": 1, "maxWaitingCalls": 2,
+        "reverseDialing": false, "stepwiseReverse": false, "securityKey": "", "description": "", "dialFind": "", "dialReplace": ""});
+    let ep = edit(&client, "ep/?mode=E", &ep).await["results"][0].clone();
+    edit(
+        &client,
+        &format!("campaign/ep/?mode=E&parent={id}"),
+        &json!({"campaignId": -1, "epId": {"epId": ep["epId"]}}),
+    )
+    .await;
+    let list = edit(&client, "list/?mode=E", &json!({"name": "L", "isHidden": false})).await["results"][0].clone();
+    assert_eq!(list.as_object().unwrap().len(), 8);
+    let path = format!("list/record/?mode=E&parent={}", list["listId"]);
+    let attributes = json!([{"isInput": true, "attrName": "A", "attrValue": "1"}, {"isInput": true, "attrName": "B", "attrValue": "2"}]);
+    let record = edit(&client, &path, &json!({"callId": "", "number": "5551234", "attributes": attributes})).await;
+    assert_eq!(record["results"][0]["attributesAsString"], "A:1,B:2");
+    edit(
+        &client,
+        &format!("campaign/list/?mode=E&parent={id}"),
+        &json!({"campaignId": -1, "cl": {"listId": list["listId"]}}),
+    )
+    .await;
+    client.ok("/wombat/api/lists/?op=addToList&list=L&numbers=5551235,X:10|5551236").await;
+    let records =
+        edit(&client, &format!("list/record/?mode=L&parent={}&from=1&items=1", list["listId"]), &Value::Null).await;
+    assert_eq!(
+        (&records["allResults"], &records["startFrom"], &records["nRecords"]),
+        (&json!(3), &json!(1), &json!(1))
+    );
+    assert_eq!(records["results"][0]["attributesAsString"], "X:10");
+    client.ok("/wombat/api/campaigns/?op=start&campaign=C").await;
+    client.ok("/wombat/api/campaigns/?op=reload&campaign=C").await;
+
+    // Changing what is there keeps what is not said.
+    let changed = edit(&client, "ep/?mode=E", &json!({"epId": ep["epId"], "maxChannels": 3})).await;
+    assert_eq!(
+        (&changed["results"][0]["maxChannels"], &changed["results"][0]["extension"]),
+        (&json!(3), &json!("999"))
+    );
+    let hidden = edit(&client, "campaign/?mode=E", &json!({"campaignId": id, "pace": "HIDDEN"})).await;
+    assert_eq!((&hidden["results"][0]["pace"], &hidden["results"][0]["priority"]), (&json!("HIDDEN"), &json!(10)));
+    assert_eq!(edit(&client, "campaign/?mode=L", &Value::Null).await["results"], json!([]));
+    assert_eq!(edit(&client, "campaign/?mode=L&query=~", &Value::Null).await["nRecords"], 1);
+}
+
+#[tokio::test]
+async fn the_configuration_api_refuses_by_name_and_changes_nothing() {
+    let mut server = Server::start().await;
+    open(&mut server);
+    let [pbx, trunk, ..] = server.furnish().await;
+    let id = server.post("/api/campaigns", json!({"name": "c"})).await.expect(201)["id"].clone();
+    let before = server.get("/api/audit?limit=1000").await.expect(200)["items"].as_array().unwrap().len();
+    let client = Client::of(&server);
+    for (path, record, named) in [
+        ("campaign?mode=E", json!({"name": "n", "httpNotify": "http://x/"}), "httpNotify"),
+        ("campaign?mode=E", json!({"name": "n", "initialPredictiveModel": "ADAPTIVE"}), "initialPredictiveModel"),
+        ("campaign?mode=E", json!({"name": "n", "pace": "ERROR"}), "pace"),
+        ("campaign?mode=E", json!({"name": "n", "priority": "high"}), "priority"),
+        ("campaign?mode=E", json!({"campaignId": 77, "priority": 1}), "77"),
+        ("campaign?mode=E", json!({}), "name"),
+        ("campaign?mode=D", json!({"campaignId": id}), "cannot be deleted"),
+        ("asterisk?mode=E", json!({"description": "x", "serverType": "ASTERISKAMI"}), "serverType"),
+        ("asterisk?mode=D", json!({"id": pbx}), "in use"),
+        ("trunk?mode=E", json!({"astId": {"id": pbx}, "name": "t", "dialstring": "Local/${num}@x"}), "/n"),
+        ("ep?mode=E", json!({"type": "QUEUE", "queueName": "q"}), "type"),
+        ("list?mode=E", json!([1]), "record"),
+        ("list/record?mode=E", json!({"number": "1"}), "parent"),
+        ("campaign/list?mode=E&parent=77", json!({"cl": {"listId": 1}}), "77"),
+        ("campaign/list?mode=E&parent=x", json!({}), "parent"),
+        ("campaign/reschedule?mode=E&parent=1", json!({"status": "SAD", "maxAttempts": 1, "retryAfterS": 1}), "SAD"),
+        ("trunk?mode=MU", json!({"trunkId": trunk}), "order"),
+        ("trunk?mode=X", json!({}), "mode"),
+    ] {
+        let answer = client.post(&format!("/wombat/api/edit/{path}"), data(&record)).await;
+        assert_eq!(answer.status, 200, "{path}");
+        let answer = answer.json();
+        assert_eq!(
+            (&answer["status"], answer.as_object().unwrap().len()),
+            (&json!("ERROR"), 7),
+            "{path} {record}: {answer}"
+        );
+        assert!(answer["error"].as_str().unwrap().contains(named), "{path} {record}: {answer}");
+    }
+    for nothing in ["", "data=", "data=null", "data={}", "data=%7B%22trunkId%22%3A77%7D"] {
+        let answer = client.post("/wombat/api/edit/trunk/?mode=D", nothing).await.json();
+        assert_eq!((&answer["status"], &answer["nRecords"]), (&json!("OK"), &json!(1)), "{nothing}");
+    }
+    assert_eq!(client.post("/wombat/api/edit/trunk/?mode=E", "data={broken").await.json()["status"], "ERROR");
+    assert_eq!(client.get("/wombat/api/edit/nothing/?mode=L").await.status, 404);
+    let after = server.get("/api/audit?limit=1000").await.expect(200)["items"].as_array().unwrap().len();
+    assert_eq!(after, before, "nothing was changed");
+    // The password that is there stays when an empty one comes.
+    let record = json!({"id": pbx, "password": "", "description": "office 2"});
+    assert_eq!(edit(&client, "asterisk?mode=E", &record).await["results"][0]["password"], "");
+    let kept = server.app.store.pbx_password(&store::Scope::installation(), domain::PbxId(pbx)).await.unwrap();
+    assert_eq!(kept, "s3cret");
+}
+
+#[tokio::test]
+async fn runs_calls_and_reports_are_shown() {
+    let mut server = Server::with_dialler().await;
+    open(&mut server);
+    let id = campaign(&server, "spring").await;
+    let client = Client::of(&server);
+    client.ok("/wombat/api/campaigns/?op=start&campaign=spring").await;
+    client.ok("/wombat/api/calls/?op=addcall&campaign=spring&number=0669820001&schedule=900").await;
+    let get = async |path: &str| -> Value {
+        let answer = client.get(&format!("/wombat/api/{path}")).await;
+        let json = answer.json();
+        assert_eq!(json["status"], "OK", "{path}: {}", answer.text());
+        json
+    };
+    let runs = get("live/runs/").await;
+    let run = &runs["result"]["campaigns"][0];
+    assert_eq!((&run["campaignId"], &run["name"]), (&json!(id), &json!("spring")));
+    assert_eq!(
+        (&run["n_open_retries"], &run["n_est_remaining_calls"], &run["n_calls_attempted"]),
+        (&json!(1), &json!(1), &json!(0))
+    );
+    let hopper = run["hoppercampId"].as_i64().unwrap();
+    let calls = get("live/calls/").await;
+    assert_eq!(
+        (&calls["result"]["campaigns"][0]["isRunning"], &calls["result"]["hopperState"]),
+        (&json!(true), &json!([]))
+    );
+    let recalls = get("recallinfo/").await;
+    assert_eq!(recalls["reschedules"].as_array().unwrap().len(), 1, "{recalls}");
+    for op in ["LIVE_CALLS", "CAMPAIGN_RUNS", "TRUNKS", "END_POINTS"] {
+        assert!(get(&format!("inspect_dialer/?op={op}")).await["result"].is_array(), "{op}");
+    }
+    client.ok("/wombat/api/campaigns/?op=remove&campaign=spring").await;
+    assert_eq!(get("live/runs/").await["result"]["campaigns"][0]["state"], "REMOVED");
+    let found = get("reports/runs/?from=2020-01-01.00:00:00&to=2035-01-01.00:00:00").await;
+    assert_eq!(found["result"]["campaignsAndRuns"][0]["runs"][0]["hoppercampId"], hopper);
+    for wrong in [
+        "reports/runs/?from=yesterday",
+        "reports/stats/",
+        "reports/stats/?id=77",
+        "reports/logs/?id=x",
+        "callinfo/?id=77",
+        "inspect_dialer/?op=X",
+    ] {
+        let answer = client.get(&format!("/wombat/api/{wrong}")).await.json();
+        assert_eq!(answer["status"], "ERROR", "{wrong}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn reports_count_outcomes_and_show_each_call() {
+    let mut server = Server::start().await;
+    open(&mut server);
+    server.journal().await;
+    let client = Client::of(&server);
+    let stats = client.get("/wombat/api/reports/stats/?id=1").await.json();
+    let busy = stats["result"]["statsOut"].as_array().unwrap().iter().find(|row| row["gbState"] == "RS_BUSY");
+    assert!(busy.is_some_and(|row| row["nCalls"].as_i64() >= Some(1)), "{stats}");
+    let logs = client.get("/wombat/api/reports/logs/?id=1&items=1").await.json();
+    assert_eq!(
+        (&logs["status"], &logs["nRecords"], &logs["results"][0]["retry"]),
+        (&json!("OK"), &json!(1), &json!(0))
+    );
+    let call = client.get("/wombat/api/callinfo/?id=2").await.json();
+    assert_eq!((&call["isLive"], &call["state"]), (&json!(false), &json!("RS_BUSY")), "{call}");
+    let csv = client.get("/wombat/api/runs/export.jsp?runId=1&mode=csv&cbr=5").await;
+    assert!(
+        csv.text().starts_with("attempt,run,") && csv.headers["content-type"].to_str().unwrap().starts_with("text/csv")
+    );
+    assert!(client.text("/wombat/api/runs/export.jsp?runId=a").await.starts_with("ERROR: "));
 }

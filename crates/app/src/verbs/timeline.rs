@@ -55,6 +55,8 @@ fn sentences(attempt: &Value, event: &Value) -> Vec<String> {
         "attempt.scheduled" => scheduled(attempt, data),
         "attempt.withdrawn" => vec![format!("taken back, it was never sent: {}", cell(data, "why"))],
         "attempt.ended" => ended(data),
+        "attempt.attribute_set" => vec![format!("output attribute {} set", cell(data, "name"))],
+        "attempt.attributes_cleared" => vec!["output attributes taken away".to_owned()],
         "attempt.status_set" => vec![format!("extended status set to {}", cell(data, "status"))],
         "leg.requested" => vec!["request handed to the PBX".to_owned()],
         "leg.created" => vec!["the PBX made the channel".to_owned()],

@@ -39,3 +39,4 @@ mod tutorial;
 mod variables;
 mod webhooks;
 mod why;
+mod wombat;

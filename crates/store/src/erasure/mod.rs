@@ -41,6 +41,7 @@ statements! {
     ERASE = "UPDATE contact SET number_as_given = '', number = '', e164 = NULL, attributes = '[]' \
         WHERE tenant_id = $1 AND number_key = $2 \
         AND list_id IN (SELECT l.id FROM list l WHERE l.tenant_id = $1)";
+    ERASE_OUTPUTS = "UPDATE attempt SET outputs = '[]' WHERE tenant_id = $1 AND number_key = $2 AND outputs <> '[]'";
     // The keys stay, and with them who asked and when.
     RENAME = "UPDATE suppression SET number = $3 WHERE tenant_id = $1 AND id IN \
         (SELECT k.suppression_id FROM suppression_key k WHERE k.tenant_id = $1 AND k.number_key = $2)";
@@ -95,6 +96,7 @@ impl Store {
         let name = format!("{FORGOTTEN}{:08x}", rand::random::<u32>());
         for key in self.number_keys(number) {
             query(ERASE).bind(scope.tenant.0).bind(key.0).execute(&mut transaction).await?;
+            query(ERASE_OUTPUTS).bind(scope.tenant.0).bind(key.0).execute(&mut transaction).await?;
             query(RENAME).bind(scope.tenant.0).bind(key.0).bind(&name).execute(&mut transaction).await?;
         }
         overwrite_deleted(false, &mut transaction).await?;

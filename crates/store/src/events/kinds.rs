@@ -202,6 +202,13 @@ pub const KINDS: &[Kind] = &[
         &[LEG, field("status", Type::Text, "the status")],
     ),
     kind(
+        "attempt.attribute_set",
+        "attempt",
+        "An output attribute came from the dialplan or the API.",
+        &[field("name", Type::Text, "its name; the value is with the attempt")],
+    ),
+    kind("attempt.attributes_cleared", "attempt", "The output attributes were taken away.", &[]),
+    kind(
         "leg.ended",
         "attempt",
         "The channel is gone.",

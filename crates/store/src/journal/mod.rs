@@ -4,6 +4,7 @@ mod attempt;
 pub(crate) mod events;
 mod load;
 mod notes;
+mod outputs;
 mod put_off;
 
 use crate::db::Store;
@@ -13,7 +14,7 @@ use crate::installation::Epoch;
 use crate::runs::RunTotals;
 use crate::scope::Scope;
 use attempt::Asking;
-use domain::journal::{AttemptEnd, NewAttempt, Note, PutOff, PutOffBy, RunChange, Withdrawal};
+use domain::journal::{AttemptEnd, NewAttempt, Note, OutputChange, PutOff, PutOffBy, RunChange, Withdrawal};
 use domain::rules::Standing;
 use domain::{AttemptId, Contact, ContactId, Invalid, ListId, MAX_CONFIG_ID, RunId, RunState, Timestamp};
 use events::{Event, Events, masked};
@@ -75,6 +76,20 @@ pub enum Write {
     },
     /// A run's new state. Refused when the run is over.
     Run(RunChange),
+    /// What the dialplan or a program told of an attempt, open or over. Refused when there is no such attempt, and when
+    /// no attribute may be so.
+    Output {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// What.
+        change: OutputChange,
+        /// When it came.
+        at: Timestamp,
+        /// When, in the PBX's words.
+        pbx_at: Option<String>,
+        /// The person who did it; empty for the PBX.
+        actor: String,
+    },
     /// A block of ids.
     Ids {
         /// Of what.
@@ -279,6 +294,9 @@ impl Journal<'_> {
             Write::PutOff { run, contacts } => self.put_off(run, &contacts).await,
             Write::TakeUpRefused { run, limit, at } => self.take_up_refused(run, limit, at).await,
             Write::Run(change) => self.run(change).await,
+            Write::Output { attempt, change, at, pbx_at, actor } => {
+                self.output(attempt, &change, at, pbx_at, actor).await
+            }
             Write::Ids { kind, count } => self.ids(kind, count).await,
             Write::Load(load) => self.load(&load).await,
         }
@@ -380,6 +398,7 @@ mod tests;
 
 #[cfg(test)]
 pub(crate) fn statements() -> Vec<Vec<(&'static str, &'static str)>> {
-    let constant = [STATEMENTS, attempt::STATEMENTS, events::STATEMENTS, load::STATEMENTS, notes::STATEMENTS];
+    let constant =
+        [STATEMENTS, attempt::STATEMENTS, events::STATEMENTS, load::STATEMENTS, notes::STATEMENTS, outputs::STATEMENTS];
     constant.into_iter().map(<[_]>::to_vec).chain([put_off::statements()]).collect()
 }

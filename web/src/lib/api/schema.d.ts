@@ -89,6 +89,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/attempts/{id}/output-attributes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tells an output attribute of a call: data collected while it was made. The last value wins. Taken until half an hour after
+         *     the call.
+         */
+        post: operations["set_output_attribute"];
+        /** Takes all output attributes of a call away. */
+        delete: operations["clear_output_attributes"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/attempts/{id}/status": {
         parameters: {
             query?: never;
@@ -196,6 +217,26 @@ export interface paths {
         head?: never;
         /** Changes the given fields of a campaign; a list of links or rules is replaced as a whole. */
         patch: operations["patch_campaign"];
+        trace?: never;
+    };
+    "/api/campaigns/{id}/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Adds a call to the campaign's run: it is dialled before what is fresh in lists, by the same rules. A run that is paused, idle
+         *     or outside its hours takes it, too. The same number twice is two calls.
+         */
+        post: operations["add_call"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/campaigns/{id}/clone": {
@@ -1578,6 +1619,8 @@ export interface components {
             list_name: string | null;
             /** @description What was dialled; `null` when the contact was erased. */
             number: string | null;
+            /** @description What the dialplan or programs told of it; empty when the contact was erased. */
+            output_attributes: components["schemas"]["Attributes"];
             /**
              * Format: int64
              * @description On which PBX.
@@ -1739,6 +1782,50 @@ export interface components {
          */
         Attributes: {
             [key: string]: string;
+        };
+        /** @description A call that waits for its turn. */
+        Call: {
+            /**
+             * Format: int64
+             * @description The contact that it is to.
+             */
+            contact: number;
+            /**
+             * Format: int64
+             * @description In which list: that of the campaign's own, which only programs fill.
+             */
+            list: number;
+            /**
+             * Format: date-time
+             * @description Not before then.
+             */
+            not_before: string;
+            /**
+             * Format: int64
+             * @description In which run.
+             */
+            run: number;
+        };
+        /** @description A call to add. */
+        CallInput: {
+            /** @description Become channel variables of the call. */
+            attributes?: components["schemas"]["Attributes"];
+            /**
+             * Format: int32
+             * @description The same in seconds from now; not with `not_before`.
+             * @example 900
+             */
+            in_seconds?: number | null;
+            /**
+             * Format: date-time
+             * @description Not before then, a year ahead at most; at once without it.
+             */
+            not_before?: string | null;
+            /**
+             * @description The number: digits, *, # and +; spaces, dots, dashes and brackets are dropped.
+             * @example +39 06 6982-0001
+             */
+            number: string;
         };
         /**
          * @description State of a call: `TERMINATED` and `RS_...` are final.
@@ -3480,6 +3567,21 @@ export interface components {
             /** @description One for each campaign and contact that has the number. */
             items: components["schemas"]["Verdict"][];
         };
+        /** @description An output attribute. */
+        OutputInput: {
+            /** @description Put it behind the value that is there. */
+            append?: boolean;
+            /**
+             * @description As attributes are called: letters, digits and _, at most 64.
+             * @example APPOINTMENT
+             */
+            name: string;
+            /**
+             * @description Its value, or what is put behind it.
+             * @example monday
+             */
+            value: string;
+        };
         /** @description A pack and its version. */
         Pack: {
             /** @description Its name. */
@@ -5130,6 +5232,82 @@ export interface operations {
             };
         };
     };
+    set_output_attribute: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OutputInput"];
+            };
+        };
+        responses: {
+            /** @description it is kept */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the call is over for too long */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    clear_output_attributes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description they are gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the call is over for too long */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     set_attempt_status: {
         parameters: {
             query?: never;
@@ -5452,6 +5630,48 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Campaign"];
                 };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    add_call: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallInput"];
+            };
+        };
+        responses: {
+            /** @description it waits for its turn */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Call"];
+                };
+            };
+            /** @description the campaign is not running */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description refused: the envelope says what and why */
             default: {
