@@ -1,6 +1,6 @@
 //! Measurements and long simulations, in the profile `bench-run`.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::step::{self, cargo};
 use crate::{demo, setup};
@@ -28,8 +28,8 @@ const BENCHES: [Bench; 9] = [
     Bench { name: "webhooks", package: "carillon", example: "bench_webhooks", dials: true },
 ];
 
-/// `cargo xtask bench NAME [--json]`.
-pub(crate) fn run(name: &str, json: bool) -> Result<()> {
+/// `cargo xtask bench NAME [--json]`, for `dial` with `--link ari|ami`.
+pub(crate) fn run(name: &str, json: bool, link: Option<&str>) -> Result<()> {
     let names = BENCHES.map(|bench| bench.name).join(", ");
     let bench = BENCHES.iter().find(|bench| bench.name == name);
     let bench = bench.with_context(|| format!("no bench {name:?}: there are {names}"))?;
@@ -39,9 +39,9 @@ pub(crate) fn run(name: &str, json: bool) -> Result<()> {
         setup::run()?;
         command.env("CARILLON_BIN", demo::build_in(PROFILE)?);
     }
-    if json {
-        command.args(["--", "--json"]);
-    }
+    ensure!(link.is_none() || name == "dial", "--link is for `bench dial`");
+    let options = json.then_some("--json").into_iter().chain(link.iter().flat_map(|link| ["--link", link]));
+    command.arg("--").args(options);
     step::run(command)
 }
 

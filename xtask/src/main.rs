@@ -50,6 +50,9 @@ enum Task {
         /// One line of JSON on standard output instead of the table
         #[arg(long)]
         json: bool,
+        /// For `dial`: over `ari` or `ami`
+        #[arg(long, value_parser = ["ari", "ami"])]
+        link: Option<String>,
     },
     /// Runs the simulation over many seeds; a failure is made as small as it can be and says how to play it again
     Sim(bench::Sim),
@@ -87,7 +90,7 @@ fn main() -> ExitCode {
         Task::Web => web::run(),
         Task::Test => test::run(),
         Task::Dist => dist::run(),
-        Task::Bench { name, json } => bench::run(&name, json),
+        Task::Bench { name, json, link } => bench::run(&name, json, link.as_deref()),
         Task::Soak { attempts, minutes, rate } => bench::soak(attempts, minutes, rate),
         Task::Sim(arguments) => bench::sim(&arguments),
         Task::Screenshots { scenes } => screenshots::run(scenes.as_deref()),

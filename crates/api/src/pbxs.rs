@@ -8,7 +8,7 @@ use crate::locks::{LockInput, Shown, shown};
 use crate::page::{NamedQuery, Page};
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::pbx::DEFAULT_ORIGINATES_PER_SECOND;
+use domain::pbx::{DEFAULT_MESSAGES_PER_UNIT, DEFAULT_ORIGINATES_PER_SECOND, DEFAULT_UNIT_MS};
 use domain::{Invalid, PbxId};
 use serde::{Deserialize, Serialize};
 use store::Kind;
@@ -16,10 +16,39 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// Longest ARI password, in bytes.
+/// Longest password, in bytes.
 const MAX_PASSWORD_BYTES: usize = 256;
 
-/// An Asterisk server reached over ARI. Its password is never shown.
+/// How a PBX is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PbxLink {
+    /// Asterisk's REST interface: a user of ari.conf, one websocket to the HTTP server.
+    #[default]
+    Ari,
+    /// Asterisk's manager interface: nothing is needed on the PBX but a user of manager.conf.
+    Ami,
+}
+
+impl From<domain::PbxLink> for PbxLink {
+    fn from(link: domain::PbxLink) -> Self {
+        match link {
+            domain::PbxLink::Ari => Self::Ari,
+            domain::PbxLink::Ami => Self::Ami,
+        }
+    }
+}
+
+impl From<PbxLink> for domain::PbxLink {
+    fn from(link: PbxLink) -> Self {
+        match link {
+            PbxLink::Ari => Self::Ari,
+            PbxLink::Ami => Self::Ami,
+        }
+    }
+}
+
+/// An Asterisk server. Its password is never shown.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Pbx {
     /// Its id.
@@ -27,20 +56,26 @@ pub struct Pbx {
     /// Unique.
     #[schema(example = "office")]
     pub name: String,
-    /// Host name or address of its HTTP server.
+    /// How it is reached.
+    pub link: PbxLink,
+    /// Host name or address of its HTTP server; over AMI: of its manager interface.
     #[schema(example = "127.0.0.1")]
     pub host: String,
-    /// Port of its HTTP server.
+    /// Port of its HTTP server; over AMI: of its manager interface.
     #[schema(example = 8088)]
     pub port: u16,
-    /// The ARI user.
+    /// The ARI user; over AMI: the manager user.
     #[schema(example = "carillon")]
     pub username: String,
-    /// The ARI application name.
+    /// The ARI application name; over AMI without meaning.
     #[schema(example = "carillon")]
     pub application: String,
-    /// Originates sent per second, at most.
+    /// Calls started per second, at most; over AMI also no more than half of the messages per second.
     pub originates_per_second: u32,
+    /// Over AMI: length of the unit of time for `messages_per_unit`, milliseconds.
+    pub unit_ms: u32,
+    /// Over AMI: messages sent in any one unit, at most.
+    pub messages_per_unit: u32,
     /// Who holds it sees this; empty: everybody.
     #[schema(example = "SALES")]
     pub security_key: String,
@@ -54,15 +89,29 @@ shown!(Pbx, Pbx, hidden);
 
 impl From<domain::Pbx> for Pbx {
     fn from(pbx: domain::Pbx) -> Self {
-        let domain::Pbx { id, name, host, port, username, application, originates_per_second } = pbx;
-        Self {
-            id: id.0,
+        let domain::Pbx {
+            id,
             name,
+            link,
             host,
             port,
             username,
             application,
             originates_per_second,
+            unit_ms,
+            messages_per_unit,
+        } = pbx;
+        Self {
+            id: id.0,
+            name,
+            link: link.into(),
+            host,
+            port,
+            username,
+            application,
+            originates_per_second,
+            unit_ms,
+            messages_per_unit,
             security_key: String::new(),
             hidden: false,
             created_by: None,
@@ -77,28 +126,40 @@ pub struct PbxInput {
     /// Unique, 1..=60 characters.
     #[schema(example = "office")]
     pub name: String,
-    /// Host name or address of its HTTP server.
+    /// How it is reached: `ARI`, or `AMI` where only a manager user exists.
+    #[serde(default)]
+    #[schema(default = "ARI")]
+    pub link: PbxLink,
+    /// Host name or address of its HTTP server; over AMI: of its manager interface.
     #[schema(example = "127.0.0.1")]
     pub host: String,
-    /// Port of its HTTP server.
-    #[serde(default = "default_port")]
-    #[schema(default = 8088)]
-    pub port: u16,
-    /// The ARI user.
+    /// Port of its HTTP server (8088); over AMI: of its manager interface (5038).
+    #[serde(default)]
+    #[schema(example = 8088)]
+    pub port: Option<u16>,
+    /// The ARI user; over AMI: the manager user.
     #[schema(example = "carillon")]
     pub username: String,
-    /// The ARI user's password. Write-only, encrypted at rest. Without it a replaced PBX keeps the one it has.
+    /// The user's password. Write-only, encrypted at rest. Without it a replaced PBX keeps the one it has.
     #[serde(default)]
     #[schema(write_only)]
     pub password: Option<String>,
-    /// The ARI application name: one per installation and PBX, letters, digits, - and _.
+    /// The ARI application name: one per installation and PBX, letters, digits, - and _. Over AMI without meaning.
     #[serde(default = "default_application")]
     #[schema(default = "carillon")]
     pub application: String,
-    /// Originates sent per second, `1..=1000`.
+    /// Calls started per second, `1..=1000`; over AMI also no more than half of the messages per second.
     #[serde(default = "default_rate")]
     #[schema(default = 100)]
     pub originates_per_second: u32,
+    /// Over AMI: length of the unit of time for `messages_per_unit`, milliseconds, `1..=60000`.
+    #[serde(default = "default_unit")]
+    #[schema(default = 50)]
+    pub unit_ms: u32,
+    /// Over AMI: messages sent in any one unit, `1..=1000`.
+    #[serde(default = "default_messages")]
+    #[schema(default = 5)]
+    pub messages_per_unit: u32,
     /// Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
     #[serde(default)]
     #[schema(example = "SALES")]
@@ -108,20 +169,35 @@ pub struct PbxInput {
     pub hidden: Option<bool>,
 }
 
-fn default_port() -> u16 {
-    8_088
-}
 fn default_application() -> String {
     "carillon".into()
 }
 fn default_rate() -> u32 {
     DEFAULT_ORIGINATES_PER_SECOND
 }
+fn default_unit() -> u32 {
+    DEFAULT_UNIT_MS
+}
+fn default_messages() -> u32 {
+    DEFAULT_MESSAGES_PER_UNIT
+}
 
 impl PbxInput {
     fn checked(self, id: i64) -> Result<(domain::Pbx, Option<String>), ApiError> {
-        let Self { name, host, port, username, password, application, originates_per_second, .. } = self;
-        let pbx = domain::Pbx { id: PbxId(id), name, host, port, username, application, originates_per_second };
+        let Self { name, link, host, port, username, password, application, .. } = self;
+        let link = domain::PbxLink::from(link);
+        let pbx = domain::Pbx {
+            id: PbxId(id),
+            name,
+            link,
+            host,
+            port: port.unwrap_or_else(|| link.default_port()),
+            username,
+            application,
+            originates_per_second: self.originates_per_second,
+            unit_ms: self.unit_ms,
+            messages_per_unit: self.messages_per_unit,
+        };
         pbx.check()?;
         if let Some(password) = &password {
             let plain = !password.is_empty() && !password.chars().any(char::is_control);
@@ -164,7 +240,8 @@ pub(crate) async fn create_pbx(
 ) -> Result<(StatusCode, axum::Json<Pbx>), ApiError> {
     let lock = input.lock().made_by(&caller);
     let (pbx, password) = input.checked(0)?;
-    let password = password.ok_or_else(|| Invalid::new("password", "is missing: the ARI user's password"))?;
+    let password =
+        password.ok_or_else(|| Invalid::new("password", "is missing: the password of the ARI or manager user"))?;
     let pbx = app.store.create_pbx(&caller.scope, (&pbx, &lock), &password).await?;
     app.configuration_changed().await;
     Ok((StatusCode::CREATED, axum::Json(Pbx::from(pbx).with(lock))))
@@ -230,6 +307,24 @@ mod tests {
         assert_eq!(page, json!({"items": [changed], "next": null}));
         server.call("DELETE", &path, Value::Null).await.expect(204);
         server.get(&path).await.refused(404);
+    }
+
+    #[tokio::test]
+    async fn a_pbx_over_ami_has_its_own_port_and_pace() {
+        let server = Server::start().await;
+        let mut pbx = office();
+        pbx["link"] = json!("AMI");
+        let made = server.post("/api/pbxs", pbx.clone()).await.expect(201);
+        let facts = ["link", "port", "unit_ms", "messages_per_unit"].map(|field| made[field].clone());
+        assert_eq!(facts, [json!("AMI"), json!(5038), json!(50), json!(5)]);
+        for (field, value) in [("unit_ms", json!(0)), ("messages_per_unit", json!(1001))] {
+            let mut wrong = pbx.clone();
+            wrong["name"] = json!("second");
+            wrong[field] = value;
+            assert_eq!(server.post("/api/pbxs", wrong).await.refused(422), ("invalid".into(), field.into()));
+        }
+        pbx["link"] = json!("SIP");
+        server.post("/api/pbxs", pbx).await.refused(422);
     }
 
     #[tokio::test]

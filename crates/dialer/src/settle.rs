@@ -5,7 +5,7 @@ use crate::command::Command;
 use crate::step::Dialer;
 use crate::timers::Timer;
 use domain::journal::{AttemptEnd, Fact, RetryAt};
-use domain::outcome::{EndFacts, Fault, classify};
+use domain::outcome::{EndFacts, Fault, classify, reported};
 use domain::{EndedBy, LegId, Now, Timestamp, reschedule};
 
 /// How long a hang-up may take before the leg is looked for, milliseconds.
@@ -163,7 +163,8 @@ impl Dialer {
     pub(crate) fn finish(&mut self, now: Now, leg_id: LegId, facts: EndFacts, out: &mut Vec<Command>) {
         let Some(leg) = self.calls.leg(leg_id).cloned() else { return };
         let Some((id, attempt)) = self.forget(leg_id) else { return };
-        let outcome = classify(&facts);
+        let reported = reported(&facts, &attempt.ext_state);
+        let outcome = reported.unwrap_or_else(|| classify(&facts));
         if leg.requested.is_none() {
             self.not_called(&attempt);
         }
@@ -171,7 +172,10 @@ impl Dialer {
         let mut retry = None;
         if let Some(run) = self.runs.get_mut(&attempt.run) {
             if !run.state.is_final() {
-                retry = reschedule::decide(&run.settings.reschedule, outcome.state, &attempt.ext_state, attempt.retry);
+                let rules = &run.settings.reschedule;
+                let with = |status: &str| reschedule::decide(rules, outcome.state, status, attempt.retry);
+                // A report is the state itself: rules for the state alone are meant for it, too.
+                retry = with(&attempt.ext_state).or_else(|| reported.and_then(|_| with("")));
             }
             match retry {
                 Some(retry) => {

@@ -30,7 +30,7 @@ pub use ids::*;
 pub use masked::Masked;
 pub use number::{Dialable, NumberKey};
 pub use outcome::{CallState, EndFacts, EndedBy, Outcome};
-pub use pbx::{EndPoint, EndPointKind, Pbx, Trunk};
+pub use pbx::{EndPoint, EndPointKind, Pbx, PbxLink, Trunk};
 pub use record_mark::RecordMark;
 pub use reschedule::{Mode, RescheduleRule};
 pub use run::{RunState, SegmentKind};

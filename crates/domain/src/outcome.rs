@@ -191,6 +191,28 @@ pub fn classify(facts: &EndFacts) -> Outcome {
     }
 }
 
+/// What a dialplan reported of a call that nobody answered: an extended status that is one of our own codes is the
+/// outcome. Where the far leg is not ours (a `Local/` trunk) only the dialplan knows it.
+///
+/// `None`: the facts decide. They do for an answered call, for what we ended or refused ourselves, and for an end that
+/// nobody saw: somebody may have answered after the report.
+pub fn reported(facts: &EndFacts, status: &str) -> Option<Outcome> {
+    let ours =
+        !matches!(facts.ended_by, EndedBy::FarEnd | EndedBy::Pbx | EndedBy::AnswerTimeout | EndedBy::ProgressTimeout);
+    if facts.answered || ours {
+        return None;
+    }
+    let outcome = |state, fault| Some(Outcome { state, fault });
+    match status {
+        "RS_BUSY" => outcome(CallState::RsBusy, Fault::Callee),
+        "RS_NOANSWER" => outcome(CallState::RsNoanswer, Fault::Callee),
+        "RS_NUMBER" => outcome(CallState::RsNumber, Fault::Number),
+        "RS_REJECTED" => outcome(CallState::RsRejected, Fault::Carrier),
+        "RS_ERROR" => outcome(CallState::RsError, Fault::Ours),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,6 +274,21 @@ mod tests {
         }
         let talking = EndFacts { answered: true, ended_by: EndedBy::Operator, ..far(true, false, 16, None) };
         assert_eq!(classify(&talking).state, CallState::Terminated);
+    }
+
+    #[test]
+    fn a_report_decides_for_who_was_not_answered_and_not_ended_by_us() {
+        let busy = Some(Outcome { state: CallState::RsBusy, fault: Fault::Callee });
+        let unanswered = far(true, false, 19, None);
+        assert_eq!(reported(&unanswered, "RS_BUSY"), busy);
+        assert_eq!(reported(&EndFacts { ended_by: EndedBy::AnswerTimeout, ..unanswered }, "RS_BUSY"), busy);
+        for status in ["", "1", "BUSY", "RS_LOST", "RS_BLACKLIST", "TERMINATED"] {
+            assert_eq!(reported(&unanswered, status), None, "{status}");
+        }
+        assert_eq!(reported(&EndFacts { answered: true, ..unanswered }, "RS_BUSY"), None);
+        for ended_by in [EndedBy::Unknown, EndedBy::Operator, EndedBy::Suppression, EndedBy::Refused] {
+            assert_eq!(reported(&EndFacts { ended_by, ..unanswered }, "RS_BUSY"), None, "{ended_by:?}");
+        }
     }
 
     #[test]

@@ -9,23 +9,86 @@ pub const DEFAULT_ORIGINATES_PER_SECOND: u32 = 100;
 /// Default seconds without RINGING or PROGRESS after which a route counts as dead.
 pub const DEFAULT_PROGRESS_TIMEOUT_MS: u32 = 10_000;
 
-/// An Asterisk server reached over ARI. The password is kept apart, encrypted.
+/// Default length of the unit of time for [`Pbx::messages_per_unit`], milliseconds.
+pub const DEFAULT_UNIT_MS: u32 = 50;
+/// Default messages per unit: with [`DEFAULT_UNIT_MS`] a hundred a second, half of what Asterisk was seen to take.
+pub const DEFAULT_MESSAGES_PER_UNIT: u32 = 5;
+/// Messages that a call over the manager interface may need: its originate, and its hang-up.
+const MESSAGES_PER_CALL: u32 = 2;
+
+/// How a PBX is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PbxLink {
+    /// Asterisk's REST interface: one websocket to its HTTP server.
+    #[default]
+    Ari,
+    /// Asterisk's manager interface: nothing is needed on the PBX but a manager user.
+    Ami,
+}
+
+impl PbxLink {
+    /// Both, the preferred one first.
+    pub const ALL: [Self; 2] = [Self::Ari, Self::Ami];
+
+    /// As it is written: `ARI`, `AMI`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Ari => "ARI",
+            Self::Ami => "AMI",
+        }
+    }
+
+    /// Reads a code, in any case of letters.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let known = Self::ALL.into_iter().find(|link| link.code().eq_ignore_ascii_case(text.trim()));
+        known.ok_or_else(|| Invalid::new("link", format!("{text:?} is neither ARI nor AMI")))
+    }
+
+    /// Asterisk's own default port for it.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Ari => 8_088,
+            Self::Ami => 5_038,
+        }
+    }
+}
+
+/// An Asterisk server. The password is kept apart, encrypted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pbx {
     /// 0 until it is saved.
     pub id: PbxId,
     /// Unique, 1..=60 characters.
     pub name: String,
-    /// Host name or address of its HTTP server.
+    /// How it is reached. ARI where an earlier version of this program noted it.
+    #[serde(default)]
+    pub link: PbxLink,
+    /// Host name or address of its HTTP server, or of its manager interface.
     pub host: String,
-    /// Port of its HTTP server (Asterisk's default is 8088).
+    /// Port of its HTTP server, or of its manager interface.
     pub port: u16,
-    /// The ARI user.
+    /// The ARI user, or the manager user.
     pub username: String,
     /// The ARI application name: one per installation and PBX; a second controller with the same name takes it over.
+    /// Without meaning over AMI.
     pub application: String,
     /// Originates sent per second, at most, `1..=1000`.
     pub originates_per_second: u32,
+    /// Over AMI: length of the unit of time for `messages_per_unit`, milliseconds, `1..=60000`.
+    #[serde(default = "default_unit_ms")]
+    pub unit_ms: u32,
+    /// Over AMI: messages sent in any one unit, at most, `1..=1000`.
+    #[serde(default = "default_messages_per_unit")]
+    pub messages_per_unit: u32,
+}
+
+fn default_unit_ms() -> u32 {
+    DEFAULT_UNIT_MS
+}
+
+fn default_messages_per_unit() -> u32 {
+    DEFAULT_MESSAGES_PER_UNIT
 }
 
 impl Pbx {
@@ -42,7 +105,18 @@ impl Pbx {
         if !self.application.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)) {
             return Err(Invalid::new("application", "may hold letters, digits, - and _ only"));
         }
-        check_range("originates_per_second", self.originates_per_second, 1, 1_000)
+        check_range("originates_per_second", self.originates_per_second, 1, 1_000)?;
+        check_range("unit_ms", self.unit_ms, 1, 60_000)?;
+        check_range("messages_per_unit", self.messages_per_unit, 1, 1_000)
+    }
+
+    /// Calls started per second, at most and at least one: over AMI no more than leave room for the hang-up of each.
+    pub fn calls_per_second(&self) -> u32 {
+        let room = match self.link {
+            PbxLink::Ari => u32::MAX,
+            PbxLink::Ami => self.messages_per_unit.saturating_mul(1_000) / self.unit_ms.max(1) / MESSAGES_PER_CALL,
+        };
+        self.originates_per_second.min(room).max(1)
     }
 }
 
@@ -149,6 +223,38 @@ mod tests {
             calls_per_second: 0,
             progress_timeout_ms: DEFAULT_PROGRESS_TIMEOUT_MS,
         }
+    }
+
+    #[test]
+    fn over_ami_every_call_has_room_for_its_hang_up() {
+        let pbx = |link, unit_ms, messages_per_unit| Pbx {
+            id: PbxId(0),
+            name: "office".into(),
+            link,
+            host: "127.0.0.1".into(),
+            port: 5_038,
+            username: "carillon".into(),
+            application: "carillon".into(),
+            originates_per_second: 100,
+            unit_ms,
+            messages_per_unit,
+        };
+        assert_eq!(pbx(PbxLink::Ari, 50, 5).calls_per_second(), 100);
+        assert_eq!(pbx(PbxLink::Ami, 50, 5).calls_per_second(), 50);
+        assert_eq!(pbx(PbxLink::Ami, 10, 1_000).calls_per_second(), 100);
+        assert_eq!(pbx(PbxLink::Ami, 60_000, 1).calls_per_second(), 1);
+        assert_eq!(pbx(PbxLink::Ami, 0, 5).check().unwrap_err().field, "unit_ms");
+        assert_eq!(pbx(PbxLink::Ami, 50, 1_001).check().unwrap_err().field, "messages_per_unit");
+    }
+
+    #[test]
+    fn links_are_read_in_any_case_of_letters() {
+        for link in PbxLink::ALL {
+            assert_eq!(PbxLink::parse(link.code()), Ok(link));
+            assert_eq!(serde_json::to_value(link).unwrap(), link.code());
+        }
+        assert_eq!(PbxLink::parse(" ami "), Ok(PbxLink::Ami));
+        assert_eq!(PbxLink::parse("SIP").unwrap_err().field, "link");
     }
 
     #[test]

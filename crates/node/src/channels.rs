@@ -62,11 +62,26 @@ pub fn leg_of(prefix: &str, channel: &str) -> Option<LegId> {
     leg.parse().ok().map(LegId)
 }
 
-/// A channel as the PBX lists it, as a leg of ours.
-pub fn found(prefix: &str, channel: &ari::Channel) -> Option<FoundLeg> {
-    let leg = leg_of(prefix, &channel.id)?;
-    let up = channel.state == ari::ChannelState::Up;
-    Some(FoundLeg { leg, up, ringing: channel.state == ari::ChannelState::Ringing })
+/// The leg that a channel id is about: its own, or that of the first half of its `Local` channel.
+pub fn leg_about(prefix: &str, channel: &str) -> Option<LegId> {
+    let channel = channel.strip_suffix(";2").or_else(|| channel.strip_suffix(";1")).unwrap_or(channel);
+    leg_of(prefix, channel)
+}
+
+/// A channel as a PBX lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FoundChannel {
+    /// A leg of ours.
+    Ours {
+        /// Which, and in what state.
+        leg: FoundLeg,
+        /// Its channel id.
+        name: String,
+    },
+    /// Made for a leg of ours by the PBX.
+    OfOurs,
+    /// Somebody else's.
+    Strange,
 }
 
 #[cfg(test)]
@@ -81,6 +96,8 @@ mod tests {
         for foreign in ["c-other1-7-42", "c-abc123-7-", "c-abc123-7", "1700000000.12", "c-abc123-7-4x"] {
             assert_eq!(channels.leg(foreign), None, "{foreign}");
         }
+        assert_eq!(leg_about("c-abc123-", "c-abc123-7-0000000042;2"), Some(LegId(42)));
+        assert_eq!(channels.leg("c-abc123-7-0000000042;2"), None, "the second half is no leg");
         channels.adopt("c-abc123-6-0000000041");
         assert_eq!(channels.name(LegId(41)), "c-abc123-6-0000000041");
     }

@@ -4,6 +4,7 @@ use dialer::{EndPointSpec, PbxSpec, RunSettings, RunSpec, TrunkSpec};
 use domain::journal::CallerIdFrom;
 use domain::{Campaign, EndPoint, EndPointId, Pbx, PbxId, RunState, Trunk, TrunkId};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use store::{RunRestore, Scope, Store};
 
@@ -11,11 +12,21 @@ use store::{RunRestore, Scope, Store};
 #[derive(Debug, Clone, Default)]
 pub struct Configuration {
     /// With the passwords to log in.
-    pub pbxs: BTreeMap<PbxId, (Pbx, ari::Secret)>,
+    pub pbxs: BTreeMap<PbxId, (Pbx, Password)>,
     /// By id.
     pub trunks: BTreeMap<TrunkId, Trunk>,
     /// By id.
     pub end_points: BTreeMap<EndPointId, EndPoint>,
+}
+
+/// The password of a PBX, on its way from the database to the link. Never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(pub(crate) String);
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(redacted)")
+    }
 }
 
 impl Configuration {
@@ -25,7 +36,7 @@ impl Configuration {
         let mut pbxs = BTreeMap::new();
         for pbx in store.pbxs(&scope).await? {
             let password = store.pbx_password(&scope, pbx.id).await?;
-            pbxs.insert(pbx.id, (pbx, ari::Secret::new(password)));
+            pbxs.insert(pbx.id, (pbx, Password(password)));
         }
         let trunks = store.trunks(&scope).await?.into_iter().map(|trunk| (trunk.id, trunk)).collect();
         let end_points = store.end_points(&scope).await?.into_iter().map(|ep| (ep.id, ep)).collect();
@@ -34,7 +45,7 @@ impl Configuration {
 
     /// What the dialler needs to know of a PBX.
     pub fn pbx_spec(pbx: &Pbx) -> PbxSpec {
-        PbxSpec { id: pbx.id, originates_per_second: pbx.originates_per_second }
+        PbxSpec { id: pbx.id, originates_per_second: pbx.calls_per_second() }
     }
 
     /// What the dialler needs to know of a trunk.

@@ -3,7 +3,7 @@
 use crate::configuration::Configuration;
 use crate::handle::NodeError;
 use crate::live::Live;
-use crate::user_event::{About, Told};
+use crate::link::{About, Said};
 use dialer::{Event, FoundLeg, RunSpec};
 use domain::journal::OutputChange;
 use domain::{AttemptId, Campaign, CampaignId, Contact, ListId, Mono, NumberKey, PbxId, RunId, Timestamp};
@@ -67,12 +67,12 @@ pub enum FromPbx {
         /// When it was asked.
         asked_at: Mono,
     },
-    /// The dialplan told something of a call.
-    Told {
+    /// The dialplan says something of a call.
+    Said {
         /// Of which.
         about: About,
         /// What.
-        told: Told,
+        said: Said,
         /// Asterisk's own time of it.
         pbx_at: Option<String>,
     },

@@ -20,7 +20,6 @@ mod requests;
 mod restored;
 pub mod shell;
 pub mod start;
-pub mod user_event;
 pub mod verdict;
 pub mod why;
 

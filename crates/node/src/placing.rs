@@ -1,9 +1,32 @@
-//! From a call that the dialler wants to the originate that Asterisk gets.
+//! From a call that the dialler wants to the originate that a PBX gets.
 
 use crate::configuration::Configuration;
 use dialer::Originate;
 use domain::{Campaign, RecordMark};
 use std::collections::BTreeMap;
+
+/// One outgoing call, whichever way the PBX is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    /// Our id for the channel.
+    pub channel_id: String,
+    /// Dial string of the trunk, with the number in it.
+    pub device: String,
+    /// Dialplan context the answered call enters.
+    pub context: String,
+    /// Its extension; the priority is 1.
+    pub extension: String,
+    /// `number` or `"name" <number>`.
+    pub caller_id: Option<String>,
+    /// When the dialler's own timer gives up ringing, milliseconds.
+    pub timeout_ms: u32,
+    /// Channel variables by name.
+    pub variables: BTreeMap<String, String>,
+    /// Account code, for the call's record.
+    pub account_code: Option<String>,
+    /// The mark of the call's record.
+    pub mark: String,
+}
 
 /// Builds the originate: dial string, end point, caller id, account, variables and the mark of its call record.
 ///
@@ -14,7 +37,7 @@ pub fn originate(
     channel_id: String,
     campaign: &Campaign,
     configuration: &Configuration,
-) -> Option<ari::Originate> {
+) -> Option<Placement> {
     let trunk = configuration.trunks.get(&call.trunk)?;
     let end_point = configuration.end_points.get(&call.end_point)?;
     let contact = &call.contact;
@@ -50,17 +73,15 @@ pub fn originate(
     variables.extend(ours.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let caller_id = campaign.dial_clid.expand(value);
     let account = campaign.dial_account.expand(value);
-    Some(ari::Originate {
+    Some(Placement {
         channel_id,
-        endpoint: trunk.dial_string.replace("${num}", number),
+        device: trunk.dial_string.replace("${num}", number),
         context: end_point.context.clone(),
         extension: end_point.extension.clone(),
-        priority: 1,
         caller_id: (!caller_id.trim().is_empty()).then_some(caller_id),
-        ring_seconds_max: Some(call.timeout_ms.div_ceil(1_000)),
+        timeout_ms: call.timeout_ms,
         variables,
         account_code: (!account.trim().is_empty()).then_some(account),
-        user_field: Some(mark.to_string()),
-        formats: Vec::new(),
+        mark: mark.to_string(),
     })
 }

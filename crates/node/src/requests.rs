@@ -1,12 +1,11 @@
 //! What the shell asks of the PBXs: connections, originates, hang-ups, look-ups. Every answer comes back as an input.
 
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, Password};
 use crate::inputs::Input;
-use crate::link::Link;
+use crate::link::{Line, Link, LookedUp, Placed};
 use crate::live::PbxState;
 use crate::placing;
 use crate::shell::{PbxLink, Shell};
-use ari::{HangUpReason, Outcome};
 use dialer::Event;
 use domain::{EndedBy, LegId, PbxId};
 use std::sync::Arc;
@@ -19,16 +18,18 @@ impl Shell {
         let old = std::mem::replace(&mut self.configuration, new);
         for (id, (pbx, _)) in &old.pbxs {
             let same_login = self.configuration.pbxs.get(id).is_some_and(|(now, secret)| {
-                (&now.host, now.port, &now.username, &now.application)
-                    == (&pbx.host, pbx.port, &pbx.username, &pbx.application)
-                    && *secret == old.pbxs[id].1
+                let how = |pbx: &domain::Pbx| {
+                    let pace = (pbx.unit_ms, pbx.messages_per_unit);
+                    (pbx.link, pbx.host.clone(), pbx.port, pbx.username.clone(), pbx.application.clone(), pace)
+                };
+                how(now) == how(pbx) && *secret == old.pbxs[id].1
             });
             // A link that another controller took over has ended: saving the PBX again asks for a new one.
-            let ended = self.links.get(id).is_some_and(|link| link.client.has_ended());
+            let ended = self.links.get(id).is_some_and(|link| link.line.has_ended());
             if (!same_login || ended)
                 && let Some(link) = self.links.remove(id)
             {
-                link.client.shutdown();
+                link.line.shutdown();
                 self.step(Event::PbxDown(*id), None);
             }
         }
@@ -59,10 +60,8 @@ impl Shell {
         self.tell_health();
     }
 
-    fn connect(&mut self, pbx: &domain::Pbx, secret: ari::Secret) {
-        let settings =
-            ari::Settings::new(pbx.host.clone(), pbx.port, pbx.username.clone(), secret, pbx.application.clone());
-        let (client, incoming) = match ari::connect(settings) {
+    fn connect(&mut self, pbx: &domain::Pbx, password: Password) {
+        let (line, source) = match Line::connect(pbx, &password) {
             Ok(link) => link,
             Err(why) => {
                 error!(pbx.id = pbx.id.0, %why, "pbx settings cannot work");
@@ -76,14 +75,14 @@ impl Shell {
             foreign: Arc::clone(&foreign),
             pbx: pbx.id,
             number,
-            client: client.clone(),
-            incoming,
+            line: line.clone(),
+            source,
             shell: self.sender.clone(),
             prefix: self.channels.prefix().to_owned(),
         };
         tokio::spawn(link.run());
         let (why, since) = ("connecting".to_owned(), self.clock.now().wall);
-        let link = PbxLink { number, client, state: PbxState::Down, since, why, version: None, foreign };
+        let link = PbxLink { number, line, state: PbxState::Down, since, why, version: None, foreign };
         self.links.insert(pbx.id, link);
     }
 
@@ -92,8 +91,8 @@ impl Shell {
         let view = self.runs.get(&call.run);
         let built = view
             .and_then(|view| placing::originate(&call, self.channels.name(leg), &view.campaign, &self.configuration));
-        let client = self.links.get(&call.pbx).map(|link| link.client.clone());
-        let (Some(originate), Some(client)) = (built, client) else {
+        let line = self.links.get(&call.pbx).map(|link| link.line.clone());
+        let (Some(originate), Some(line)) = (built, line) else {
             let why = "its trunk, end point or PBX was deleted".to_owned();
             self.answer_later(Event::OriginateNotSent { leg, why });
             return;
@@ -104,26 +103,13 @@ impl Shell {
         // Queued here and not in the task, so that calls leave in the order in which they were decided.
         // Not after the lease has run out: another process may dial by then, and this one would not know.
         let send_before = self.store.send_before().map(tokio::time::Instant::from_std);
-        let answer = client.sending_before(send_before).originate(&originate);
+        let answer = line.originate(originate, send_before);
         tokio::spawn(async move {
             let event = match answer.await {
-                Outcome::Done(_) => Event::OriginateDone(leg),
-                Outcome::Refused { status: 409, .. } => {
-                    // A 409 is no proof that the id exists: ask.
-                    match client.channel(&originate.channel_id).await {
-                        Outcome::Done(None) => {
-                            let message = "Asterisk refused the end point".to_owned();
-                            Event::OriginateRefused { leg, status: 500, message }
-                        }
-                        _ => Event::OriginateUnknown { leg, why: "the PBX has this channel already".to_owned() },
-                    }
-                }
-                Outcome::Refused { status, message } => Event::OriginateRefused { leg, status, message },
-                Outcome::Unknown(why) => Event::OriginateUnknown { leg, why: why.to_string() },
-                Outcome::NotSent(ari::NotSent::Invalid(message)) => {
-                    Event::OriginateRefused { leg, status: 400, message }
-                }
-                Outcome::NotSent(why) => Event::OriginateNotSent { leg, why: why.to_string() },
+                Placed::Done => Event::OriginateDone(leg),
+                Placed::Refused { status, message } => Event::OriginateRefused { leg, status, message },
+                Placed::Unknown(why) => Event::OriginateUnknown { leg, why },
+                Placed::NotSent(why) => Event::OriginateNotSent { leg, why },
             };
             let _ = sender.send(Input::Answer(event)).await;
         });
@@ -131,25 +117,21 @@ impl Shell {
 
     pub(crate) fn hang_up(&mut self, leg: LegId, pbx: PbxId, why: EndedBy) {
         let Some(link) = self.links.get(&pbx) else { return };
-        let (client, channel) = (link.client.clone(), self.channels.name(leg));
-        let reason = if why == EndedBy::AnswerTimeout { HangUpReason::NoAnswer } else { HangUpReason::Normal };
+        let (line, channel) = (link.line.clone(), self.channels.name(leg));
         // Whatever comes of it: the leg's end is an event, and the dialler looks the leg up when that does not come.
-        tokio::spawn(async move { client.hang_up(&channel, reason).await.done() });
+        tokio::spawn(async move { line.hang_up(&channel, why == EndedBy::AnswerTimeout).await });
     }
 
     pub(crate) fn look_up(&mut self, leg: LegId, pbx: PbxId) {
         let Some(link) = self.links.get(&pbx) else { return };
-        let (client, channel, sender) = (link.client.clone(), self.channels.name(leg), self.sender.clone());
+        let (line, channel, sender) = (link.line.clone(), self.channels.name(leg), self.sender.clone());
         let prefix = self.channels.prefix().to_owned();
         tokio::spawn(async move {
-            let event = match client.channel(&channel).await {
-                Outcome::Done(None) => Event::LegMissing(leg),
-                Outcome::Done(Some(channel)) => match crate::channels::found(&prefix, &channel) {
-                    Some(found) => Event::LegFound(found),
-                    None => return,
-                },
+            let event = match line.look_up(&prefix, &channel).await {
+                LookedUp::Found(found) => Event::LegFound(found),
+                LookedUp::Missing => Event::LegMissing(leg),
                 // The reconciliation after the reconnect decides it.
-                _ => return,
+                LookedUp::NotAnswered => return,
             };
             let _ = sender.send(Input::Answer(event)).await;
         });

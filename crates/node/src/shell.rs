@@ -8,9 +8,8 @@ use crate::configuration::Configuration;
 use crate::disk::Storage;
 use crate::handle::{Health, NodeError};
 use crate::inputs::{Ask, FromPbx, Input, RunEvent};
+use crate::link::{About, Line, Said};
 use crate::live::PbxState;
-use crate::user_event::{self, About};
-use ari::Client;
 use dialer::{Command, Dialer, Event, RunSpec};
 use domain::journal::OutputChange;
 use domain::{AttemptId, Campaign, LegId, Masked, PbxId, RunId, Timestamp};
@@ -32,7 +31,7 @@ pub struct PbxLink {
     /// Which link: what an earlier one of the same PBX still says is not heard.
     pub number: u64,
     /// Requests to it.
-    pub client: Client,
+    pub line: Line,
     /// State of the link.
     pub state: PbxState,
     /// Since when.
@@ -165,7 +164,7 @@ impl Shell {
             self.weigh_storage();
         }
         for link in self.links.values() {
-            link.client.shutdown();
+            link.line.shutdown();
         }
         if let Some(stopped) = self.stopping {
             let _ = stopped.send(());
@@ -254,8 +253,8 @@ impl Shell {
                 self.step(Event::PbxAudited { pbx: id, legs, asked_at }, None);
                 return;
             }
-            FromPbx::Told { about, told, pbx_at } => {
-                self.told_of_call(about, told, pbx_at);
+            FromPbx::Said { about, said, pbx_at } => {
+                self.said_of_call(about, said, pbx_at);
                 return;
             }
             FromPbx::Fact { fact, pbx_at } => {
@@ -266,8 +265,8 @@ impl Shell {
         self.tell_health();
     }
 
-    /// What the dialplan tells may come after the call: it counts as long as the call is remembered.
-    fn told_of_call(&mut self, about: About, told: user_event::Told, pbx_at: Option<String>) {
+    /// What the dialplan says may come after the call: it counts as long as the call is remembered.
+    fn said_of_call(&mut self, about: About, said: Said, pbx_at: Option<String>) {
         let (leg, attempt) = match about {
             About::Leg(leg) => {
                 let ended = || self.ended.iter().find(|(ended, _)| *ended == leg).map(|(_, attempt)| *attempt);
@@ -275,13 +274,13 @@ impl Shell {
             }
             About::Attempt(attempt) => (self.dialer.leg_of(attempt), Some(attempt)),
         };
-        match told {
-            user_event::Told::Status(status) => {
+        match said {
+            Said::Status(status) => {
                 if let Some(leg) = leg {
                     self.step(Event::StatusSet { leg, status }, pbx_at.as_deref());
                 }
             }
-            user_event::Told::Outputs(changes) => {
+            Said::Outputs(changes) => {
                 let Some(attempt) = attempt else { return };
                 for change in changes {
                     self.write_output(attempt, change, pbx_at.clone(), String::new());

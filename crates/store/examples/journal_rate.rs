@@ -88,6 +88,9 @@ async fn prepare(store: &Store, total: usize) -> Result<(RunId, Campaign, Vec<Co
         username: "carillon".into(),
         application: "carillon".into(),
         originates_per_second: 100,
+        link: domain::PbxLink::Ari,
+        unit_ms: 50,
+        messages_per_unit: 5,
     };
     let pbx = store.create_pbx(&scope, &pbx, "secret").await?.id;
     let trunk = Trunk {

@@ -7,21 +7,21 @@ use crate::error::{Error, Result};
 use crate::locks::{self, Locked};
 use crate::scope::{Kind, Scope};
 use crate::sql::Columns;
-use domain::{Invalid, Pbx, PbxId};
+use domain::{Invalid, Pbx, PbxId, PbxLink};
 
 /// Longest password, in bytes.
 const MAX_PASSWORD_BYTES: usize = 200;
 
 statements! {
-    CREATE = "INSERT INTO pbx (tenant_id, name, host, port, username, password, application, originates_per_second) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id";
+    CREATE = "INSERT INTO pbx (tenant_id, name, host, port, username, password, application, originates_per_second, \
+        link, unit_ms, messages_per_unit) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id";
     SET_PASSWORD = "UPDATE pbx SET password = $3 WHERE tenant_id = $1 AND id = $2";
     UPDATE = "UPDATE pbx SET name = $3, host = $4, port = $5, username = $6, application = $7, \
-        originates_per_second = $8 WHERE tenant_id = $1 AND id = $2";
-    GET = "SELECT id, name, host, port, username, application, originates_per_second FROM pbx \
-        WHERE tenant_id = $1 AND id = $2";
-    ALL = "SELECT id, name, host, port, username, application, originates_per_second FROM pbx \
-        WHERE tenant_id = $1 ORDER BY id";
+        originates_per_second = $8, link = $9, unit_ms = $10, messages_per_unit = $11 WHERE tenant_id = $1 AND id = $2";
+    GET = "SELECT id, name, host, port, username, application, originates_per_second, link, unit_ms, messages_per_unit \
+        FROM pbx WHERE tenant_id = $1 AND id = $2";
+    ALL = "SELECT id, name, host, port, username, application, originates_per_second, link, unit_ms, messages_per_unit \
+        FROM pbx WHERE tenant_id = $1 ORDER BY id";
     PASSWORD = "SELECT password FROM pbx WHERE tenant_id = $1 AND id = $2";
     EXISTS = "SELECT COUNT(*) FROM pbx WHERE tenant_id = $1 AND id = $2";
     USED_BY = "SELECT 'trunk ' || name FROM trunk WHERE tenant_id = $1 AND pbx_id = $2 \
@@ -47,6 +47,9 @@ impl Store {
             .bind(Vec::<u8>::new())
             .bind(&pbx.application)
             .bind(i64::from(pbx.originates_per_second))
+            .bind(pbx.link.code())
+            .bind(i64::from(pbx.unit_ms))
+            .bind(i64::from(pbx.messages_per_unit))
             .fetch_one(&mut *transaction)
             .await
             .map_err(Error::naming("pbx", &pbx.name))?;
@@ -79,6 +82,9 @@ impl Store {
             .bind(&pbx.username)
             .bind(&pbx.application)
             .bind(i64::from(pbx.originates_per_second))
+            .bind(pbx.link.code())
+            .bind(i64::from(pbx.unit_ms))
+            .bind(i64::from(pbx.messages_per_unit))
             .execute(&mut *transaction)
             .await
             .map_err(Error::naming("pbx", &pbx.name))?;
@@ -181,6 +187,9 @@ fn read(row: &Row) -> Result<Pbx> {
         username: row.text("username")?,
         application: row.text("application")?,
         originates_per_second: row.number("originates_per_second")?,
+        link: PbxLink::parse(&row.text("link")?)?,
+        unit_ms: row.number("unit_ms")?,
+        messages_per_unit: row.number("messages_per_unit")?,
     })
 }
 
@@ -202,7 +211,7 @@ mod tests {
         let store = home.open().await;
         assert_eq!(store.pbx(&scope, saved.id).await.unwrap(), saved);
         assert_eq!(store.pbx_password(&scope, saved.id).await.unwrap(), "s3cret päss");
-        let moved = Pbx { host: "10.0.0.9".into(), ..saved };
+        let moved = Pbx { host: "10.0.0.9".into(), link: PbxLink::Ami, unit_ms: 20, messages_per_unit: 2, ..saved };
         store.update_pbx(&scope, &moved, None).await.unwrap();
         assert_eq!(store.pbxs(&scope).await.unwrap(), std::slice::from_ref(&moved));
         assert_eq!(store.pbx_password(&scope, moved.id).await.unwrap(), "s3cret päss");

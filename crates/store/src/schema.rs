@@ -44,6 +44,7 @@ pub(crate) const VERSIONS: &[Version] = &[
     version!("0010", "answers"),
     version!("0011", "find_attempts"),
     version!("0012", "calls"),
+    version!("0013", "link"),
 ];
 
 statements! {

@@ -245,6 +245,9 @@ pub(crate) fn pbx(name: &str) -> Pbx {
         username: "carillon".into(),
         application: "carillon".into(),
         originates_per_second: 100,
+        link: domain::PbxLink::Ari,
+        unit_ms: 50,
+        messages_per_unit: 5,
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::World;
 use crate::commits::Commits;
 use crate::ladder::Ladder;
+use crate::line::{Link, MESSAGES_PER_UNIT, UNIT_MS};
 use crate::processes::Meter;
 use crate::server::{Server, id_of};
 use crate::step::{Driver, Step};
@@ -54,10 +55,12 @@ struct Dialler<'a> {
 
 impl<'a> Dialler<'a> {
     fn configure(world: &'a World, server: &'a Server) -> Result<Self> {
-        let ari = world.pbx.ari();
+        let link = world.options.link;
+        let login = if link == Link::Ami { world.pbx.manager() } else { world.pbx.ari() };
         let pbx = json!({
-            "name": "bench", "host": ari.host, "port": ari.port, "username": ari.user, "password": ari.password,
-            "application": APPLICATION, "originates_per_second": ORIGINATES_PER_SECOND,
+            "name": "bench", "link": link.to_string(), "host": login.host, "port": login.port, "username": login.user,
+            "password": login.password, "application": APPLICATION, "originates_per_second": ORIGINATES_PER_SECOND,
+            "unit_ms": UNIT_MS, "messages_per_unit": MESSAGES_PER_UNIT,
         });
         let pbx = server.create("pbxs", &pbx)?;
         let trunk = json!({ "pbx": pbx, "name": "sipp", "dial_string": "PJSIP/${num}@sipp", "capacity": CAPACITY });

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::line::Link;
+
 /// The rates of the rule, attempts a second.
 const RATES: [u32; 8] = [100, 150, 200, 250, 275, 300, 325, 350];
 /// How long a rate is offered.
@@ -19,6 +21,8 @@ const RATE_MAX: u32 = 1_000;
 
 /// The rule, or a shorter one for development.
 pub(crate) struct Options {
+    /// How both drivers reach the PBX.
+    pub(crate) link: Link,
     /// One JSON line on standard output, the table on standard error.
     pub(crate) json: bool,
     /// How long a rate is offered.
@@ -37,6 +41,7 @@ impl Options {
     /// Of this process.
     pub(crate) fn read() -> Result<Self> {
         let mut options = Self {
+            link: Link::Ari,
             json: false,
             window: Duration::from_secs(SECONDS),
             rates: RATES.to_vec(),
@@ -49,11 +54,14 @@ impl Options {
             let mut value = || arguments.next().with_context(|| format!("{argument} needs a value"));
             match argument.as_str() {
                 "--json" => options.json = true,
+                "--link" => options.link = link(&value()?)?,
                 "--seconds" => options.window = seconds(&value()?)?,
                 "--drain" => options.drain = seconds(&value()?)?,
                 "--from" => options.from = rate(&value()?)?,
                 "--rates" => options.rates = value()?.split(',').map(rate).collect::<Result<_>>()?,
-                _ => bail!("unknown option {argument}: there are --json, --seconds, --rates, --from and --drain"),
+                _ => {
+                    bail!("unknown option {argument}: there are --json, --link, --seconds, --rates, --from and --drain")
+                }
             }
         }
         ensure!(!options.window.is_zero(), "--seconds: a rate is offered for at least one second");
@@ -91,6 +99,14 @@ fn binary() -> Result<PathBuf> {
     };
     ensure!(path.is_file(), "no {}: run `cargo xtask bench dial`, or set CARILLON_BIN", path.display());
     Ok(path)
+}
+
+fn link(text: &str) -> Result<Link> {
+    match text {
+        "ari" => Ok(Link::Ari),
+        "ami" => Ok(Link::Ami),
+        _ => bail!("--link {text}: ari or ami"),
+    }
 }
 
 fn seconds(text: &str) -> Result<Duration> {

@@ -16,8 +16,20 @@ const PASSWORD_VARIABLE: &str = "CARILLON_PBX_PASSWORD";
 /// A longer text is no password, bytes.
 const MAX_PASSWORD_BYTES: u64 = 4 * 1024;
 /// What the API takes of a PBX.
-const FIELDS: &[&str] =
-    &["name", "host", "port", "username", "password", "application", "originates_per_second", "security_key", "hidden"];
+const FIELDS: &[&str] = &[
+    "name",
+    "link",
+    "host",
+    "port",
+    "username",
+    "password",
+    "application",
+    "originates_per_second",
+    "unit_ms",
+    "messages_per_unit",
+    "security_key",
+    "hidden",
+];
 
 /// What to do with PBXs.
 #[derive(Debug, Subcommand)]
@@ -26,10 +38,10 @@ pub(crate) enum Verb {
     Add {
         /// Its name
         name: String,
-        /// Host name or address of its HTTP server
+        /// Host name or address of its HTTP server; over AMI: of its manager interface
         #[arg(long)]
         host: String,
-        /// The ARI user
+        /// The ARI user; over AMI: the manager user
         #[arg(long)]
         user: String,
         #[command(flatten)]
@@ -51,10 +63,10 @@ pub(crate) enum Verb {
         /// A new name
         #[arg(long)]
         name: Option<String>,
-        /// Host name or address of its HTTP server
+        /// Host name or address of its HTTP server; over AMI: of its manager interface
         #[arg(long)]
         host: Option<String>,
-        /// The ARI user
+        /// The ARI user; over AMI: the manager user
         #[arg(long)]
         user: Option<String>,
         #[command(flatten)]
@@ -79,7 +91,10 @@ pub(crate) enum Verb {
 /// What has a default, and the password.
 #[derive(Debug, Args)]
 pub(crate) struct Settings {
-    /// Port of its HTTP server [default: 8088]
+    /// How it is reached: ari, or ami where only a manager user exists [default: ari]
+    #[arg(long, ignore_case = true, value_parser = ["ari", "ami"])]
+    link: Option<String>,
+    /// Port of its HTTP server [default: 8088]; over AMI: of its manager interface [default: 5038]
     #[arg(long)]
     port: Option<u16>,
     /// ARI application name; one per Carillon that uses this PBX [default: carillon]
@@ -88,7 +103,13 @@ pub(crate) struct Settings {
     /// Calls started per second, at most [default: 100]
     #[arg(long, value_name = "N")]
     originates_per_second: Option<u32>,
-    /// File with the ARI user's password; the variable CARILLON_PBX_PASSWORD works too
+    /// Over AMI: length of the unit of time for --messages-per-unit [default: 50]
+    #[arg(long, value_name = "MS")]
+    unit_ms: Option<u32>,
+    /// Over AMI: messages sent in any one unit, at most [default: 5]
+    #[arg(long, value_name = "N")]
+    messages_per_unit: Option<u32>,
+    /// File with the user's password; the variable CARILLON_PBX_PASSWORD works too
     #[arg(long, value_name = "FILE", conflicts_with = "password_stdin")]
     password_file: Option<PathBuf>,
     /// Read the password from standard input
@@ -101,12 +122,15 @@ impl Settings {
         let password = self.password()?;
         Ok(object([
             ("name", name.map(Value::from)),
+            ("link", self.link.map(|link| Value::from(link.to_ascii_uppercase()))),
             ("host", host.map(Value::from)),
             ("port", self.port.map(Value::from)),
             ("username", user.map(Value::from)),
             ("password", password.map(Value::from)),
             ("application", self.application.map(Value::from)),
             ("originates_per_second", self.originates_per_second.map(Value::from)),
+            ("unit_ms", self.unit_ms.map(Value::from)),
+            ("messages_per_unit", self.messages_per_unit.map(Value::from)),
         ]))
     }
 
@@ -145,6 +169,7 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
             let columns = [
                 ("id", "id"),
                 ("name", "name"),
+                ("link", "link"),
                 ("host", "host"),
                 ("port", "port"),
                 ("user", "username"),
@@ -171,12 +196,20 @@ async fn show(session: &Session, name: &str) -> Result<(), Failure> {
     session.print(&answer, |pbx| {
         let link =
             live.as_ref().and_then(|live| live.value["pbxs"].as_array()?.iter().find(|row| row["id"] == pbx["id"]));
+        let how = match pbx["link"].as_str() {
+            Some("AMI") => {
+                let pace = format!("{} per {} ms, at most", cell(pbx, "messages_per_unit"), cell(pbx, "unit_ms"));
+                ("messages", pace)
+            }
+            _ => ("application", cell(pbx, "application")),
+        };
         facts([
             ("id", cell(pbx, "id")),
             ("name", cell(pbx, "name")),
+            ("reached over", cell(pbx, "link")),
             ("address", format!("{}:{}", cell(pbx, "host"), cell(pbx, "port"))),
             ("user", cell(pbx, "username")),
-            ("application", cell(pbx, "application")),
+            (how.0, how.1),
             ("calls per second", cell(pbx, "originates_per_second")),
             ("key", cell(pbx, "security_key")),
             ("hidden", cell(pbx, "hidden")),

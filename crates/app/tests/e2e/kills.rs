@@ -9,6 +9,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 use testkit::process;
 
+on_ami_too! {
+    twenty_kills_in_one_run_lose_nobody_and_call_nobody_twice;
+    every_originate_that_was_held_on_its_way_at_a_kill_has_its_row;
+    a_killed_asterisk_is_down_at_once_and_dialled_on_within_ten_seconds_of_its_return;
+}
+
 /// Kills of one run.
 const KILLS: u32 = 20;
 /// From the start of the server to the next originate, at most.

@@ -7,6 +7,7 @@ mod common;
 mod world;
 
 mod alerts;
+mod ami;
 mod bad_input;
 mod browser;
 mod checks;

@@ -63,6 +63,7 @@ fn your_asterisk_md_connects_a_pbx_and_explains_one_that_refuses() {
     let world = World::without_pbx();
     let printed = Reader::of("your-asterisk.md", &world).follow();
     holds(&printed, &["up, Asterisk 22.", "or its password is wrong", "is Asterisk running"]);
+    holds(&printed, &["5 per 100 ms, at most", "pbx branch removed"]);
 
     let text = page("your-asterisk.md");
     for typed in text.lines().filter_map(|line| line.split_once("asterisk -rx \"")?.1.split('"').next()) {
@@ -294,6 +295,8 @@ impl Reader {
             .with("ARI_HOST", ari.host)
             .with("ARI_PORT", ari.port.to_string())
             .with("ARI_USER", ari.user)
+            .with("AMI_PORT", world.pair.ports.pbx_ami.to_string())
+            .with("AMI_USER", world.pair.pbx.manager().user)
             .with("CARILLON_PBX_PASSWORD", ari.password)
     }
 

@@ -12,6 +12,11 @@ on_both_engines! {
     a_crash_in_the_middle_of_a_burst_dials_nobody_twice_and_forgets_nobody;
 }
 
+on_ami_too! {
+    calls_go_on_over_a_crash_of_the_server_and_are_followed_to_their_end;
+    a_crash_in_the_middle_of_a_burst_dials_nobody_twice_and_forgets_nobody;
+}
+
 /// A restart in the middle of some calls, on a busy machine.
 const A_RESTART: Duration = Duration::from_secs(75);
 

@@ -8,6 +8,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 use testkit::Faults;
 
+// Over AMI an answer that is lost makes nothing uncertain: an originate is known by its channel.
+on_ami_too! {
+    a_pbx_that_stands_still_for_three_seconds_is_stale_and_goes_on_without_a_new_connection;
+    a_network_that_swallows_everything_is_noticed_and_survived;
+    a_network_that_swallows_only_our_requests_is_noticed_and_survived;
+    a_network_that_swallows_only_what_comes_back_is_noticed_and_survived;
+    a_link_that_is_cut_again_and_again_loses_nothing;
+    events_that_come_twice_and_answers_that_come_late_change_nothing;
+    a_flood_of_strangers_events_breaks_neither_the_link_nor_the_database;
+    channels_of_others_are_counted_and_left_alone;
+    a_network_that_crawls_delays_and_loses_nothing;
+}
+
 /// A few dozen calls and a fault in the middle, on a busy machine.
 const A_FAULT: Duration = Duration::from_secs(75);
 

@@ -4,6 +4,10 @@ use crate::world::{Invites, World, brief, count};
 use serde_json::{Value, json};
 use std::time::Duration;
 
+on_ami_too! {
+    whatever_a_list_holds_every_contact_is_one_originate_and_one_call;
+}
+
 /// A hundred quick calls on a busy machine.
 const A_STORM: Duration = Duration::from_secs(75);
 

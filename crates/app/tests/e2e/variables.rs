@@ -5,6 +5,12 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use testkit::ami::{Ami, Message};
 
+on_ami_too! {
+    attributes_arrive_as_channel_variables_exactly_as_they_are;
+    the_caller_id_template_reaches_the_carrier_and_the_account_code_the_channel;
+    line_breaks_never_become_a_header_a_variable_or_an_action;
+}
+
 /// One call to its end on a busy machine.
 const ONE_CALL: Duration = Duration::from_secs(50);
 

@@ -36,6 +36,25 @@ fn r1_only_the_state_of_the_last_attempt_counts() {
     assert_eq!(history(rules, busy_then_no_answer).0.len(), 2);
 }
 
+/// Refused by a dialplan that knows better than its cause, which is that of no answer.
+fn reported_busy(call: &Originate) -> Vec<(u64, Event)> {
+    let leg = call.leg;
+    let status = |status: &str| Event::StatusSet { leg, status: status.to_owned() };
+    let end = Event::LegEnded { leg, cause: 19, tech_cause: None };
+    vec![(10, Event::OriginateDone(leg)), (20, Event::LegRinging(leg)), (30, status("RS_BUSY")), (40, end)]
+}
+
+#[test]
+fn a_reported_outcome_before_the_answer_is_the_outcome_and_rules_for_it_apply() {
+    let no_answer = rule(CallState::RsNoanswer, 9, 60, Mode::Fixed);
+    let busy = rule(CallState::RsBusy, 1, 300, Mode::Fixed);
+    let named = RescheduleRule { status_ext: "RS_BUSY".into(), ..rule(CallState::RsBusy, 1, 600, Mode::Fixed) };
+    let gap = |rules| history(rules, reported_busy).0.windows(2).map(|two| two[1].0 - two[0].0).collect::<Vec<_>>();
+    assert_eq!(gap(vec![no_answer.clone(), busy.clone()]), [300]);
+    assert_eq!(gap(vec![no_answer.clone(), busy, named]), [600], "a rule that names the report is nearer");
+    assert_eq!(gap(vec![no_answer]), []);
+}
+
 #[test]
 fn r2_two_retries_make_three_attempts_and_the_run_completes() {
     let (calls, state) = history(vec![rule(CallState::RsBusy, 2, 120, Mode::Fixed)], is_busy);

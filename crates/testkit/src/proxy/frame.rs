@@ -16,11 +16,12 @@ pub(super) struct Frame {
     pub(super) text: Vec<u8>,
 }
 
-/// Reads a request's or an answer's head, with the empty line.
+/// Reads a request's or an answer's head, with the empty line; or the one line that Asterisk's manager interface greets with.
 pub(super) fn read_head(stream: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
+    let greets = |head: &[u8]| head.starts_with(super::manager::GREETING) && head.ends_with(b"\r\n");
+    while !head.ends_with(b"\r\n\r\n") && !greets(&head) {
         stream.read_exact(&mut byte)?;
         head.push(byte[0]);
         if head.len() > HEAD_BYTES_MAX {

@@ -1,9 +1,10 @@
-//! A proxy before a real Asterisk's HTTP port: it delays, blackholes, cuts, holds, loses, doubles and floods.
+//! A proxy before a real Asterisk's HTTP port or manager interface: it delays, blackholes, cuts, holds, loses, doubles and floods.
 //!
-//! It understands as much of the events websocket as it needs to lose one message whole, and keeps a log of the
+//! It understands as much of the events websocket, and of the manager's messages, as it needs to lose one message whole, and keeps a log of the
 //! originates that reached the PBX: the witness of what was dialled, whoever died meanwhile.
 
 mod frame;
+mod manager;
 mod pump;
 
 use anyhow::{Context, Result};
@@ -188,7 +189,8 @@ impl Proxy {
                 let frame = frame::server_text(&stranger(sent));
                 let connections = self.shared.lock().connections.clone();
                 for connection in connections {
-                    let mut parcel = Parcel::new(frame.clone(), None);
+                    let bytes = if connection.is_manager() { manager::stranger(sent) } else { frame.clone() };
+                    let mut parcel = Parcel::new(bytes, None);
                     while let Err(TrySendError::Full(back)) = connection.to_client.try_send(parcel) {
                         parcel = back;
                         thread::sleep(Duration::from_millis(1));

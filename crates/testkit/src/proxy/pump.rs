@@ -1,11 +1,12 @@
 //! One connection through the proxy: a reader and a writer for either direction.
 
 use super::frame::{Frame, read_frame, read_head};
-use super::{Direction, Shared};
+use super::{Direction, Shared, manager};
 use serde_json::Value;
 use std::io::{BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,9 +37,15 @@ pub(super) struct Connection {
     pbx: TcpStream,
     /// To the client, from the PBX or from us.
     pub(super) to_client: SyncSender<Parcel>,
+    /// Asterisk greeted as its manager interface does.
+    manager: Arc<AtomicBool>,
 }
 
 impl Connection {
+    pub(super) fn is_manager(&self) -> bool {
+        self.manager.load(Ordering::Relaxed)
+    }
+
     /// Ends it in both directions, at once.
     pub(super) fn cut(&self) {
         for stream in [&self.client, &self.pbx] {
@@ -56,12 +63,17 @@ pub(super) fn connect(client: TcpStream, shared: &Arc<Shared>) -> std::io::Resul
     }
     let (to_pbx, for_pbx) = sync_channel(PARCELS_MAX);
     let (to_client, for_client) = sync_channel(PARCELS_MAX);
-    let connection =
-        Arc::new(Connection { client: client.try_clone()?, pbx: pbx.try_clone()?, to_client: to_client.clone() });
+    let is_manager = Arc::new(AtomicBool::new(false));
+    let connection = Arc::new(Connection {
+        client: client.try_clone()?,
+        pbx: pbx.try_clone()?,
+        to_client: to_client.clone(),
+        manager: Arc::clone(&is_manager),
+    });
     spawn(write(for_pbx, pbx.try_clone()?, Direction::ToPbx, Arc::clone(shared)));
     spawn(write(for_client, client.try_clone()?, Direction::FromPbx, Arc::clone(shared)));
-    spawn(read(client, to_pbx, Direction::ToPbx, Arc::clone(shared)));
-    spawn(read(pbx, to_client, Direction::FromPbx, Arc::clone(shared)));
+    spawn(read(client, to_pbx, Direction::ToPbx, Arc::clone(shared), Arc::clone(&is_manager)));
+    spawn(read(pbx, to_client, Direction::FromPbx, Arc::clone(shared), is_manager));
     Ok(connection)
 }
 
@@ -74,22 +86,46 @@ fn end() -> Parcel {
     Parcel::new(Vec::new(), None)
 }
 
-fn read(stream: TcpStream, out: SyncSender<Parcel>, direction: Direction, shared: Arc<Shared>) -> impl FnOnce() {
+fn read(
+    stream: TcpStream,
+    out: SyncSender<Parcel>,
+    direction: Direction,
+    shared: Arc<Shared>,
+    manager: Arc<AtomicBool>,
+) -> impl FnOnce() {
     move || {
         let mut stream = BufReader::new(stream);
         // Whoever is gone on the other side ends this side, too.
-        let _ = pass_on(&mut stream, &out, direction, &shared);
+        let _ = pass_on(&mut stream, &out, direction, &shared, &manager);
         let _ = out.send(end());
     }
 }
 
-fn pass_on(stream: &mut impl Read, out: &SyncSender<Parcel>, direction: Direction, shared: &Shared) -> Option<()> {
+fn pass_on(
+    stream: &mut impl Read,
+    out: &SyncSender<Parcel>,
+    direction: Direction,
+    shared: &Shared,
+    is_manager: &AtomicBool,
+) -> Option<()> {
     let head = read_head(stream).ok()?;
     let is_websocket = match direction {
         Direction::ToPbx => String::from_utf8_lossy(&head).to_ascii_lowercase().contains("upgrade: websocket"),
         Direction::FromPbx => head.starts_with(b"HTTP/1.1 101"),
     };
+    let greets = head.starts_with(manager::GREETING);
+    is_manager.fetch_or(greets, Ordering::Relaxed);
+    let speaks_manager = greets || head.starts_with(b"Action: ");
     out.send(Parcel::new(head, None)).ok()?;
+    if speaks_manager {
+        loop {
+            let message = manager::read_message(stream).ok()?;
+            match direction {
+                Direction::ToPbx => manager::action(message, out, shared)?,
+                Direction::FromPbx => manager::told(message, out, shared)?,
+            }
+        }
+    }
     if is_websocket {
         loop {
             let frame = read_frame(stream).ok()?;

@@ -118,3 +118,46 @@ fn a_delay_keeps_the_order_and_a_refused_connection_is_closed() {
     refused.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     assert_eq!(refused.read(&mut [0]).unwrap(), 0);
 }
+
+#[test]
+fn messages_of_the_manager_interface_are_held_lost_doubled_and_made_up_whole() {
+    let ports = PortBlock::lease().unwrap();
+    let listener = TcpListener::bind(("127.0.0.1", ports.spare[1])).unwrap();
+    let proxy = Proxy::start(ports.spare[0], ports.spare[1]).unwrap();
+    let mut client = TcpStream::connect(("127.0.0.1", proxy.port)).unwrap();
+    let (mut pbx, _) = listener.accept().unwrap();
+    for stream in [&client, &pbx] {
+        stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    }
+    let greeting = "Asterisk Call Manager/11.0.0\r\n";
+    pbx.write_all(greeting.as_bytes()).unwrap();
+    let mut read = vec![0; greeting.len()];
+    client.read_exact(&mut read).unwrap();
+
+    let next = |stream: &mut TcpStream| manager::read_message(stream).ok().map(|text| String::from_utf8(text).unwrap());
+    let login = "Action: Login\r\nActionID: 1\r\n\r\n";
+    let originate = "Action: Originate\r\nActionID: 2\r\nChannelId: c-1\r\n\r\n";
+    proxy.set(|faults| faults.hold_originates = true);
+    client.write_all(format!("{login}{originate}").as_bytes()).unwrap();
+    assert_eq!(next(&mut pbx).as_deref(), Some(login));
+    assert_eq!((next(&mut pbx), proxy.held(), proxy.passed().len()), (None, 1, 0));
+    proxy.release();
+    assert_eq!(next(&mut pbx).as_deref(), Some(originate));
+    assert_eq!(proxy.passed(), ["c-1"]);
+
+    proxy.set(|faults| {
+        faults.swallow_every = Some(2);
+        faults.duplicate_events = true;
+    });
+    let told = ["Response: Success\r\nActionID: 1", "Response: Success\r\nActionID: 2", "Event: Newstate\r\nA: b"];
+    for message in told {
+        pbx.write_all(format!("{message}\r\n\r\n").as_bytes()).unwrap();
+    }
+    let mut seen: Vec<String> = Vec::new();
+    while let Some(message) = next(&mut client) {
+        seen.push(message.trim_end().to_owned());
+    }
+    assert_eq!(seen, [told[0], told[2], told[2]]);
+    assert!(proxy.flood(200, Duration::from_millis(100)) > 0);
+    assert!(next(&mut client).unwrap().contains("stranger"));
+}

@@ -3776,10 +3776,10 @@ export interface components {
             /** @description At least 12 characters, none of the commonest. */
             new: string;
         };
-        /** @description An Asterisk server reached over ARI. Its password is never shown. */
+        /** @description An Asterisk server. Its password is never shown. */
         Pbx: {
             /**
-             * @description The ARI application name.
+             * @description The ARI application name; over AMI without meaning.
              * @example carillon
              */
             application: string;
@@ -3791,7 +3791,7 @@ export interface components {
             /** @description Left out of choices; nothing else changes. */
             hidden: boolean;
             /**
-             * @description Host name or address of its HTTP server.
+             * @description Host name or address of its HTTP server; over AMI: of its manager interface.
              * @example 127.0.0.1
              */
             host: string;
@@ -3800,6 +3800,13 @@ export interface components {
              * @description Its id.
              */
             id: number;
+            /** @description How it is reached. */
+            link: components["schemas"]["PbxLink"];
+            /**
+             * Format: int32
+             * @description Over AMI: messages sent in any one unit, at most.
+             */
+            messages_per_unit: number;
             /**
              * @description Unique.
              * @example office
@@ -3807,12 +3814,12 @@ export interface components {
             name: string;
             /**
              * Format: int32
-             * @description Originates sent per second, at most.
+             * @description Calls started per second, at most; over AMI also no more than half of the messages per second.
              */
             originates_per_second: number;
             /**
              * Format: int32
-             * @description Port of its HTTP server.
+             * @description Port of its HTTP server; over AMI: of its manager interface.
              * @example 8088
              */
             port: number;
@@ -3822,7 +3829,12 @@ export interface components {
              */
             security_key: string;
             /**
-             * @description The ARI user.
+             * Format: int32
+             * @description Over AMI: length of the unit of time for `messages_per_unit`, milliseconds.
+             */
+            unit_ms: number;
+            /**
+             * @description The ARI user; over AMI: the manager user.
              * @example carillon
              */
             username: string;
@@ -3830,17 +3842,28 @@ export interface components {
         /** @description An Asterisk server as it is created or replaced. */
         PbxInput: {
             /**
-             * @description The ARI application name: one per installation and PBX, letters, digits, - and _.
+             * @description The ARI application name: one per installation and PBX, letters, digits, - and _. Over AMI without meaning.
              * @default carillon
              */
             application?: string;
             /** @description Left out of choices. Without it a changed one stays as it is. */
             hidden?: boolean | null;
             /**
-             * @description Host name or address of its HTTP server.
+             * @description Host name or address of its HTTP server; over AMI: of its manager interface.
              * @example 127.0.0.1
              */
             host: string;
+            /**
+             * @description How it is reached: `ARI`, or `AMI` where only a manager user exists.
+             * @default ARI
+             */
+            link?: components["schemas"]["PbxLink"];
+            /**
+             * Format: int32
+             * @description Over AMI: messages sent in any one unit, `1..=1000`.
+             * @default 5
+             */
+            messages_per_unit?: number;
             /**
              * @description Unique, 1..=60 characters.
              * @example office
@@ -3848,29 +3871,40 @@ export interface components {
             name: string;
             /**
              * Format: int32
-             * @description Originates sent per second, `1..=1000`.
+             * @description Calls started per second, `1..=1000`; over AMI also no more than half of the messages per second.
              * @default 100
              */
             originates_per_second?: number;
-            /** @description The ARI user's password. Write-only, encrypted at rest. Without it a replaced PBX keeps the one it has. */
+            /** @description The user's password. Write-only, encrypted at rest. Without it a replaced PBX keeps the one it has. */
             password?: string | null;
             /**
              * Format: int32
-             * @description Port of its HTTP server.
-             * @default 8088
+             * @description Port of its HTTP server (8088); over AMI: of its manager interface (5038).
+             * @example 8088
              */
-            port?: number;
+            port?: number | null;
             /**
              * @description Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
              * @example SALES
              */
             security_key?: string | null;
             /**
-             * @description The ARI user.
+             * Format: int32
+             * @description Over AMI: length of the unit of time for `messages_per_unit`, milliseconds, `1..=60000`.
+             * @default 50
+             */
+            unit_ms?: number;
+            /**
+             * @description The ARI user; over AMI: the manager user.
              * @example carillon
              */
             username: string;
         };
+        /**
+         * @description How a PBX is reached.
+         * @enum {string}
+         */
+        PbxLink: "ARI" | "AMI";
         /**
          * @description State of the link to a PBX.
          * @enum {string}

@@ -2,6 +2,7 @@
 //!
 //! It works beside a running server, takes no lock and changes nothing, neither here nor on a PBX.
 
+mod ami;
 mod ari;
 mod clock;
 mod database;

@@ -1,10 +1,10 @@
 //! One PBX: reached, logged in, with the rights and the modules that Carillon needs, its trunks and end points.
 
+use super::ami;
 use super::ari::{Answer, Ari};
 use super::finding::Finding;
 use super::trunk;
-use domain::{EndPoint, Pbx, Trunk};
-use serde_json::Value;
+use domain::{EndPoint, Pbx, PbxLink, Trunk};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
@@ -35,6 +35,9 @@ pub(super) async fn examine(
     trunks: impl Iterator<Item = &Trunk>,
     end_points: impl Iterator<Item = &EndPoint>,
 ) -> Vec<Finding> {
+    if pbx.link == PbxLink::Ami {
+        return ami::examine(pbx, password, trunks, end_points).await;
+    }
     let ari = match Ari::new(pbx, password) {
         Ok(ari) => ari,
         Err(why) => return vec![Finding::unknown("pbx.reach", why, "this is a fault of carillon").about(&pbx.name)],
@@ -45,9 +48,9 @@ pub(super) async fn examine(
     let entered = info.as_ref().ok().and_then(Answer::done);
     findings.push(login);
     if let Some(info) = entered {
-        findings.push(version(info));
+        findings.push(version(info["system"]["version"].as_str().unwrap_or("of no version")));
         findings.push(rights(&ari.hang_up_nothing().await));
-        findings.push(strength(&pbx.username, password));
+        findings.push(strength(pbx, password));
         findings.push(exposed(pbx).await);
         let modules = ari.get(&["asterisk", "modules"]).await;
         findings.push(modules_needed(&modules));
@@ -99,8 +102,7 @@ fn login(pbx: &Pbx, info: &Result<Answer, String>) -> Finding {
     }
 }
 
-fn version(info: &Value) -> Finding {
-    let version = info["system"]["version"].as_str().unwrap_or("of no version");
+pub(super) fn version(version: &str) -> Finding {
     let major = version.trim_start_matches("certified/").trim_start_matches("certified-").split(['.', '-']).next();
     match major {
         Some("22") => Finding::ok("pbx.version", format!("Asterisk {version}")),
@@ -128,8 +130,8 @@ fn rights(answer: &Result<Answer, String>) -> Finding {
     }
 }
 
-fn strength(username: &str, password: &str) -> Finding {
-    let weak = if password.eq_ignore_ascii_case(username) {
+pub(super) fn strength(pbx: &Pbx, password: &str) -> Finding {
+    let weak = if password.eq_ignore_ascii_case(&pbx.username) {
         Some("the password is the user's name".to_owned())
     } else if password.chars().count() < PASSWORD_CHARS {
         Some(format!("the password has fewer than {PASSWORD_CHARS} characters"))
@@ -141,13 +143,13 @@ fn strength(username: &str, password: &str) -> Finding {
         Some(weak) => Finding::warning(
             "pbx.password",
             format!("{weak}; whoever guesses it can place calls at your cost"),
-            "choose a long one in ari.conf, then: carillon pbx set --password-file FILE",
+            format!("choose a long one in {}, then: carillon pbx set --password-file FILE", Files::of(pbx).users),
         ),
     }
 }
 
-/// Who else can knock: ARI's right to place calls is the right to everything.
-async fn exposed(pbx: &Pbx) -> Finding {
+/// Who else can knock: the right to place calls is the right to run up a bill, and over ARI the right to everything.
+pub(super) async fn exposed(pbx: &Pbx) -> Finding {
     let local = pbx.host == "localhost" || pbx.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     if !local {
         return judge_exposed(false, None, pbx);
@@ -169,20 +171,41 @@ async fn exposed(pbx: &Pbx) -> Finding {
 }
 
 fn judge_exposed(local: bool, open: Option<SocketAddr>, pbx: &Pbx) -> Finding {
+    let Files { interface, users, server, fence } = Files::of(pbx);
     match (local, open) {
-        (true, None) => Finding::ok("pbx.exposed", "ARI listens on this machine only"),
+        (true, None) => Finding::ok("pbx.exposed", format!("{interface} listens on this machine only")),
         (true, Some(address)) => Finding::warning(
             "pbx.exposed",
-            format!(
-                "ARI also listens on {address}: whoever gets in there can place calls and change Asterisk's modules"
-            ),
-            "set bindaddr = 127.0.0.1 in http.conf, or acl in ari.conf",
+            format!("{interface} also listens on {address}: whoever gets in there can place calls, and more"),
+            format!("set bindaddr = 127.0.0.1 in {server}, or {fence} in {users}"),
         ),
         (false, _) => Finding::warning(
             "pbx.exposed",
             format!("user and password travel to {} in the clear", pbx.host),
-            "use a tunnel or a network of your own, and acl in ari.conf",
+            format!("use a tunnel or a network of your own, and {fence} in {users}"),
         ),
+    }
+}
+
+/// What an operator knows the two ways by.
+struct Files {
+    interface: &'static str,
+    users: &'static str,
+    server: &'static str,
+    fence: &'static str,
+}
+
+impl Files {
+    fn of(pbx: &Pbx) -> Self {
+        match pbx.link {
+            PbxLink::Ari => Self { interface: "ARI", users: "ari.conf", server: "http.conf", fence: "acl" },
+            PbxLink::Ami => Self {
+                interface: "the manager interface",
+                users: "manager.conf",
+                server: "manager.conf",
+                fence: "permit and deny",
+            },
+        }
     }
 }
 
@@ -251,7 +274,7 @@ fn instant(text: &str) -> Option<jiff::Timestamp> {
     jiff::Timestamp::strptime("%Y-%m-%dT%H:%M:%S%.f%z", text).ok()
 }
 
-fn judge_clock(theirs: Option<jiff::Timestamp>, ours: jiff::Timestamp, took: Duration) -> Finding {
+pub(super) fn judge_clock(theirs: Option<jiff::Timestamp>, ours: jiff::Timestamp, took: Duration) -> Finding {
     let Some(theirs) = theirs else {
         return Finding::unknown("pbx.clock", "the PBX does not tell its time", "load res_ari_asterisk");
     };
@@ -349,7 +372,7 @@ fn extension(end_point: &EndPoint) -> Finding {
 mod tests {
     use super::super::finding::State;
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn answer(status: u16, body: Value) -> Result<Answer, String> {
         Ok(Answer { status, body })
@@ -357,7 +380,7 @@ mod tests {
 
     #[test]
     fn versions_are_told_apart() {
-        let state = |text: &str| version(&json!({"system": {"version": text}})).state;
+        let state = |text: &str| version(text).state;
         assert_eq!(state("22.10.1+dfsg"), State::Ok);
         assert_eq!(state("certified/22.8-cert1"), State::Ok);
         assert_eq!(state("20.11.1"), State::Warning);
@@ -399,9 +422,6 @@ mod tests {
 
     #[test]
     fn passwords_and_networks_are_judged() {
-        assert_eq!(strength("carillon", "Carillon").state, State::Warning);
-        assert_eq!(strength("carillon", "short").state, State::Warning);
-        assert_eq!(strength("carillon", "36b55009386e4c29").state, State::Ok);
         let pbx = Pbx {
             id: domain::PbxId(1),
             name: "office".into(),
@@ -410,7 +430,13 @@ mod tests {
             username: "carillon".into(),
             application: "carillon".into(),
             originates_per_second: 100,
+            link: domain::PbxLink::Ari,
+            unit_ms: 50,
+            messages_per_unit: 5,
         };
+        assert_eq!(strength(&pbx, "Carillon").state, State::Warning);
+        assert_eq!(strength(&pbx, "short").state, State::Warning);
+        assert_eq!(strength(&pbx, "36b55009386e4c29").state, State::Ok);
         assert_eq!(judge_exposed(true, None, &pbx).state, State::Ok);
         assert_eq!(judge_exposed(true, Some(([10, 0, 0, 9], 8088).into()), &pbx).state, State::Warning);
         assert_eq!(judge_exposed(false, None, &pbx).state, State::Warning);

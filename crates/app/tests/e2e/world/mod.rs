@@ -6,11 +6,14 @@
 mod carrier;
 #[macro_use]
 mod engine;
+#[macro_use]
+mod link;
 mod time;
 mod watch;
 
 pub use carrier::Invites;
 pub use engine::{setting, use_database, use_postgres};
+pub use link::{is_ami, use_ami};
 pub use time::{ms, seconds_between};
 
 use crate::common::{Home, Ran};
@@ -20,7 +23,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use testkit::http::Client;
 use testkit::preload::Environment;
-use testkit::{Clock, Disk, Pair, Process, Proxy};
+use testkit::{Clock, Disk, Login, Pair, Process, Proxy};
 
 /// The server, the link or a small file is there within this, also on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -60,7 +63,7 @@ impl World {
     /// As [`World::start`], with the fault proxy between the server and the PBX.
     pub fn through_proxy() -> Self {
         let world = Self::without_pbx();
-        let proxy = Proxy::start(world.pair.ports.spare[0], world.pair.ports.ari).unwrap();
+        let proxy = Proxy::start(world.pair.ports.spare[0], world.login().port).unwrap();
         world.with_office(Some(proxy))
     }
 
@@ -99,17 +102,23 @@ impl World {
 
     fn with_office(self, proxy: Option<Proxy>) -> Self {
         let mut world = self;
-        let login = world.pair.pbx.ari();
+        let login = world.login();
         let port = proxy.as_ref().map_or(login.port, |proxy| proxy.port);
         world.proxy = proxy;
         world.pbx = world.create(
             "pbxs",
-            json!({"name": "office", "host": login.host, "port": port, "username": login.user, "password": login.password}),
+            json!({"name": "office", "link": link::code(), "host": login.host, "port": port, "username": login.user,
+                "password": login.password}),
         );
         world.trunk = world.add_trunk("carrier", json!({}));
         world.message = world.add_end_point("message", 10);
         world.wait_for_link();
         world
+    }
+
+    /// How the server logs in to the PBX, over the link of this test.
+    pub fn login(&self) -> Login {
+        if is_ami() { self.pair.pbx.manager() } else { self.pair.pbx.ari() }
     }
 
     /// As [`World::start`], but nothing is configured yet.

@@ -1,11 +1,20 @@
 //! One PBX: its connection, its reconciliation after every (re)connect, its audit, and its events as facts.
+//!
+//! The two ways to reach a PBX are two files of one shape, [`ari`] and [`ami`]: each makes requests of the dialler's
+//! commands and the dialler's events of what the PBX tells. Here is what does not depend on the way.
 
-use crate::channels::{found, leg_of};
+mod ami;
+mod ari;
+mod line;
+mod user_event;
+
+pub use line::{Line, Listed, LookedUp, Placed, Source};
+pub use user_event::{About, MAX_STATUS_CHARS, Said};
+
+use crate::channels::FoundChannel;
 use crate::inputs::{FromPbx, Input};
-use crate::user_event;
-use ari::{Channel, Client, DialStatus, EventKind, Incoming, Lost, Outcome};
 use dialer::{Event, FoundLeg};
-use domain::{LegId, PbxId};
+use domain::PbxId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,8 +30,61 @@ const SETTLE: Duration = Duration::from_millis(200);
 /// How long a link in doubt rests before its channels are compared: the late answer may come, and a PBX that loses
 /// answers again and again is not asked for its channels again and again.
 const REST: Duration = Duration::from_millis(500);
-/// Longest extended status, in characters.
-pub const MAX_STATUS_CHARS: usize = 64;
+
+/// What a PBX tells, whichever way it is reached.
+#[derive(Debug)]
+pub enum Told {
+    /// A connection is up.
+    Connected {
+        /// Asterisk's version.
+        version: String,
+        /// Which connection of the line, from 1.
+        epoch: u64,
+    },
+    /// Something happened there.
+    Seen(Seen),
+    /// The connection is open and cannot be relied upon.
+    Doubted {
+        /// Why, for people.
+        why: String,
+    },
+    /// The connection is gone, or could not be made.
+    Lost {
+        /// Why, for people.
+        why: String,
+        /// It fell silent, as opposed to: it said no, or closed the connection.
+        silent: bool,
+    },
+}
+
+/// Something that happened on a PBX.
+#[derive(Debug)]
+pub struct Seen {
+    /// Asterisk's own time of it.
+    pub at: Option<String>,
+    /// What.
+    pub what: What,
+}
+
+/// What an event of a PBX is for us.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// For the dialler.
+    Fact(Event),
+    /// The dialplan says something of a call.
+    Said {
+        /// Of which.
+        about: About,
+        /// What.
+        said: Said,
+    },
+    /// Somebody else's channel was made.
+    StrangerCame,
+    /// Somebody else's channel has ended.
+    StrangerWent,
+    /// Nothing.
+    Nothing,
+}
 
 /// Reads one PBX until the link ends; every input goes to the shell in order.
 pub struct Link {
@@ -31,9 +93,9 @@ pub struct Link {
     /// Which link: a PBX whose login changed gets a new one while the old one may still have something to say.
     pub number: u64,
     /// Requests to it.
-    pub client: Client,
+    pub line: Line,
     /// What comes from it.
-    pub incoming: mpsc::Receiver<Incoming>,
+    pub source: Source,
     /// Where it goes.
     pub shell: mpsc::Sender<Input>,
     /// How our channels begin.
@@ -59,24 +121,24 @@ impl Link {
         let mut up: Option<(String, u64)> = None;
         loop {
             let told = tokio::select! {
-                incoming = self.incoming.recv() => {
-                    let Some(incoming) = incoming else { return };
-                    match incoming {
-                        Incoming::Connected { version, epoch, .. } => {
+                told = self.source.next(&self.prefix) => {
+                    let Some(told) = told else { return };
+                    match told {
+                        Told::Connected { version, epoch } => {
                             up = self.connected(version, epoch).await;
                             Some(())
                         }
-                        Incoming::Doubted { why, .. } => {
+                        Told::Doubted { why } => {
                             if let Some((version, epoch)) = up {
-                                up = self.doubted(why.to_string(), version, epoch).await;
+                                up = self.doubted(why, version, epoch).await;
                             }
                             Some(())
                         }
-                        Incoming::Lost { why, .. } => {
+                        Told::Lost { why, silent } => {
                             up = None;
-                            self.lost(&why).await
+                            self.lost(why, silent).await
                         }
-                        Incoming::Event(event) => self.event(event).await,
+                        Told::Seen(seen) => self.seen(seen).await,
                     }
                 }
                 _ = audit.tick(), if up.is_some() => match self.audit().await {
@@ -116,21 +178,22 @@ impl Link {
     }
 
     async fn reconcile(&mut self, version: String, epoch: u64) -> Option<(String, u64)> {
-        let client = self.client.in_epoch(epoch);
+        let line = self.line.in_epoch(epoch);
         loop {
+            let prefix = self.prefix.clone();
             // A doubt that comes meanwhile is answered by this very comparison.
-            match self.while_reading(async { client.channels().await }).await {
-                Waited::Had((Outcome::Done(channels), _)) => {
+            match self.while_reading(async { line.channels(&prefix).await }).await {
+                Waited::Had((Listed::Channels(channels), _)) => {
                     self.count_listed(&channels);
                     if matches!(self.while_reading(tokio::time::sleep(SETTLE)).await, Waited::Lost) {
                         return None;
                     }
-                    let (legs, names) = self.ours(&channels);
+                    let (legs, names) = ours(channels);
                     self.tell(FromPbx::Up { version: version.clone(), legs, names }).await?;
                     return Some((version, epoch));
                 }
-                Waited::Had((Outcome::NotSent(_), _)) | Waited::Lost => return None,
-                Waited::Had((Outcome::Refused { .. } | Outcome::Unknown(_), _)) => {
+                Waited::Had((Listed::NotAsked, _)) | Waited::Lost => return None,
+                Waited::Had((Listed::NotAnswered, _)) => {
                     if matches!(self.while_reading(tokio::time::sleep(RECONCILE_AGAIN)).await, Waited::Lost) {
                         return None;
                     }
@@ -146,31 +209,31 @@ impl Link {
         let mut wait = std::pin::pin!(wait);
         let mut doubt = None;
         loop {
-            let incoming = tokio::select! {
+            let told = tokio::select! {
                 biased;
-                incoming = self.incoming.recv() => incoming,
+                told = self.source.next(&self.prefix) => told,
                 value = &mut wait => return Waited::Had((value, doubt)),
             };
-            match incoming {
-                Some(Incoming::Event(event)) => {
-                    if self.event(event).await.is_none() {
+            match told {
+                Some(Told::Seen(seen)) => {
+                    if self.seen(seen).await.is_none() {
                         return Waited::Lost;
                     }
                 }
-                Some(Incoming::Doubted { why, .. }) => doubt = Some(why.to_string()),
-                Some(Incoming::Lost { why, .. }) => {
-                    self.lost(&why).await;
+                Some(Told::Doubted { why }) => doubt = Some(why),
+                Some(Told::Lost { why, silent }) => {
+                    self.lost(why, silent).await;
                     return Waited::Lost;
                 }
                 // A connection follows a loss only.
-                Some(Incoming::Connected { .. }) | None => return Waited::Lost,
+                Some(Told::Connected { .. }) | None => return Waited::Lost,
             }
         }
     }
 
-    async fn lost(&self, why: &Lost) -> Option<()> {
+    async fn lost(&self, why: String, silent: bool) -> Option<()> {
         self.foreign.store(0, Ordering::Relaxed);
-        self.tell(FromPbx::Down { silent: *why == Lost::Stale, why: why.to_string() }).await
+        self.tell(FromPbx::Down { silent, why }).await
     }
 
     /// Comes with the doubt about the link that arose meanwhile.
@@ -180,9 +243,9 @@ impl Link {
             return Waited::Lost;
         }
         let Ok(asked_at) = answer.await else { return Waited::Lost };
-        let client = self.client.clone();
-        let (listed, doubt) = match self.while_reading(async { client.channels().await }).await {
-            Waited::Had((Outcome::Done(channels), doubt)) => (channels, doubt),
+        let (line, prefix) = (self.line.clone(), self.prefix.clone());
+        let (listed, doubt) = match self.while_reading(async { line.channels(&prefix).await }).await {
+            Waited::Had((Listed::Channels(channels), doubt)) => (channels, doubt),
             Waited::Had((_, doubt)) => return Waited::Had(doubt),
             Waited::Lost => return Waited::Lost,
         };
@@ -190,56 +253,36 @@ impl Link {
         let Waited::Had(((), later)) = self.while_reading(tokio::time::sleep(SETTLE)).await else {
             return Waited::Lost;
         };
-        let (legs, _) = self.ours(&listed);
+        let (legs, _) = ours(listed);
         match self.tell(FromPbx::Audited { legs, asked_at }).await {
             Some(()) => Waited::Had(later.or(doubt)),
             None => Waited::Lost,
         }
     }
 
-    fn ours(&self, channels: &[Channel]) -> (Vec<FoundLeg>, Vec<String>) {
-        channels.iter().filter_map(|c| Some((found(&self.prefix, c)?, c.id.clone()))).unzip()
-    }
-
     /// As soon as the list is there: what comes and goes afterwards is counted on top of it.
-    fn count_listed(&self, channels: &[Channel]) {
-        let foreign = channels.iter().filter(|channel| leg_of(&self.prefix, &channel.id).is_none()).count();
+    fn count_listed(&self, channels: &[FoundChannel]) {
+        let foreign = channels.iter().filter(|channel| **channel == FoundChannel::Strange).count();
         self.foreign.store(foreign as u64, Ordering::Relaxed);
     }
 
-    async fn event(&mut self, event: ari::Event) -> Option<()> {
-        if let EventKind::UserEvent { name, headers } = &event.kind {
-            let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            let Some((about, told)) = user_event::read(name, headers, event.channel_id(), &self.prefix) else {
-                return Some(());
-            };
-            return self.tell(FromPbx::Told { about, told, pbx_at: event.at }).await;
-        }
-        let Some(leg) = self.leg(&event) else {
-            self.count_foreign(&event.kind);
-            return Some(());
-        };
-        let Some(fact) = fact(leg, event.kind) else { return Some(()) };
-        self.tell(FromPbx::Fact { fact, pbx_at: event.at }).await
-    }
-
-    /// Somebody else uses the PBX, too: counted, and the next list puts the count right.
-    fn count_foreign(&self, kind: &EventKind) {
-        match kind {
-            EventKind::ChannelCreated => {
+    async fn seen(&mut self, seen: Seen) -> Option<()> {
+        let Seen { at: pbx_at, what } = seen;
+        match what {
+            What::Fact(fact) => self.tell(FromPbx::Fact { fact, pbx_at }).await?,
+            What::Said { about, said } => self.tell(FromPbx::Said { about, said, pbx_at }).await?,
+            // Somebody else uses the PBX, too: counted, and the next list puts the count right.
+            What::StrangerCame => {
                 self.foreign.fetch_add(1, Ordering::Relaxed);
             }
-            EventKind::Destroyed { .. } => {
+            What::StrangerWent => {
                 // This task alone writes: between the two nobody changes it.
                 let now = self.foreign.load(Ordering::Relaxed);
                 self.foreign.store(now.saturating_sub(1), Ordering::Relaxed);
             }
-            _ => {}
+            What::Nothing => {}
         }
-    }
-
-    fn leg(&self, event: &ari::Event) -> Option<LegId> {
-        leg_of(&self.prefix, event.channel_id()?)
+        Some(())
     }
 
     async fn tell(&self, what: FromPbx) -> Option<()> {
@@ -247,20 +290,11 @@ impl Link {
     }
 }
 
-/// What an event of Asterisk is for the dialler.
-fn fact(leg: LegId, kind: EventKind) -> Option<Event> {
-    match kind {
-        EventKind::ChannelCreated => Some(Event::LegCreated(leg)),
-        EventKind::Dial { status: DialStatus::Ringing } => Some(Event::LegRinging(leg)),
-        EventKind::Dial { status: DialStatus::Progress } => Some(Event::LegProgress(leg)),
-        EventKind::Dial { status: DialStatus::Answer } => Some(Event::LegAnswered(leg)),
-        // A soft request is the PBX's own: the dialplan's end, an operator at its console, or our hang-up.
-        EventKind::HangupRequest { soft: false, .. } => Some(Event::LegHangUpAsked(leg)),
-        EventKind::Destroyed { cause, tech_cause, .. } => Some(Event::LegEnded {
-            leg,
-            cause: u16::try_from(cause).unwrap_or(0),
-            tech_cause: tech_cause.and_then(|code| u16::try_from(code).ok()),
-        }),
-        _ => None,
-    }
+/// Our legs among the channels of a PBX, and what they are called there.
+fn ours(channels: Vec<FoundChannel>) -> (Vec<FoundLeg>, Vec<String>) {
+    let ours = |channel| match channel {
+        FoundChannel::Ours { leg, name } => Some((leg, name)),
+        FoundChannel::OfOurs | FoundChannel::Strange => None,
+    };
+    channels.into_iter().filter_map(ours).unzip()
 }

@@ -1,0 +1,4 @@
+-- How a PBX is reached, and how fast it is spoken to over its manager interface.
+ALTER TABLE pbx ADD COLUMN link TEXT NOT NULL DEFAULT 'ARI';                -- ARI or AMI
+ALTER TABLE pbx ADD COLUMN unit_ms INTEGER NOT NULL DEFAULT 50;
+ALTER TABLE pbx ADD COLUMN messages_per_unit INTEGER NOT NULL DEFAULT 5;
