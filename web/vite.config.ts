@@ -29,6 +29,8 @@ export default defineConfig({
     // No data: URLs for fonts and no inline code: the content security policy forbids both.
     assetsInlineLimit: 0,
     sourcemap: false,
+    // What is bundled of others, with its licence, is part of what is served.
+    license: { fileName: "licences.txt" },
   },
   server: { host: "127.0.0.1", port: 5173, proxy: proxied },
   preview: { host: "127.0.0.1", port: 4173, proxy: proxied, headers: { "content-security-policy": policy } },

@@ -19,6 +19,7 @@ export const routes: readonly Route[] = [
   { path: "/", title: () => m.nav_live(), load: () => import("$pages/live/LivePage.svelte") },
   { path: "/live", title: () => m.nav_live(), load: () => import("$pages/live/LivePage.svelte") },
   { path: "/first-steps", title: () => m.nav_first_steps(), load: () => import("$pages/first-steps/FirstStepsPage.svelte"), role: "admin" },
+  { path: "/about", title: () => m.nav_about(), load: () => import("$pages/about/AboutPage.svelte") },
   { path: "/campaigns", title: () => m.nav_campaigns(), load: () => import("$pages/campaigns/CampaignsPage.svelte") },
   { path: "/campaigns/new", title: () => m.campaign_new(), load: () => import("$pages/campaigns/EditPage.svelte"), role: "admin" },
   { path: "/campaigns/:id/edit", title: () => m.nav_campaigns(), load: () => import("$pages/campaigns/EditPage.svelte"), role: "admin" },

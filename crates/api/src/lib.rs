@@ -14,6 +14,7 @@
 //!
 //! The OpenAPI document is made from the same routes; `docs/openapi.json` is its copy, compared by a test.
 
+pub mod about;
 pub mod alerts;
 pub mod attempts;
 pub mod attributes;
@@ -71,7 +72,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use domain::ListId;
+use domain::{ListId, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::any::Any;
 use store::Store;
@@ -99,6 +100,8 @@ pub struct App {
     pub checks: checks::Checks,
     /// Who is told of events over HTTP.
     pub webhooks: notify::Webhooks,
+    /// When the process began.
+    pub started_at: Timestamp,
     /// How browsers reach the server, and how long somebody stays signed in.
     pub browsers: Browsers,
     /// WombatDialer's API.
@@ -163,6 +166,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(forget::routes())
         .merge(why::routes())
         .merge(checks::routes())
+        .merge(about::routes())
         .merge(tokens::routes())
         .merge(audit::routes())
         .merge(sign_in::routes())

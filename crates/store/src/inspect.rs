@@ -1,7 +1,7 @@
 //! Looking at a database beside the process that serves it.
 
 use crate::db::Store;
-use crate::engine::{Pool, query_scalar, sqlite};
+use crate::engine::{Pool, postgres, query_scalar, sqlite};
 use crate::error::Result;
 use domain::Timestamp;
 
@@ -18,7 +18,29 @@ pub struct FileState {
     pub damage: Option<String>,
 }
 
+/// What keeps the data, and how much there is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keeper {
+    /// `SQLite` or `PostgreSQL`.
+    pub engine: &'static str,
+    /// As the engine writes it, e.g. `3.50.2`.
+    pub version: String,
+    /// Size of the database, without what is still in a log.
+    pub bytes: u64,
+}
+
 impl Store {
+    /// The engine and the size of the database.
+    pub async fn keeper(&self) -> Result<Keeper> {
+        let (engine, version, bytes) = match self.readers() {
+            Pool::Sqlite(_) => ("SQLite", sqlite::VERSION, sqlite::BYTES),
+            Pool::Postgres(_) => ("PostgreSQL", postgres::VERSION, postgres::BYTES),
+        };
+        let version: String = query_scalar(version).fetch_one(self.readers()).await?;
+        let bytes: i64 = query_scalar(bytes).fetch_one(self.readers()).await?;
+        Ok(Keeper { engine, version, bytes: u64::try_from(bytes).unwrap_or(0) })
+    }
+
     /// When the newest event was written, by the wall clock of then; `None` in a database without any.
     pub async fn newest_event_at(&self) -> Result<Option<Timestamp>> {
         let at: Option<i64> = query_scalar(NEWEST_EVENT).fetch_one(self.readers()).await?;
@@ -52,6 +74,10 @@ mod tests {
         assert!(beside.create_list(&scope, "no").await.is_err());
         let state = beside.file_state().await.unwrap().unwrap();
         assert_eq!((state.journal_mode.as_str(), state.damage), ("wal", None));
+        let keeper = beside.keeper().await.unwrap();
+        assert_eq!(keeper.engine, "SQLite");
+        assert!(keeper.version.starts_with("3."), "{keeper:?}");
+        assert!((4_096..100_000_000).contains(&keeper.bytes), "{keeper:?}");
         assert_eq!(beside.newest_event_at().await.unwrap(), None);
         beside.close().await;
         served.close().await;

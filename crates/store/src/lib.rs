@@ -61,7 +61,7 @@ pub use engine::postgres::Server;
 pub use erasure::Traces;
 pub use error::{Error, Result};
 pub use events::{EventFilter, Feed, LogEvent};
-pub use inspect::FileState;
+pub use inspect::{FileState, Keeper};
 pub use installation::{Epoch, Hold};
 pub use journal::{FreshEntry, IdKind, LoadContacts, RetryEntry, Write, Written};
 pub use lease::{LEASE, TAKE_OVER_AFTER};

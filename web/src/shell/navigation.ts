@@ -4,6 +4,7 @@ import Cable from "@lucide/svelte/icons/cable";
 import CircleHelp from "@lucide/svelte/icons/circle-question-mark";
 import ChartColumn from "@lucide/svelte/icons/chart-column";
 import History from "@lucide/svelte/icons/history";
+import Info from "@lucide/svelte/icons/info";
 import ListChecks from "@lucide/svelte/icons/list-checks";
 import Headset from "@lucide/svelte/icons/headset";
 import Megaphone from "@lucide/svelte/icons/megaphone";
@@ -81,7 +82,10 @@ export const navigation: readonly NavGroup[] = [
   },
   {
     label: () => m.nav_group_installation(),
-    items: [{ href: "/first-steps", label: () => m.nav_first_steps(), icon: ListChecks, role: "admin" }],
+    items: [
+      { href: "/first-steps", label: () => m.nav_first_steps(), icon: ListChecks, role: "admin" },
+      { href: "/about", label: () => m.nav_about(), icon: Info },
+    ],
   },
 ];
 

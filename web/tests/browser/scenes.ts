@@ -58,6 +58,7 @@ export const scenes: readonly Scene[] = [
   { name: "find", route: "/live", at: () => "/live", act: (page) => page.keyboard.press("Control+k"), over: "[role=dialog]" },
   { name: "keys", route: "/live", at: () => "/live", act: (page) => page.keyboard.press("?"), over: "[role=dialog]" },
   { name: "person", route: "/live", at: () => "/live", act: (page) => page.getByRole("button", { name: /^You: theme/ }).click(), over: "[role=menu]" },
+  { name: "about", route: "/about", at: () => "/about" },
   { name: "campaigns", route: "/campaigns", at: () => "/campaigns" },
   { name: "campaign-new", route: "/campaigns/new", at: () => "/campaigns/new" },
   { name: "campaign-edit", route: "/campaigns/:id/edit", at: (it) => `/campaigns/${it.over}/edit` },

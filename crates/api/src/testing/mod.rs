@@ -112,6 +112,7 @@ impl Server {
             screens: crate::live::Screens::start(None),
             checks: crate::checks::Checks::new(|| Box::pin(async { Vec::new() })),
             webhooks,
+            started_at: store::now(),
             browsers: crate::Browsers::default(),
             wombat: crate::wombat::Wombat::default(),
         };

@@ -27,6 +27,7 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
     let (config, origin) = source.load()?;
     let logging = logs::start(&config.log)?;
     origin.warnings.iter().for_each(|warning| warn!("{warning}"));
+    let started_at = store::now();
     let metrics = start_metrics()?;
     logging.count_losses();
     // The port first: nothing is dialled by a server that nobody can stop.
@@ -54,6 +55,7 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
         screens: screens.clone(),
         checks: doctor::for_the_api(config.clone(), origin),
         webhooks: webhooks.clone(),
+        started_at,
         browsers: api::Browsers { limits: config.sessions, tls: config.tls.is_some() },
         wombat: api::wombat::Wombat::of(config.wombat.clone()),
     };

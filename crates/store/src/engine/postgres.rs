@@ -44,6 +44,8 @@ statements! {
     /// Attempts by their ids with commas between them.
     pub(crate) ATTEMPTS_OF = attempt_rows!("a.id IN (SELECT CAST(k.id AS BIGINT) FROM \
         unnest(string_to_array($2, ',')) AS k (id)) ORDER BY a.id");
+    pub(crate) VERSION = "SELECT CURRENT_SETTING('server_version')";
+    pub(crate) BYTES = "SELECT pg_database_size(CURRENT_DATABASE())";
     /// 0: nothing was migrated yet.
     pub(crate) IS_MIGRATED = "SELECT COUNT(*) FROM pg_tables \
         WHERE schemaname = CURRENT_SCHEMA AND tablename = '_sqlx_migrations'";

@@ -34,6 +34,8 @@ const INTERRUPTED: &str = "9";
 statements! {
     JOURNAL_MODE = "PRAGMA journal_mode";
     SYNCHRONOUS = "PRAGMA synchronous";
+    pub(crate) VERSION = "SELECT sqlite_version()";
+    pub(crate) BYTES = "SELECT p.page_count * s.page_size FROM pragma_page_count() p, pragma_page_size() s";
     QUICK_CHECK = "PRAGMA quick_check(1)";
     /// Its first column: whether somebody was in the way.
     pub(crate) EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)";
