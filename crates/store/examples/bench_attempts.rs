@@ -133,11 +133,14 @@ async fn furnish(settings: &Settings) -> Result<(), Failure> {
     let pbx = Pbx {
         id: PbxId(0),
         name: "office".into(),
+        link: domain::PbxLink::Ari,
         host: "127.0.0.1".into(),
         port: 8088,
         username: "carillon".into(),
         application: "carillon".into(),
         originates_per_second: 100,
+        unit_ms: 50,
+        messages_per_unit: 5,
     };
     let pbx = store.create_pbx(&scope, &pbx, "secret").await?.id;
     let trunk = Trunk {
