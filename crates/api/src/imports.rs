@@ -59,6 +59,8 @@ pub struct Import {
     pub delimiter: Option<String>,
     /// Whether numbers that the list has are passed over.
     pub dedupe: bool,
+    /// Columns that are left out, by name.
+    pub skip: Vec<String>,
     /// Rows with a verdict.
     pub rows: u64,
     /// Rows that became contacts.
@@ -91,6 +93,7 @@ impl From<ImportJob> for Import {
             encoding: job.encoding,
             delimiter: job.delimiter,
             dedupe: job.dedupe,
+            skip: job.skip,
             rows: job.rows,
             accepted: job.accepted,
             refused: job.refused,
@@ -117,12 +120,16 @@ struct ImportQuery {
     delimiter: Option<String>,
     /// Pass over numbers that the list has.
     dedupe: Option<bool>,
+    /// Columns of a table that are not taken over: names with commas between them, as the preview's `labels` or
+    /// `given_labels` have them. Not the number's.
+    skip: Option<String>,
 }
 
 impl ImportQuery {
     fn options(&self) -> Result<ImportOptions, ApiError> {
         let dedupe = self.dedupe.unwrap_or(false);
-        Ok(ImportOptions::parse(self.encoding.as_deref(), self.delimiter.as_deref(), dedupe)?)
+        let options = ImportOptions::parse(self.encoding.as_deref(), self.delimiter.as_deref(), dedupe)?;
+        Ok(options.without(self.skip.as_deref()))
     }
 }
 
@@ -151,6 +158,8 @@ pub struct ImportGuess {
     pub labels: Vec<String>,
     /// What the first row of a table says, in the same order.
     pub given_labels: Vec<String>,
+    /// For each of them whether it is left out, as `skip` says.
+    pub left_out: Vec<bool>,
     /// 0-based column of a table that holds the number.
     pub number_column: Option<usize>,
 }
@@ -364,7 +373,7 @@ async fn preview_import(
         let piece = piece.map_err(|_| ApiError::bad_request("incomplete_body", "the file could not be read"))?;
         head.extend_from_slice(&piece[..piece.len().min(HEAD_BYTES - head.len())]);
     }
-    let preview = preview(&head, options.choices, app.store.country());
+    let preview = preview(&head, options.choices, &options.skip, app.store.country())?;
     let (format, columns) = match preview.guess.format {
         Format::Native => ("native", None),
         Format::Csv(columns) => ("csv", Some(columns)),
@@ -376,6 +385,7 @@ async fn preview_import(
         delimiter: columns.as_ref().map(|columns| columns.delimiter.to_string()),
         labels: labels.iter().map(|label| label.name.clone()).collect(),
         given_labels: labels.iter().map(|label| label.given.clone()).collect(),
+        left_out: labels.iter().map(|label| label.left_out).collect(),
         number_column: columns.as_ref().map(|columns| columns.number_column),
     };
     let row = |row: store::import::PreviewRow| ImportPreviewRow {
@@ -573,6 +583,24 @@ mod tests {
         assert_eq!((&guess["labels"], &guess["number_column"]), (&json!(["Phone", "City"]), &json!(0)));
         assert_eq!(preview["rows"][0]["attributes"], json!({"City": "Rome"}));
         assert_eq!(preview["rows"][1]["verdict"], "refused");
+        let preview = server.upload("/api/imports/preview?skip=City", file).await.expect(200);
+        assert_eq!(preview["guess"]["left_out"], json!([false, true]));
+        assert_eq!(preview["rows"][0]["attributes"], json!({}));
+        let path = "/api/imports/preview?skip=Town";
+        assert_eq!(server.upload(path, file).await.refused(422), ("invalid".into(), "skip".into()));
         assert_eq!(server.get("/api/imports").await.expect(200)["items"], json!([]));
+    }
+
+    #[tokio::test]
+    async fn an_import_leaves_columns_out() {
+        let server = Server::start().await;
+        let [.., list] = server.furnish().await;
+        let path = format!("/api/lists/{list}/imports?skip=Note");
+        let job = server.upload(&path, "Phone,City,Note\n0669820001,Rome,late\n").await.expect(202);
+        assert_eq!(job["skip"], json!(["Note"]));
+        let job = finished(&server, &job["id"]).await;
+        assert_eq!((&job["state"], &job["accepted"]), (&json!("done"), &json!(1)));
+        let contacts = server.get(&format!("/api/lists/{list}/contacts")).await.expect(200);
+        assert_eq!(contacts["items"][0]["attributes"], json!({"City": "Rome"}));
     }
 }

@@ -50,6 +50,7 @@ pub mod webhooks;
 mod testing;
 
 pub use alerts::{AlertRecord, OutcomeCount};
+pub use attempts::pages::LastAttempt;
 pub use attempts::{AttemptFilter, AttemptRecord, Order};
 pub use audit::{AuditFilter, AuditRecord};
 pub use calls::AddedCall;

@@ -45,6 +45,7 @@ pub(crate) const VERSIONS: &[Version] = &[
     version!("0011", "find_attempts"),
     version!("0012", "calls"),
     version!("0013", "link"),
+    version!("0014", "skip_columns"),
 ];
 
 statements! {

@@ -50,6 +50,9 @@ pub(crate) struct Options {
     /// Leave out numbers that the list holds already
     #[arg(long, requires = "file")]
     dedupe: bool,
+    /// Columns to leave out: labels, as --preview shows them, with commas between them
+    #[arg(long, value_name = "COLUMNS", requires = "file")]
+    skip: Option<String>,
     /// Show how the file would be read, and import nothing
     #[arg(long, requires = "file", conflicts_with = "verdicts")]
     preview: bool,
@@ -74,6 +77,7 @@ impl Options {
         query.extend(self.encoding.as_deref().map(|encoding| ("encoding", encoding)));
         query.extend(self.delimiter.as_deref().map(|delimiter| ("delimiter", delimiter)));
         query.extend(self.dedupe.then_some(("dedupe", "true")));
+        query.extend(self.skip.as_deref().map(|columns| ("skip", columns)));
         query
     }
 }

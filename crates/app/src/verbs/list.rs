@@ -6,6 +6,7 @@ use crate::client::{Noun, Session};
 use crate::failure::Failure;
 use crate::output::{cell, facts, local, say};
 use clap::Subcommand;
+use domain::CallState;
 use serde_json::{Value, json};
 
 /// What to do with lists.
@@ -53,6 +54,17 @@ pub(crate) enum Verb {
         /// Name or id
         list: String,
     },
+    /// Make a list of those whose last attempt in a run ended in one of these ways
+    FromRuns {
+        /// The name of the new list
+        name: String,
+        /// A run: its id, or a campaign whose newest run is meant; repeat it for more
+        #[arg(long = "run", value_name = "RUN", required = true)]
+        runs: Vec<String>,
+        /// How it ended: a state, or state/extended status; repeat it for more [default: all]
+        #[arg(long = "outcome", value_name = "STATE[/STATUS]", value_parser = outcome)]
+        outcomes: Vec<(CallState, Option<String>)>,
+    },
     /// Add one number; a run that reads the list dials it
     Add {
         /// Name or id
@@ -84,6 +96,7 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
         }
         Verb::Remove { list } => remove(session, Noun::List, &list).await,
         Verb::Add { list, number, attributes, dedupe } => add_one(session, &list, &number, &attributes, dedupe).await,
+        Verb::FromRuns { name, runs, outcomes } => from_runs(session, &name, &runs, outcomes).await,
         Verb::Import(options) => import::run(*options, session).await,
     }
 }
@@ -116,6 +129,33 @@ async fn show(session: &Session, name: &str, limit: u32, after: i64) -> Result<(
     if let Some(next) = contacts.value["next"].as_i64() {
         say(format!("more with: carillon list show {name} --after {next} --limit {limit}"));
     }
+    Ok(())
+}
+
+/// `busy`, or `terminated/2`.
+fn outcome(text: &str) -> Result<(CallState, Option<String>), String> {
+    let (state, ext) = text.split_once('/').map_or((text, None), |(state, ext)| (state, Some(ext.to_owned())));
+    Ok((CallState::parse(state).map_err(|invalid| invalid.problem)?, ext))
+}
+
+async fn from_runs(
+    session: &Session,
+    name: &str,
+    runs: &[String],
+    outcomes: Vec<(CallState, Option<String>)>,
+) -> Result<(), Failure> {
+    let mut ids = Vec::with_capacity(runs.len());
+    for run in runs {
+        ids.push(session.client.run(run).await?);
+    }
+    let outcomes: Vec<Value> =
+        outcomes.into_iter().map(|(state, ext)| json!({ "state": state.code(), "ext_state": ext })).collect();
+    let body = json!({ "name": name, "ended": { "runs": ids, "outcomes": outcomes } });
+    let answer = session.client.post("api/lists/from-attempts", Some(&body)).await?;
+    session.print(&answer, |made| {
+        let list = &made["list"];
+        format!("list {} made, id {}, {} contacts", cell(list, "name"), cell(list, "id"), cell(list, "contacts"))
+    });
     Ok(())
 }
 

@@ -6,11 +6,12 @@
 
 use super::{AttemptFilter, AttemptRecord, Order, read};
 use crate::db::Store;
-use crate::engine::{Connection, Pool, postgres, query, query_scalar, sqlite};
+use crate::engine::{Connection, Pool, Row, postgres, query, query_scalar, sqlite};
 use crate::error::Result;
 use crate::runs::page;
 use crate::scope::{Campaigns, Scope};
-use domain::{AttemptId, CallState, CampaignId};
+use crate::sql::Columns;
+use domain::{AttemptId, CallState, CampaignId, ContactId, RunId};
 
 /// Attempts of a stretch of time that are sorted rather than looked for in the order of their ids.
 const SORTED: i64 = 50_000;
@@ -54,7 +55,25 @@ statements! {
     OF_ALL_NEWEST = ids!("1 = 1", "a.id <", "a.id DESC");
     HELD = "SELECT COUNT(*) FROM (SELECT 1 FROM attempt WHERE +tenant_id = $1 AND scheduled_at >= $2 \
         AND scheduled_at < $3 LIMIT $4) AS held";
+    // The turns of a contact in a run are counted by its retries.
+    LAST_OF_RUN = "SELECT a.id, a.contact_id, a.state, a.ext_state FROM attempt a WHERE a.run_id = $2 AND a.id > $3 \
+        AND +a.tenant_id = $1 AND a.ended_at IS NOT NULL AND a.state <> 'WITHDRAWN' AND NOT EXISTS (SELECT 1 FROM attempt b \
+        WHERE b.run_id = a.run_id AND b.contact_id = a.contact_id AND b.retry > a.retry AND b.state <> 'WITHDRAWN') \
+        ORDER BY a.id LIMIT $4";
     CAMPAIGNS = "SELECT id FROM campaign WHERE tenant_id = $1 ORDER BY id";
+}
+
+/// The last attempt at a contact in a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastAttempt {
+    /// Its id.
+    pub id: AttemptId,
+    /// Whom it called.
+    pub contact: ContactId,
+    /// How it ended, a code such as `RS_BUSY`.
+    pub state: String,
+    /// Its extended status; empty for none.
+    pub ext_state: String,
 }
 
 /// A way into the table.
@@ -104,6 +123,19 @@ impl Store {
             records.reverse();
         }
         Ok(records)
+    }
+
+    /// How the contacts of a run ended: the last attempt at each that is over, by id from behind `after` on, at most 1000.
+    /// A contact that is being called again has none.
+    pub async fn last_attempts(&self, scope: &Scope, run: RunId, after: AttemptId) -> Result<Vec<LastAttempt>> {
+        self.run(scope, run).await?; // in the scope
+        let rows = query(LAST_OF_RUN).bind(scope.tenant.0).bind(run.0).bind(after.0).bind(i64::from(page(0)));
+        let rows = rows.fetch_all(self.readers()).await?;
+        let last = |row: &Row| {
+            let (id, contact) = (AttemptId(row.int("id")?), ContactId(row.int("contact_id")?));
+            Ok(LastAttempt { id, contact, state: row.text("state")?, ext_state: row.text("ext_state")? })
+        };
+        rows.iter().map(last).collect()
     }
 }
 

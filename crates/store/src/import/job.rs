@@ -8,7 +8,7 @@ use crate::disk::blocking;
 use crate::engine::{Row, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::scope::{Kind, Scope};
-use crate::sql::{Columns, now};
+use crate::sql::{Columns, json_of, now};
 use domain::{ImportId, Invalid, ListId, Timestamp};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -35,6 +35,8 @@ pub struct ImportJob {
     pub delimiter: Option<String>,
     /// Whether numbers that the list has are passed over.
     pub dedupe: bool,
+    /// Columns that are left out, by name.
+    pub skip: Vec<String>,
     /// Rows with a verdict. Blank lines and the label row have none.
     pub rows: u64,
     /// Rows that became contacts.
@@ -74,12 +76,14 @@ pub enum ImportState {
 }
 
 /// What the person who imports says about it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImportOptions {
     /// What is not to be guessed about the file.
     pub choices: Choices,
     /// Pass over numbers that the list has.
     pub dedupe: bool,
+    /// Columns to leave out, by name.
+    pub skip: Vec<String>,
 }
 
 impl ImportOptions {
@@ -88,14 +92,20 @@ impl ImportOptions {
         // A tab is blank too, and a delimiter.
         let encoding = encoding.filter(|name| !name.trim().is_empty()).map(str::parse).transpose()?;
         let layout = delimiter.filter(|text| !text.is_empty()).map(Layout::parse).transpose()?;
-        Ok(Self { choices: Choices { encoding, layout }, dedupe })
+        Ok(Self { choices: Choices { encoding, layout }, dedupe, skip: Vec::new() })
+    }
+
+    /// The same without these columns: names with commas between them.
+    pub fn without(self, columns: Option<&str>) -> Self {
+        let names = columns.unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty());
+        Self { skip: names.map(str::to_owned).collect(), ..self }
     }
 }
 
 statements! {
     CREATE = "INSERT INTO import_job (tenant_id, list_id, file_name, state, encoding, delimiter, format, dedupe, \
-        bytes_total, created_at) \
-        SELECT tenant_id, id, $3, 'uploaded', $4, $5, $6, $7, $8, $9 FROM list WHERE tenant_id = $1 AND id = $2 \
+        bytes_total, created_at, skip) \
+        SELECT tenant_id, id, $3, 'uploaded', $4, $5, $6, $7, $8, $9, $10 FROM list WHERE tenant_id = $1 AND id = $2 \
         RETURNING *";
     GET = "SELECT * FROM import_job WHERE tenant_id = $1 AND id = $2";
     PAGE = "SELECT * FROM import_job WHERE tenant_id = $1 AND ($2 = 0 OR list_id = $2) ORDER BY id DESC LIMIT $3";
@@ -131,6 +141,7 @@ impl Store {
             .bind(options.dedupe)
             .bind(i64::try_from(upload.bytes()).unwrap_or(i64::MAX))
             .bind(now().0)
+            .bind(json_of(&options.skip))
             .fetch_optional(&mut *transaction)
             .await?;
         let job = read(&row.ok_or_else(|| Error::not_found("list", list))?)?;
@@ -222,6 +233,7 @@ pub(crate) fn read(row: &Row) -> Result<ImportJob> {
         encoding: row.opt_text("encoding")?,
         delimiter: row.opt_text("delimiter")?,
         dedupe: row.flag("dedupe")?,
+        skip: row.json("skip")?,
         rows: row.number("rows")?,
         accepted: row.number("accepted")?,
         refused: row.number("refused")?,

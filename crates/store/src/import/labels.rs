@@ -16,6 +16,9 @@ pub struct Label {
     pub given: String,
     /// The attribute that the column becomes: always a valid name, and unique in the file.
     pub name: String,
+    /// Its cells are not taken over, as the person who imports wants it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub left_out: bool,
 }
 
 /// Makes valid and unique attribute names of a label row: `First name` becomes `First_name`, `Città` `Citta`,
@@ -28,7 +31,8 @@ pub(crate) fn labels<S: AsRef<str>>(row: &[S]) -> Vec<Label> {
             let given = given.as_ref().trim();
             let wanted = clean(given).unwrap_or_else(|| format!("COLUMN_{}", index + 1));
             let name = unique(wanted, &mut taken);
-            Label { given: given.chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect(), name }
+            let given = given.chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect();
+            Label { given, name, left_out: false }
         })
         .collect()
 }

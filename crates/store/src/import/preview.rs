@@ -2,7 +2,7 @@
 
 use super::reader::{Position, Reader, Row, Verdict};
 use super::sniff::{Choices, Guess, HEAD_BYTES, sniff};
-use domain::Attributes;
+use domain::{Attributes, Invalid};
 use serde::Serialize;
 
 /// Rows shown.
@@ -35,9 +35,11 @@ pub struct PreviewRow {
 }
 
 /// Reads the start of a file; [`HEAD_BYTES`] are enough, what comes behind them is not looked at.
-pub fn preview(head: &[u8], choices: Choices, country: Option<&str>) -> Preview {
+/// `skip` are columns that are left out; see [`Guess::leave_out`] for what is refused of them.
+pub fn preview(head: &[u8], choices: Choices, skip: &[String], country: Option<&str>) -> Result<Preview, Invalid> {
     let head = &head[..head.len().min(HEAD_BYTES)];
-    let guess = sniff(head, choices, country);
+    let mut guess = sniff(head, choices, country);
+    guess.leave_out(skip)?;
     let mut rows = Vec::new();
     // Reading from memory cannot fail.
     if let Ok(mut reader) = Reader::new(head, guess.clone(), country, Position::START) {
@@ -50,7 +52,7 @@ pub fn preview(head: &[u8], choices: Choices, country: Option<&str>) -> Preview 
     if rows.len() > PREVIEW_ROWS || head.len() == HEAD_BYTES {
         rows.pop();
     }
-    Preview { guess, rows }
+    Ok(Preview { guess, rows })
 }
 
 fn shown(row: Row) -> PreviewRow {
@@ -67,8 +69,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn columns_are_left_out_by_name() {
+        let skip = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            preview(b"Tel;First name;Note\n5551;Anna;x\n", Choices::default(), &names, None)
+        };
+        let preview = skip(&["First name", "Note"]).unwrap();
+        assert!(preview.rows[0].accepted && preview.rows[0].attributes.len() == 0);
+        let preview = skip(&["First_name"]).unwrap();
+        assert_eq!(preview.rows[0].attributes.get("Note"), Some("x"));
+        assert_eq!(preview.rows[0].attributes.get("First_name"), None);
+        let refused = |names| skip(names).unwrap_err().problem;
+        assert_eq!(refused(&["Tel"]), "\"Tel\" is the column of the number");
+        assert_eq!(refused(&["Notes"]), "there is no column \"Notes\"; there are Tel, First_name, Note");
+    }
+
+    #[test]
     fn a_preview_shows_the_guess_and_the_first_rows_good_and_bad() {
-        let preview = preview(b"Tel;First name\n5551;Anna\n12a;Bad\n", Choices::default(), None);
+        let preview = preview(b"Tel;First name\n5551;Anna\n12a;Bad\n", Choices::default(), &[], None).unwrap();
         let shown = serde_json::to_value(&preview).unwrap();
         assert_eq!(
             shown,
@@ -94,6 +112,6 @@ mod tests {
     fn half_a_row_at_the_end_of_the_head_is_not_shown() {
         let mut file = b"NUM,A\n5551,".to_vec();
         file.resize(HEAD_BYTES + 10, b'x');
-        assert!(preview(&file, Choices::default(), None).rows.is_empty());
+        assert!(preview(&file, Choices::default(), &[], None).unwrap().rows.is_empty());
     }
 }

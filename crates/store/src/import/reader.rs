@@ -183,7 +183,7 @@ fn of_cells(
     let mut attributes = Attributes::default();
     let mut warnings = Vec::new();
     for (index, (label, cell)) in labels.iter().zip(cells).enumerate() {
-        if index != columns.number_column && !cell.is_empty() {
+        if index != columns.number_column && !label.left_out && !cell.is_empty() {
             with_attribute(&mut attributes, &mut warnings, &label.name, cell)?;
         }
     }

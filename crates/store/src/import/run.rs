@@ -95,11 +95,12 @@ impl Store {
         // Read behind the lock: the run before this one may have committed a chunk until it let go.
         let job = self.import(scope, id).await?;
         let (choices, country, path) = (job.choices()?, self.country().map(str::to_owned), raw.to_owned());
-        let guess = blocking(move || {
+        let mut guess = blocking(move || {
             let file = File::open(&path).map_err(Error::io("cannot open", &path))?;
             sniff_all(file, choices, country.as_deref()).map_err(Error::io("cannot read", &path))
         })
         .await?;
+        guess.leave_out(&job.skip)?;
         let Some(mut job) = self.start(scope, id, &guess).await? else { return self.import(scope, id).await };
         progress(&job);
         let verdicts = Verdicts::open(upload::verdict_path(self, id), job.verdict_bytes, lock).await?;

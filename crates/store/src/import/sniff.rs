@@ -28,6 +28,32 @@ pub struct Guess {
     pub format: Format,
 }
 
+impl Guess {
+    /// Leaves columns out by their names, as the file or the guess has them. Refused by name: one that the file does not
+    /// have, and the one of the number.
+    pub fn leave_out(&mut self, names: &[String]) -> Result<(), Invalid> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let Format::Csv(columns) = &mut self.format else {
+            return Err(Invalid::new("skip", "the file is native text and has no columns"));
+        };
+        for name in names {
+            let named = |label: &Label| label.name == *name || label.given == *name;
+            let Some(place) = columns.labels.iter().position(named) else {
+                let has: Vec<&str> = columns.labels.iter().map(|label| label.name.as_str()).collect();
+                let problem = format!("there is no column {:?}; there are {}", cut(name), has.join(", "));
+                return Err(Invalid::new("skip", problem));
+            };
+            if place == columns.number_column {
+                return Err(Invalid::new("skip", format!("{:?} is the column of the number", cut(name))));
+            }
+            columns.labels[place].left_out = true;
+        }
+        Ok(())
+    }
+}
+
 /// How the rows of a file are laid out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
