@@ -27,10 +27,13 @@ pub struct Change {
     pub actor: String,
     /// The actor is a user, not a token.
     pub by_user: bool,
-    /// `created`, `changed`, `deleted`; `contacts_added`, `contact_changed`.
+    /// `created`, `changed`, `deleted`. Of what people did besides: `contacts_added`, `contact_changed`, `import_began`,
+    /// `import_finished`, `suppressed`, `imported`, `held`, `lifted`, `signed_in`, `signed_out`, `sign_in_refused`, `locked`,
+    /// `unlocked`.
     #[schema(example = "changed")]
     pub action: String,
-    /// `pbx`, `trunk`, `end_point`, `list`, `suppression_list`, `campaign`, `webhook`, `token`, `user`, `user_class`.
+    /// `pbx`, `trunk`, `end_point`, `list`, `suppression_list`, `campaign`, `webhook`, `token`, `user`, `user_class`,
+    /// `dialling`.
     #[schema(example = "campaign")]
     pub entity: String,
     /// Which of them.
@@ -67,6 +70,17 @@ pub struct AuditQuery {
     pub limit: Option<u32>,
 }
 
+/// A change that was taken back.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct TakenBack {
+    /// The change that takes it back.
+    #[serde(flatten)]
+    pub change: Change,
+    /// What is still to be done, for what was not kept; empty: nothing.
+    #[schema(example = "its password was not kept: set it, until then it does not connect")]
+    pub remains: String,
+}
+
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list_changes)).routes(routes!(undo_change))
 }
@@ -95,17 +109,22 @@ async fn list_changes(
 }
 
 /// Takes a change back: the entity becomes what it was before. Refused with 409, which names the field, when it was changed
-/// since; what was deleted comes back under a new id. Answers with the change that this is.
+/// since, and with what was not kept when it cannot come back. What was deleted comes back under its id. Answers with the
+/// change that this is, and with what is still to be done.
 #[utoipa::path(post, path = "/api/audit/{id}/undo", tag = "service", params(("id" = i64, Path)),
-    security(("token" = ["admin"])), responses((status = 200, description = "taken back", body = Change)))]
-async fn undo_change(Admin(caller): Admin, State(app): State<App>, Id(id): Id) -> Result<axum::Json<Change>, ApiError> {
+    security(("token" = ["admin"])), responses((status = 200, description = "taken back", body = TakenBack)))]
+async fn undo_change(
+    Admin(caller): Admin,
+    State(app): State<App>,
+    Id(id): Id,
+) -> Result<axum::Json<TakenBack>, ApiError> {
     let undone = app.store.undo(&caller.scope, id).await?;
     match undone.record.entity.as_str() {
         "webhook" => app.webhooks.put_to_work(domain::WebhookId(undone.record.entity_id)).await,
         "suppression_list" => app.suppressions_changed(),
         _ => app.configuration_changed().await,
     }
-    Ok(axum::Json(undone.record.into()))
+    Ok(axum::Json(TakenBack { change: undone.record.into(), remains: undone.says }))
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ use crate::{campaigns, end_points, lists, pbxs, suppression, tokens, trunks, web
 use domain::Timestamp;
 use serde_json::{Map, Value, json};
 
-pub use undo::Undone;
+pub(crate) use undo::again;
+pub use undo::{Undoing, Undone};
 
 /// Rows of one page, at most.
 pub const MAX_PAGE: u32 = 1_000;
@@ -24,6 +25,10 @@ pub const MAX_PAGE: u32 = 1_000;
 const MAX_READS: usize = 20;
 /// Stands for a secret that was replaced.
 pub(crate) const CHANGED: &str = "(changed)";
+/// Of a list that was deleted: how many contacts went with it.
+pub(crate) const CONTACTS: &str = "contacts";
+/// Of what anybody can do again and again, one row is written in so long, microseconds.
+const ONCE_IN: i64 = 15 * 60 * 1_000_000;
 
 /// What a row is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,10 +39,12 @@ pub(crate) enum Subject {
     Token,
     User,
     UserClass,
+    /// Dialling as a whole, id 0.
+    Dialling,
 }
 
 impl Subject {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Entity(Kind::Pbx),
         Self::Entity(Kind::Trunk),
         Self::Entity(Kind::EndPoint),
@@ -48,6 +55,7 @@ impl Subject {
         Self::Token,
         Self::User,
         Self::UserClass,
+        Self::Dialling,
     ];
 
     fn code(self) -> &'static str {
@@ -62,6 +70,7 @@ impl Subject {
             Self::Token => "token",
             Self::User => "user",
             Self::UserClass => "user_class",
+            Self::Dialling => "dialling",
         }
     }
 
@@ -81,9 +90,11 @@ pub struct AuditRecord {
     pub actor: String,
     /// The actor is a user.
     pub by_user: bool,
-    /// `created`, `changed`, `deleted`, `contacts_added`, `contact_changed`.
+    /// `created`, `changed`, `deleted`; `contacts_added`, `contact_changed`, `import_began`, `import_finished`, `suppressed`,
+    /// `signed_in`, `signed_out`, `sign_in_refused`, `locked`, `unlocked`, `held`, `lifted`.
     pub action: String,
-    /// `pbx`, `trunk`, `end_point`, `list`, `suppression_list`, `campaign`, `webhook`, `token`, `user`, `user_class`.
+    /// `pbx`, `trunk`, `end_point`, `list`, `suppression_list`, `campaign`, `webhook`, `token`, `user`, `user_class`,
+    /// `dialling`.
     pub entity: String,
     /// Which of them.
     pub entity_id: i64,
@@ -121,6 +132,8 @@ statements! {
         AND id < $2 AND entity = $4 AND entity_id = $5 ORDER BY id DESC LIMIT $3";
     GET = "SELECT id, at, actor, by_user, action, entity, entity_id, name, before, after FROM audit \
         WHERE tenant_id = $1 AND id = $2";
+    NEWEST = "SELECT action, at FROM audit WHERE tenant_id = $1 AND entity = $2 AND entity_id = $3 \
+        ORDER BY id DESC LIMIT 1";
     LATEST = "SELECT MAX(id) FROM audit WHERE tenant_id = $1 AND entity = $2 AND entity_id = $3";
 }
 
@@ -165,6 +178,7 @@ impl Store {
 fn is_seen(scope: &Scope, record: &AuditRecord, of_access: bool) -> bool {
     match Subject::of(&record.entity) {
         Some(Subject::Entity(kind)) => scope.sees(kind, record.entity_id),
+        Some(Subject::Dialling) => scope.sees_all(),
         _ => of_access && scope.sees_all(),
     }
 }
@@ -187,6 +201,7 @@ pub(crate) async fn snapshot(
         Subject::Token => tokens::as_json(scope, id, connection).await?,
         Subject::User => users::as_json(scope, id, connection).await?,
         Subject::UserClass => classes::as_json(scope, id, connection).await?,
+        Subject::Dialling => None,
     };
     let Some(Value::Object(mut fields)) = found else { return Ok(None) };
     fields.remove("id");
@@ -209,6 +224,9 @@ pub(crate) async fn note(
     secrets: &[&str],
     connection: &mut Connection,
 ) -> Result<()> {
+    if let Some(undoing) = &scope.undoing {
+        undoing.check(subject, id, before.as_ref())?;
+    }
     let mut after = snapshot(scope, subject, id, connection).await?;
     if before == after && secrets.is_empty() {
         return Ok(());
@@ -236,6 +254,44 @@ pub(crate) async fn note_count(
     let name = snapshot(scope, subject, id, connection).await?;
     let after = json!({ "name": name.as_ref().map_or("", name_of), "added": count });
     write(scope, action, subject, id, None, Some(after), connection).await
+}
+
+/// Notes what somebody did that changes no entity: signed in, held dialling, began an import. `what` is what is known of it.
+pub(crate) async fn note_deed(
+    scope: &Scope,
+    action: &'static str,
+    subject: Subject,
+    id: i64,
+    mut what: Value,
+    connection: &mut Connection,
+) -> Result<()> {
+    if name_of(&what).is_empty()
+        && let Some(entity) = snapshot(scope, subject, id, connection).await?
+    {
+        what["name"] = name_of(&entity).into();
+    }
+    write(scope, action, subject, id, None, Some(what), connection).await
+}
+
+/// As [`note_deed`], of what anybody can do as often as they like: not when the newest row about it is of the same kind and
+/// less than 15 minutes old.
+pub(crate) async fn note_once(
+    scope: &Scope,
+    action: &'static str,
+    subject: Subject,
+    id: i64,
+    what: Value,
+    connection: &mut Connection,
+) -> Result<()> {
+    let newest =
+        query(NEWEST).bind(scope.tenant.0).bind(subject.code()).bind(id).fetch_optional(&mut *connection).await?;
+    if let Some(newest) = newest
+        && newest.text("action")? == action
+        && now().0 - newest.int("at")? < ONCE_IN
+    {
+        return Ok(());
+    }
+    note_deed(scope, action, subject, id, what, connection).await
 }
 
 /// Notes that a contact of a list was corrected. The states name attributes and hold no value.

@@ -13,11 +13,25 @@ use domain::rules::pack::UNRESTRICTED;
 use domain::{Campaign, CampaignId, EndPointId, Invalid, ListId, RescheduleRule, RuleId, Template, TrunkId};
 use serde_json::json;
 
+/// A statement that makes one: with the next id, or with one that it had before.
+macro_rules! create {
+    ($column:literal, $value:literal) => {
+        concat!(
+            "INSERT INTO campaign (",
+            $column,
+            "tenant_id, name, direction, work, priority, status, idle_on_termination, batch_size, time_start, \
+            time_end, time_days, zone, answer_timeout_ms, forced_closure_s, dial_clid, dial_account, \
+            variables, packs, limits) VALUES (",
+            $value,
+            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) RETURNING \
+            id"
+        )
+    };
+}
+
 statements! {
-    CREATE = "INSERT INTO campaign (tenant_id, name, direction, work, priority, status, idle_on_termination, batch_size, \
-        time_start, time_end, time_days, zone, answer_timeout_ms, forced_closure_s, dial_clid, dial_account, variables, \
-        packs, limits) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
-        RETURNING id";
+    CREATE = create!("", "");
+    CREATE_AGAIN = create!("id, ", "$20, ");
     UPDATE = "UPDATE campaign SET name = $2, direction = $3, work = $4, priority = $5, status = $6, \
         idle_on_termination = $7, batch_size = $8, time_start = $9, time_end = $10, time_days = $11, zone = $12, \
         answer_timeout_ms = $13, forced_closure_s = $14, dial_clid = $15, dial_account = $16, variables = $17, \
@@ -65,7 +79,9 @@ impl Store {
         let Locked { it: campaign, lock } = campaign.into();
         campaign.check()?;
         let mut transaction = self.begin().await?;
-        let id = bind(query(CREATE), scope, campaign)
+        let again = audit::again(scope, SUBJECT);
+        let id = bind(query(again.map_or(CREATE, |_| CREATE_AGAIN)), scope, campaign)
+            .bind_some(again)
             .fetch_one(&mut *transaction)
             .await
             .map_err(Error::naming("campaign", &campaign.name))?

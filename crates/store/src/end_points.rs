@@ -10,9 +10,22 @@ use crate::scope::{Kind, Scope};
 use crate::sql::{Columns, code_of};
 use domain::{EndPoint, EndPointId, PbxId};
 
+/// A statement that makes one: with the next id, or with one that it had before.
+macro_rules! create {
+    ($column:literal, $value:literal) => {
+        concat!(
+            "INSERT INTO end_point (",
+            $column,
+            "tenant_id, pbx_id, name, kind, context, extension, max_channels) VALUES (",
+            $value,
+            "$1, $2, $3, $4, $5, $6, $7) RETURNING id"
+        )
+    };
+}
+
 statements! {
-    CREATE = "INSERT INTO end_point (tenant_id, pbx_id, name, kind, context, extension, max_channels) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id";
+    CREATE = create!("", "");
+    CREATE_AGAIN = create!("id, ", "$8, ");
     UPDATE = "UPDATE end_point SET pbx_id = $3, name = $4, kind = $5, context = $6, extension = $7, \
         max_channels = $8 WHERE tenant_id = $1 AND id = $2";
     GET = "SELECT id, pbx_id, name, kind, context, extension, max_channels FROM end_point \
@@ -40,7 +53,8 @@ impl Store {
         end_point.check()?;
         let mut transaction = self.begin().await?;
         pbxs::check_exists(scope, end_point.pbx, &mut transaction).await?;
-        let id = query_scalar(CREATE)
+        let again = audit::again(scope, SUBJECT);
+        let id = query_scalar(again.map_or(CREATE, |_| CREATE_AGAIN))
             .bind(scope.tenant.0)
             .bind(end_point.pbx.0)
             .bind(&end_point.name)
@@ -48,6 +62,7 @@ impl Store {
             .bind(&end_point.context)
             .bind(&end_point.extension)
             .bind(i64::from(end_point.max_channels))
+            .bind_some(again)
             .fetch_one(&mut *transaction)
             .await
             .map_err(Error::naming("end point", &end_point.name))?;

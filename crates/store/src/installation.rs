@@ -1,5 +1,6 @@
 //! What the installation is: its name, its epochs, and whether dialling is held.
 
+use crate::audit::{self, Subject};
 use crate::db::Store;
 use crate::engine::{Pool, query, query_scalar};
 use crate::error::{Error, Result};
@@ -129,6 +130,8 @@ impl Store {
         if done.rows_affected() > 0 {
             let event = Event::of_dialling(scope.tenant, "dialling.held", at, by, json!({ "why": masked(why) }));
             Events::one(event, &mut transaction).await?;
+            let what = json!({ "name": "dialling", "by": by, "why": masked(why) });
+            audit::note_deed(scope, "held", Subject::Dialling, 0, what, &mut transaction).await?;
         }
         let row = query(HOLD).bind(scope.tenant.0).fetch_one(&mut *transaction).await?;
         let hold = Hold { since: row.at("since")?, by: row.text("actor")?, why: row.text("why")? };
@@ -144,6 +147,8 @@ impl Store {
         if lifted {
             let event = Event::of_dialling(scope.tenant, "dialling.lifted", at, by, json!({}));
             Events::one(event, &mut transaction).await?;
+            let what = json!({ "name": "dialling", "by": by });
+            audit::note_deed(scope, "lifted", Subject::Dialling, 0, what, &mut transaction).await?;
         }
         transaction.commit().await?;
         Ok(lifted)

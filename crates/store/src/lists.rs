@@ -29,8 +29,22 @@ pub struct ListRecord {
     pub contacts: i64,
 }
 
+/// A statement that makes one: with the next id, or with one that it had before.
+macro_rules! create {
+    ($column:literal, $value:literal) => {
+        concat!(
+            "INSERT INTO list (",
+            $column,
+            "tenant_id, name, hidden, created_at) VALUES (",
+            $value,
+            "$1, $2, $4, $3) RETURNING id"
+        )
+    };
+}
+
 statements! {
-    CREATE = "INSERT INTO list (tenant_id, name, hidden, created_at) VALUES ($1, $2, $4, $3) RETURNING id";
+    CREATE = create!("", "");
+    CREATE_AGAIN = create!("id, ", "$5, ");
     UPDATE = "UPDATE list SET name = $3, hidden = $4 WHERE tenant_id = $1 AND id = $2";
     GET = "SELECT id, name, hidden, created_at, contacts FROM list WHERE tenant_id = $1 AND id = $2";
     ALL = "SELECT id, name, hidden, created_at, contacts FROM list WHERE tenant_id = $1 ORDER BY id";
@@ -57,11 +71,13 @@ impl Store {
         let hidden = lock.is_some_and(|lock| lock.hidden);
         let created_at = now();
         let mut transaction = self.begin().await?;
-        let id = query_scalar(CREATE)
+        let again = audit::again(scope, SUBJECT);
+        let id = query_scalar(again.map_or(CREATE, |_| CREATE_AGAIN))
             .bind(scope.tenant.0)
             .bind(name)
             .bind(created_at.0)
             .bind(hidden)
+            .bind_some(again)
             .fetch_one(&mut *transaction)
             .await
             .map_err(Error::naming("list", name))?;
@@ -122,7 +138,16 @@ impl Store {
         if let Some(by) = user {
             return Err(Error::InUse { what: "list", id: id.to_string(), by });
         }
-        let was = audit::snapshot(scope, SUBJECT, id.0, &mut transaction).await?;
+        let mut was = audit::snapshot(scope, SUBJECT, id.0, &mut transaction).await?;
+        let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
+        let contacts = row.as_ref().map_or(Ok(0), |row| row.int("contacts"))?;
+        if contacts > 0 && scope.undoing.is_some() {
+            let (what, why) = (format!("list {id}"), format!("has {contacts} contacts now: delete it by name"));
+            return Err(Error::Conflict { what, why });
+        }
+        if let Some(was) = was.as_mut().filter(|_| scope.undoing.is_none()) {
+            was[audit::CONTACTS] = contacts.into();
+        }
         for statement in [DELETE_CONTACTS, DELETE_IMPORTS] {
             query(statement).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
         }

@@ -126,6 +126,7 @@ impl Store {
             campaigns: Campaigns::Only(campaigns),
             seen: Some(Arc::new(Seen { things: seen, keys: keys.clone() })),
             actor,
+            undoing: None,
         })
     }
 

@@ -12,9 +12,23 @@ use domain::{Invalid, Pbx, PbxId, PbxLink};
 /// Longest password, in bytes.
 const MAX_PASSWORD_BYTES: usize = 200;
 
+/// A statement that makes one: with the next id, or with one that it had before.
+macro_rules! create {
+    ($column:literal, $value:literal) => {
+        concat!(
+            "INSERT INTO pbx (",
+            $column,
+            "tenant_id, name, host, port, username, password, application, originates_per_second, link, unit_ms, \
+             messages_per_unit) VALUES (",
+            $value,
+            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id"
+        )
+    };
+}
+
 statements! {
-    CREATE = "INSERT INTO pbx (tenant_id, name, host, port, username, password, application, originates_per_second, \
-        link, unit_ms, messages_per_unit) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id";
+    CREATE = create!("", "");
+    CREATE_AGAIN = create!("id, ", "$12, ");
     SET_PASSWORD = "UPDATE pbx SET password = $3 WHERE tenant_id = $1 AND id = $2";
     UPDATE = "UPDATE pbx SET name = $3, host = $4, port = $5, username = $6, application = $7, \
         originates_per_second = $8, link = $9, unit_ms = $10, messages_per_unit = $11 WHERE tenant_id = $1 AND id = $2";
@@ -38,7 +52,8 @@ impl Store {
         pbx.check()?;
         check_password(password)?;
         let mut transaction = self.begin().await?;
-        let id = query_scalar(CREATE)
+        let again = audit::again(scope, SUBJECT);
+        let id = query_scalar(again.map_or(CREATE, |_| CREATE_AGAIN))
             .bind(scope.tenant.0)
             .bind(&pbx.name)
             .bind(&pbx.host)
@@ -50,6 +65,7 @@ impl Store {
             .bind(pbx.link.code())
             .bind(i64::from(pbx.unit_ms))
             .bind(i64::from(pbx.messages_per_unit))
+            .bind_some(again)
             .fetch_one(&mut *transaction)
             .await
             .map_err(Error::naming("pbx", &pbx.name))?;

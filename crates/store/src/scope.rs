@@ -1,5 +1,6 @@
 //! Whose rows a caller may see, and who the caller is.
 
+use crate::audit::Undoing;
 use crate::error::{Error, Result};
 use domain::{CampaignId, TenantId};
 use std::collections::BTreeSet;
@@ -19,6 +20,8 @@ pub struct Scope {
     pub seen: Option<Arc<Seen>>,
     /// Who asks.
     pub actor: Actor,
+    /// The change that is taken back by what is done with this; `None`: nothing is.
+    pub undoing: Option<Arc<Undoing>>,
 }
 
 /// What has a key.
@@ -68,7 +71,7 @@ pub enum Campaigns {
 impl Scope {
     /// Everything of the first tenant: what the dialler itself works with.
     pub fn installation() -> Self {
-        Self { tenant: FIRST_TENANT, campaigns: Campaigns::All, seen: None, actor: Actor::default() }
+        Self { tenant: FIRST_TENANT, campaigns: Campaigns::All, seen: None, actor: Actor::default(), undoing: None }
     }
 
     /// Whether `campaign` is among the campaigns of the scope.

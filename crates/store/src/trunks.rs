@@ -10,9 +10,22 @@ use crate::scope::{Kind, Scope};
 use crate::sql::Columns;
 use domain::{PbxId, Trunk, TrunkId};
 
+/// A statement that makes one: with the next id, or with one that it had before.
+macro_rules! create {
+    ($column:literal, $value:literal) => {
+        concat!(
+            "INSERT INTO trunk (",
+            $column,
+            "tenant_id, pbx_id, name, dial_string, capacity, calls_per_second, progress_timeout_ms) VALUES (",
+            $value,
+            "$1, $2, $3, $4, $5, $6, $7) RETURNING id"
+        )
+    };
+}
+
 statements! {
-    CREATE = "INSERT INTO trunk (tenant_id, pbx_id, name, dial_string, capacity, calls_per_second, progress_timeout_ms) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id";
+    CREATE = create!("", "");
+    CREATE_AGAIN = create!("id, ", "$8, ");
     UPDATE = "UPDATE trunk SET pbx_id = $3, name = $4, dial_string = $5, capacity = $6, calls_per_second = $7, \
         progress_timeout_ms = $8 WHERE tenant_id = $1 AND id = $2";
     GET = "SELECT id, pbx_id, name, dial_string, capacity, calls_per_second, progress_timeout_ms FROM trunk \
@@ -35,7 +48,8 @@ impl Store {
         trunk.check()?;
         let mut transaction = self.begin().await?;
         pbxs::check_exists(scope, trunk.pbx, &mut transaction).await?;
-        let id = query_scalar(CREATE)
+        let again = audit::again(scope, SUBJECT);
+        let id = query_scalar(again.map_or(CREATE, |_| CREATE_AGAIN))
             .bind(scope.tenant.0)
             .bind(trunk.pbx.0)
             .bind(&trunk.name)
@@ -43,6 +57,7 @@ impl Store {
             .bind(i64::from(trunk.capacity))
             .bind(i64::from(trunk.calls_per_second))
             .bind(i64::from(trunk.progress_timeout_ms))
+            .bind_some(again)
             .fetch_one(&mut *transaction)
             .await
             .map_err(Error::naming("trunk", &trunk.name))?;

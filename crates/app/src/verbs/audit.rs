@@ -78,6 +78,10 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
             } else {
                 let (entity, name) = (cell(&answer.value, "entity"), cell(&answer.value, "name"));
                 say(format!("change {change} is taken back: {} {name}", entity.replace('_', " ")));
+                match cell(&answer.value, "remains") {
+                    remains if remains.is_empty() => {}
+                    remains => say(format!("  {remains}")),
+                }
             }
             Ok(())
         }
@@ -87,7 +91,8 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
 /// `capacity: 30 -> 77`; of what was made or deleted nothing, its name says it.
 fn changes(row: &Value) -> String {
     let (Some(before), Some(after)) = (row["before"].as_object(), row["after"].as_object()) else {
-        return row["after"].get("added").map_or_else(String::new, |added| format!("{} contacts", show(added)));
+        let what = if row["entity"] == "list" { "contacts" } else { "numbers" };
+        return row["after"].get("added").map_or_else(String::new, |added| format!("{} {what}", show(added)));
     };
     let nothing = Value::Null;
     let differ = after.iter().filter(|(field, value)| before.get(*field) != Some(value));

@@ -1,22 +1,28 @@
 //! Taking a change back: the entity becomes what it was, if nobody changed it since.
 
-use super::{AuditRecord, CHANGED, Subject, differences, latest, snapshot};
+use super::{AuditRecord, CHANGED, CONTACTS, Subject, differences, latest};
 use crate::db::Store;
 use crate::error::{Error, Result};
 use crate::locks::Lock;
 use crate::scope::{Kind, Scope};
+use crate::secret::{hex, random};
+use crate::sql::now;
+use crate::suppression::lists::SuppressionKind;
 use crate::tokens::TokenScope;
 use crate::users::classes::UserClass;
 use domain::{Campaign, CampaignId, EndPoint, EndPointId, ListId, Pbx, PbxId, SuppressionListId, Trunk, TrunkId};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Undone {
     /// The row that says that it was taken back.
     pub record: AuditRecord,
+    /// What is still to be done; empty: nothing.
+    pub says: String,
 }
 
 #[derive(Deserialize)]
@@ -29,6 +35,7 @@ struct ListState {
 struct SuppressionListState {
     name: String,
     campaigns: Option<Vec<CampaignId>>,
+    kind: Option<SuppressionKind>,
 }
 
 #[derive(Deserialize)]
@@ -51,53 +58,82 @@ struct UserState {
     comment: String,
 }
 
+/// A change that is being taken back, in the scope of what does it: [`super::note`] looks, in the transaction of the change,
+/// whether the entity is still what that change made of it; what was deleted comes back under its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undoing {
+    change: i64,
+    subject: Subject,
+    id: i64,
+    /// What the change made of it, less its secrets; `None`: it was deleted.
+    made: Option<Map<String, Value>>,
+}
+
+impl Undoing {
+    /// Refuses, by the field, what was changed since.
+    pub(super) fn check(&self, subject: Subject, id: i64, now: Option<&Value>) -> Result<()> {
+        let Some(made) = self.made.as_ref().filter(|_| (subject, id) == (self.subject, self.id)) else { return Ok(()) };
+        let now = now.and_then(Value::as_object).cloned().unwrap_or_default();
+        match differences(made, &now).first() {
+            None => Ok(()),
+            Some(field) => Err(self.refused(format!("cannot be taken back: {field} was changed since"))),
+        }
+    }
+
+    fn refused(&self, why: String) -> Error {
+        Error::Conflict { what: format!("change {}", self.change), why }
+    }
+}
+
+/// The id under which what is made now comes back; `None`: it is new.
+pub(crate) fn again(scope: &Scope, subject: Subject) -> Option<i64> {
+    scope
+        .undoing
+        .as_ref()
+        .filter(|undoing| undoing.subject == subject && undoing.made.is_none())
+        .map(|undoing| undoing.id)
+}
+
 impl Store {
-    /// Takes a change back. Refused by field when the entity was changed since, and when what was there is not kept:
-    /// secrets, contacts. What was deleted comes back under a new id.
+    /// Takes a change back, in one transaction with the look whether it can be. Refused by field when the entity was changed
+    /// since, and when what was there is not kept: contacts, entries, secrets of programs. What was deleted comes back
+    /// under the id that it had.
     pub async fn undo(&self, scope: &Scope, id: i64) -> Result<Undone> {
         let row = self.audit_row(scope, id).await?;
         let refuse = |why: String| Error::Conflict { what: format!("change {id}"), why };
         let nothing = || refuse(format!("({}) cannot be taken back", row.action));
         let subject = Subject::of(&row.entity).ok_or_else(nothing)?;
-        if !matches!(row.action.as_str(), "created" | "changed" | "deleted") {
-            return Err(nothing());
+        let fields = |value: &Option<Value>| value.as_ref().and_then(Value::as_object).cloned();
+        let before = fields(&row.before).unwrap_or_default();
+        let mut made = fields(&row.after);
+        let mut secrets = Vec::new();
+        if let Some(made) = &mut made {
+            secrets.extend(made.iter().filter(|(_, value)| *value == CHANGED).map(|(field, _)| field.clone()));
+            made.retain(|field, _| !secrets.contains(field));
         }
-        let now = {
-            let mut connection = self.readers().begin().await?;
-            snapshot(scope, subject, row.entity_id, &mut connection).await?
-        };
-        let fields = |value: &Option<Value>| value.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
-        let (before, now) = (fields(&row.before), fields(&now));
-        let mut after = fields(&row.after);
-        let secrets: Vec<String> =
-            after.iter().filter(|(_, value)| *value == CHANGED).map(|(field, _)| field.clone()).collect();
-        after.retain(|field, _| !secrets.contains(field));
-        if let Some(field) = differences(&after, &now).first() {
-            return Err(refuse(format!("cannot be taken back: {field} was changed since")));
-        }
-        let entity = match row.action.as_str() {
-            "created" => {
-                self.delete_any(scope, subject, row.entity_id).await?;
-                row.entity_id
+        let undoing = Undoing { change: id, subject, id: row.entity_id, made };
+        let scope = &Scope { undoing: Some(Arc::new(undoing)), ..scope.clone() };
+        let mut says = "";
+        match row.action.as_str() {
+            "created" => self.delete_any(scope, subject, row.entity_id).await?,
+            "deleted" => {
+                let kept = self.create_any(scope, subject, &before).await?;
+                says = kept.map_err(|lost| refuse(format!("cannot be taken back: {lost}")))?;
             }
-            "deleted" => self
-                .create_any(scope, subject, &before)
-                .await?
-                .ok_or_else(|| refuse("cannot be taken back: what went with it is not kept".into()))?,
-            _ => {
+            "changed" => {
                 if let Some(secret) = secrets.first() {
                     return Err(refuse(format!(
                         "cannot be taken back: {secret} was replaced and the old one is not kept"
                     )));
                 }
                 self.update_any(scope, subject, row.entity_id, &before).await?.ok_or_else(nothing)?;
-                row.entity_id
             }
-        };
-        let id = latest(scope, subject, entity, self).await?.unwrap_or(id);
+            _ => return Err(nothing()),
+        }
+        let id = latest(scope, subject, row.entity_id, self).await?.unwrap_or(id);
         // What is deleted now is not seen by everybody any more: who took it back is told all the same.
         let everything = Scope { tenant: scope.tenant, ..Scope::installation() };
-        Ok(Undone { record: self.audit_row(&everything, id).await? })
+        Ok(Undone { record: self.audit_row(&everything, id).await?, says: says.to_owned() })
     }
 
     async fn delete_any(&self, scope: &Scope, subject: Subject, id: i64) -> Result<()> {
@@ -105,42 +141,89 @@ impl Store {
             Subject::Entity(Kind::Pbx) => self.delete_pbx(scope, PbxId(id)).await,
             Subject::Entity(Kind::Trunk) => self.delete_trunk(scope, TrunkId(id)).await,
             Subject::Entity(Kind::EndPoint) => self.delete_end_point(scope, EndPointId(id)).await,
-            Subject::Entity(Kind::List) => {
-                let contacts = self.list(scope, ListId(id)).await?.contacts;
-                if contacts > 0 {
-                    let (what, why) = (format!("list {id}"), format!("has {contacts} contacts now: delete it by name"));
-                    return Err(Error::Conflict { what, why });
-                }
-                self.delete_list(scope, ListId(id)).await
-            }
+            Subject::Entity(Kind::List) => self.delete_list(scope, ListId(id)).await,
             Subject::Entity(Kind::SuppressionList) => self.delete_suppression_list(scope, SuppressionListId(id)).await,
             Subject::Entity(Kind::Campaign) => self.delete_campaign(scope, CampaignId(id)).await,
             Subject::Webhook => self.delete_webhook(scope, domain::WebhookId(id)).await,
             Subject::Token => self.revoke_token(scope, id).await,
             Subject::User => self.delete_user(scope, id).await,
             Subject::UserClass => self.delete_user_class(scope, id).await,
+            Subject::Dialling => Ok(()),
         }
     }
 
-    /// Its new id; `None`: it cannot be made from what is known.
-    async fn create_any(&self, scope: &Scope, subject: Subject, was: &Map<String, Value>) -> Result<Option<i64>> {
+    /// Makes what was deleted once more. What is still to be done; or what was lost and keeps it from coming back.
+    async fn create_any(
+        &self,
+        scope: &Scope,
+        subject: Subject,
+        was: &Map<String, Value>,
+    ) -> Result<std::result::Result<&'static str, String>> {
         let lock = lock(was);
-        Ok(match subject {
+        match subject {
+            Subject::Entity(Kind::Pbx) => {
+                let pbx: Pbx = state(was)?;
+                self.create_pbx(scope, (&pbx, &lock), &unknown_password()).await?;
+                return Ok(Ok("its password was not kept: set it, until then it does not connect"));
+            }
             Subject::Entity(Kind::Trunk) => {
                 let trunk: Trunk = state(was)?;
-                Some(self.create_trunk(scope, (&trunk, &lock)).await?.id.0)
+                self.create_trunk(scope, (&trunk, &lock)).await?;
             }
             Subject::Entity(Kind::EndPoint) => {
                 let end_point: EndPoint = state(was)?;
-                Some(self.create_end_point(scope, (&end_point, &lock)).await?.id.0)
+                self.create_end_point(scope, (&end_point, &lock)).await?;
+            }
+            Subject::Entity(Kind::List) => {
+                let lost = match was.get(CONTACTS).and_then(Value::as_i64) {
+                    Some(0) => None,
+                    Some(contacts) => Some(format!("its {contacts} contacts are not kept")),
+                    None => Some("its contacts are not kept".to_owned()),
+                };
+                if let Some(lost) = lost {
+                    return Ok(Err(format!("{lost}: import them into a new list")));
+                }
+                let ListState { name, hidden } = state(was)?;
+                let lock = Lock { hidden, ..lock };
+                self.create_list(scope, (name.as_str(), &lock)).await?;
+            }
+            Subject::Entity(Kind::SuppressionList) => {
+                let SuppressionListState { name, campaigns, kind } = state(was)?;
+                if kind == Some(SuppressionKind::Registry) {
+                    return Ok(Err("its numbers are not kept: make it anew and import the file of its keeper".into()));
+                }
+                let (name, kind) = ((name.as_str(), &lock), SuppressionKind::Optout);
+                self.create_suppression_list(scope, name, kind, campaigns.as_deref(), &scope.actor.name).await?;
             }
             Subject::Entity(Kind::Campaign) => {
                 let campaign: Campaign = state(was)?;
-                Some(self.create_campaign(scope, (&campaign, &lock), &scope.actor.name).await?.id.0)
+                self.create_campaign(scope, (&campaign, &lock), &scope.actor.name).await?;
             }
-            Subject::UserClass => Some(self.create_user_class(scope, &class(0, state(was)?)).await?.id),
-            _ => None,
-        })
+            Subject::UserClass => drop(self.create_user_class(scope, &class(0, state(was)?)).await?),
+            Subject::User => {
+                let UserState { login, name, email, enabled, class, keys, comment } = state(was)?;
+                let (locked_until, last_signed_in_at, created_at) = (None, None, now());
+                let user = crate::UserRecord {
+                    id: 0,
+                    login,
+                    name,
+                    email,
+                    enabled,
+                    class,
+                    keys,
+                    comment,
+                    locked_until,
+                    last_signed_in_at,
+                    created_at,
+                };
+                self.create_user(scope, &user, &unknown_password()).await?;
+                return Ok(Ok("the password was not kept: set one, until then nobody signs in with this login"));
+            }
+            Subject::Webhook => return Ok(Err("its secret is not kept: add it anew".into())),
+            Subject::Token => return Ok(Err("a revoked token stays revoked: make another one".into())),
+            Subject::Dialling => return Ok(Err("nothing was deleted".into())),
+        }
+        Ok(Ok(""))
     }
 
     /// `None`: its changes are not taken back.
@@ -170,7 +253,7 @@ impl Store {
                 self.update_list(scope, ListId(id), (name.as_str(), &lock), hidden).await?;
             }
             Subject::Entity(Kind::SuppressionList) => {
-                let SuppressionListState { name, campaigns } = state(was)?;
+                let SuppressionListState { name, campaigns, .. } = state(was)?;
                 let name = (name.as_str(), &lock);
                 let id = SuppressionListId(id);
                 self.update_suppression_list(scope, id, name, campaigns.as_deref(), &scope.actor.name).await?;
@@ -186,10 +269,15 @@ impl Store {
                 let user = crate::UserRecord { login, name, email, enabled, class, keys, comment, ..had };
                 self.update_user(scope, &user, None).await?;
             }
-            Subject::Webhook | Subject::Token => return Ok(None),
+            Subject::Webhook | Subject::Token | Subject::Dialling => return Ok(None),
         }
         Ok(Some(()))
     }
+}
+
+/// Nobody knows it, so nothing is opened with it.
+fn unknown_password() -> String {
+    hex(&random::<32>())
 }
 
 fn class(id: i64, state: ClassState) -> UserClass {

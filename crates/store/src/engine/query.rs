@@ -99,6 +99,14 @@ impl Query {
         self
     }
 
+    /// The same when there is one; without one there is no next place-holder.
+    pub(crate) fn bind_some(self, value: Option<i64>) -> Self {
+        match value {
+            Some(value) => self.bind(value),
+            None => self,
+        }
+    }
+
     /// Runs it for its effect.
     pub(crate) async fn execute<'a>(self, on: impl Into<On<'a>>) -> sqlx::Result<Done> {
         match on.into() {
@@ -150,6 +158,11 @@ impl<T: Scalar> QueryScalar<T> {
     /// The value of the next place-holder.
     pub(crate) fn bind(self, value: impl Into<Value>) -> Self {
         Self { query: self.query.bind(value), ..self }
+    }
+
+    /// As [`Query::bind_some`].
+    pub(crate) fn bind_some(self, value: Option<i64>) -> Self {
+        Self { query: self.query.bind_some(value), ..self }
     }
 
     /// Its only row's value.

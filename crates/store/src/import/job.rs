@@ -3,14 +3,17 @@
 use super::encoding::Encoding;
 use super::sniff::{Choices, Format, Guess, Layout};
 use super::upload::{self, Upload};
+use crate::audit::{self, Subject};
 use crate::db::Store;
 use crate::disk::blocking;
 use crate::engine::{Row, query, query_scalar};
 use crate::error::{Error, Result};
+use crate::journal::events::masked;
 use crate::scope::{Kind, Scope};
 use crate::sql::{Columns, json_of, now};
 use domain::{ImportId, Invalid, ListId, Timestamp};
 use serde::Serialize;
+use serde_json::json;
 use std::path::PathBuf;
 
 /// Longest kept file name, in characters.
@@ -145,6 +148,8 @@ impl Store {
             .fetch_optional(&mut *transaction)
             .await?;
         let job = read(&row.ok_or_else(|| Error::not_found("list", list))?)?;
+        let what = json!({ "import": job.id, "file": masked(&job.file_name), "bytes": job.bytes_total });
+        audit::note_deed(scope, "import_began", Subject::Entity(Kind::List), list.0, what, &mut transaction).await?;
         upload.keep(self, job.id).await?;
         transaction.commit().await?;
         Ok(job)

@@ -79,7 +79,7 @@ mod tests {
         let preview = skip(&["First_name"]).unwrap();
         assert_eq!(preview.rows[0].attributes.get("Note"), Some("x"));
         assert_eq!(preview.rows[0].attributes.get("First_name"), None);
-        let refused = |names| skip(names).unwrap_err().problem;
+        let refused = |names| skip(names).err().unwrap().problem;
         assert_eq!(refused(&["Tel"]), "\"Tel\" is the column of the number");
         assert_eq!(refused(&["Notes"]), "there is no column \"Notes\"; there are Tel, First_name, Note");
     }

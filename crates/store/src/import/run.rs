@@ -7,14 +7,16 @@ use super::reader::{Position, Reader, Row, count_lines};
 use super::sniff::{Guess, sniff_all};
 use super::upload;
 use super::verdicts::{Fate, HEADER, append};
+use crate::audit::{self, Subject};
 use crate::db::Store;
 use crate::disk::{self, blocking};
 use crate::engine::{Transaction, query};
 use crate::error::{Error, Result};
 use crate::lists::count_contacts;
-use crate::scope::Scope;
+use crate::scope::{Kind, Scope};
 use crate::sql::now;
 use domain::ImportId;
+use serde_json::json;
 use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::io::{self, Seek, SeekFrom};
@@ -211,6 +213,12 @@ impl Store {
         synced.await?;
         let Some(row) = row else { return Ok((None, chunks)) };
         let job = read(&row)?;
+        if job.state == ImportState::Done {
+            let what = json!({ "import": job.id, "accepted": job.accepted, "refused": job.refused,
+                "duplicates": job.duplicates });
+            let subject = Subject::Entity(Kind::List);
+            audit::note_deed(scope, "import_finished", subject, job.list.0, what, &mut transaction).await?;
+        }
         transaction.commit().await?;
         Ok((Some(job), chunks))
     }

@@ -47,10 +47,23 @@ pub struct SuppressionListRecord {
     pub imported_at: Option<Timestamp>,
 }
 
+/// A statement that makes one: with the next id, or with one that it had before.
+macro_rules! create {
+    ($column:literal, $value:literal) => {
+        concat!(
+            "INSERT INTO suppression_list (",
+            $column,
+            "tenant_id, name, kind, everywhere, created_at, version, entries) SELECT ",
+            $value,
+            "$1, $2, $3, $4, $5, 0, 0 WHERE (SELECT COUNT(*) FROM suppression_list WHERE tenant_id = $1) < $6 \
+            RETURNING id"
+        )
+    };
+}
+
 statements! {
-    CREATE = "INSERT INTO suppression_list (tenant_id, name, kind, everywhere, created_at, version, entries) \
-        SELECT $1, $2, $3, $4, $5, 0, 0 WHERE (SELECT COUNT(*) FROM suppression_list WHERE tenant_id = $1) < $6 \
-        RETURNING id";
+    CREATE = create!("", "");
+    CREATE_AGAIN = create!("id, ", "$7, ");
     UPDATE = "UPDATE suppression_list SET name = $3, everywhere = $4 WHERE tenant_id = $1 AND id = $2";
     ALL = "SELECT id, name, kind, everywhere, version, imported_at, CASE WHEN kind = 'registry' THEN entries ELSE \
         (SELECT COUNT(*) FROM suppression s WHERE s.tenant_id = l.tenant_id AND s.list_id = l.id) END AS entries \
@@ -78,13 +91,15 @@ impl Store {
         let Locked { it: name, lock } = name.into();
         check_name(name)?;
         let mut transaction = self.begin().await?;
-        let made: Option<i64> = query_scalar(CREATE)
+        let again = audit::again(scope, SUBJECT);
+        let made: Option<i64> = query_scalar(again.map_or(CREATE, |_| CREATE_AGAIN))
             .bind(scope.tenant.0)
             .bind(name)
             .bind(code_of(&kind))
             .bind(campaigns.is_none())
             .bind(now().0)
             .bind(MAX_LISTS)
+            .bind_some(again)
             .fetch_optional(&mut *transaction)
             .await
             .map_err(Error::naming("suppression list", name))?;

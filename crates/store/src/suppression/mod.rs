@@ -9,17 +9,19 @@ pub mod lists;
 pub mod registry;
 pub mod reserve;
 
+use crate::audit::{self, Subject};
 use crate::db::Store;
 use crate::disk::blocking;
 use crate::engine::{Connection, Row, query, query_scalar};
 use crate::error::{Error, Result};
-use crate::scope::{Kind, Scope};
+use crate::scope::{Actor, Kind, Scope};
 use crate::sql::Columns;
 use domain::error::check_why;
-use domain::{CampaignId, Dialable, Invalid, NumberKey, SuppressionListId, Timestamp};
+use domain::{CampaignId, Dialable, Invalid, NumberKey, SuppressionListId, TenantId, Timestamp};
 use lists::GLOBAL;
 use reserve::Reserve;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -160,7 +162,7 @@ impl Store {
         };
         let entries: Vec<Entry> = numbers.iter().map(entry).collect();
         let keys = entries.iter().flat_map(|entry| entry.keys.iter().copied().map(NumberKey)).collect();
-        let why_not = match tokio::time::timeout(DATABASE_DEADLINE, self.insert_suppressions(&entries)).await {
+        let why_not = match tokio::time::timeout(DATABASE_DEADLINE, self.insert_suppressions(scope, &entries)).await {
             Ok(Ok(added)) => return Ok(Suppressed { keys, added, in_reserve: false, campaigns }),
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("it took more than {DATABASE_DEADLINE:?}"),
@@ -182,7 +184,8 @@ impl Store {
         for entry in entries.iter_mut().filter(|entry| !lists.contains(&entry.list)) {
             entry.list = GLOBAL.0;
         }
-        let deadline = tokio::time::timeout(DATABASE_DEADLINE, self.insert_suppressions(&entries)).await;
+        let scope = Scope::installation();
+        let deadline = tokio::time::timeout(DATABASE_DEADLINE, self.insert_suppressions(&scope, &entries)).await;
         deadline.map_err(|_| {
             Error::io("cannot empty", self.shelf().lock().path())(std::io::ErrorKind::TimedOut.into())
         })??;
@@ -245,11 +248,21 @@ impl Store {
             .collect()
     }
 
-    async fn insert_suppressions(&self, entries: &[Entry]) -> Result<usize> {
+    async fn insert_suppressions(&self, scope: &Scope, entries: &[Entry]) -> Result<usize> {
         let mut transaction = self.begin().await?;
         let added = insert(entries, &mut transaction).await?;
+        for ((tenant, list, by), count) in &added {
+            let actor = match scope.actor.name == *by {
+                true => scope.actor.clone(),
+                // From the reserve, which does not know whether it was a user.
+                false => Actor { name: by.clone(), user: None },
+            };
+            let scope = Scope { tenant: TenantId(*tenant), actor, ..scope.clone() };
+            let subject = Subject::Entity(Kind::SuppressionList);
+            audit::note_count(&scope, "suppressed", subject, *list, (*count).into(), &mut transaction).await?;
+        }
         transaction.commit().await?;
-        Ok(added)
+        Ok(added.values().sum())
     }
 }
 
@@ -260,8 +273,11 @@ impl Entry {
     }
 }
 
-async fn insert(entries: &[Entry], connection: &mut Connection) -> Result<usize> {
-    let mut added = 0;
+/// How many are new, by tenant, list and who asked.
+type Added = BTreeMap<(i64, i64, String), usize>;
+
+async fn insert(entries: &[Entry], connection: &mut Connection) -> Result<Added> {
+    let mut added = Added::new();
     for entry in entries {
         let Some(own) = entry.keys.first() else { continue };
         let known = query_scalar(KNOWN).bind(entry.tenant).bind(*own).bind(entry.list);
@@ -282,7 +298,7 @@ async fn insert(entries: &[Entry], connection: &mut Connection) -> Result<usize>
             let insert = query(INSERT_KEY).bind(entry.tenant).bind(*key).bind(id).bind(entry.list);
             insert.execute(&mut *connection).await?;
         }
-        added += 1;
+        *added.entry((entry.tenant, entry.list, entry.by.clone())).or_default() += 1;
     }
     Ok(added)
 }

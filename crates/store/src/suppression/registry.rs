@@ -7,13 +7,14 @@
 use super::SuppressionRecord;
 use super::file::{self, Numbers};
 use super::lists::{SuppressionKind, get};
+use crate::audit::{self, Subject};
 use crate::db::Store;
 use crate::disk::blocking;
 use crate::engine::{Connection, postgres, query, query_scalar, sqlite};
 use crate::error::{Error, Result};
 use crate::import::Upload;
 use crate::journal::events::{Event, Events};
-use crate::scope::Scope;
+use crate::scope::{Kind, Scope};
 use crate::sql::{Columns, now};
 use domain::{Dialable, SuppressionListId, Timestamp};
 use serde_json::json;
@@ -177,6 +178,8 @@ impl Store {
         let data = json!({ "version": version, "entries": entries });
         let event = Event::of_suppression_list(scope.tenant, list, "suppression_list.adopted", at, actor, data);
         Events::one(event, &mut transaction).await?;
+        let (subject, count) = (Subject::Entity(Kind::SuppressionList), entries.into());
+        audit::note_count(scope, "imported", subject, list.0, count, &mut transaction).await?;
         Ok(transaction.commit().await?)
     }
 

@@ -33,9 +33,22 @@ pub struct UserClass {
     pub all_keys: bool,
 }
 
+/// A statement that makes one: with the next id, or with one that it had before.
+macro_rules! create {
+    ($column:literal, $value:literal) => {
+        concat!(
+            "INSERT INTO user_class (",
+            $column,
+            "tenant_id, name, description, role, keys, all_keys) VALUES (",
+            $value,
+            "$1, $2, $3, $4, $5, $6) RETURNING id"
+        )
+    };
+}
+
 statements! {
-    CREATE = "INSERT INTO user_class (tenant_id, name, description, role, keys, all_keys) \
-        VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
+    CREATE = create!("", "");
+    CREATE_AGAIN = create!("id, ", "$7, ");
     UPDATE = "UPDATE user_class SET name = $2, description = $3, role = $4, keys = $5, all_keys = $6 \
         WHERE tenant_id = $1 AND id = $7";
     GET = "SELECT id, name, description, role, keys, all_keys FROM user_class WHERE tenant_id = $1 AND id = $2";
@@ -49,7 +62,9 @@ impl Store {
     pub async fn create_user_class(&self, scope: &Scope, class: &UserClass) -> Result<UserClass> {
         let mut class = checked(class)?;
         let mut transaction = self.begin().await?;
-        class.id = bind(query(CREATE), scope, &class)
+        let again = audit::again(scope, Subject::UserClass);
+        class.id = bind(query(again.map_or(CREATE, |_| CREATE_AGAIN)), scope, &class)
+            .bind_some(again)
             .fetch_one(&mut *transaction)
             .await
             .map_err(Error::naming("class", &class.name))?

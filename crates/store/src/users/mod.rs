@@ -17,6 +17,7 @@ use crate::sql::{Columns, now};
 use domain::{Invalid, Timestamp};
 use keys::tidy;
 use password::check_password;
+use serde_json::json;
 use sessions::{end_sessions, forget_failures, login_key};
 use std::collections::BTreeMap;
 
@@ -54,9 +55,23 @@ pub struct UserRecord {
     pub created_at: Timestamp,
 }
 
+/// A statement that makes one: with the next id, or with one that it had before.
+macro_rules! create {
+    ($column:literal, $value:literal) => {
+        concat!(
+            "INSERT INTO user_account (",
+            $column,
+            "tenant_id, login, name, email, enabled, class_id, keys, comment, password, created_at) SELECT ",
+            $value,
+            "$1, $2, $3, $4, $5, id, $6, $7, $8, $9 FROM user_class WHERE tenant_id = $1 AND id = $10 \
+            RETURNING id"
+        )
+    };
+}
+
 statements! {
-    CREATE = "INSERT INTO user_account (tenant_id, login, name, email, enabled, class_id, keys, comment, password, created_at) \
-        SELECT $1, $2, $3, $4, $5, id, $6, $7, $8, $9 FROM user_class WHERE tenant_id = $1 AND id = $10 RETURNING id";
+    CREATE = create!("", "");
+    CREATE_AGAIN = create!("id, ", "$11, ");
     UPDATE = "UPDATE user_account SET login = $3, name = $4, email = $5, enabled = $6, class_id = $7, keys = $8, \
         comment = $9 WHERE tenant_id = $1 AND id = $2";
     SET_PASSWORD = "UPDATE user_account SET password = $3 WHERE tenant_id = $1 AND id = $2";
@@ -119,7 +134,8 @@ impl Store {
         if first && users > 0 {
             return Err(Error::Conflict { what: "set-up".into(), why: "is done: there is a user already".into() });
         }
-        let row = query(CREATE)
+        let again = audit::again(scope, Subject::User);
+        let row = query(again.map_or(CREATE, |_| CREATE_AGAIN))
             .bind(scope.tenant.0)
             .bind(&user.login)
             .bind(&user.name)
@@ -130,6 +146,7 @@ impl Store {
             .bind(hash)
             .bind(user.created_at.0)
             .bind(user.class)
+            .bind_some(again)
             .fetch_optional(&mut *transaction)
             .await
             .map_err(Error::naming("user", &user.login))?;
@@ -214,6 +231,10 @@ impl Store {
         let mut transaction = self.begin().await?;
         let user = self.read_user(scope, id, &mut transaction).await?;
         forget_failures(scope, &self.login_key(&user.login), &mut transaction).await?;
+        if user.locked_until.is_some() {
+            let what = json!({ "login": user.login });
+            audit::note_deed(scope, "unlocked", Subject::User, id, what, &mut transaction).await?;
+        }
         transaction.commit().await?;
         Ok(UserRecord { locked_until: None, ..user })
     }
@@ -221,8 +242,10 @@ impl Store {
     /// Ends every session of a user.
     pub async fn sign_out_user(&self, scope: &Scope, id: i64) -> Result<()> {
         let mut transaction = self.begin().await?;
-        self.read_user(scope, id, &mut transaction).await?;
+        let user = self.read_user(scope, id, &mut transaction).await?;
         end_sessions(scope, id, &mut transaction).await?;
+        let what = json!({ "login": user.login });
+        audit::note_deed(scope, "signed_out", Subject::User, id, what, &mut transaction).await?;
         Ok(transaction.commit().await?)
     }
 

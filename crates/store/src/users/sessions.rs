@@ -13,6 +13,7 @@ use crate::sql::Columns;
 use crate::tokens::{TokenScope, hash};
 use aws_lc_rs::hmac;
 use domain::{Invalid, TenantId, Timestamp};
+use serde_json::json;
 use std::time::Duration;
 
 /// What every session's secret begins with.
@@ -27,6 +28,9 @@ const LOCKED_FOR: Duration = Duration::from_secs(15 * 60);
 const MAX_SESSIONS: i64 = 20;
 /// A use is written down when the last one that was is older than this, or than an eighth of the idle limit.
 const NOTED_EVERY: Duration = Duration::from_secs(60);
+
+/// Of a wrong sign-in, in the audit log.
+const REFUSED: &str = "sign_in_refused";
 
 /// How long a session lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +109,8 @@ statements! {
         c.role, c.keys AS class_keys, c.all_keys FROM user_session s JOIN user_account u ON u.id = s.user_id \
         JOIN user_class c ON c.id = u.class_id WHERE s.hash = $1 AND u.enabled = 1";
     SEEN = "UPDATE user_session SET seen_at = $2 WHERE id = $1 AND seen_at < $2";
-    END = "DELETE FROM user_session WHERE hash = $1";
+    END = "DELETE FROM user_session WHERE hash = $1 RETURNING user_id";
+    LOGIN = "SELECT login FROM user_account WHERE tenant_id = $1 AND id = $2";
     END_ALL = "DELETE FROM user_session WHERE tenant_id = $1 AND user_id = $2";
 }
 
@@ -125,16 +130,20 @@ impl Store {
         let login = folded(login);
         let user = query(USER).bind(scope.tenant.0).bind(&login).fetch_optional(self.readers()).await?;
         let stored = user.as_ref().map(|row| row.text("password")).transpose()?;
-        let refused = self.compare(&scope, &turn, &login, password, stored, now).await?;
+        let id = user.as_ref().map(|row| row.int("id")).transpose()?;
+        let refused = self.compare(&scope, &turn, (&login, id), password, stored, now).await?;
         let user = match (refused, user) {
             (Some(refused), _) => return Ok(refused),
             (None, None) => return Ok(SignedIn::Wrong),
             (None, Some(user)) => user,
         };
+        let mut transaction = self.begin().await?;
         if !user.flag("enabled")? {
+            let what = json!({ "login": login, "why": "disabled" });
+            audit::note_once(&scope, REFUSED, Subject::User, user.int("id")?, what, &mut transaction).await?;
+            transaction.commit().await?;
             return Ok(SignedIn::Disabled);
         }
-        let mut transaction = self.begin().await?;
         if let Some(had) = had {
             query(END).bind(hash(had)).execute(&mut *transaction).await?;
         }
@@ -143,6 +152,9 @@ impl Store {
         let session = find(&secret, limits, now, &mut transaction).await?;
         // Disabled or deleted in this moment.
         let Some((session, _)) = session else { return Ok(SignedIn::Disabled) };
+        let scope = by(&scope, session.user, &login);
+        let what = json!({ "login": login });
+        audit::note_deed(&scope, "signed_in", Subject::User, session.user, what, &mut transaction).await?;
         transaction.commit().await?;
         Ok(SignedIn::In(Box::new(session), secret))
     }
@@ -163,7 +175,9 @@ impl Store {
         let row = row.ok_or_else(|| Error::not_found("user", user))?;
         let login = row.text("login")?;
         check_password("new", new, &login)?;
-        if let Some(refused) = self.compare(scope, &turn, &login, current, Some(row.text("password")?), now).await? {
+        if let Some(refused) =
+            self.compare(scope, &turn, (&login, Some(user)), current, Some(row.text("password")?), now).await?
+        {
             return Ok(refused);
         }
         if current == new {
@@ -217,7 +231,14 @@ impl Store {
     /// Ends a session. One that is over already is no error.
     pub async fn sign_out(&self, secret: &str) -> Result<()> {
         let mut transaction = self.begin().await?;
-        query(END).bind(hash(secret)).execute(&mut *transaction).await?;
+        let user: Option<i64> = query_scalar(END).bind(hash(secret)).fetch_optional(&mut *transaction).await?;
+        if let Some(user) = user {
+            let scope = Scope { tenant: FIRST_TENANT, ..Scope::installation() };
+            let login = query_scalar::<String>(LOGIN).bind(scope.tenant.0).bind(user);
+            let login = login.fetch_optional(&mut *transaction).await?.unwrap_or_default();
+            let (scope, what) = (by(&scope, user, &login), json!({ "login": login }));
+            audit::note_deed(&scope, "signed_out", Subject::User, user, what, &mut transaction).await?;
+        }
         Ok(transaction.commit().await?)
     }
 
@@ -226,7 +247,7 @@ impl Store {
         &self,
         scope: &Scope,
         turn: &Turn,
-        login: &str,
+        (login, user): (&str, Option<i64>),
         password: &str,
         stored: Option<String>,
         now: Timestamp,
@@ -265,6 +286,22 @@ impl Store {
             .bind(locked_until.map(|at| at.0))
             .execute(&mut *transaction)
             .await?;
+        match user {
+            // At most [`FAILURES`] until the lock, which is not looked behind.
+            Some(user) => {
+                let what = json!({ "login": login, "failures": failures });
+                audit::note_deed(scope, REFUSED, Subject::User, user, what, &mut transaction).await?;
+                if let Some(until) = locked_until {
+                    let what = json!({ "login": login, "until": until });
+                    audit::note_deed(scope, "locked", Subject::User, user, what, &mut transaction).await?;
+                }
+            }
+            // What was typed is not written down: it may be a password.
+            None => {
+                let what = json!({ "login": "", "why": "unknown login" });
+                audit::note_once(scope, REFUSED, Subject::User, 0, what, &mut transaction).await?;
+            }
+        }
         transaction.commit().await?;
         Ok(Some(locked_until.map_or(SignedIn::Wrong, SignedIn::Locked)))
     }
@@ -273,6 +310,11 @@ impl Store {
     pub(crate) async fn password_turn(&self) -> Result<Turn> {
         self.passwords().turn().await.ok_or(Error::TooManySignIns)
     }
+}
+
+/// As done by this user.
+fn by(scope: &Scope, user: i64, login: &str) -> Scope {
+    Scope { actor: Actor { name: login.to_owned(), user: Some(user) }, ..scope.clone() }
 }
 
 async fn begin_session(
