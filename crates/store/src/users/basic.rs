@@ -5,6 +5,7 @@
 
 use super::folded;
 use super::keys::{Keyring, keyring};
+use super::sessions::SignedIn;
 use crate::db::Store;
 use crate::engine::query;
 use crate::error::Result;
@@ -109,8 +110,8 @@ impl Store {
         let known = stored.as_deref().is_some_and(|stored| self.remembered().knows(&login, password, stored));
         if !known {
             let turn = self.password_turn().await?;
-            use super::sessions::SignedIn;
-            match self.compare(&scope, &turn, &login, password, stored.clone(), now).await? {
+            let user = row.as_ref().map(|row| row.int("id")).transpose()?;
+            match self.compare(&scope, &turn, (&login, user), password, stored.clone(), now).await? {
                 None => {}
                 Some(SignedIn::Locked(until)) => return Ok(BasicLogin::Locked(until)),
                 Some(_) => return Ok(BasicLogin::Wrong),
