@@ -15,8 +15,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use domain::rules::Limits;
 use domain::{
-    CallState, CampaignId, CampaignStatus, Direction, EndPointId, ListId, Mode, RescheduleRule, RuleId, Template,
-    TrunkId, WorkSource,
+    CallState, CampaignId, CampaignStatus, Direction, EndPointId, ListId, Mode, OpeningHoursId, RescheduleRule, RuleId,
+    Template, TrunkId, WorkSource,
 };
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -55,6 +55,8 @@ pub struct Campaign {
     pub time_days: String,
     /// IANA zone of the active period.
     pub zone: String,
+    /// Ids of its sets of opening hours, in order: all of them and the active period must be open.
+    pub opening_hours: Vec<i64>,
     /// Ringing time after which a call is given up, milliseconds.
     pub answer_timeout_ms: u32,
     /// Seconds after the answer at which a call is closed; 0 = never.
@@ -102,6 +104,7 @@ impl From<domain::Campaign> for Campaign {
             time_end,
             time_days,
             zone,
+            opening_hours,
             answer_timeout_ms,
             forced_closure_s,
             dial_clid,
@@ -129,6 +132,7 @@ impl From<domain::Campaign> for Campaign {
             time_end,
             time_days,
             zone,
+            opening_hours,
             answer_timeout_ms,
             forced_closure_s,
             dial_clid,
@@ -192,6 +196,9 @@ pub struct CampaignInput {
     #[serde(default)]
     #[schema(example = "Europe/Madrid")]
     pub zone: Option<String>,
+    /// Ids of its sets of opening hours, in order, at most 20: all of them and the active period must be open.
+    #[serde(default)]
+    pub opening_hours: Vec<i64>,
     /// Ringing time after which a call is given up, milliseconds, `1000..=300000`.
     #[serde(default = "defaults::answer_timeout_ms")]
     #[schema(default = 30_000)]
@@ -319,6 +326,7 @@ impl CampaignInput {
             time_end: self.time_end,
             time_days: self.time_days,
             zone: self.zone.unwrap_or_else(|| default_zone.to_owned()),
+            opening_hours: self.opening_hours.into_iter().map(OpeningHoursId).collect(),
             answer_timeout_ms: self.answer_timeout_ms,
             forced_closure_s: self.forced_closure_s,
             dial_clid: Template::parse("dial_clid", &self.dial_clid)?,
@@ -362,6 +370,7 @@ impl From<domain::Campaign> for CampaignInput {
             time_end: c.time_end,
             time_days: c.time_days,
             zone: Some(c.zone),
+            opening_hours: c.opening_hours.into_iter().map(|id| id.0).collect(),
             answer_timeout_ms: c.answer_timeout_ms,
             forced_closure_s: c.forced_closure_s,
             dial_clid: c.dial_clid.as_str().to_owned(),

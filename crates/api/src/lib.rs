@@ -42,6 +42,7 @@ pub mod lists;
 pub mod live;
 mod locks;
 pub mod metrics;
+pub mod opening_hours;
 pub mod page;
 pub mod pbxs;
 pub mod reports;
@@ -146,6 +147,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(pbxs::routes())
         .merge(trunks::routes())
         .merge(end_points::routes())
+        .merge(opening_hours::routes())
         .merge(lists::routes())
         .merge(list_of_attempts::routes())
         .merge(clones::routes())

@@ -28,6 +28,8 @@ words! {
     ("SCREAMING_SNAKE_CASE") Mode { Fixed, Mult }
     /// What an end point is. A `PHONE` is a dialplan extension.
     ("SCREAMING_SNAKE_CASE") EndPointKind { Phone }
+    /// Whether dialling is allowed.
+    ("SCREAMING_SNAKE_CASE") OpeningMode { Open, Closed }
     /// Which way a campaign's calls go.
     ("snake_case") Direction { Outbound }
     /// Where a campaign's work comes from.
@@ -79,6 +81,7 @@ mod tests {
         same::<CampaignStatus, domain::CampaignStatus>(3);
         same::<Mode, domain::Mode>(2);
         same::<EndPointKind, domain::EndPointKind>(1);
+        same::<OpeningMode, domain::OpeningMode>(2);
         same::<Direction, domain::Direction>(1);
         same::<WorkSource, domain::WorkSource>(1);
         same::<EndedBy, domain::EndedBy>(9);

@@ -4,7 +4,7 @@ use crate::alone::{backup, config, db, openapi, restore};
 use crate::client::Target;
 use crate::config::Source;
 use crate::verbs::{
-    alert, attempt, audit, campaign, class, contact, dialling, end_point, event, forget, list, live, pbx, report, run,
+    alert, attempt, audit, campaign, class, contact, dialling, end_point, event, forget, list, live, opening_hours, pbx, report, run,
     suppression, token, trunk, user, webhook, why,
 };
 use clap::{Parser, Subcommand};
@@ -68,6 +68,9 @@ pub(crate) enum Command {
     /// What to dial and how
     #[command(subcommand)]
     Campaign(campaign::Verb),
+    /// Sets of rules that say when campaigns may dial
+    #[command(subcommand)]
+    OpeningHours(opening_hours::Verb),
     /// Executions of campaigns
     #[command(subcommand)]
     Run(run::Verb),

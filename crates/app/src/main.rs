@@ -41,6 +41,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Db(verb) => alone::db::run(&verb, &source, json).await,
         Command::Pbx(verb) => verbs::pbx::run(verb, &session()?).await,
         Command::Trunk(verb) => verbs::trunk::run(verb, &session()?).await,
+        Command::OpeningHours(verb) => verbs::opening_hours::run(verb, &session()?).await,
         Command::Endpoint(verb) => verbs::end_point::run(verb, &session()?).await,
         Command::List(verb) => verbs::list::run(verb, &session()?).await,
         Command::Campaign(verb) => verbs::campaign::run(verb, &session()?).await,

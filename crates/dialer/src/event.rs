@@ -31,6 +31,13 @@ pub enum Event {
     RunStarted(Box<RunSpec>),
     /// The campaign was changed and the run takes it over. Lists are read again from their start.
     RunReloaded(Box<RunSpec>),
+    /// A set of opening hours was changed that the run goes by; nothing else of its campaign was.
+    HoursChanged {
+        /// The run.
+        run: RunId,
+        /// Its hours from now on.
+        hours: Hours,
+    },
     /// No new calls.
     RunPaused(RunId),
     /// Back from pause.

@@ -7,7 +7,7 @@ use crate::hopper::{Hopper, Ready};
 use crate::known::Known;
 use domain::journal::{PutOff, PutOffBy};
 use domain::rules::{ContactRule, Standing, Windows};
-use domain::{CampaignId, Contact, ContactId, HourState, ListId, RunId, RunState, Timestamp};
+use domain::{CampaignId, Contact, ContactId, HourState, Hours, ListId, RunId, RunState, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -157,6 +157,12 @@ impl Run {
         self.hours.state = None;
         self.windows = Windows::default();
         self.to_take_up = self.totals.refused;
+    }
+
+    /// Other hours are in force, from this moment on.
+    pub fn change_hours(&mut self, hours: Hours) {
+        self.settings.hours = hours;
+        self.hours.state = None;
     }
 
     /// Contacts were appended to a list.

@@ -205,6 +205,7 @@ impl Dialer {
                 self.watch_toll();
                 self.take_up_refused(now, id, out);
             }
+            Event::HoursChanged { run, hours } => self.with_run(run, |run| run.change_hours(hours)),
             Event::RunPaused(run) => self.with_run(run, |run| run.paused = true),
             Event::RunUnpaused(run) => self.with_run(run, |run| run.paused = false),
             Event::RunRemoved(run) => self.remove_run(now, run, out),

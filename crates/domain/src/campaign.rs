@@ -3,11 +3,13 @@
 use crate::attributes::Attributes;
 use crate::error::{Invalid, check_range, check_text};
 use crate::hours::Hours;
-use crate::ids::{CampaignId, EndPointId, ListId, TrunkId};
+use crate::ids::{CampaignId, EndPointId, ListId, OpeningHoursId, TrunkId};
+use crate::opening::{self, OpeningHours};
 use crate::reschedule::RescheduleRule;
 use crate::rules::{self, Limits, Rules};
 use crate::template::Template;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Rules of one campaign, at most.
 pub const MAX_RULES: usize = 50;
@@ -72,6 +74,9 @@ pub struct Campaign {
     pub time_days: String,
     /// IANA zone of the active period.
     pub zone: String,
+    /// Sets of opening hours in order: all of them and the active period must be open.
+    #[serde(default)]
+    pub opening_hours: Vec<OpeningHoursId>,
     /// Ringing time after which a call is given up, milliseconds, `1000..=300000`.
     pub answer_timeout_ms: u32,
     /// Seconds after the answer at which a call is closed, `0..=86400`; 0 = never.
@@ -118,6 +123,7 @@ impl Campaign {
             time_end: "235959".into(),
             time_days: "1234567".into(),
             zone: zone.to_owned(),
+            opening_hours: Vec::new(),
             answer_timeout_ms: 30_000,
             forced_closure_s: 0,
             dial_clid: Template::default(),
@@ -133,8 +139,18 @@ impl Campaign {
     }
 
     /// The active period as a value that can be asked.
-    pub fn hours(&self) -> Result<Hours, Invalid> {
+    pub fn active_period(&self) -> Result<Hours, Invalid> {
         Hours::parse(&self.time_start, &self.time_end, &self.time_days, &self.zone)
+    }
+
+    /// The active period with the sets of opening hours that it names among `sets`. One that is missing there is refused:
+    /// without it the campaign might dial when it must not.
+    pub fn hours(&self, sets: &BTreeMap<OpeningHoursId, OpeningHours>) -> Result<Hours, Invalid> {
+        let of = |id: &OpeningHoursId| {
+            sets.get(id).ok_or_else(|| Invalid::new("opening_hours", format!("opening hours {id} do not exist")))
+        };
+        let named = self.opening_hours.iter().map(of).collect::<Result<Vec<_>, _>>()?;
+        self.active_period()?.with_sets(named)
     }
 
     /// Whom it may call and when, as a value that can be asked.
@@ -149,7 +165,7 @@ impl Campaign {
         check_range("batch_size", self.batch_size, 1, 10_000)?;
         check_range("answer_timeout_ms", self.answer_timeout_ms, 1_000, 300_000)?;
         check_range("forced_closure_s", self.forced_closure_s, 0, 86_400)?;
-        self.hours()?;
+        self.active_period()?;
         let ring_s = self.callee_rules()?.min_ring_s();
         if self.answer_timeout_ms < ring_s * 1_000 {
             let problem = format!("{} is too short: its rules want it to ring for {ring_s} s", self.answer_timeout_ms);
@@ -160,6 +176,8 @@ impl Campaign {
         check_links("trunks", &self.trunks)?;
         check_links("end_points", &self.end_points)?;
         check_links("lists", &self.lists)?;
+        check_links("opening_hours", &self.opening_hours)?;
+        check_range("opening_hours", self.opening_hours.len(), 0, opening::MAX_SETS)?;
         check_range("rules", self.rules.len(), 0, MAX_RULES)?;
         self.rules.iter().try_for_each(RescheduleRule::check)
     }

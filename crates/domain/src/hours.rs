@@ -1,17 +1,24 @@
-//! When a campaign may dial: a daily window on chosen days in an IANA zone.
+//! When a campaign may dial: a daily window on chosen days in an IANA zone, and the sets of opening hours attached to it.
 
 use crate::error::Invalid;
+use crate::opening::{OpeningHours, Said, Schedule};
 use crate::time::Timestamp;
 use jiff::ToSpan;
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
+use std::sync::Arc;
 
 /// Seconds of a whole day.
 const DAY_SECONDS: u32 = 86_400;
 /// Days looked ahead for the next change; a window on one weekday returns within eight.
 const LOOK_AHEAD_DAYS: i32 = 9;
 
-/// The active period of a campaign. `from > until` means overnight: the window belongs to the day it opens.
+/// Openings of the parts that are looked at for the next instant at which all are open, at most.
+const MAX_ROUNDS: usize = 1_000;
+
+/// The hours of a campaign: its active period and its sets of opening hours, which must all be open.
+///
+/// `from > until` means overnight: the window of the active period belongs to the day it opens.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hours {
     /// First second of the day that is open, `0..86400`.
@@ -21,8 +28,18 @@ pub struct Hours {
     /// Monday first.
     days: [bool; 7],
     zone: TimeZone,
+    /// In the order in which they were attached.
+    sets: Arc<[Schedule]>,
 }
 
+/// What closes a campaign's hours.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ClosedBy<'a> {
+    /// Its active period.
+    ActivePeriod,
+    /// A set of opening hours.
+    Set(&'a Schedule),
+}
 /// Whether a campaign may dial now, and when that changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HourState {
@@ -44,15 +61,30 @@ impl Hours {
         Ok(Self {
             from: seconds_of_day("time_start", from)?,
             until: seconds_of_day("time_end", until)?,
-            days: parse_days(days)?,
+            days: parse_days("time_days", days)?,
             zone: TimeZone::get(zone)
                 .map_err(|_| Invalid::new("zone", format!("{zone:?} is no IANA time zone, e.g. Europe/Madrid")))?,
+            sets: Arc::default(),
         })
+    }
+
+    /// The same with these sets, in this order, in the place of those that it had.
+    pub fn with_sets<'a>(self, sets: impl IntoIterator<Item = &'a OpeningHours>) -> Result<Self, Invalid> {
+        let sets = sets.into_iter().map(|set| Schedule::of(set, &self.zone)).collect::<Result<_, _>>()?;
+        Ok(Self { sets, ..self })
+    }
+
+    /// What is closed at that instant, the active period first; nothing when the hours are open.
+    pub fn closed_by(&self, at: Timestamp) -> Option<ClosedBy<'_>> {
+        if !self.period_at(at).open {
+            return Some(ClosedBy::ActivePeriod);
+        }
+        self.sets.iter().find(|set| !set.is_open(at)).map(ClosedBy::Set)
     }
 
     /// Every day, all day, in UTC.
     pub fn always() -> Self {
-        Self { from: 0, until: DAY_SECONDS - 1, days: [true; 7], zone: TimeZone::UTC }
+        Self { from: 0, until: DAY_SECONDS - 1, days: [true; 7], zone: TimeZone::UTC, sets: Arc::default() }
     }
 
     /// The zone in which the window is read.
@@ -65,6 +97,33 @@ impl Hours {
     /// A window edge in a DST gap moves to the end of the gap; an edge in a fold is its first occurrence for opening
     /// and its first for closing, so that a day is never open longer than the operator wrote.
     pub fn state_at(&self, at: Timestamp) -> HourState {
+        let mut then = at;
+        // Every round goes to a later opening.
+        for _ in 0..MAX_ROUNDS {
+            let said = self.all_at(then);
+            match (said.open, said.until) {
+                (true, until) if then == at => return HourState::Open { until },
+                (true, _) => return HourState::Closed { opens_at: Some(then) },
+                (false, Some(later)) => then = later,
+                (false, None) => break,
+            }
+        }
+        HourState::Closed { opens_at: None }
+    }
+
+    /// All parts at once: open until the first closes; closed until the last of those that are closed opens.
+    fn all_at(&self, at: Timestamp) -> Said {
+        let parts = std::iter::once(self.period_at(at)).chain(self.sets.iter().map(|set| set.said_at(at)));
+        parts.fold(Said { open: true, until: None }, |all, part| match (all.open, part.open) {
+            (true, true) => Said { open: true, until: [all.until, part.until].into_iter().flatten().min() },
+            (false, true) => all,
+            (true, false) => part,
+            // One that never opens keeps all closed.
+            (false, false) => Said { open: false, until: all.until.zip(part.until).map(|(one, other)| one.max(other)) },
+        })
+    }
+
+    fn period_at(&self, at: Timestamp) -> Said {
         let today = at.to_jiff().to_zoned(self.zone.clone()).date();
         let mut closes_at: Option<Timestamp> = None;
         for day in -1..=LOOK_AHEAD_DAYS {
@@ -73,18 +132,16 @@ impl Hours {
             match closes_at {
                 // An open window is followed at once by the next one: 00:00:00-23:59:59 on every day never closes.
                 Some(end) if opens <= end => closes_at = Some(end.max(closes)),
-                Some(end) => return HourState::Open { until: Some(end) },
+                Some(end) => return Said { open: true, until: Some(end) },
                 None if closes <= at => {}
                 None if opens <= at => closes_at = Some(closes),
-                None => return HourState::Closed { opens_at: Some(opens) },
+                None => return Said { open: false, until: Some(opens) },
             }
         }
+        let never_closes = i64::from(LOOK_AHEAD_DAYS - 1) * i64::from(DAY_SECONDS) * 1_000;
         match closes_at {
-            Some(end) if end.ms_since(at) < i64::from(LOOK_AHEAD_DAYS - 1) * i64::from(DAY_SECONDS) * 1_000 => {
-                HourState::Open { until: Some(end) }
-            }
-            Some(_) => HourState::Open { until: None },
-            None => HourState::Closed { opens_at: None },
+            Some(end) => Said { open: true, until: (end.ms_since(at) < never_closes).then_some(end) },
+            None => Said { open: false, until: None },
         }
     }
 
@@ -109,11 +166,11 @@ impl Hours {
     }
 }
 
-fn day_index(day: Weekday) -> usize {
+pub(crate) fn day_index(day: Weekday) -> usize {
     usize::from(day.to_monday_zero_offset().unsigned_abs())
 }
 
-fn seconds_of_day(field: &str, text: &str) -> Result<u32, Invalid> {
+pub(crate) fn seconds_of_day(field: &str, text: &str) -> Result<u32, Invalid> {
     let problem = || Invalid::new(field, format!("{text:?} is no time of day as HHMMSS, e.g. 093000"));
     if text.len() != 6 || !text.bytes().all(|b| b.is_ascii_digit()) {
         return Err(problem());
@@ -126,17 +183,17 @@ fn seconds_of_day(field: &str, text: &str) -> Result<u32, Invalid> {
     Ok(hours * 3_600 + minutes * 60 + seconds)
 }
 
-fn parse_days(text: &str) -> Result<[bool; 7], Invalid> {
+pub(crate) fn parse_days(field: &str, text: &str) -> Result<[bool; 7], Invalid> {
     let mut days = [false; 7];
     for digit in text.chars() {
         let sunday_first = digit
             .to_digit(10)
             .filter(|d| (1..=7).contains(d))
-            .ok_or_else(|| Invalid::new("time_days", format!("{text:?}: use digits 1 (Sunday) to 7 (Saturday)")))?;
+            .ok_or_else(|| Invalid::new(field, format!("{text:?}: use digits 1 (Sunday) to 7 (Saturday)")))?;
         days[(sunday_first as usize + 5) % 7] = true;
     }
     if days == [false; 7] {
-        return Err(Invalid::new("time_days", "names no day: the campaign would never dial"));
+        return Err(Invalid::new(field, "names no day: nothing would ever be dialled"));
     }
     Ok(days)
 }

@@ -34,6 +34,10 @@ id! {
     ListId
     /// A list of numbers that must not be called.
     SuppressionListId
+    /// A set of opening hours.
+    OpeningHoursId
+    /// A rule of a set of opening hours.
+    OpeningRuleId
     /// One row of a list: a number and its attributes.
     ContactId
     /// The definition of what to dial and how.

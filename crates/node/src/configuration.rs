@@ -2,7 +2,7 @@
 
 use dialer::{EndPointSpec, PbxSpec, RunSettings, RunSpec, TrunkSpec};
 use domain::journal::CallerIdFrom;
-use domain::{Campaign, EndPoint, EndPointId, Pbx, PbxId, RunState, Trunk, TrunkId};
+use domain::{Campaign, EndPoint, EndPointId, Hours, OpeningHours, OpeningHoursId, Pbx, PbxId, RunState, Trunk, TrunkId};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ pub struct Configuration {
     pub trunks: BTreeMap<TrunkId, Trunk>,
     /// By id.
     pub end_points: BTreeMap<EndPointId, EndPoint>,
+    /// By id.
+    pub opening_hours: BTreeMap<OpeningHoursId, OpeningHours>,
 }
 
 /// The password of a PBX, on its way from the database to the link. Never printed.
@@ -40,7 +42,8 @@ impl Configuration {
         }
         let trunks = store.trunks(&scope).await?.into_iter().map(|trunk| (trunk.id, trunk)).collect();
         let end_points = store.end_points(&scope).await?.into_iter().map(|ep| (ep.id, ep)).collect();
-        Ok(Self { pbxs, trunks, end_points })
+        let opening_hours = store.all_opening_hours(&scope).await?;
+        Ok(Self { pbxs, trunks, end_points, opening_hours })
     }
 
     /// What the dialler needs to know of a PBX.
@@ -66,12 +69,12 @@ impl Configuration {
 }
 
 /// The part of a campaign that the dialler decides by. Its hours were checked when it was saved.
-pub fn run_settings(campaign: &Campaign) -> Result<RunSettings, domain::Invalid> {
+pub fn run_settings(campaign: &Campaign, hours: Hours) -> Result<RunSettings, domain::Invalid> {
     let rules = campaign.callee_rules()?;
     Ok(RunSettings {
         priority: campaign.priority,
         batch_size: campaign.batch_size,
-        hours: campaign.hours()?,
+        hours,
         // A campaign that was saved before its packs wanted this rings as long as they want.
         answer_timeout_ms: campaign.answer_timeout_ms.max(rules.min_ring_s() * 1_000),
         forced_closure_s: campaign.forced_closure_s,
@@ -92,12 +95,17 @@ pub async fn run_spec(store: &Store, restore: &RunRestore, open: u64) -> store::
         contacts += u64::try_from(store.list(&scope, list.list).await?.contacts).unwrap_or(0);
     }
     contacts += store.calls_of_run(&scope, restore.record.id).await?;
+    let sets = match restore.settings.opening_hours.as_slice() {
+        [] => BTreeMap::new(),
+        _ => store.all_opening_hours(&scope).await?,
+    };
+    let hours = restore.settings.hours(&sets)?;
     let totals = restore.record.totals;
     let count = |value: i64| u64::try_from(value).unwrap_or(0);
     Ok(RunSpec {
         run: restore.record.id,
         campaign: restore.record.campaign,
-        settings: run_settings(&restore.settings)?,
+        settings: run_settings(&restore.settings, hours)?,
         lists: restore.lists.iter().map(|list| list.list).collect(),
         contacts,
         totals: dialer::RunTotals {

@@ -7,7 +7,9 @@ use crate::live::{
 };
 use crate::shell::{RunView, Shell};
 use dialer::Dialer;
+use crate::why::closed;
 use dialer::figures::RunFigures;
+use dialer::gate::Refusal;
 use dialer::toll::Reached;
 use domain::{Now, RunState, Timestamp};
 use std::sync::atomic::Ordering;
@@ -137,6 +139,9 @@ fn live_run(now: Timestamp, run: RunFigures, caps: Vec<Reached>, view: &RunView,
             storage.unwrap_or_default().to_owned()
         }
         (true, ..) => "stopped: a rule of the house was about to be broken, see the log".to_owned(),
+        (_, RunState::Running | RunState::WrongTime, Some(Refusal::OutsideHours { .. })) => {
+            closed(&view.hours, now).unwrap_or_else(|| "outside the campaign's hours".to_owned())
+        }
         (_, RunState::Running | RunState::WrongTime, Some(refusal)) => refusal.text().to_owned(),
         (_, RunState::Paused, _) => "paused by an operator".to_owned(),
         (_, RunState::Idle, _) => "out of contacts, waiting for more".to_owned(),

@@ -10,7 +10,7 @@ use dialer::Event;
 use domain::{EndedBy, LegId, PbxId};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use tracing::error;
+use tracing::{error, info};
 
 impl Shell {
     /// Takes over PBXs, trunks and end points; a PBX whose login changed is connected anew.
@@ -57,7 +57,23 @@ impl Shell {
         for id in gone.copied().collect::<Vec<_>>() {
             self.step(Event::EndPointRemoved(id), None);
         }
+        self.take_over_hours();
         self.tell_health();
+    }
+
+    /// Runs go by the sets of opening hours as they are now. A set that is missing cannot be: one that a run names is not
+    /// deleted; what the run had stays.
+    fn take_over_hours(&mut self) {
+        let sets = &self.configuration.opening_hours;
+        let changed = self.runs.iter_mut().filter_map(|(run, view)| {
+            let hours = view.campaign.hours(sets).ok().filter(|hours| *hours != view.hours)?;
+            view.hours.clone_from(&hours);
+            Some((*run, hours))
+        });
+        for (run, hours) in changed.collect::<Vec<_>>() {
+            info!(run.id = run.0, "other opening hours are in force");
+            self.step(Event::HoursChanged { run, hours }, None);
+        }
     }
 
     fn connect(&mut self, pbx: &domain::Pbx, password: Password) {

@@ -12,7 +12,7 @@ use crate::link::{About, Line, Said};
 use crate::live::PbxState;
 use dialer::{Command, Dialer, Event, RunSpec};
 use domain::journal::OutputChange;
-use domain::{AttemptId, Campaign, LegId, Masked, PbxId, RunId, Timestamp};
+use domain::{AttemptId, Campaign, Hours, LegId, Masked, PbxId, RunId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -60,6 +60,8 @@ impl PbxLink {
 pub struct RunView {
     /// The campaign as started or last reloaded.
     pub campaign: Campaign,
+    /// When it may dial: with its sets of opening hours as they are now.
+    pub hours: Hours,
     /// When it was started.
     pub started_at: Timestamp,
     /// What it had finished before this process began.
@@ -308,8 +310,10 @@ impl Shell {
                 self.begin_run(*spec, *campaign, now);
                 self.pending.waiting.push(done);
             }
-            Ask::ReloadRun(spec, campaign, done) => {
+            Ask::ReloadRun(mut spec, campaign, done) => {
+                spec.settings.hours = self.hours_now(&campaign, spec.settings.hours.clone());
                 if let Some(view) = self.runs.get_mut(&spec.run) {
+                    view.hours = spec.settings.hours.clone();
                     view.campaign = *campaign;
                 }
                 self.step(Event::RunReloaded(spec), None);
@@ -399,11 +403,23 @@ impl Shell {
     }
 
     /// A run enters the dialler: started, or found after a restart.
-    pub(crate) fn begin_run(&mut self, spec: RunSpec, campaign: Campaign, started_at: Timestamp) {
-        let view =
-            RunView { campaign, started_at, terminated_before: spec.totals.terminated, seen_at: self.clock.now().wall };
+    pub(crate) fn begin_run(&mut self, mut spec: RunSpec, campaign: Campaign, started_at: Timestamp) {
+        spec.settings.hours = self.hours_now(&campaign, spec.settings.hours);
+        let view = RunView {
+            campaign,
+            hours: spec.settings.hours.clone(),
+            started_at,
+            terminated_before: spec.totals.terminated,
+            seen_at: self.clock.now().wall,
+        };
         self.runs.insert(spec.run, view);
         self.step(Event::RunStarted(Box::new(spec)), None);
+    }
+
+    /// The hours of a campaign with the sets of opening hours that are in force: those in `read` may have been changed since.
+    /// A set that is not known here was made since, and is as it was read.
+    fn hours_now(&self, campaign: &Campaign, read: Hours) -> Hours {
+        campaign.hours(&self.configuration.opening_hours).unwrap_or(read)
     }
 
     fn carry_out(&mut self, command: Command) {

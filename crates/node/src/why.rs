@@ -7,7 +7,7 @@ use domain::rules::census::{Bucket, Funnel, OutOfReach, Stage};
 use domain::rules::receipt::PackAsked;
 use domain::rules::verdict::ContactRule;
 use domain::rules::window::MEET_DAYS;
-use domain::{Campaign, CampaignId, HourState, RunState, Timestamp};
+use domain::{Campaign, CampaignId, ClosedBy, HourState, Hours, RunState, Timestamp};
 use store::{InForce, Scope};
 
 /// The answer.
@@ -89,7 +89,7 @@ fn conditions(
     }));
     all.push(run_active(in_force, run));
     all.extend(hours_meet(out_of_reach));
-    all.push(inside_hours(campaign, live.at)?);
+    all.push(inside_hours(in_force, live.at)?);
     all.push(pbx_up(campaign, live));
     let trunks: Vec<&LiveTrunk> = live.trunks.iter().filter(|trunk| campaign.trunks.contains(&trunk.id)).collect();
     all.push(trunk_free(&trunks));
@@ -132,13 +132,24 @@ fn run_active(in_force: &InForce, run: Option<&LiveRun>) -> Condition {
     Condition { rule: "run_active", holds, text, until: None }
 }
 
-fn inside_hours(campaign: &Campaign, at: Timestamp) -> Result<Condition, NodeError> {
-    let (holds, text, until) = match campaign.hours()?.state_at(at) {
+fn inside_hours(in_force: &InForce, at: Timestamp) -> Result<Condition, NodeError> {
+    let hours = in_force.campaign.hours(&in_force.opening_hours)?;
+    let (holds, text, until) = match hours.state_at(at) {
         HourState::Open { until: None } => (true, "the campaign's hours do not close".to_owned(), None),
         HourState::Open { until } => (true, "inside the campaign's hours".to_owned(), until),
-        HourState::Closed { opens_at } => (false, "outside the campaign's hours".to_owned(), opens_at),
+        HourState::Closed { opens_at } => (false, closed(&hours, at).unwrap_or_default(), opens_at),
     };
     Ok(Condition { rule: "inside_hours", holds, text, until })
+}
+
+/// What closes the hours at that instant, for people; `None`: they are open.
+pub(crate) fn closed(hours: &Hours, at: Timestamp) -> Option<String> {
+    Some(match hours.closed_by(at)? {
+        ClosedBy::ActivePeriod => "outside the campaign's hours".to_owned(),
+        ClosedBy::Set(set) => {
+            format!("outside the campaign's hours: opening hours {:?}, {}", set.name(), set.why(at))
+        }
+    })
 }
 
 /// Whether the campaign's own hours and the calling hours of its contacts have an instant in common; nothing when they do.

@@ -30,7 +30,8 @@ impl World {
             52..=59 => self.hold(),
             60..=69 => self.lift(),
             70..=81 => self.add_to_a_list(),
-            82..=88 => self.reload_a_run(),
+            82..=86 => self.reload_a_run(),
+            87..=88 => self.change_hours(),
             89..=92 => self.suppress_a_number(),
             93..=94 => self.hang_up_a_call(),
             _ => self.change_a_trunk(),
@@ -113,6 +114,19 @@ impl World {
         }
         let spec = self.run_spec(id);
         self.step(Event::RunReloaded(Box::new(spec)));
+    }
+
+    /// Somebody changes a set of opening hours that a run goes by.
+    fn change_hours(&mut self) {
+        let Some(run) = self.open_run() else { return };
+        let Some(row) = self.store.runs.get_mut(&run) else { return };
+        if row.settings.rules.parts.iter().any(|part| part.hours.is_some()) {
+            // They and the hours of people on the other side of the world may never be open together.
+            return;
+        }
+        let Some(hours) = scenario::other_sets(&mut self.people, &row.settings.hours) else { return };
+        row.settings.hours = hours.clone();
+        self.step(Event::HoursChanged { run, hours });
     }
 
     fn change_a_trunk(&mut self) {

@@ -9,7 +9,7 @@ use crate::strictness;
 use dialer::{EndPointSpec, PbxSpec, RunSettings, RunTotals, TrunkSpec};
 use domain::rules::Rules;
 use domain::{
-    CallState, Contact, ContactId, Dialable, EndPointId, Hours, ListId, Mode, NumberKey, NumberRef, PbxId,
+    CallState, Contact, ContactId, Dialable, EndPointId, Hours, ListId, Mode, NumberKey, NumberRef, OpeningHours, OpeningMode, OpeningRule, PbxId,
     RescheduleRule, RuleId, RunId, RunState, Timestamp, TrunkId,
 };
 use std::collections::BTreeMap;
@@ -229,6 +229,23 @@ pub(crate) fn settings(rng: &mut Rng, site: &Site) -> RunSettings {
         reschedule: rules(rng),
         rules: Arc::new(strictness::rules(rng, zone, any_hour)),
     }
+}
+
+/// The same hours with none to two other sets of opening hours, which leave a part of every day open.
+pub(crate) fn other_sets(rng: &mut Rng, hours: &Hours) -> Option<Hours> {
+    let sets: Vec<OpeningHours> = (0..rng.within(0..=2))
+        .map(|_| {
+            let from = rng.within(0..=23);
+            let rule = OpeningRule {
+                days: (*rng.pick(&["", "23456", "17"]).unwrap_or(&"")).to_owned(),
+                time_start: format!("{from:02}3000"),
+                time_end: format!("{:02}1459", (from + rng.within(1..=9)) % 24),
+                ..OpeningRule::always(OpeningMode::Closed)
+            };
+            OpeningHours { rules: vec![rule], ..OpeningHours::named("shop") }
+        })
+        .collect();
+    hours.clone().with_sets(&sets).ok()
 }
 
 fn rules(rng: &mut Rng) -> Vec<RescheduleRule> {

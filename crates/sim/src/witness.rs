@@ -77,6 +77,11 @@ impl Witness {
             Event::RunReloaded(spec) => {
                 self.settings.insert(spec.run, spec.settings.clone());
             }
+            Event::HoursChanged { run, hours } => {
+                if let Some(settings) = self.settings.get_mut(run) {
+                    settings.hours = hours.clone();
+                }
+            }
             Event::RunPaused(run) | Event::RunRemoved(run) => {
                 self.quiet.insert(*run);
             }

@@ -12,7 +12,7 @@ use crate::locks;
 use crate::scope::{Kind, Scope};
 use crate::sql::{Columns, now};
 use crate::users::{self, classes};
-use crate::{campaigns, end_points, lists, pbxs, suppression, tokens, trunks, webhooks};
+use crate::{campaigns, end_points, lists, opening_hours, pbxs, suppression, tokens, trunks, webhooks};
 use domain::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -50,6 +50,7 @@ impl Subject {
         Self::Entity(Kind::EndPoint),
         Self::Entity(Kind::List),
         Self::Entity(Kind::SuppressionList),
+        Self::Entity(Kind::OpeningHours),
         Self::Entity(Kind::Campaign),
         Self::Webhook,
         Self::Token,
@@ -65,6 +66,7 @@ impl Subject {
             Self::Entity(Kind::EndPoint) => "end_point",
             Self::Entity(Kind::List) => "list",
             Self::Entity(Kind::SuppressionList) => "suppression_list",
+            Self::Entity(Kind::OpeningHours) => "opening_hours",
             Self::Entity(Kind::Campaign) => "campaign",
             Self::Webhook => "webhook",
             Self::Token => "token",
@@ -93,8 +95,8 @@ pub struct AuditRecord {
     /// `created`, `changed`, `deleted`; `contacts_added`, `contact_changed`, `import_began`, `import_finished`, `suppressed`,
     /// `signed_in`, `signed_out`, `sign_in_refused`, `locked`, `unlocked`, `held`, `lifted`.
     pub action: String,
-    /// `pbx`, `trunk`, `end_point`, `list`, `suppression_list`, `campaign`, `webhook`, `token`, `user`, `user_class`,
-    /// `dialling`.
+    /// `pbx`, `trunk`, `end_point`, `list`, `suppression_list`, `opening_hours`, `campaign`, `webhook`, `token`, `user`,
+    /// `user_class`, `dialling`.
     pub entity: String,
     /// Which of them.
     pub entity_id: i64,
@@ -196,6 +198,7 @@ pub(crate) async fn snapshot(
         Subject::Entity(Kind::EndPoint) => end_points::as_json(scope, id, connection).await?,
         Subject::Entity(Kind::List) => lists::as_json(scope, id, connection).await?,
         Subject::Entity(Kind::SuppressionList) => suppression::lists::as_json(scope, id, connection).await?,
+        Subject::Entity(Kind::OpeningHours) => opening_hours::as_json(scope, id, connection).await?,
         Subject::Entity(Kind::Campaign) => campaigns::as_json(scope, id, connection).await?,
         Subject::Webhook => webhooks::as_json(scope, id, connection).await?,
         Subject::Token => tokens::as_json(scope, id, connection).await?,
@@ -208,7 +211,7 @@ pub(crate) async fn snapshot(
     if let Subject::Entity(kind) = subject {
         let lock = locks::find(scope, kind, id, connection).await?.unwrap_or_default();
         fields.insert("security_key".into(), lock.security_key.into());
-        if matches!(kind, Kind::Pbx | Kind::Trunk | Kind::EndPoint) {
+        if matches!(kind, Kind::Pbx | Kind::Trunk | Kind::EndPoint | Kind::OpeningHours) {
             fields.insert("hidden".into(), lock.hidden.into());
         }
     }

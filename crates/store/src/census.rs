@@ -8,7 +8,10 @@ use crate::engine::{query, query_scalar};
 use crate::error::Result;
 use crate::scope::Scope;
 use crate::sql::Columns;
-use domain::{AttemptId, Campaign, CampaignId, Contact, ContactId, Dialable, NumberKey, RunId, Timestamp};
+use domain::{
+    AttemptId, Campaign, CampaignId, Contact, ContactId, Dialable, NumberKey, OpeningHours, OpeningHoursId, RunId, Timestamp,
+};
+use std::collections::BTreeMap;
 
 /// Contacts of one number that are found, at most.
 const MAX_FOUND: i64 = 50;
@@ -20,6 +23,8 @@ pub struct InForce {
     pub campaign: Campaign,
     /// Its run that is not over.
     pub run: Option<RunId>,
+    /// The sets of opening hours that it names, as they are now.
+    pub opening_hours: BTreeMap<OpeningHoursId, OpeningHours>,
 }
 
 /// How far a contact is in a run.
@@ -52,10 +57,17 @@ impl Store {
     pub async fn in_force(&self, scope: &Scope, campaign: CampaignId) -> Result<InForce> {
         let saved = self.campaign(scope, campaign).await?;
         let row = query(OPEN_RUN).bind(scope.tenant.0).bind(campaign.0).fetch_optional(self.readers()).await?;
-        Ok(match row {
-            Some(row) => InForce { campaign: row.json("settings")?, run: Some(RunId(row.int("id")?)) },
-            None => InForce { campaign: saved, run: None },
-        })
+        let (campaign, run) = match row {
+            Some(row) => (row.json::<Campaign>("settings")?, Some(RunId(row.int("id")?))),
+            None => (saved, None),
+        };
+        // Those of a campaign that is seen are shown with it, whatever key they have.
+        let mut opening_hours = BTreeMap::new();
+        if !campaign.opening_hours.is_empty() {
+            opening_hours = self.all_opening_hours(&Scope { tenant: scope.tenant, ..Scope::installation() }).await?;
+            opening_hours.retain(|id, _| campaign.opening_hours.contains(id));
+        }
+        Ok(InForce { campaign, run, opening_hours })
     }
 
     /// How far the contacts `from..=to` are in the run, by id; those that it has not met are not among them.

@@ -28,6 +28,7 @@ pub mod journal;
 mod lease;
 pub mod lists;
 pub mod locks;
+pub mod opening_hours;
 pub mod pbxs;
 mod queue;
 pub mod reports;

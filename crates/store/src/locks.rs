@@ -66,6 +66,9 @@ macro_rules! of_every {
             "SELECT 'suppression_list' AS kind, ",
             $select,
             " FROM suppression_list WHERE tenant_id = $1 UNION ALL ",
+            "SELECT 'opening_hours' AS kind, ",
+            $select,
+            " FROM opening_hours WHERE tenant_id = $1 UNION ALL ",
             "SELECT 'campaign' AS kind, ",
             $select,
             " FROM campaign WHERE tenant_id = $1"
@@ -85,6 +88,8 @@ statements! {
         AND (CAST($2 AS BIGINT) IS NULL OR id = $2)";
     OF_SUPPRESSION_LISTS = "SELECT id, security_key, CAST(0 AS BIGINT) AS hidden, created_by FROM suppression_list WHERE tenant_id = $1 \
         AND (CAST($2 AS BIGINT) IS NULL OR id = $2)";
+    OF_OPENING_HOURS = "SELECT id, security_key, hidden, created_by FROM opening_hours WHERE tenant_id = $1 \
+        AND (CAST($2 AS BIGINT) IS NULL OR id = $2)";
     OF_CAMPAIGNS = "SELECT id, security_key, CAST(0 AS BIGINT) AS hidden, created_by FROM campaign WHERE tenant_id = $1 \
         AND (CAST($2 AS BIGINT) IS NULL OR id = $2)";
     LOCK_PBX = "UPDATE pbx SET security_key = $3, hidden = $4 WHERE tenant_id = $1 AND id = $2";
@@ -92,12 +97,14 @@ statements! {
     LOCK_END_POINT = "UPDATE end_point SET security_key = $3, hidden = $4 WHERE tenant_id = $1 AND id = $2";
     LOCK_LIST = "UPDATE list SET security_key = $3 WHERE tenant_id = $1 AND id = $2";
     LOCK_SUPPRESSION_LIST = "UPDATE suppression_list SET security_key = $3 WHERE tenant_id = $1 AND id = $2";
+    LOCK_OPENING_HOURS = "UPDATE opening_hours SET security_key = $3, hidden = $4 WHERE tenant_id = $1 AND id = $2";
     LOCK_CAMPAIGN = "UPDATE campaign SET security_key = $3 WHERE tenant_id = $1 AND id = $2";
     MADE_PBX = "UPDATE pbx SET created_by = $3 WHERE tenant_id = $1 AND id = $2";
     MADE_TRUNK = "UPDATE trunk SET created_by = $3 WHERE tenant_id = $1 AND id = $2";
     MADE_END_POINT = "UPDATE end_point SET created_by = $3 WHERE tenant_id = $1 AND id = $2";
     MADE_LIST = "UPDATE list SET created_by = $3 WHERE tenant_id = $1 AND id = $2";
     MADE_SUPPRESSION_LIST = "UPDATE suppression_list SET created_by = $3 WHERE tenant_id = $1 AND id = $2";
+    MADE_OPENING_HOURS = "UPDATE opening_hours SET created_by = $3 WHERE tenant_id = $1 AND id = $2";
     MADE_CAMPAIGN = "UPDATE campaign SET created_by = $3 WHERE tenant_id = $1 AND id = $2";
 }
 
@@ -118,6 +125,7 @@ impl Store {
                 "trunk" => drop(seen.insert((Kind::Trunk, id))),
                 "end_point" => drop(seen.insert((Kind::EndPoint, id))),
                 "list" => drop(seen.insert((Kind::List, id))),
+                "opening_hours" => drop(seen.insert((Kind::OpeningHours, id))),
                 _ => drop(seen.insert((Kind::SuppressionList, id))),
             }
         }
@@ -183,6 +191,7 @@ pub(crate) async fn made(
             Kind::EndPoint => MADE_END_POINT,
             Kind::List => MADE_LIST,
             Kind::SuppressionList => MADE_SUPPRESSION_LIST,
+            Kind::OpeningHours => MADE_OPENING_HOURS,
             Kind::Campaign => MADE_CAMPAIGN,
         };
         query(statement).bind(scope.tenant.0).bind(id).bind(user).execute(&mut *connection).await?;
@@ -209,11 +218,12 @@ pub(crate) async fn changed(
         Kind::EndPoint => LOCK_END_POINT,
         Kind::List => LOCK_LIST,
         Kind::SuppressionList => LOCK_SUPPRESSION_LIST,
+        Kind::OpeningHours => LOCK_OPENING_HOURS,
         Kind::Campaign => LOCK_CAMPAIGN,
     };
     let statement = query(statement).bind(scope.tenant.0).bind(id).bind(&lock.security_key);
     let statement = match kind {
-        Kind::Pbx | Kind::Trunk | Kind::EndPoint => statement.bind(lock.hidden),
+        Kind::Pbx | Kind::Trunk | Kind::EndPoint | Kind::OpeningHours => statement.bind(lock.hidden),
         Kind::List | Kind::SuppressionList | Kind::Campaign => statement,
     };
     statement.execute(connection).await?;
@@ -239,6 +249,7 @@ fn of(kind: Kind) -> &'static str {
         Kind::EndPoint => OF_END_POINTS,
         Kind::List => OF_LISTS,
         Kind::SuppressionList => OF_SUPPRESSION_LISTS,
+        Kind::OpeningHours => OF_OPENING_HOURS,
         Kind::Campaign => OF_CAMPAIGNS,
     }
 }

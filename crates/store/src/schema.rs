@@ -46,6 +46,7 @@ pub(crate) const VERSIONS: &[Version] = &[
     version!("0012", "calls"),
     version!("0013", "link"),
     version!("0014", "skip_columns"),
+    version!("0015", "opening_hours"),
 ];
 
 statements! {

@@ -37,6 +37,8 @@ pub enum Kind {
     List,
     /// A list of numbers that must not be called.
     SuppressionList,
+    /// A set of rules that says when campaigns may dial.
+    OpeningHours,
     /// What to dial and how.
     Campaign,
 }
@@ -124,6 +126,7 @@ impl Kind {
             Self::EndPoint => "end point",
             Self::List => "list",
             Self::SuppressionList => "suppression list",
+            Self::OpeningHours => "opening hours",
             Self::Campaign => "campaign",
         }
     }

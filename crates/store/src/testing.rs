@@ -298,6 +298,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
         ("contacts", crate::contacts::STATEMENTS),
         ("changes of contacts", crate::contacts::change::STATEMENTS),
         ("end_points", crate::end_points::STATEMENTS),
+        ("opening_hours", crate::opening_hours::STATEMENTS),
         ("erasure", crate::erasure::STATEMENTS),
         ("events", crate::events::STATEMENTS),
         ("census", crate::census::STATEMENTS),

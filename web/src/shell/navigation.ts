@@ -1,5 +1,6 @@
 import type { Component } from "svelte";
 import Activity from "@lucide/svelte/icons/activity";
+import CalendarClock from "@lucide/svelte/icons/calendar-clock";
 import Cable from "@lucide/svelte/icons/cable";
 import CircleHelp from "@lucide/svelte/icons/circle-question-mark";
 import ChartColumn from "@lucide/svelte/icons/chart-column";
@@ -49,6 +50,7 @@ export const navigation: readonly NavGroup[] = [
       { href: "/live", label: () => m.nav_live(), icon: Activity, bar: true },
       { href: "/campaigns", label: () => m.nav_campaigns(), icon: Megaphone, bar: true },
       { href: "/lists", label: () => m.nav_lists(), icon: ListOrdered },
+      { href: "/opening-hours", label: () => m.nav_opening_hours(), icon: CalendarClock },
       { href: "/reports", label: () => m.nav_reports(), icon: ChartColumn },
       { href: "/suppression", label: () => m.nav_suppression(), icon: ShieldBan },
       { href: "/calls", label: () => m.nav_calls(), icon: Phone, bar: true },

@@ -19,6 +19,7 @@ const campaign: Schema["Campaign"] = {
   time_end: "175959",
   time_days: "23456",
   zone: "Europe/Madrid",
+  opening_hours: [2],
   answer_timeout_ms: 22500,
   forced_closure_s: 600,
   dial_clid: "${NAME} <066>",

@@ -33,7 +33,10 @@ async fn foreign(server: &Server) -> BTreeMap<&'static str, i64> {
     let list = id(server.post("/api/lists", list).await.expect(201));
     let file = format!("/api/lists/{list}/imports?file_name=zzforeign.csv");
     let import = id(server.upload(&file, "number\n0669820001\n").await.expect(202));
-    let campaign = json!({"name": "zzforeign campaign", "trunks": [trunk], "end_points": [end_point], "lists": [list],
+    let hours = json!({"name": "zzforeign hours", "comment": MARK, "rules": [{"mode": "OPEN", "comment": MARK}],
+        "security_key": key});
+    let hours = id(server.post("/api/opening-hours", hours).await.expect(201));
+    let campaign = json!({"name": "zzforeign campaign", "opening_hours": [hours], "trunks": [trunk], "end_points": [end_point], "lists": [list],
         "idle_on_termination": true, "packs": ["unrestricted"], "security_key": key});
     let campaign = id(server.post("/api/campaigns", campaign).await.expect(201));
     let optout = json!({"name": "zzforeign optout", "kind": "optout", "campaigns": [campaign], "security_key": key});
@@ -61,6 +64,7 @@ async fn foreign(server: &Server) -> BTreeMap<&'static str, i64> {
         ("lists", list),
         ("imports", import),
         ("campaigns", campaign),
+        ("opening-hours", hours),
         ("suppression-lists", optout),
         ("webhooks", webhook),
         ("runs", run),
@@ -125,6 +129,7 @@ fn body(method: &str, path: &str, ids: &BTreeMap<&str, i64>) -> Value {
         (_, "/api/attempts/{id}/output-attributes") => json!({"name": "A", "value": "1"}),
         (_, "/api/campaigns") => json!({"name": "mine", "lists": [of("lists")], "packs": ["unrestricted"]}),
         (_, "/api/suppression-lists") => json!({"name": "mine", "kind": "optout", "campaigns": [of("campaigns")]}),
+        (_, "/api/opening-hours" | "/api/opening-hours/{id}") => json!({"name": "taken over"}),
         (_, "/api/lists/{id}/contacts") => json!({"contacts": [{"number": "0669820555"}]}),
         (_, path) if path.ends_with("/clone") => json!({"name": "taken over"}),
         (_, "/api/contacts/{id}") => json!({"number": "0669820555"}),

@@ -16,6 +16,7 @@ pub(crate) enum Noun {
     Webhook,
     Token,
     SuppressionList,
+    OpeningHours,
     User,
     Class,
 }
@@ -32,6 +33,7 @@ impl Noun {
             Self::Webhook => "api/webhooks",
             Self::Token => "api/tokens",
             Self::SuppressionList => "api/suppression-lists",
+            Self::OpeningHours => "api/opening-hours",
             Self::User => "api/users",
             Self::Class => "api/user-classes",
         }
@@ -56,6 +58,7 @@ impl Noun {
             Self::Webhook => "webhook",
             Self::Token => "token",
             Self::SuppressionList => "suppression list",
+            Self::OpeningHours => "opening hours",
             Self::User => "user",
             Self::Class => "class",
         }
@@ -66,6 +69,7 @@ impl Noun {
         match self {
             Self::EndPoint => "endpoint",
             Self::SuppressionList => "suppression",
+            Self::OpeningHours => "opening-hours",
             other => other.word(),
         }
     }

@@ -94,6 +94,9 @@ pub(crate) struct Settings {
     /// Days of the active period: mon,tue,... or mon-fri, or digits 1 (Sunday) to 7 [default: all]
     #[arg(long, value_parser = days)]
     days: Option<String>,
+    /// A set of opening hours, name or id; repeat it for more: all must be open. Replaces those it has; '' takes them away
+    #[arg(long = "opening-hours", value_name = "SET")]
+    opening_hours: Vec<String>,
     /// IANA zone of the active period [default: the server's]
     #[arg(long)]
     zone: Option<String>,
@@ -141,6 +144,9 @@ impl Settings {
         let trunks = client.ids(Noun::Trunk, &self.trunks).await?;
         let end_points = client.ids(Noun::EndPoint, &self.end_points).await?;
         let lists = client.ids(Noun::List, &self.lists).await?;
+        let named: Vec<String> = self.opening_hours.iter().filter(|set| !set.is_empty()).cloned().collect();
+        let opening_hours = client.ids(Noun::OpeningHours, &named).await?;
+        let opening_hours = (!self.opening_hours.is_empty()).then(|| Value::from(opening_hours));
         let ids = |ids: Vec<i64>| if ids.is_empty() { None } else { Some(Value::from(ids)) };
         let status = self.status.map(|status| match status {
             Status::Runnable => "RUNNABLE",
@@ -161,6 +167,7 @@ impl Settings {
             ("time_end", end.map(Value::from)),
             ("time_days", self.days.map(Value::from)),
             ("zone", self.zone.map(Value::from)),
+            ("opening_hours", opening_hours),
             ("answer_timeout_ms", self.answer_timeout.map(Value::from)),
             ("forced_closure_s", self.forced_closure.map(Value::from)),
             ("dial_clid", self.clid.map(Value::from)),
@@ -235,13 +242,14 @@ fn marked(table: impl Display) -> String {
 async fn show(session: &Session, name: &str) -> Result<(), Failure> {
     let answer = session.client.get(&session.client.path(Noun::Campaign, name).await?).await?;
     let none = Vec::new();
-    let (trunks, end_points, lists) = if session.json {
-        (none.clone(), none.clone(), none)
+    let (trunks, end_points, lists, sets) = if session.json {
+        (none.clone(), none.clone(), none.clone(), none)
     } else {
         (
             session.client.all(Noun::Trunk.path(), &[]).await?,
             session.client.all(Noun::EndPoint.path(), &[]).await?,
             session.client.all(Noun::List.path(), &[("hidden", "true")]).await?,
+            session.client.all(Noun::OpeningHours.path(), &[]).await?,
         )
     };
     session.print(&answer, |campaign| {
@@ -261,6 +269,7 @@ async fn show(session: &Session, name: &str) -> Result<(), Failure> {
             ("end points", names(&campaign["end_points"], &end_points)),
             ("lists", names(&campaign["lists"], &lists)),
             ("active", hours),
+            ("opening hours", names(&campaign["opening_hours"], &sets)),
             ("answer timeout, ms", cell(campaign, "answer_timeout_ms")),
             ("forced closure, s", cell(campaign, "forced_closure_s")),
             ("idle on termination", cell(campaign, "idle_on_termination")),
@@ -286,7 +295,7 @@ fn names(ids: &Value, rows: &[Value]) -> String {
 }
 
 /// `09:00:00` of `090000`.
-fn clock(text: &str) -> String {
+pub(super) fn clock(text: &str) -> String {
     match (text.get(..2), text.get(2..4), text.get(4..)) {
         (Some(h), Some(m), Some(s)) => format!("{h}:{m}:{s}"),
         _ => text.to_owned(),
@@ -295,7 +304,7 @@ fn clock(text: &str) -> String {
 
 /// `("090000", "175959")` of `09:00-17:59:59`. A minute alone is its first second as a start and as an end, so that
 /// `09:00-18:00` ends at 18:00:00.
-fn hours(text: &str) -> Result<(String, String), String> {
+pub(super) fn hours(text: &str) -> Result<(String, String), String> {
     let wrong = || format!("{text:?} is no active period, e.g. 09:00-18:00");
     let (from, to) = text.split_once('-').ok_or_else(wrong)?;
     let packed = |text: &str| {

@@ -15,6 +15,7 @@ mod limits;
 pub(crate) mod list;
 pub(crate) mod live;
 mod lock;
+pub(crate) mod opening_hours;
 pub(crate) mod pbx;
 pub(crate) mod progress;
 pub(crate) mod report;

@@ -154,6 +154,26 @@ fn outside_its_hours_a_run_says_wrong_time_and_dials_when_the_window_opens() {
 }
 
 #[test]
+fn opening_hours_close_a_run_and_say_which_rule_and_open_it_without_a_reload() {
+    let world = World::start();
+    let mut invites = Invites::watch(&world.pair.carrier);
+    let closed = json!({"mode": "CLOSED", "comment": "stocktaking"});
+    let set = world.create("opening-hours", json!({"name": "shop", "rules": [closed]}));
+    let list = world.list("people", &["15551000001"]);
+    let campaign = world.campaign("day", &[list], json!({"opening_hours": [set]}));
+    let run = world.start_run(campaign);
+    world.wait_for_state(run, "WRONG_TIME", A_FEW_CALLS);
+    let why = world.run(&["why", "day"]).ok();
+    assert!(why.contains("opening hours \"shop\", rule 1: closed (stocktaking)"), "{why}");
+    assert_eq!((world.attempts(run).len(), invites.total()), (0, 0));
+
+    world.patch(&format!("/api/opening-hours/{set}"), json!({"rules": []}));
+    let attempts = world.complete(run, A_FEW_CALLS);
+    assert_eq!(count(&attempts, "TERMINATED"), 1, "{}", brief(&attempts));
+    assert_eq!(invites.reaching(1), 1);
+}
+
+#[test]
 fn a_window_opens_by_itself_to_the_second() {
     let world = World::start();
     let opens = jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::UTC) + jiff::SignedDuration::from_secs(4);

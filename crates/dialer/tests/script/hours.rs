@@ -3,7 +3,7 @@
 use crate::script::*;
 use Seen::*;
 use dialer::{Event, RunSpec};
-use domain::{CallState, HourState, Hours, RunState};
+use domain::{CallState, HourState, Hours, OpeningHours, OpeningMode, OpeningRule, RunState};
 
 fn with_hours(from: &str, until: &str, days: &str, zone: &str) -> RunSpec {
     let mut spec = run_spec(1, 2);
@@ -37,6 +37,23 @@ fn a_call_decided_inside_the_hours_is_not_sent_outside() {
     assert!(seen.contains(&(1_000, Run(RunState::WrongTime))), "{seen:?}");
     let seen = script.play(&[(21 * 3_600_000, Event::Tick)]);
     assert_eq!(journals(&seen), [21 * 3_600_000]);
+}
+
+#[test]
+fn opening_hours_that_change_hold_at_once() {
+    let closed = OpeningRule::always(OpeningMode::Closed);
+    let holiday = OpeningHours { rules: vec![closed], ..OpeningHours::named("holiday") };
+    let closed = || Event::HoursChanged { run: RUN, hours: Hours::always().with_sets([&holiday]).unwrap() };
+    // One is decided and not sent, one is up.
+    let mut script = Script::ringing_in(run_spec(1, 2));
+    let seen = script.play(&[(500, Event::LegAnswered(L1)), (1_000, fresh(RUN, [2]))]);
+    assert_eq!(journals(&seen).len(), 1, "{seen:?}");
+    let seen = script.play(&[(2_000, closed()), (2_001, journalled(A2)), (600_000, ended(L1, 16, 0))]);
+    assert!(seen.contains(&(2_000, Run(RunState::WrongTime))) || seen.contains(&(2_001, Run(RunState::WrongTime))), "{seen:?}");
+    assert!(seen.contains(&(2_001, Withdraw(2))), "{seen:?}");
+    assert!(seen.contains(&(600_000, Close(1, CallState::Terminated, None))), "{seen:?}");
+    let open = Event::HoursChanged { run: RUN, hours: Hours::always() };
+    assert_eq!(journals(&script.play(&[(700_000, open)])), [1_000, 700_000]);
 }
 
 #[test]

@@ -71,7 +71,7 @@ struct Subject {
 
 impl Subject {
     fn of(in_force: &InForce) -> Self {
-        let InForce { campaign, run } = in_force;
+        let InForce { campaign, run, opening_hours: _ } = in_force;
         Self {
             campaign: campaign.id,
             packs: campaign.packs.clone(),
@@ -147,7 +147,7 @@ impl Room {
         }
         counting::keep_up(&self.store, &slot).await?;
         let in_flight = self.store.numbers_in_flight(&scope).await?;
-        let hours = in_force.campaign.hours()?;
+        let hours = in_force.campaign.hours(&in_force.opening_hours)?;
         let look = move || {
             let (mut census, now) = (lock(&slot.census), wall());
             let contacts = Counted::Done(census.funnel(now, &in_flight));

@@ -10,7 +10,10 @@ use crate::sql::now;
 use crate::suppression::lists::SuppressionKind;
 use crate::tokens::TokenScope;
 use crate::users::classes::UserClass;
-use domain::{Campaign, CampaignId, EndPoint, EndPointId, ListId, Pbx, PbxId, SuppressionListId, Trunk, TrunkId};
+use domain::{
+    Campaign, CampaignId, EndPoint, EndPointId, ListId, OpeningHours, OpeningHoursId, Pbx, PbxId, SuppressionListId, Trunk,
+    TrunkId,
+};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -143,6 +146,7 @@ impl Store {
             Subject::Entity(Kind::EndPoint) => self.delete_end_point(scope, EndPointId(id)).await,
             Subject::Entity(Kind::List) => self.delete_list(scope, ListId(id)).await,
             Subject::Entity(Kind::SuppressionList) => self.delete_suppression_list(scope, SuppressionListId(id)).await,
+            Subject::Entity(Kind::OpeningHours) => self.delete_opening_hours(scope, OpeningHoursId(id)).await,
             Subject::Entity(Kind::Campaign) => self.delete_campaign(scope, CampaignId(id)).await,
             Subject::Webhook => self.delete_webhook(scope, domain::WebhookId(id)).await,
             Subject::Token => self.revoke_token(scope, id).await,
@@ -194,6 +198,10 @@ impl Store {
                 }
                 let (name, kind) = ((name.as_str(), &lock), SuppressionKind::Optout);
                 self.create_suppression_list(scope, name, kind, campaigns.as_deref(), &scope.actor.name).await?;
+            }
+            Subject::Entity(Kind::OpeningHours) => {
+                let set: OpeningHours = state(was)?;
+                Some(self.create_opening_hours(scope, (&set, &lock)).await?.id.0)
             }
             Subject::Entity(Kind::Campaign) => {
                 let campaign: Campaign = state(was)?;
@@ -257,6 +265,10 @@ impl Store {
                 let name = (name.as_str(), &lock);
                 let id = SuppressionListId(id);
                 self.update_suppression_list(scope, id, name, campaigns.as_deref(), &scope.actor.name).await?;
+            }
+            Subject::Entity(Kind::OpeningHours) => {
+                let set = OpeningHours { id: OpeningHoursId(id), ..state(was)? };
+                self.update_opening_hours(scope, (&set, &lock)).await?;
             }
             Subject::Entity(Kind::Campaign) => {
                 let campaign = Campaign { id: CampaignId(id), ..state(was)? };

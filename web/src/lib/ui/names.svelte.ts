@@ -50,4 +50,11 @@ export const choicesOf = {
       );
       return all.map(({ id, name, hidden }) => ({ value: id, label: name, hidden }));
     }),
+  openingHours: () =>
+    new Choices(async () => {
+      const all = await everything((after, signal) =>
+        take(api.GET("/api/opening-hours", { params: { query: { after, limit: LIMIT } }, signal })),
+      );
+      return all.map(({ id, name, comment, }) => ({ value: id, label: name, more: comment || undefined }));
+    }),
 };

@@ -15,6 +15,7 @@ export const kinds: Record<string, { word: () => string; place: (id: number) => 
   campaign: { word: m.audit_campaign, place: (id) => `/campaigns/${id}` },
   list: { word: m.audit_list, place: (id) => `/lists/${id}` },
   suppression_list: { word: m.audit_suppression_list, place: (id) => `/suppression/${id}` },
+  opening_hours: { word: m.audit_opening_hours, place: (id) => `/opening-hours/${id}` },
   pbx: { word: m.audit_pbx, place: (id) => `/pbxs/${id}` },
   trunk: { word: m.audit_trunk, place: (id) => `/trunks/${id}` },
   end_point: { word: m.audit_end_point, place: (id) => `/end-points/${id}` },

@@ -15,6 +15,7 @@ export interface CampaignDraft {
   time_end: string;
   time_days: string;
   zone: string;
+  opening_hours: number[];
   answer_timeout_s: number | null;
   forced_closure_s: number | null;
   idle_on_termination: boolean;
@@ -51,6 +52,7 @@ export function newDraft(zone: string): CampaignDraft {
     time_end: "23:59:59",
     time_days: "1234567",
     zone,
+    opening_hours: [],
     answer_timeout_s: 30,
     forced_closure_s: 0,
     idle_on_termination: false,
@@ -89,6 +91,7 @@ export function draftOf(campaign: Schema["Campaign"], copy: string | null): Camp
     time_end: fromDigits(campaign.time_end),
     time_days: campaign.time_days,
     zone: campaign.zone,
+    opening_hours: [...campaign.opening_hours],
     answer_timeout_s: campaign.answer_timeout_ms / 1000,
     forced_closure_s: campaign.forced_closure_s,
     idle_on_termination: campaign.idle_on_termination,
@@ -133,6 +136,7 @@ export function inputOf(draft: CampaignDraft): Input {
     time_end: toDigits(draft.time_end),
     time_days: draft.time_days,
     zone: draft.zone || null,
+    opening_hours: draft.opening_hours,
     answer_timeout_ms: draft.answer_timeout_s === null ? undefined : Math.round(draft.answer_timeout_s * 1000),
     forced_closure_s: draft.forced_closure_s ?? 0,
     idle_on_termination: draft.idle_on_termination,
