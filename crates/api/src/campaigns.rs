@@ -73,6 +73,8 @@ pub struct Campaign {
     pub end_points: Vec<i64>,
     /// Ids of its lists, in the order in which they are dialled.
     pub lists: Vec<i64>,
+    /// Ids of lists whose numbers it does not call.
+    pub black_lists: Vec<i64>,
     /// Its reschedule rules.
     pub rules: Vec<Rule>,
     /// The rule packs that say whom it may call and when. `unrestricted` frees it of all but suppression.
@@ -113,6 +115,7 @@ impl From<domain::Campaign> for Campaign {
             trunks,
             end_points,
             lists,
+            black_lists,
             rules,
             packs,
             limits,
@@ -141,6 +144,7 @@ impl From<domain::Campaign> for Campaign {
             trunks,
             end_points,
             lists,
+            black_lists,
             rules,
             packs,
             limits,
@@ -225,6 +229,9 @@ pub struct CampaignInput {
     /// Ids of its lists, in the order in which they are dialled.
     #[serde(default)]
     pub lists: Vec<i64>,
+    /// Ids of lists whose numbers it does not call: they end as `RS_BLACKLIST`. They count at once, for its run too.
+    #[serde(default)]
+    pub black_lists: Vec<i64>,
     /// Its reschedule rules.
     #[serde(default)]
     pub rules: Vec<Rule>,
@@ -335,6 +342,7 @@ impl CampaignInput {
             trunks: self.trunks.into_iter().map(TrunkId).collect(),
             end_points: self.end_points.into_iter().map(EndPointId).collect(),
             lists: self.lists.into_iter().map(ListId).collect(),
+            black_lists: self.black_lists.into_iter().map(ListId).collect(),
             rules: self.rules.into_iter().map(rule).collect(),
             packs: self.packs,
             limits: self.limits,
@@ -379,6 +387,7 @@ impl From<domain::Campaign> for CampaignInput {
             trunks: c.trunks.into_iter().map(|id| id.0).collect(),
             end_points: c.end_points.into_iter().map(|id| id.0).collect(),
             lists: c.lists.into_iter().map(|id| id.0).collect(),
+            black_lists: c.black_lists.into_iter().map(|id| id.0).collect(),
             rules: c.rules.into_iter().map(rule).collect(),
             packs: c.packs,
             limits: c.limits,

@@ -104,7 +104,8 @@ fn refer_to_items(name: &str, page: &mut Object) {
 
 /// Answers hold all their fields, those without a value as `null`. Only what is also sent to us may lack some.
 fn require_all(name: &str, object: &mut Object) {
-    let is_sent = name.ends_with("Input") || name.ends_with("Patch") || ["Rule", "ErrorDetail"].contains(&name);
+    let is_sent =
+        name.ends_with("Input") || name.ends_with("Patch") || ["Rule", "OpeningRule", "ErrorDetail"].contains(&name);
     if !is_sent {
         object.required = object.properties.keys().cloned().collect();
     }

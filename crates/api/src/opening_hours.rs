@@ -329,7 +329,11 @@ async fn update(
 /// Deletes a set that no campaign names and no open run goes by.
 #[utoipa::path(delete, path = "/api/opening-hours/{id}", tag = "configuration", params(("id" = i64, Path)),
     security(("token" = ["admin"])), responses((status = 204, description = "it is gone")))]
-async fn delete_opening_hours(Admin(caller): Admin, State(app): State<App>, Id(id): Id) -> Result<StatusCode, ApiError> {
+async fn delete_opening_hours(
+    Admin(caller): Admin,
+    State(app): State<App>,
+    Id(id): Id,
+) -> Result<StatusCode, ApiError> {
     app.store.delete_opening_hours(&caller.scope, OpeningHoursId(id)).await?;
     app.configuration_changed().await;
     Ok(StatusCode::NO_CONTENT)
@@ -355,9 +359,9 @@ async fn get_opening_week(
     let now = store::now();
     let first = match query.from {
         None => now.to_jiff().to_zoned(zone.clone()).date(),
-        Some(text) => text
-            .parse::<Date>()
-            .map_err(|_| Invalid::new("from", format!("{text:?} is no day, e.g. 2026-12-21")))?,
+        Some(text) => {
+            text.parse::<Date>().map_err(|_| Invalid::new("from", format!("{text:?} is no day, e.g. 2026-12-21")))?
+        }
     };
     let schedule = Schedule::of(&set, &zone)?;
     let days = (0..WEEK).filter_map(|day| first.checked_add(day.days()).ok());
@@ -428,7 +432,8 @@ mod tests {
         server.get(&path).await.refused(404);
         // What was deleted comes back with its rules.
         let changes = server.get(&format!("/api/audit?entity=opening_hours&id={}", made["id"])).await.expect(200);
-        let back = server.post(&format!("/api/audit/{}/undo", changes["items"][0]["id"]), Value::Null).await.expect(200);
+        let back =
+            server.post(&format!("/api/audit/{}/undo", changes["items"][0]["id"]), Value::Null).await.expect(200);
         let back = server.get(&format!("/api/opening-hours/{}", back["entity_id"])).await.expect(200);
         assert_eq!((&back["name"], &back["rules"][0]["comment"]), (&json!("shop"), &json!("Christmas")));
     }

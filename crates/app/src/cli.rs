@@ -4,8 +4,8 @@ use crate::alone::{backup, config, db, openapi, restore};
 use crate::client::Target;
 use crate::config::Source;
 use crate::verbs::{
-    alert, attempt, audit, campaign, class, contact, dialling, end_point, event, forget, list, live, opening_hours, pbx, report, run,
-    suppression, token, trunk, user, webhook, why,
+    alert, attempt, audit, campaign, class, contact, dialling, end_point, event, forget, list, live, opening_hours,
+    pbx, report, run, suppression, token, trunk, user, webhook, why,
 };
 use clap::{Parser, Subcommand};
 

@@ -83,6 +83,9 @@ impl CallBook {
         if standing.suppressed_by.is_some() {
             return Err("its number is suppressed".to_owned());
         }
+        if standing.black_listed_by.is_some() {
+            return Err("its number is on a black list of the campaign".to_owned());
+        }
         if rules.denies(&contact.number).is_some() {
             return Err("its number is denied".to_owned());
         }

@@ -20,7 +20,8 @@ impl Dialer {
             return;
         }
         let suppressed = self.suppressed.holds(self.campaign_of(attempt.run), attempt.key);
-        if suppressed || attempt.standing.suppressed_by.is_some() {
+        let listed = attempt.standing.suppressed_by.is_some() || attempt.standing.black_listed_by.is_some();
+        if suppressed || listed {
             return self.journalled_suppressed(now, id, out);
         }
         let (leg, run, trunk, pbx) = (attempt.leg, attempt.run, attempt.trunk, attempt.pbx);

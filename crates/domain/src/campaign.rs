@@ -93,6 +93,9 @@ pub struct Campaign {
     pub end_points: Vec<EndPointId>,
     /// Its lists, in the order in which they are dialled.
     pub lists: Vec<ListId>,
+    /// Lists whose numbers it does not call.
+    #[serde(default)]
+    pub black_lists: Vec<ListId>,
     /// Its reschedule rules.
     pub rules: Vec<RescheduleRule>,
     /// The rule packs that say whom it may call and when, 1..=10 of them.
@@ -132,6 +135,7 @@ impl Campaign {
             trunks: Vec::new(),
             end_points: Vec::new(),
             lists: Vec::new(),
+            black_lists: Vec::new(),
             rules: Vec::new(),
             packs: default_packs(),
             limits: Limits::default(),
@@ -176,6 +180,10 @@ impl Campaign {
         check_links("trunks", &self.trunks)?;
         check_links("end_points", &self.end_points)?;
         check_links("lists", &self.lists)?;
+        check_links("black_lists", &self.black_lists)?;
+        if let Some(list) = self.black_lists.iter().find(|list| self.lists.contains(list)) {
+            return Err(Invalid::new("black_lists", format!("list {list} is one that it dials")));
+        }
         check_links("opening_hours", &self.opening_hours)?;
         check_range("opening_hours", self.opening_hours.len(), 0, opening::MAX_SETS)?;
         check_range("rules", self.rules.len(), 0, MAX_RULES)?;

@@ -2,7 +2,9 @@
 
 use dialer::{EndPointSpec, PbxSpec, RunSettings, RunSpec, TrunkSpec};
 use domain::journal::CallerIdFrom;
-use domain::{Campaign, EndPoint, EndPointId, Hours, OpeningHours, OpeningHoursId, Pbx, PbxId, RunState, Trunk, TrunkId};
+use domain::{
+    Campaign, EndPoint, EndPointId, Hours, OpeningHours, OpeningHoursId, Pbx, PbxId, RunState, Trunk, TrunkId,
+};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;

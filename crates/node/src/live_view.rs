@@ -6,8 +6,8 @@ use crate::live::{
     LiveTrunk, PbxState, share,
 };
 use crate::shell::{RunView, Shell};
-use dialer::Dialer;
 use crate::why::closed;
+use dialer::Dialer;
 use dialer::figures::RunFigures;
 use dialer::gate::Refusal;
 use dialer::toll::Reached;

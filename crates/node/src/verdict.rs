@@ -150,7 +150,7 @@ impl Handle {
         let denied = rules.denies(number).map(str::to_owned);
         let facts = Facts {
             denied: denied.is_some(),
-            suppressed: standing.suppressed_by.is_some(),
+            suppressed: standing.suppressed_by.is_some() || standing.black_listed_by.is_some(),
             consent_at: contact.and_then(|contact| contact.consent_at),
             // What put it off is asked itself.
             due_at: place.as_ref().filter(|_| !put_off).and_then(|place| place.due_at),
@@ -158,6 +158,11 @@ impl Handle {
             person: &standing.person,
             zones: contact.map_or_else(|| Zones::of(number, attributes), |contact| contact.zones),
             in_flight: call.is_some(),
+        };
+        let black_list = match standing.black_listed_by {
+            // A list whose name may not be told is one all the same.
+            Some(list) => Some(store.list(scope, list).await.ok().map(|list| list.name)),
+            None => None,
         };
         let mut windows = Windows::default();
         let verdicts = judge(&rules, &facts, at, &mut windows);
@@ -172,6 +177,7 @@ impl Handle {
                 // That there is a call is said to everybody, of which campaign it is to who sees that.
                 Some(call) => Some(store.attempt(scope, call).await.is_ok().then_some(call.0)),
             },
+            black_list,
             list_seen: standing.suppressed_by.is_some_and(|list| scope.sees(Kind::SuppressionList, list.0)),
         };
         let says = ContactRule::ALL.into_iter().zip(verdicts.0).map(|(rule, answer)| RuleSays {
@@ -212,6 +218,8 @@ struct Grounds<'a> {
     /// A call to it is in progress; which one, when it may be told.
     in_call: Option<Option<i64>>,
     list_seen: bool,
+    /// On a black list of the campaign; its name, when it may be told.
+    black_list: Option<Option<String>>,
 }
 
 impl Grounds<'_> {
@@ -223,6 +231,12 @@ impl Grounds<'_> {
                 self.denied.as_ref().map(|prefix| format!("numbers that begin with {prefix} are not called")),
                 "in no range that is denied",
             ),
+            ContactRule::NumberNotSuppressed if self.standing.suppressed_by.is_none() && self.black_list.is_some() => {
+                match self.black_list.as_ref().and_then(Option::as_ref) {
+                    Some(name) => format!("on the campaign's black list {name:?}"),
+                    None => "on a black list of the campaign".to_owned(),
+                }
+            }
             ContactRule::NumberNotSuppressed => or(
                 self.standing.suppressed_by.map(|list| match self.list_seen {
                     true => format!("on suppression list {list}"),

@@ -51,6 +51,12 @@ impl World {
         if self.store.is_suppressed(&call.contact, campaign_of(run)) {
             self.broke(Check::SuppressionKept, format!("attempt {attempt} is sent to a suppressed number"));
         }
+        // What is put on a black list is asked by the journal: what was decided later saw it.
+        let decided_at = self.store.attempts.get(&attempt).map(|row| row.new.scheduled_at);
+        let black_since = self.store.black.get(&(call.contact.key, campaign_of(run)));
+        if black_since.zip(decided_at).is_some_and(|(since, decided_at)| *since < decided_at) {
+            self.broke(Check::SuppressionKept, format!("attempt {attempt} is sent to a number on a black list"));
+        }
         if self.witness.quiet.contains(&run) {
             let what = format!("attempt {attempt} is sent although run {run} was paused or removed");
             self.broke(Check::PauseKept, what);

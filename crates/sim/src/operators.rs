@@ -32,7 +32,8 @@ impl World {
             70..=81 => self.add_to_a_list(),
             82..=86 => self.reload_a_run(),
             87..=88 => self.change_hours(),
-            89..=92 => self.suppress_a_number(),
+            89..=90 => self.suppress_a_number(),
+            91..=92 => self.black_list_a_number(),
             93..=94 => self.hang_up_a_call(),
             _ => self.change_a_trunk(),
         }
@@ -75,6 +76,15 @@ impl World {
         let added = self.people.within(1..=6);
         scenario::add_contacts(&mut self.people, &mut self.store, list, added);
         self.step(Event::ContactsAdded { list, added });
+    }
+
+    /// Somebody puts a number on a black list of a campaign.
+    fn black_list_a_number(&mut self) {
+        let keys: Vec<NumberKey> = self.store.contacts().map(|contact| contact.key).collect();
+        let (Some(key), Some(run)) = (self.people.pick(&keys).copied(), self.open_run()) else { return };
+        let (campaign, now) = (crate::store::campaign_of(run), self.wall());
+        self.log(|| format!("{key:?} is black-listed for {campaign:?}"));
+        self.store.black.entry((key, campaign)).or_insert(now);
     }
 
     /// Somebody asks not to be called again. The reply comes when entry and dialler have it.

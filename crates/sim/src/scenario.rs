@@ -9,8 +9,8 @@ use crate::strictness;
 use dialer::{EndPointSpec, PbxSpec, RunSettings, RunTotals, TrunkSpec};
 use domain::rules::Rules;
 use domain::{
-    CallState, Contact, ContactId, Dialable, EndPointId, Hours, ListId, Mode, NumberKey, NumberRef, OpeningHours, OpeningMode, OpeningRule, PbxId,
-    RescheduleRule, RuleId, RunId, RunState, Timestamp, TrunkId,
+    CallState, Contact, ContactId, Dialable, EndPointId, Hours, ListId, Mode, NumberKey, NumberRef, OpeningHours,
+    OpeningMode, OpeningRule, PbxId, RescheduleRule, RuleId, RunId, RunState, Timestamp, TrunkId,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;

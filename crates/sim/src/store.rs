@@ -76,6 +76,8 @@ pub(crate) struct Store {
     pub(crate) open: BTreeMap<NumberKey, AttemptId>,
     /// Numbers that must not be called, by whom; `None`: by nobody.
     pub(crate) suppressed: BTreeSet<(NumberKey, Option<CampaignId>)>,
+    /// Numbers on a black list of a campaign, and since when.
+    pub(crate) black: BTreeMap<(NumberKey, CampaignId), Timestamp>,
     /// Attempts to a number and to a person, in order.
     by_number: BTreeMap<NumberKey, Vec<AttemptId>>,
     by_person: BTreeMap<NumberKey, Vec<AttemptId>>,
@@ -386,6 +388,9 @@ impl Store {
         let person = contact.person.and_then(|person| self.by_person.get(&person));
         Standing {
             suppressed_by: suppressed.then_some(SuppressionListId(1)),
+            black_listed_by: (self.black.contains_key(&(contact.key, campaign))
+                && !self.is(Sabotage::KeepsSuppressionsBack))
+            .then_some(ListId(1)),
             number: self.calls(self.by_number.get(&contact.key)),
             person: self.calls(person),
         }

@@ -44,7 +44,7 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Entity(Kind::Pbx),
         Self::Entity(Kind::Trunk),
         Self::Entity(Kind::EndPoint),

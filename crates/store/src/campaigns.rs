@@ -10,7 +10,9 @@ use crate::locks::{self, Locked};
 use crate::scope::{Kind, Scope};
 use crate::sql::{Columns, code_of, json_of, now};
 use domain::rules::pack::UNRESTRICTED;
-use domain::{Campaign, CampaignId, EndPointId, Invalid, ListId, OpeningHoursId, RescheduleRule, RuleId, Template, TrunkId};
+use domain::{
+    Campaign, CampaignId, EndPointId, Invalid, ListId, OpeningHoursId, RescheduleRule, RuleId, Template, TrunkId,
+};
 use serde_json::json;
 
 /// A statement that makes one: with the next id, or with one that it had before.
@@ -43,6 +45,7 @@ statements! {
     TRUNKS = "SELECT trunk_id FROM campaign_trunk WHERE tenant_id = $1 AND campaign_id = $2 ORDER BY position";
     END_POINTS = "SELECT end_point_id FROM campaign_end_point WHERE tenant_id = $1 AND campaign_id = $2 ORDER BY position";
     LISTS = "SELECT list_id FROM campaign_list WHERE tenant_id = $1 AND campaign_id = $2 ORDER BY position";
+    BLACK_LISTS = "SELECT list_id FROM campaign_black_list WHERE tenant_id = $1 AND campaign_id = $2 ORDER BY position";
     OPENING_HOURS = "SELECT opening_hours_id FROM campaign_opening_hours WHERE tenant_id = $1 AND campaign_id = $2 \
         ORDER BY position";
     RULES = "SELECT id, status, status_ext, max_attempts, retry_after_s, mode FROM reschedule_rule \
@@ -54,6 +57,8 @@ statements! {
         SELECT tenant_id, $2, id, $4 FROM end_point WHERE tenant_id = $1 AND id = $3";
     LINK_LIST = "INSERT INTO campaign_list (tenant_id, campaign_id, list_id, position) \
         SELECT tenant_id, $2, id, $4 FROM list WHERE tenant_id = $1 AND id = $3";
+    LINK_BLACK_LIST = "INSERT INTO campaign_black_list (tenant_id, campaign_id, list_id, position) \
+        SELECT tenant_id, $2, id, $4 FROM list WHERE tenant_id = $1 AND id = $3";
     LINK_OPENING_HOURS = "INSERT INTO campaign_opening_hours (tenant_id, campaign_id, opening_hours_id, position) \
         SELECT tenant_id, $2, id, $4 FROM opening_hours WHERE tenant_id = $1 AND id = $3";
     ADD_RULE = "INSERT INTO reschedule_rule (tenant_id, campaign_id, position, status, status_ext, max_attempts, \
@@ -63,6 +68,7 @@ statements! {
     UNLINK_TRUNKS = "DELETE FROM campaign_trunk WHERE tenant_id = $1 AND campaign_id = $2";
     UNLINK_END_POINTS = "DELETE FROM campaign_end_point WHERE tenant_id = $1 AND campaign_id = $2";
     UNLINK_LISTS = "DELETE FROM campaign_list WHERE tenant_id = $1 AND campaign_id = $2";
+    UNLINK_BLACK_LISTS = "DELETE FROM campaign_black_list WHERE tenant_id = $1 AND campaign_id = $2";
     UNLINK_OPENING_HOURS = "DELETE FROM campaign_opening_hours WHERE tenant_id = $1 AND campaign_id = $2";
     DELETE_RULES = "DELETE FROM reschedule_rule WHERE tenant_id = $1 AND campaign_id = $2";
     USED_BY = "SELECT 'run ' || id || ': hide it instead' FROM run WHERE tenant_id = $1 AND campaign_id = $2 LIMIT 1";
@@ -218,6 +224,7 @@ pub(crate) async fn read_campaign(scope: &Scope, id: CampaignId, connection: &mu
     campaign.trunks = linked(TRUNKS, scope, id, TrunkId, connection).await?;
     campaign.end_points = linked(END_POINTS, scope, id, EndPointId, connection).await?;
     campaign.lists = linked(LISTS, scope, id, ListId, connection).await?;
+    campaign.black_lists = linked(BLACK_LISTS, scope, id, ListId, connection).await?;
     campaign.opening_hours = linked(OPENING_HOURS, scope, id, OpeningHoursId, connection).await?;
     let rules = query(RULES).bind(scope.tenant.0).bind(id.0).fetch_all(connection).await?;
     campaign.rules = rules.iter().map(read_rule).collect::<Result<_>>()?;
@@ -241,7 +248,8 @@ fn links(campaign: &Campaign) -> impl Iterator<Item = (&'static str, Kind, i64)>
     let end_points = campaign.end_points.iter().map(|id| ("end_points", Kind::EndPoint, id.0));
     let lists = campaign.lists.iter().map(|id| ("lists", Kind::List, id.0));
     let opening_hours = campaign.opening_hours.iter().map(|id| ("opening_hours", Kind::OpeningHours, id.0));
-    trunks.chain(end_points).chain(lists).chain(opening_hours)
+    let black_lists = campaign.black_lists.iter().map(|id| ("black_lists", Kind::List, id.0));
+    trunks.chain(end_points).chain(lists).chain(black_lists).chain(opening_hours)
 }
 
 /// `rule_ids` are those that the campaign's rules may keep, each once; what is `linked` already stays, whoever sees it.
@@ -254,6 +262,7 @@ async fn link(
 ) -> Result<()> {
     for (position, (field, kind, id)) in links(campaign).enumerate() {
         let statement = match kind {
+            Kind::List if field == "black_lists" => LINK_BLACK_LIST,
             Kind::Trunk => LINK_TRUNK,
             Kind::EndPoint => LINK_END_POINT,
             Kind::OpeningHours => LINK_OPENING_HOURS,
@@ -296,7 +305,9 @@ async fn link(
 }
 
 async fn unlink(scope: &Scope, id: CampaignId, connection: &mut Connection) -> Result<()> {
-    for statement in [UNLINK_TRUNKS, UNLINK_END_POINTS, UNLINK_LISTS, UNLINK_OPENING_HOURS, DELETE_RULES] {
+    for statement in
+        [UNLINK_TRUNKS, UNLINK_END_POINTS, UNLINK_LISTS, UNLINK_BLACK_LISTS, UNLINK_OPENING_HOURS, DELETE_RULES]
+    {
         query(statement).bind(scope.tenant.0).bind(id.0).execute(&mut *connection).await?;
     }
     Ok(())
@@ -348,6 +359,7 @@ fn read(row: &Row) -> Result<Campaign> {
         trunks: Vec::new(),
         end_points: Vec::new(),
         lists: Vec::new(),
+        black_lists: Vec::new(),
         opening_hours: Vec::new(),
         rules: Vec::new(),
         packs: row.json("packs")?,
@@ -398,6 +410,7 @@ mod tests {
         campaign.trunks = vec![world.trunk.id];
         campaign.end_points = vec![world.end_point.id];
         campaign.lists = vec![second.id, world.list.id];
+        campaign.black_lists = vec![store.create_list(&scope, "never").await.unwrap().id];
         campaign.rules = vec![rule(CallState::RsNoanswer, 3), rule(CallState::RsBusy, 1)];
         campaign.packs = vec![UNRESTRICTED.into()];
         campaign.limits.gap_minutes = 30;

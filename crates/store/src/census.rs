@@ -9,7 +9,8 @@ use crate::error::Result;
 use crate::scope::Scope;
 use crate::sql::Columns;
 use domain::{
-    AttemptId, Campaign, CampaignId, Contact, ContactId, Dialable, NumberKey, OpeningHours, OpeningHoursId, RunId, Timestamp,
+    AttemptId, Campaign, CampaignId, Contact, ContactId, Dialable, ListId, NumberKey, OpeningHours, OpeningHoursId,
+    RunId, Timestamp,
 };
 use std::collections::BTreeMap;
 
@@ -25,6 +26,8 @@ pub struct InForce {
     pub run: Option<RunId>,
     /// The sets of opening hours that it names, as they are now.
     pub opening_hours: BTreeMap<OpeningHoursId, OpeningHours>,
+    /// Its black lists as it is saved now: they count at once.
+    pub black_lists: Vec<ListId>,
 }
 
 /// How far a contact is in a run.
@@ -57,6 +60,7 @@ impl Store {
     pub async fn in_force(&self, scope: &Scope, campaign: CampaignId) -> Result<InForce> {
         let saved = self.campaign(scope, campaign).await?;
         let row = query(OPEN_RUN).bind(scope.tenant.0).bind(campaign.0).fetch_optional(self.readers()).await?;
+        let black_lists = saved.black_lists.clone();
         let (campaign, run) = match row {
             Some(row) => (row.json::<Campaign>("settings")?, Some(RunId(row.int("id")?))),
             None => (saved, None),
@@ -67,7 +71,7 @@ impl Store {
             opening_hours = self.all_opening_hours(&Scope { tenant: scope.tenant, ..Scope::installation() }).await?;
             opening_hours.retain(|id, _| campaign.opening_hours.contains(id));
         }
-        Ok(InForce { campaign, run, opening_hours })
+        Ok(InForce { campaign, run, opening_hours, black_lists })
     }
 
     /// How far the contacts `from..=to` are in the run, by id; those that it has not met are not among them.

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 statements! {
     CREATE = "INSERT INTO opening_hours (tenant_id, name, comment, default_mode, zone) VALUES ($1, $2, $3, $4, $5) \
         RETURNING id";
+    CREATE_AGAIN = "INSERT INTO opening_hours (tenant_id, name, comment, default_mode, zone, id) \
+        VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
     UPDATE = "UPDATE opening_hours SET name = $2, comment = $3, default_mode = $4, zone = $5 \
         WHERE tenant_id = $1 AND id = $6";
     GET = "SELECT id, name, comment, default_mode, zone FROM opening_hours WHERE tenant_id = $1 AND id = $2";
@@ -43,12 +45,14 @@ impl Store {
         let Locked { it: set, lock } = set.into();
         set.check()?;
         let mut transaction = self.begin().await?;
-        let id: i64 = query_scalar(CREATE)
+        let again = audit::again(scope, SUBJECT);
+        let id: i64 = query_scalar(again.map_or(CREATE, |_| CREATE_AGAIN))
             .bind(scope.tenant.0)
             .bind(&set.name)
             .bind(&set.comment)
             .bind(code_of(&set.default_mode))
             .bind(&set.zone)
+            .bind_some(again)
             .fetch_one(&mut *transaction)
             .await
             .map_err(Error::naming("opening hours", &set.name))?;
@@ -121,7 +125,9 @@ impl Store {
         scope.check(Kind::OpeningHours, id.0)?;
         let mut transaction = self.begin().await?;
         let used = |by: String| Error::InUse { what: "opening hours", id: id.to_string(), by };
-        if let Some(by) = query_scalar(USED_BY).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await? {
+        if let Some(by) =
+            query_scalar(USED_BY).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?
+        {
             return Err(used(by));
         }
         for row in query(OPEN_RUNS).bind(scope.tenant.0).fetch_all(&mut *transaction).await? {

@@ -10,7 +10,7 @@ use crate::scope::Scope;
 use crate::sql::Columns;
 use domain::rules::calls::{MAX_DAYS, MAX_REMEMBERED};
 use domain::rules::{Calls, Standing};
-use domain::{AttemptId, CampaignId, Contact, Dialable, NumberKey, SuppressionListId, Timestamp};
+use domain::{AttemptId, CampaignId, Contact, Dialable, ListId, NumberKey, SuppressionListId, Timestamp};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::LazyLock;
 
@@ -59,12 +59,15 @@ macro_rules! calls {
 
 const NUMBER_CALLS: &str = calls!("number_key");
 const PERSON_CALLS: &str = calls!("person_key");
-/// `$2` is not used, so that all have their keys behind it.
-const SUPPRESSED: &str = "SELECT s.number_key AS asked, s.list_id, l.everywhere FROM suppression_key s \
+/// `$2` is not used, so that all have their keys behind it. `campaign_id` is that of a black list, 0 of a suppression list.
+const SUPPRESSED: &str = "SELECT s.number_key AS asked, s.list_id, l.everywhere, CAST(0 AS BIGINT) AS campaign_id FROM suppression_key s \
     JOIN suppression_list l ON l.id = s.list_id WHERE s.tenant_id = $1 AND s.number_key IN ({keys}) AND CAST($2 AS BIGINT) = $2 \
-    UNION ALL SELECT r.number_key AS asked, r.list_id, l.everywhere FROM suppression_list l CROSS JOIN registry_key r \
+    UNION ALL SELECT r.number_key AS asked, r.list_id, l.everywhere, CAST(0 AS BIGINT) AS campaign_id FROM suppression_list l CROSS JOIN registry_key r \
     WHERE l.tenant_id = $1 AND l.kind = 'registry' AND r.tenant_id = $1 AND r.list_id = l.id AND r.version = l.version \
-    AND r.number_key IN ({keys})";
+    AND r.number_key IN ({keys}) \
+    UNION ALL SELECT c.number_key AS asked, c.list_id, CAST(0 AS BIGINT) AS everywhere, b.campaign_id \
+    FROM campaign_black_list b CROSS JOIN contact c WHERE b.tenant_id = $1 AND c.tenant_id = $1 AND c.list_id = b.list_id \
+    AND c.number_key IN ({keys})";
 
 statements! {
     LINKS = "SELECT list_id, campaign_id FROM suppression_list_campaign WHERE tenant_id = $1";
@@ -163,6 +166,7 @@ pub(crate) async fn standings(
         };
         all.push(Standing {
             suppressed_by: lists.of(one),
+            black_listed_by: lists.black(one),
             number: known(&numbers, one.keys.first().copied()),
             person: known(&persons, one.person),
         });
@@ -217,6 +221,7 @@ async fn calls(
 struct Lists {
     named: HashMap<NumberKey, Vec<(SuppressionListId, bool)>>,
     links: HashSet<(SuppressionListId, CampaignId)>,
+    black: HashMap<NumberKey, Vec<(ListId, CampaignId)>>,
 }
 
 impl Lists {
@@ -226,16 +231,28 @@ impl Lists {
         let holds = named.filter(|(list, everywhere)| *everywhere || self.links.contains(&(*list, asked.campaign)));
         holds.map(|(list, _)| *list).min()
     }
+
+    /// The first black list of the campaign that names it.
+    fn black(&self, asked: &Asked) -> Option<ListId> {
+        let named = asked.keys.iter().filter_map(|key| self.black.get(key)).flatten();
+        named.filter(|(_, campaign)| *campaign == asked.campaign).map(|(list, _)| *list).min()
+    }
 }
 
 async fn lists(scope: &Scope, asked: &[Asked], connection: &mut Connection) -> Result<Lists> {
     let keys: Vec<NumberKey> =
         asked.iter().flat_map(|asked| asked.keys.iter().copied()).collect::<HashSet<_>>().into_iter().collect();
-    let mut lists = Lists { named: HashMap::new(), links: HashSet::new() };
+    let mut lists = Lists { named: HashMap::new(), links: HashSet::new(), black: HashMap::new() };
     for some in keys.chunks(SIZES[SIZES.len() - 1]) {
         for row in ask(&LISTS, scope, 0, some, connection).await? {
-            let list = (SuppressionListId(row.int("list_id")?), row.flag("everywhere")?);
-            lists.named.entry(NumberKey(row.int("asked")?)).or_default().push(list);
+            let (key, list) = (NumberKey(row.int("asked")?), row.int("list_id")?);
+            match row.int("campaign_id")? {
+                0 => {
+                    let list = (SuppressionListId(list), row.flag("everywhere")?);
+                    lists.named.entry(key).or_default().push(list);
+                }
+                campaign => lists.black.entry(key).or_default().push((ListId(list), CampaignId(campaign))),
+            }
         }
     }
     if lists.named.values().flatten().any(|(_, everywhere)| !everywhere) {

@@ -28,6 +28,7 @@ const campaign: Schema["Campaign"] = {
   trunks: [2, 1],
   end_points: [1],
   lists: [4, 3],
+  black_lists: [5],
   rules: [{ id: 9, status: "RS_BUSY", status_ext: "", max_attempts: 2, retry_after_s: 300, mode: "MULT" }],
   packs: ["default"],
   limits: {

@@ -76,6 +76,9 @@ pub(crate) struct Settings {
     /// A list, name or id; repeat it for more, in dialling order. Replaces those it has
     #[arg(long = "list", value_name = "LIST")]
     lists: Vec<String>,
+    /// A list whose numbers it does not call, name or id; repeat it for more. Replaces those it has; '' takes them away
+    #[arg(long = "black-list", value_name = "LIST")]
+    black_lists: Vec<String>,
     /// Lower is served first [default: 10]
     #[arg(long, value_name = "N")]
     priority: Option<i32>,
@@ -147,6 +150,9 @@ impl Settings {
         let named: Vec<String> = self.opening_hours.iter().filter(|set| !set.is_empty()).cloned().collect();
         let opening_hours = client.ids(Noun::OpeningHours, &named).await?;
         let opening_hours = (!self.opening_hours.is_empty()).then(|| Value::from(opening_hours));
+        let named: Vec<String> = self.black_lists.iter().filter(|list| !list.is_empty()).cloned().collect();
+        let black_lists = client.ids(Noun::List, &named).await?;
+        let black_lists = (!self.black_lists.is_empty()).then(|| Value::from(black_lists));
         let ids = |ids: Vec<i64>| if ids.is_empty() { None } else { Some(Value::from(ids)) };
         let status = self.status.map(|status| match status {
             Status::Runnable => "RUNNABLE",
@@ -159,6 +165,7 @@ impl Settings {
             ("trunks", ids(trunks)),
             ("end_points", ids(end_points)),
             ("lists", ids(lists)),
+            ("black_lists", black_lists),
             ("priority", self.priority.map(Value::from)),
             ("status", status.map(Value::from)),
             ("idle_on_termination", self.idle.map(Value::from)),
@@ -268,6 +275,7 @@ async fn show(session: &Session, name: &str) -> Result<(), Failure> {
             ("trunks", names(&campaign["trunks"], &trunks)),
             ("end points", names(&campaign["end_points"], &end_points)),
             ("lists", names(&campaign["lists"], &lists)),
+            ("black lists", names(&campaign["black_lists"], &lists)),
             ("active", hours),
             ("opening hours", names(&campaign["opening_hours"], &sets)),
             ("answer timeout, ms", cell(campaign, "answer_timeout_ms")),

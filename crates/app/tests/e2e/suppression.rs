@@ -37,3 +37,24 @@ fn a_suppressed_number_gets_no_call_and_a_retry_is_stopped_by_an_entry_made_mean
     let calls = invites.by_number(4);
     assert_eq!([never, once, often].map(|number| calls.get(number).copied().unwrap_or(0)), [0, 1, 3], "{calls:?}");
 }
+
+#[test]
+fn a_number_on_a_black_list_is_logged_and_not_called_nor_called_again_when_it_gets_there_meanwhile() {
+    let world = World::start();
+    let (never, once, often) = ("15554000001", "15554000002", "15554000003");
+    let black = world.list("customers", &[never]);
+    let mut invites = Invites::watch(&world.pair.carrier);
+    let changes = json!({"rules": json!([rule("RS_BUSY", 2, 4)]), "black_lists": [black]});
+    let run = world.dial("spring", &[never, once, often], changes);
+    world.wait_for_attempts(run, "two busy numbers", A_FEW_CALLS, |attempts| count(attempts, "RS_BUSY") == 2);
+    world.add_contacts(black, vec![json!({"number": "+1 (555) 400-0002"})]);
+    let why = world.run(&["why", once, "--campaign", "spring"]).ok();
+    assert!(why.contains("black list \"customers\""), "{why}");
+    let attempts = world.complete(run, A_FEW_CALLS);
+    let states = |number| of_number(&attempts, number).iter().map(|a| a["state"].clone()).collect::<Vec<_>>();
+    assert_eq!(states(never), ["RS_BLACKLIST"], "{}", brief(&attempts));
+    assert_eq!(states(once), ["RS_BUSY", "RS_BLACKLIST"], "{}", brief(&attempts));
+    assert_eq!(states(often), ["RS_BUSY"; 3], "{}", brief(&attempts));
+    let calls = invites.by_number(4);
+    assert_eq!([never, once, often].map(|number| calls.get(number).copied().unwrap_or(0)), [0, 1, 3], "{calls:?}");
+}

@@ -49,7 +49,10 @@ fn opening_hours_that_change_hold_at_once() {
     let seen = script.play(&[(500, Event::LegAnswered(L1)), (1_000, fresh(RUN, [2]))]);
     assert_eq!(journals(&seen).len(), 1, "{seen:?}");
     let seen = script.play(&[(2_000, closed()), (2_001, journalled(A2)), (600_000, ended(L1, 16, 0))]);
-    assert!(seen.contains(&(2_000, Run(RunState::WrongTime))) || seen.contains(&(2_001, Run(RunState::WrongTime))), "{seen:?}");
+    assert!(
+        seen.contains(&(2_000, Run(RunState::WrongTime))) || seen.contains(&(2_001, Run(RunState::WrongTime))),
+        "{seen:?}"
+    );
     assert!(seen.contains(&(2_001, Withdraw(2))), "{seen:?}");
     assert!(seen.contains(&(600_000, Close(1, CallState::Terminated, None))), "{seen:?}");
     let open = Event::HoursChanged { run: RUN, hours: Hours::always() };

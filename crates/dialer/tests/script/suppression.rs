@@ -3,7 +3,8 @@
 use crate::script::*;
 use Seen::*;
 use dialer::{Command, Event};
-use domain::{CallState, CampaignId, EndedBy, Mode, NumberKey, RunState};
+use domain::rules::Standing;
+use domain::{AttemptId, CallState, CampaignId, EndedBy, ListId, Mode, NumberKey, RunState};
 
 /// The key of contact 1.
 const KEY: NumberKey = NumberKey(1_001);
@@ -17,6 +18,22 @@ fn a_number_that_the_journal_knows_as_suppressed_ends_as_blacklisted_without_a_c
     );
     let by = script.commands.iter().find_map(|c| if let Command::Close(end) = c { Some(end.ended_by) } else { None });
     assert_eq!(by, Some(EndedBy::Suppression));
+}
+
+#[test]
+fn a_number_on_a_black_list_of_the_campaign_is_logged_and_not_called_first_or_again() {
+    let mut spec = run_spec(1, 2);
+    spec.settings.reschedule = vec![rule(CallState::RsBusy, 3, 60, Mode::Fixed)];
+    let mut script = Script::with_run(spec, 2);
+    let listed = || Standing { black_listed_by: Some(ListId(9)), ..Standing::default() };
+    // The first is on it; the second gets on it while its retry waits.
+    let seen = script.play(&[(0, journalled_with(A1, listed())), (1, journalled(A2)), (1_000, busy(L2))]);
+    assert!(seen.contains(&(0, Close(1, CallState::RsBlacklist, None))), "{seen:?}");
+    assert!(seen.contains(&(1_000, Close(2, CallState::RsBusy, Some(60)))), "{seen:?}");
+    let due = loaded(RUN, vec![], vec![retry(2, 1, 61_000)], None);
+    let seen = script.play(&[(61_500, due), (61_600, journalled_with(AttemptId(3), listed()))]);
+    assert!(seen.contains(&(61_600, Close(3, CallState::RsBlacklist, None))), "{seen:?}");
+    assert!(seen.contains(&(61_600, Run(RunState::Completed))), "{seen:?}");
 }
 
 #[test]

@@ -18,7 +18,11 @@ impl Dates {
     /// `None` when `from` is empty: any day. `from_field` and `to_field` are what a refusal names.
     pub fn parse(from_field: &str, to_field: &str, from: &str, to: &str) -> Result<Option<Self>, Invalid> {
         if from.is_empty() {
-            return if to.is_empty() { Ok(None) } else { Err(Invalid::new(from_field, "is missing: a last day has a first one")) };
+            return if to.is_empty() {
+                Ok(None)
+            } else {
+                Err(Invalid::new(from_field, "is missing: a last day has a first one"))
+            };
         }
         let first = Day::parse(from_field, from)?;
         let last = if to.is_empty() { first } else { Day::parse(to_field, to)? };

@@ -63,7 +63,10 @@ fn all_sets_and_the_active_period_must_be_open() {
     assert_eq!(state("2026-11-23T12:00:00Z"), HourState::Closed { opens_at: Some(at("2026-11-23T13:00:00Z")) });
     assert_eq!(state("2026-11-23T18:00:00Z"), HourState::Closed { opens_at: Some(at("2026-11-24T10:00:00Z")) });
     let never = set(OpeningMode::Closed, Vec::new());
-    assert_eq!(hours.with_sets([&never]).unwrap().state_at(at("2026-11-23T10:00:00Z")), HourState::Closed { opens_at: None });
+    assert_eq!(
+        hours.with_sets([&never]).unwrap().state_at(at("2026-11-23T10:00:00Z")),
+        HourState::Closed { opens_at: None }
+    );
 }
 
 #[test]
@@ -87,7 +90,10 @@ fn what_the_clock_shows_decides_where_it_is_turned() {
     // 2026-10-25: 02:00 to 03:00 is shown twice. Open 01:30 to 02:30, and again when 02:00 comes back.
     let opens = at("2026-10-24T23:30:00Z");
     assert_eq!(hours.state_at(opens), HourState::Open { until: Some(at("2026-10-25T00:30:00Z")) });
-    assert_eq!(hours.state_at(at("2026-10-25T00:30:00Z")), HourState::Closed { opens_at: Some(at("2026-10-25T01:00:00Z")) });
+    assert_eq!(
+        hours.state_at(at("2026-10-25T00:30:00Z")),
+        HourState::Closed { opens_at: Some(at("2026-10-25T01:00:00Z")) }
+    );
     assert_eq!(hours.state_at(at("2026-10-25T01:00:00Z")), HourState::Open { until: Some(at("2026-10-25T01:30:00Z")) });
     // 2026-03-29: 01:59:59 is followed by 03:00:00: half an hour less.
     assert_eq!(hours.state_at(at("2026-03-29T00:30:00Z")), HourState::Open { until: Some(at("2026-03-29T01:00:00Z")) });
@@ -95,7 +101,10 @@ fn what_the_clock_shows_decides_where_it_is_turned() {
 
 #[test]
 fn the_zone_of_a_set_goes_before_that_of_the_campaign() {
-    let tokyo = OpeningHours { zone: "Asia/Tokyo".into(), ..set(OpeningMode::Closed, vec![rule(OpeningMode::Open, "", ("", ""), OFFICE)]) };
+    let tokyo = OpeningHours {
+        zone: "Asia/Tokyo".into(),
+        ..set(OpeningMode::Closed, vec![rule(OpeningMode::Open, "", ("", ""), OFFICE)])
+    };
     assert_eq!(
         hours("Europe/Madrid", &[tokyo]).state_at(at("2026-11-23T00:00:00Z")),
         HourState::Open { until: Some(at("2026-11-23T09:00:00Z")) }
@@ -144,7 +153,9 @@ fn what_is_foretold_comes_true() {
 
 #[test]
 fn what_is_wrong_is_named_by_rule_and_field() {
-    let named = |rule: OpeningRule| set(OpeningMode::Open, vec![OpeningRule::always(OpeningMode::Open), rule]).check().unwrap_err();
+    let named = |rule: OpeningRule| {
+        set(OpeningMode::Open, vec![OpeningRule::always(OpeningMode::Open), rule]).check().unwrap_err()
+    };
     let closed = |dates, times| rule(OpeningMode::Closed, "", dates, times);
     for (wrong, field) in [
         (closed(("12-32", ""), DAY), "rules[1].date_from"),

@@ -1,6 +1,6 @@
 //! What is known of the calls to a number and to a person.
 
-use crate::ids::SuppressionListId;
+use crate::ids::{ListId, SuppressionListId};
 use crate::time::Timestamp;
 
 /// Attempts that are remembered per number or person, at most; a cap counts no higher.
@@ -51,6 +51,8 @@ impl Calls {
 pub struct Standing {
     /// A list that says that the number must not be called.
     pub suppressed_by: Option<SuppressionListId>,
+    /// A black list of the campaign that names the number: a call to it ends as `RS_BLACKLIST` before anything is sent.
+    pub black_listed_by: Option<ListId>,
     /// Calls to the number, by any campaign.
     pub number: Calls,
     /// Calls to the person on any of their numbers; empty when the contact names no person.

@@ -84,7 +84,8 @@ async fn read_page(store: &Store, slot: &Slot, list: ListId) -> store::Result<us
 /// Takes in what changed since the last time.
 pub(super) async fn keep_up(store: &Store, slot: &Slot) -> store::Result<()> {
     let touched: Touched = std::mem::take(&mut lock(&slot.touched));
-    if touched.everything {
+    // Whose numbers were added to a black list is not told.
+    if touched.everything || touched.lists.iter().any(|list| slot.subject.black_lists.contains(list)) {
         slot.progress.send_replace(Progress::Over(String::new()));
         return Ok(());
     }
@@ -138,7 +139,7 @@ async fn look_again(store: &Store, slot: &Slot, ids: &[ContactId]) -> store::Res
 fn entry<'a>(rules: &Rules, contact: &Contact, standing: &'a Standing, place: Option<&RunContact>) -> Entry<'a> {
     let facts = Facts {
         denied: rules.denies(&contact.number).is_some(),
-        suppressed: standing.suppressed_by.is_some(),
+        suppressed: standing.suppressed_by.is_some() || standing.black_listed_by.is_some(),
         consent_at: contact.consent_at,
         due_at: place.and_then(|place| place.due_at),
         number: &standing.number,

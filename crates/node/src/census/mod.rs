@@ -66,18 +66,20 @@ struct Subject {
     limits: Limits,
     zone: String,
     lists: Vec<ListId>,
+    black_lists: Vec<ListId>,
     run: Option<RunId>,
 }
 
 impl Subject {
     fn of(in_force: &InForce) -> Self {
-        let InForce { campaign, run, opening_hours: _ } = in_force;
+        let InForce { campaign, run, opening_hours: _, black_lists } = in_force;
         Self {
             campaign: campaign.id,
             packs: campaign.packs.clone(),
             limits: campaign.limits.clone(),
             zone: campaign.zone.clone(),
             lists: campaign.lists.clone(),
+            black_lists: black_lists.clone(),
             run: *run,
         }
     }

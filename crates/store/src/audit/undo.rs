@@ -11,8 +11,8 @@ use crate::suppression::lists::SuppressionKind;
 use crate::tokens::TokenScope;
 use crate::users::classes::UserClass;
 use domain::{
-    Campaign, CampaignId, EndPoint, EndPointId, ListId, OpeningHours, OpeningHoursId, Pbx, PbxId, SuppressionListId, Trunk,
-    TrunkId,
+    Campaign, CampaignId, EndPoint, EndPointId, ListId, OpeningHours, OpeningHoursId, Pbx, PbxId, SuppressionListId,
+    Trunk, TrunkId,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -201,7 +201,7 @@ impl Store {
             }
             Subject::Entity(Kind::OpeningHours) => {
                 let set: OpeningHours = state(was)?;
-                Some(self.create_opening_hours(scope, (&set, &lock)).await?.id.0)
+                self.create_opening_hours(scope, (&set, &lock)).await?;
             }
             Subject::Entity(Kind::Campaign) => {
                 let campaign: Campaign = state(was)?;

@@ -172,7 +172,9 @@ impl Journal<'_> {
         let asked: Vec<Asked> = asking.iter().map(|asking| asking.asked.clone()).collect();
         let standings = standings(self.scope, &asked, at, self.connection).await?;
         for (asking, standing) in asking.into_iter().zip(standings) {
-            if let Some(event) = asking.event.filter(|_| standing.suppressed_by.is_some()) {
+            if let Some(event) =
+                asking.event.filter(|_| standing.suppressed_by.is_some() || standing.black_listed_by.is_some())
+            {
                 self.events.amend(event, |data| {
                     if let Some(rules) = data["receipt"]["rules"].as_array_mut() {
                         rules.retain(|rule| rule != NOT_SUPPRESSED);

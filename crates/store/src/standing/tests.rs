@@ -10,6 +10,7 @@ crate::testing::on_both_engines! {
     what_stands_behind_in_the_batch_is_left_out;
     no_more_is_remembered_than_is_counted;
     a_load_of_many_tells_each_its_own;
+    a_black_list_counts_for_its_campaign_in_every_spelling_from_the_next_attempt_on;
 }
 
 /// Seconds since 1970, as the attempts of [`World`] have them.
@@ -57,7 +58,7 @@ async fn calls_to_a_number_and_to_a_person_are_counted_and_those_never_sent_are_
     let calls = Calls { attempts: vec![at(1)], conversation_at: talked };
     assert_eq!(
         of(&store, &world, 0).await,
-        Standing { suppressed_by: None, number: calls.clone(), person: calls.clone() }
+        Standing { number: calls.clone(), person: calls.clone(), ..Standing::default() }
     );
     for index in [1, 2] {
         assert_eq!(
@@ -104,6 +105,39 @@ async fn no_more_is_remembered_than_is_counted(home: Home) {
     let number = &world.contacts[0].number;
     let late = store.standing(&scope, world.campaign.id, number, None, far).await.unwrap();
     assert!(late.number.attempts.is_empty(), "of another quarter");
+}
+
+async fn a_black_list_counts_for_its_campaign_in_every_spelling_from_the_next_attempt_on(home: Home) {
+    let (store, world, run) = world(&home).await;
+    let scope = Scope::installation();
+    let never = store.create_list(&scope, "never").await.unwrap();
+    let other = store.create_campaign(&scope, &domain::Campaign::named("other", "UTC"), "ana").await.unwrap();
+    let listed = domain::Campaign { black_lists: vec![never.id], ..world.campaign.clone() };
+    store.update_campaign(&scope, &listed, "ana").await.unwrap();
+    let black = async |campaign, text: &str| {
+        let number = Dialable::parse(text, Some("IT")).unwrap();
+        store.standing(&scope, campaign, &number, None, NOW).await.unwrap().black_listed_by
+    };
+    assert_eq!(black(world.campaign.id, "+390669820001").await, None);
+    let number = Dialable::parse("06 6982 0001", Some("IT")).unwrap();
+    let contact = crate::NewContact { number, attributes: domain::Attributes::default() };
+    store.add_contacts(&scope, never.id, vec![contact], false).await.unwrap();
+    for spelling in ["+390669820001", "0669820001", "00390669820001"] {
+        assert_eq!(black(world.campaign.id, spelling).await, Some(never.id), "{spelling}");
+        assert_eq!(black(other.id, spelling).await, None, "{spelling}");
+    }
+    // The journal says it of the very next attempt.
+    let contact =
+        crate::NewContact { number: world.contacts[0].number.clone(), attributes: domain::Attributes::default() };
+    store.add_contacts(&scope, never.id, vec![contact], false).await.unwrap();
+    let attempt = world.attempt(1, run, 0, 0);
+    let written = store.commit(&scope, vec![Write::Attempt(attempt)]).await.unwrap();
+    let Written::Attempt(standing) = &written[0] else { panic!("{written:?}") };
+    assert_eq!((standing.black_listed_by, standing.suppressed_by), (Some(never.id), None));
+    let refused = store.delete_list(&scope, never.id).await.unwrap_err();
+    assert_eq!(refused.to_string(), format!("list {} is in use by campaign spring as a black list", never.id));
+    let both = domain::Campaign { black_lists: vec![world.list.id], ..world.campaign.clone() };
+    assert_eq!(store.update_campaign(&scope, &both, "ana").await.unwrap_err().field(), Some("black_lists"));
 }
 
 async fn a_load_of_many_tells_each_its_own(home: Home) {

@@ -89,27 +89,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/attempts/{id}/output-attributes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Tells an output attribute of a call: data collected while it was made. The last value wins. Taken until half an hour after
-         *     the call.
-         */
-        post: operations["set_output_attribute"];
-        /** Takes all output attributes of a call away. */
-        delete: operations["clear_output_attributes"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/attempts/{id}/status": {
         parameters: {
             query?: never;
@@ -217,26 +196,6 @@ export interface paths {
         head?: never;
         /** Changes the given fields of a campaign; a list of links or rules is replaced as a whole. */
         patch: operations["patch_campaign"];
-        trace?: never;
-    };
-    "/api/campaigns/{id}/calls": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Adds a call to the campaign's run: it is dialled before what is fresh in lists, by the same rules. A run that is paused, idle
-         *     or outside its hours takes it, too. The same number twice is two calls.
-         */
-        post: operations["add_call"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/api/campaigns/{id}/clone": {
@@ -781,6 +740,61 @@ export interface paths {
         };
         /** This document. */
         get: operations["get_document"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/opening-hours": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every set of opening hours. */
+        get: operations["list_opening_hours"];
+        put?: never;
+        /** Adds a set of opening hours. */
+        post: operations["create_opening_hours"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/opening-hours/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One set of opening hours. */
+        get: operations["get_opening_hours"];
+        /** Replaces a set with its rules. Runs go by it from the answer on. */
+        put: operations["replace_opening_hours"];
+        post?: never;
+        /** Deletes a set that no campaign names and no open run goes by. */
+        delete: operations["delete_opening_hours"];
+        options?: never;
+        head?: never;
+        /** Changes the given fields of a set; its rules are replaced as a whole. Runs go by it from the answer on. */
+        patch: operations["patch_opening_hours"];
+        trace?: never;
+    };
+    "/api/opening-hours/{id}/week": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** When a set is open in the seven days from a day on, as the dialler has it: holidays and turned clocks included. */
+        get: operations["get_opening_week"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1619,8 +1633,6 @@ export interface components {
             list_name: string | null;
             /** @description What was dialled; `null` when the contact was erased. */
             number: string | null;
-            /** @description What the dialplan or programs told of it; empty when the contact was erased. */
-            output_attributes: components["schemas"]["Attributes"];
             /**
              * Format: int64
              * @description On which PBX.
@@ -1783,50 +1795,6 @@ export interface components {
         Attributes: {
             [key: string]: string;
         };
-        /** @description A call that waits for its turn. */
-        Call: {
-            /**
-             * Format: int64
-             * @description The contact that it is to.
-             */
-            contact: number;
-            /**
-             * Format: int64
-             * @description In which list: that of the campaign's own, which only programs fill.
-             */
-            list: number;
-            /**
-             * Format: date-time
-             * @description Not before then.
-             */
-            not_before: string;
-            /**
-             * Format: int64
-             * @description In which run.
-             */
-            run: number;
-        };
-        /** @description A call to add. */
-        CallInput: {
-            /** @description Become channel variables of the call. */
-            attributes?: components["schemas"]["Attributes"];
-            /**
-             * Format: int32
-             * @description The same in seconds from now; not with `not_before`.
-             * @example 900
-             */
-            in_seconds?: number | null;
-            /**
-             * Format: date-time
-             * @description Not before then, a year ahead at most; at once without it.
-             */
-            not_before?: string | null;
-            /**
-             * @description The number: digits, *, # and +; spaces, dots, dashes and brackets are dropped.
-             * @example +39 06 6982-0001
-             */
-            number: string;
-        };
         /**
          * @description State of a call: `TERMINATED` and `RS_...` are final.
          * @enum {string}
@@ -1857,6 +1825,8 @@ export interface components {
              * @description Contacts read ahead.
              */
             batch_size: number;
+            /** @description Ids of lists whose numbers it does not call. */
+            black_lists: number[];
             /**
              * Format: int64
              * @description The user who made it, by id, and always sees it; `null`: nobody who signs in.
@@ -1888,6 +1858,8 @@ export interface components {
             lists: number[];
             /** @description Unique. */
             name: string;
+            /** @description Ids of its sets of opening hours, in order: all of them and the active period must be open. */
+            opening_hours: number[];
             /** @description The rule packs that say whom it may call and when. `unrestricted` frees it of all but suppression. */
             packs: string[];
             /**
@@ -1933,6 +1905,8 @@ export interface components {
              * @default 100
              */
             batch_size?: number;
+            /** @description Ids of lists whose numbers it does not call: they end as `RS_BLACKLIST`. They count at once, for its run too. */
+            black_lists?: number[];
             /** @description Account code of its calls, with the same place-holders. */
             dial_account?: string;
             /**
@@ -1960,6 +1934,8 @@ export interface components {
              * @example spring
              */
             name: string;
+            /** @description Ids of its sets of opening hours, in order, at most 20: all of them and the active period must be open. */
+            opening_hours?: number[];
             /**
              * @description The rule packs that say whom it may call and when, 1..=10. Naming `unrestricted` frees it of all but suppression and
              *     is written down with the caller's name.
@@ -2024,6 +2000,8 @@ export interface components {
              * @default 100
              */
             batch_size?: number;
+            /** @description Ids of lists whose numbers it does not call: they end as `RS_BLACKLIST`. They count at once, for its run too. */
+            black_lists?: number[];
             /** @description Account code of its calls, with the same place-holders. */
             dial_account?: string;
             /**
@@ -2051,6 +2029,8 @@ export interface components {
              * @example spring
              */
             name?: string;
+            /** @description Ids of its sets of opening hours, in order, at most 20: all of them and the active period must be open. */
+            opening_hours?: number[];
             /**
              * @description The rule packs that say whom it may call and when, 1..=10. Naming `unrestricted` frees it of all but suppression and
              *     is written down with the caller's name.
@@ -3567,20 +3547,197 @@ export interface components {
             /** @description One for each campaign and contact that has the number. */
             items: components["schemas"]["Verdict"][];
         };
-        /** @description An output attribute. */
-        OutputInput: {
-            /** @description Put it behind the value that is there. */
-            append?: boolean;
+        /** @description When a set is open on one day. */
+        OpeningDay: {
             /**
-             * @description As attributes are called: letters, digits and _, at most 64.
-             * @example APPOINTMENT
+             * @description Which day.
+             * @example 2026-12-21
+             */
+            date: string;
+            /**
+             * Format: int64
+             * @description Its length: 86400 but where the clock is turned.
+             */
+            length_s: number;
+            /** @description In order and apart; none: closed all day. */
+            open: components["schemas"]["OpeningSpan"][];
+        };
+        /** @description A set of opening hours. */
+        OpeningHours: {
+            /** @description For people. */
+            comment: string;
+            /**
+             * Format: int64
+             * @description The user who made it, by id, and always sees it; `null`: nobody who signs in.
+             */
+            created_by: number | null;
+            /** @description What holds when no rule matches. */
+            default_mode: components["schemas"]["OpeningMode"];
+            /** @description Left out of choices; nothing else changes. */
+            hidden: boolean;
+            /**
+             * Format: int64
+             * @description Its id.
+             */
+            id: number;
+            /**
+             * @description Unique.
+             * @example shop
              */
             name: string;
+            /** @description Its rules in order: the first that matches decides. */
+            rules: components["schemas"]["OpeningRule"][];
             /**
-             * @description Its value, or what is put behind it.
-             * @example monday
+             * @description Who holds it sees this; empty: everybody.
+             * @example SALES
              */
-            value: string;
+            security_key: string;
+            /** @description IANA zone in which its rules are read; empty: that of the campaign. */
+            zone: string;
+        };
+        /** @description A set as it is made or replaced. */
+        OpeningHoursInput: {
+            /** @description For people, at most 500 characters. */
+            comment?: string;
+            /** @description What holds when no rule matches. */
+            default_mode?: components["schemas"]["OpeningMode"];
+            /** @description Left out of choices. Without it a changed one stays as it is. */
+            hidden?: boolean | null;
+            /**
+             * @description Unique, 1..=200 characters.
+             * @example shop
+             */
+            name: string;
+            /** @description Its rules in order, at most 100: the first that matches decides. */
+            rules?: components["schemas"]["OpeningRule"][];
+            /**
+             * @description Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
+             * @example SALES
+             */
+            security_key?: string | null;
+            /**
+             * @description IANA zone in which its rules are read; empty: that of the campaign.
+             * @example Europe/Madrid
+             */
+            zone?: string;
+        };
+        /** @description A set as it is made or replaced. */
+        OpeningHoursPatch: {
+            /** @description For people, at most 500 characters. */
+            comment?: string;
+            /** @description What holds when no rule matches. */
+            default_mode?: components["schemas"]["OpeningMode"];
+            /** @description Left out of choices. Without it a changed one stays as it is. */
+            hidden?: boolean | null;
+            /**
+             * @description Unique, 1..=200 characters.
+             * @example shop
+             */
+            name?: string;
+            /** @description Its rules in order, at most 100: the first that matches decides. */
+            rules?: components["schemas"]["OpeningRule"][];
+            /**
+             * @description Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
+             * @example SALES
+             */
+            security_key?: string | null;
+            /**
+             * @description IANA zone in which its rules are read; empty: that of the campaign.
+             * @example Europe/Madrid
+             */
+            zone?: string;
+        };
+        /**
+         * @description Whether dialling is allowed.
+         * @enum {string}
+         */
+        OpeningMode: "OPEN" | "CLOSED";
+        /** @description What holds at some times of some days. */
+        OpeningRule: {
+            /** @description For people, at most 200 characters. */
+            comment?: string;
+            /**
+             * @description First day, `2026-12-24` or every year `12-24`; empty: any date.
+             * @example 12-24
+             */
+            date_from?: string;
+            /**
+             * @description Last day, inclusive, written in the same way; empty: the first day only.
+             * @example 12-26
+             */
+            date_to?: string;
+            /**
+             * @description Digits 1 (Sunday) to 7 (Saturday); empty: any day.
+             * @example 23456
+             */
+            days?: string;
+            /**
+             * Format: int64
+             * @description Its id; not given for a new rule.
+             */
+            id?: number;
+            /** @description What holds while it matches. */
+            mode: components["schemas"]["OpeningMode"];
+            /**
+             * @description Last second, inclusive, `HHMMSS`; before `time_start` means overnight: it belongs to the day on which it begins.
+             * @default 235959
+             */
+            time_end?: string;
+            /**
+             * @description First second, `HHMMSS`.
+             * @default 000000
+             */
+            time_start?: string;
+        };
+        /** @description From one instant to another. */
+        OpeningSpan: {
+            /**
+             * @description What the clock shows when it closes; `24:00:00` at the end of the day.
+             * @example 18:00:00
+             */
+            closes: string;
+            /**
+             * Format: date-time
+             * @description When it opens.
+             */
+            from: string;
+            /**
+             * Format: int64
+             * @description Seconds of the day at which it opens.
+             */
+            from_s: number;
+            /**
+             * @description What the clock shows when it opens.
+             * @example 09:00:00
+             */
+            opens: string;
+            /**
+             * Format: date-time
+             * @description When it closes.
+             */
+            to: string;
+            /**
+             * Format: int64
+             * @description Seconds of the day at which it closes.
+             */
+            to_s: number;
+        };
+        /** @description Seven days of a set. */
+        OpeningWeek: {
+            /** @description In order. */
+            days: components["schemas"]["OpeningDay"][];
+            /** @description Whether it is open now. */
+            open_now: boolean;
+            /**
+             * @description What decides now, for people.
+             * @example rule 1: closed 12-25 to 12-26
+             */
+            why_now: string;
+            /**
+             * @description The zone in which they are shown.
+             * @example Europe/Madrid
+             */
+            zone: string;
         };
         /** @description A pack and its version. */
         Pack: {
@@ -3673,6 +3830,16 @@ export interface components {
         Page_List: {
             /** @description The things themselves. */
             items: components["schemas"]["List"][];
+            /**
+             * Format: int64
+             * @description Give this as `after` to get the next page; `null`: this was the last one.
+             */
+            next: number | null;
+        };
+        /** @description One page, in the order of ids; runs, and attempts when that is asked for: newest first. */
+        Page_OpeningHours: {
+            /** @description The things themselves. */
+            items: components["schemas"]["OpeningHours"][];
             /**
              * Format: int64
              * @description Give this as `after` to get the next page; `null`: this was the last one.
@@ -3776,10 +3943,10 @@ export interface components {
             /** @description At least 12 characters, none of the commonest. */
             new: string;
         };
-        /** @description An Asterisk server. Its password is never shown. */
+        /** @description An Asterisk server reached over ARI. Its password is never shown. */
         Pbx: {
             /**
-             * @description The ARI application name; over AMI without meaning.
+             * @description The ARI application name.
              * @example carillon
              */
             application: string;
@@ -3791,7 +3958,7 @@ export interface components {
             /** @description Left out of choices; nothing else changes. */
             hidden: boolean;
             /**
-             * @description Host name or address of its HTTP server; over AMI: of its manager interface.
+             * @description Host name or address of its HTTP server.
              * @example 127.0.0.1
              */
             host: string;
@@ -3800,13 +3967,6 @@ export interface components {
              * @description Its id.
              */
             id: number;
-            /** @description How it is reached. */
-            link: components["schemas"]["PbxLink"];
-            /**
-             * Format: int32
-             * @description Over AMI: messages sent in any one unit, at most.
-             */
-            messages_per_unit: number;
             /**
              * @description Unique.
              * @example office
@@ -3814,12 +3974,12 @@ export interface components {
             name: string;
             /**
              * Format: int32
-             * @description Calls started per second, at most; over AMI also no more than half of the messages per second.
+             * @description Originates sent per second, at most.
              */
             originates_per_second: number;
             /**
              * Format: int32
-             * @description Port of its HTTP server; over AMI: of its manager interface.
+             * @description Port of its HTTP server.
              * @example 8088
              */
             port: number;
@@ -3829,12 +3989,7 @@ export interface components {
              */
             security_key: string;
             /**
-             * Format: int32
-             * @description Over AMI: length of the unit of time for `messages_per_unit`, milliseconds.
-             */
-            unit_ms: number;
-            /**
-             * @description The ARI user; over AMI: the manager user.
+             * @description The ARI user.
              * @example carillon
              */
             username: string;
@@ -3842,28 +3997,17 @@ export interface components {
         /** @description An Asterisk server as it is created or replaced. */
         PbxInput: {
             /**
-             * @description The ARI application name: one per installation and PBX, letters, digits, - and _. Over AMI without meaning.
+             * @description The ARI application name: one per installation and PBX, letters, digits, - and _.
              * @default carillon
              */
             application?: string;
             /** @description Left out of choices. Without it a changed one stays as it is. */
             hidden?: boolean | null;
             /**
-             * @description Host name or address of its HTTP server; over AMI: of its manager interface.
+             * @description Host name or address of its HTTP server.
              * @example 127.0.0.1
              */
             host: string;
-            /**
-             * @description How it is reached: `ARI`, or `AMI` where only a manager user exists.
-             * @default ARI
-             */
-            link?: components["schemas"]["PbxLink"];
-            /**
-             * Format: int32
-             * @description Over AMI: messages sent in any one unit, `1..=1000`.
-             * @default 5
-             */
-            messages_per_unit?: number;
             /**
              * @description Unique, 1..=60 characters.
              * @example office
@@ -3871,40 +4015,29 @@ export interface components {
             name: string;
             /**
              * Format: int32
-             * @description Calls started per second, `1..=1000`; over AMI also no more than half of the messages per second.
+             * @description Originates sent per second, `1..=1000`.
              * @default 100
              */
             originates_per_second?: number;
-            /** @description The user's password. Write-only, encrypted at rest. Without it a replaced PBX keeps the one it has. */
+            /** @description The ARI user's password. Write-only, encrypted at rest. Without it a replaced PBX keeps the one it has. */
             password?: string | null;
             /**
              * Format: int32
-             * @description Port of its HTTP server (8088); over AMI: of its manager interface (5038).
-             * @example 8088
+             * @description Port of its HTTP server.
+             * @default 8088
              */
-            port?: number | null;
+            port?: number;
             /**
              * @description Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
              * @example SALES
              */
             security_key?: string | null;
             /**
-             * Format: int32
-             * @description Over AMI: length of the unit of time for `messages_per_unit`, milliseconds, `1..=60000`.
-             * @default 50
-             */
-            unit_ms?: number;
-            /**
-             * @description The ARI user; over AMI: the manager user.
+             * @description The ARI user.
              * @example carillon
              */
             username: string;
         };
-        /**
-         * @description How a PBX is reached.
-         * @enum {string}
-         */
-        PbxLink: "ARI" | "AMI";
         /**
          * @description State of the link to a PBX.
          * @enum {string}
@@ -5266,82 +5399,6 @@ export interface operations {
             };
         };
     };
-    set_output_attribute: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["OutputInput"];
-            };
-        };
-        responses: {
-            /** @description it is kept */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description the call is over for too long */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description refused: the envelope says what and why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    clear_output_attributes: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description they are gone */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description the call is over for too long */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description refused: the envelope says what and why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
     set_attempt_status: {
         parameters: {
             query?: never;
@@ -5664,48 +5721,6 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Campaign"];
                 };
-            };
-            /** @description refused: the envelope says what and why */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    add_call: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CallInput"];
-            };
-        };
-        responses: {
-            /** @description it waits for its turn */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Call"];
-                };
-            };
-            /** @description the campaign is not running */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description refused: the envelope says what and why */
             default: {
@@ -7025,6 +7040,247 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_opening_hours: {
+        parameters: {
+            query?: {
+                /** @description Only the thing of exactly this name. */
+                name?: string;
+                /** @description Only things with an id greater than this. */
+                after?: number;
+                /** @description Items per page, `1..=1000`; 100 when not given. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a page of sets */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_OpeningHours"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_opening_hours: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpeningHoursInput"];
+            };
+        };
+        responses: {
+            /** @description it exists now */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpeningHours"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_opening_hours: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the set */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpeningHours"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    replace_opening_hours: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpeningHoursInput"];
+            };
+        };
+        responses: {
+            /** @description the set as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpeningHours"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_opening_hours: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description it is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    patch_opening_hours: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpeningHoursPatch"];
+            };
+        };
+        responses: {
+            /** @description the set as it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpeningHours"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_opening_week: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Its first day; today when not given.
+                 * @example 2026-12-21
+                 */
+                from?: string;
+                /**
+                 * @description IANA zone, for a set that has none of its own; the installation's when not given.
+                 * @example Europe/Madrid
+                 */
+                zone?: string;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the week */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpeningWeek"];
                 };
             };
             /** @description refused: the envelope says what and why */

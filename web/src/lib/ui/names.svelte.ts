@@ -55,6 +55,6 @@ export const choicesOf = {
       const all = await everything((after, signal) =>
         take(api.GET("/api/opening-hours", { params: { query: { after, limit: LIMIT } }, signal })),
       );
-      return all.map(({ id, name, comment, }) => ({ value: id, label: name, more: comment || undefined }));
+      return all.map(({ id, name, comment, hidden }) => ({ value: id, label: name, more: comment || undefined, hidden }));
     }),
 };

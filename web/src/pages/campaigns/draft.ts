@@ -8,6 +8,7 @@ export interface CampaignDraft {
   status: Schema["CampaignStatus"];
   priority: number | null;
   lists: number[];
+  black_lists: number[];
   trunks: number[];
   end_points: number[];
   /** `HH:MM:SS` */
@@ -46,6 +47,7 @@ export function newDraft(zone: string): CampaignDraft {
     status: "RUNNABLE",
     priority: 10,
     lists: [],
+    black_lists: [],
     trunks: [],
     end_points: [],
     time_start: "00:00:00",
@@ -85,6 +87,7 @@ export function draftOf(campaign: Schema["Campaign"], copy: string | null): Camp
     status: copy ? "RUNNABLE" : campaign.status,
     priority: campaign.priority,
     lists: [...campaign.lists],
+    black_lists: [...campaign.black_lists],
     trunks: [...campaign.trunks],
     end_points: [...campaign.end_points],
     time_start: fromDigits(campaign.time_start),
@@ -130,6 +133,7 @@ export function inputOf(draft: CampaignDraft): Input {
     status: draft.status,
     priority: draft.priority ?? undefined,
     lists: draft.lists,
+    black_lists: draft.black_lists,
     trunks: draft.trunks,
     end_points: draft.end_points,
     time_start: toDigits(draft.time_start),

@@ -13,6 +13,8 @@ export interface SetDraft {
   default_mode: Schema["OpeningMode"];
   zone: string;
   rules: RuleDraft[];
+  security_key: string;
+  hidden: boolean;
 }
 
 export function newRule(): RuleDraft {
@@ -37,6 +39,8 @@ export function draftOf(set: Schema["OpeningHours"] | null, copy: boolean): SetD
     default_mode: set?.default_mode ?? "CLOSED",
     zone: set?.zone ?? "",
     rules: set ? set.rules.map(rule) : [newRule()],
+    security_key: set?.security_key ?? "",
+    hidden: copy ? false : (set?.hidden ?? false),
   };
 }
 
