@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/about": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What runs here: version, database and since when. */
+        get: operations["get_about"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/alerts": {
         parameters: {
             query?: never;
@@ -89,6 +106,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/attempts/{id}/output-attributes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tells an output attribute of a call: data collected while it was made. The last value wins. Taken until half an hour after
+         *     the call.
+         */
+        post: operations["set_output_attribute"];
+        /** Takes all output attributes of a call away. */
+        delete: operations["clear_output_attributes"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/attempts/{id}/status": {
         parameters: {
             query?: never;
@@ -151,7 +189,8 @@ export interface paths {
         put?: never;
         /**
          * Takes a change back: the entity becomes what it was before. Refused with 409, which names the field, when it was changed
-         *     since; what was deleted comes back under a new id. Answers with the change that this is.
+         *     since, and with what was not kept when it cannot come back. What was deleted comes back under its id. Answers with the
+         *     change that this is, and with what is still to be done.
          */
         post: operations["undo_change"];
         delete?: never;
@@ -196,6 +235,26 @@ export interface paths {
         head?: never;
         /** Changes the given fields of a campaign; a list of links or rules is replaced as a whole. */
         patch: operations["patch_campaign"];
+        trace?: never;
+    };
+    "/api/campaigns/{id}/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Adds a call to the campaign's run: it is dialled before what is fresh in lists, by the same rules. A run that is paused, idle
+         *     or outside its hours takes it, too. The same number twice is two calls.
+         */
+        post: operations["add_call"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/campaigns/{id}/clone": {
@@ -627,7 +686,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Makes a list of the contacts to whom attempts were made, each number once, with their attributes. */
+        /**
+         * Makes a list of the contacts to whom attempts were made, each number once, with their attributes: of those that
+         *     `attempts` chooses, or by how contacts ended in runs.
+         */
         post: operations["create_list_of_attempts"];
         delete?: never;
         options?: never;
@@ -1525,6 +1587,43 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description The program, and what it keeps its data in. */
+        About: {
+            /**
+             * @description `release`, or `development` when it was built without optimisation.
+             * @example release
+             */
+            build: string;
+            /**
+             * Format: int64
+             * @description Size of the database.
+             */
+            database_bytes: number;
+            /**
+             * @description `SQLite` or `PostgreSQL`.
+             * @example SQLite
+             */
+            engine: string;
+            /** @description The engine's version. */
+            engine_version: string;
+            /**
+             * @description Always `Carillon`.
+             * @example Carillon
+             */
+            product: string;
+            /**
+             * Format: date-time
+             * @description Since when it runs.
+             */
+            started_at: string;
+            /** @description Version of the program. */
+            version: string;
+            /**
+             * @description IANA zone of campaigns that name none.
+             * @example Europe/Rome
+             */
+            zone: string;
+        };
         /** @description An alert: told once when it begins and once when it is over, on the event stream, by webhook and by e-mail. */
         Alert: {
             /**
@@ -1633,6 +1732,8 @@ export interface components {
             list_name: string | null;
             /** @description What was dialled; `null` when the contact was erased. */
             number: string | null;
+            /** @description What the dialplan or programs told of it; empty when the contact was erased. */
+            output_attributes: components["schemas"]["Attributes"];
             /**
              * Format: int64
              * @description On which PBX.
@@ -1794,6 +1895,50 @@ export interface components {
          */
         Attributes: {
             [key: string]: string;
+        };
+        /** @description A call that waits for its turn. */
+        Call: {
+            /**
+             * Format: int64
+             * @description The contact that it is to.
+             */
+            contact: number;
+            /**
+             * Format: int64
+             * @description In which list: that of the campaign's own, which only programs fill.
+             */
+            list: number;
+            /**
+             * Format: date-time
+             * @description Not before then.
+             */
+            not_before: string;
+            /**
+             * Format: int64
+             * @description In which run.
+             */
+            run: number;
+        };
+        /** @description A call to add. */
+        CallInput: {
+            /** @description Become channel variables of the call. */
+            attributes?: components["schemas"]["Attributes"];
+            /**
+             * Format: int32
+             * @description The same in seconds from now; not with `not_before`.
+             * @example 900
+             */
+            in_seconds?: number | null;
+            /**
+             * Format: date-time
+             * @description Not before then, a year ahead at most; at once without it.
+             */
+            not_before?: string | null;
+            /**
+             * @description The number: digits, *, # and +; spaces, dots, dashes and brackets are dropped.
+             * @example +39 06 6982-0001
+             */
+            number: string;
         };
         /**
          * @description State of a call: `TERMINATED` and `RS_...` are final.
@@ -2153,7 +2298,9 @@ export interface components {
         /** @description A change of the configuration. */
         Change: {
             /**
-             * @description `created`, `changed`, `deleted`; `contacts_added`, `contact_changed`.
+             * @description `created`, `changed`, `deleted`. Of what people did besides: `contacts_added`, `contact_changed`, `import_began`,
+             *     `import_finished`, `suppressed`, `imported`, `held`, `lifted`, `signed_in`, `signed_out`, `sign_in_refused`, `locked`,
+             *     `unlocked`.
              * @example changed
              */
             action: string;
@@ -2174,7 +2321,8 @@ export interface components {
             /** @description The actor is a user, not a token. */
             by_user: boolean;
             /**
-             * @description `pbx`, `trunk`, `end_point`, `list`, `suppression_list`, `campaign`, `webhook`, `token`, `user`, `user_class`.
+             * @description `pbx`, `trunk`, `end_point`, `list`, `suppression_list`, `campaign`, `webhook`, `token`, `user`, `user_class`,
+             *     `dialling`.
              * @example campaign
              */
             entity: string;
@@ -2558,11 +2706,28 @@ export interface components {
              */
             security_key?: string | null;
         };
+        /** @description An outcome. */
+        EndedAs: {
+            /** @description Its extended status, `""` for none; without it, whichever. */
+            ext_state: string | null;
+            /**
+             * @description A final state.
+             * @example RS_BUSY
+             */
+            state: string;
+        };
         /**
          * @description Who ended a call.
          * @enum {string}
          */
         EndedBy: "answer_timeout" | "progress_timeout" | "forced_closure" | "operator" | "far_end" | "pbx" | "refused" | "suppression" | "unknown";
+        /** @description Contacts of runs by how they ended there. */
+        EndedSo: {
+            /** @description How the last attempt at them ended; none: however it did. */
+            outcomes: components["schemas"]["EndedAs"][];
+            /** @description Which runs, at most 200. */
+            runs: number[];
+        };
         /** @description The body of every answer that is not a success. */
         ErrorBody: {
             /** @description What was refused, and why. */
@@ -2846,6 +3011,8 @@ export interface components {
              * @description Rows with a verdict.
              */
             rows: number;
+            /** @description Columns that are left out, by name. */
+            skip: string[];
             /** @description Where it stands. */
             state: components["schemas"]["ImportState"];
         };
@@ -2870,6 +3037,8 @@ export interface components {
             given_labels: string[];
             /** @description The attributes that the columns of a table become, in order. */
             labels: string[];
+            /** @description For each of them whether it is left out, as `skip` says. */
+            left_out: boolean[];
             /** @description 0-based column of a table that holds the number. */
             number_column: number | null;
         };
@@ -3024,8 +3193,9 @@ export interface components {
         };
         /** @description A list to be made of those to whom attempts were made. */
         ListOfAttempts: {
-            /** @description Which attempts, as `GET /api/attempts` takes it; at least one choice. */
+            /** @description Which attempts, as `GET /api/attempts` takes it; at least one choice. Or `ended`, not both. */
             attempts: components["schemas"]["AttemptQuery"];
+            ended: components["schemas"]["EndedSo"] | null;
             /**
              * @description The name of the new list.
              * @example busy on Monday
@@ -3739,6 +3909,21 @@ export interface components {
              */
             zone: string;
         };
+        /** @description An output attribute. */
+        OutputInput: {
+            /** @description Put it behind the value that is there. */
+            append?: boolean;
+            /**
+             * @description As attributes are called: letters, digits and _, at most 64.
+             * @example APPOINTMENT
+             */
+            name: string;
+            /**
+             * @description Its value, or what is put behind it.
+             * @example monday
+             */
+            value: string;
+        };
         /** @description A pack and its version. */
         Pack: {
             /** @description Its name. */
@@ -3943,10 +4128,10 @@ export interface components {
             /** @description At least 12 characters, none of the commonest. */
             new: string;
         };
-        /** @description An Asterisk server reached over ARI. Its password is never shown. */
+        /** @description An Asterisk server. Its password is never shown. */
         Pbx: {
             /**
-             * @description The ARI application name.
+             * @description The ARI application name; over AMI without meaning.
              * @example carillon
              */
             application: string;
@@ -3958,7 +4143,7 @@ export interface components {
             /** @description Left out of choices; nothing else changes. */
             hidden: boolean;
             /**
-             * @description Host name or address of its HTTP server.
+             * @description Host name or address of its HTTP server; over AMI: of its manager interface.
              * @example 127.0.0.1
              */
             host: string;
@@ -3967,6 +4152,13 @@ export interface components {
              * @description Its id.
              */
             id: number;
+            /** @description How it is reached. */
+            link: components["schemas"]["PbxLink"];
+            /**
+             * Format: int32
+             * @description Over AMI: messages sent in any one unit, at most.
+             */
+            messages_per_unit: number;
             /**
              * @description Unique.
              * @example office
@@ -3974,12 +4166,12 @@ export interface components {
             name: string;
             /**
              * Format: int32
-             * @description Originates sent per second, at most.
+             * @description Calls started per second, at most; over AMI also no more than half of the messages per second.
              */
             originates_per_second: number;
             /**
              * Format: int32
-             * @description Port of its HTTP server.
+             * @description Port of its HTTP server; over AMI: of its manager interface.
              * @example 8088
              */
             port: number;
@@ -3989,7 +4181,12 @@ export interface components {
              */
             security_key: string;
             /**
-             * @description The ARI user.
+             * Format: int32
+             * @description Over AMI: length of the unit of time for `messages_per_unit`, milliseconds.
+             */
+            unit_ms: number;
+            /**
+             * @description The ARI user; over AMI: the manager user.
              * @example carillon
              */
             username: string;
@@ -3997,17 +4194,28 @@ export interface components {
         /** @description An Asterisk server as it is created or replaced. */
         PbxInput: {
             /**
-             * @description The ARI application name: one per installation and PBX, letters, digits, - and _.
+             * @description The ARI application name: one per installation and PBX, letters, digits, - and _. Over AMI without meaning.
              * @default carillon
              */
             application?: string;
             /** @description Left out of choices. Without it a changed one stays as it is. */
             hidden?: boolean | null;
             /**
-             * @description Host name or address of its HTTP server.
+             * @description Host name or address of its HTTP server; over AMI: of its manager interface.
              * @example 127.0.0.1
              */
             host: string;
+            /**
+             * @description How it is reached: `ARI`, or `AMI` where only a manager user exists.
+             * @default ARI
+             */
+            link?: components["schemas"]["PbxLink"];
+            /**
+             * Format: int32
+             * @description Over AMI: messages sent in any one unit, `1..=1000`.
+             * @default 5
+             */
+            messages_per_unit?: number;
             /**
              * @description Unique, 1..=60 characters.
              * @example office
@@ -4015,29 +4223,40 @@ export interface components {
             name: string;
             /**
              * Format: int32
-             * @description Originates sent per second, `1..=1000`.
+             * @description Calls started per second, `1..=1000`; over AMI also no more than half of the messages per second.
              * @default 100
              */
             originates_per_second?: number;
-            /** @description The ARI user's password. Write-only, encrypted at rest. Without it a replaced PBX keeps the one it has. */
+            /** @description The user's password. Write-only, encrypted at rest. Without it a replaced PBX keeps the one it has. */
             password?: string | null;
             /**
              * Format: int32
-             * @description Port of its HTTP server.
-             * @default 8088
+             * @description Port of its HTTP server (8088); over AMI: of its manager interface (5038).
+             * @example 8088
              */
-            port?: number;
+            port?: number | null;
             /**
              * @description Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
              * @example SALES
              */
             security_key?: string | null;
             /**
-             * @description The ARI user.
+             * Format: int32
+             * @description Over AMI: length of the unit of time for `messages_per_unit`, milliseconds, `1..=60000`.
+             * @default 50
+             */
+            unit_ms?: number;
+            /**
+             * @description The ARI user; over AMI: the manager user.
              * @example carillon
              */
             username: string;
         };
+        /**
+         * @description How a PBX is reached.
+         * @enum {string}
+         */
+        PbxLink: "ARI" | "AMI";
         /**
          * @description State of the link to a PBX.
          * @enum {string}
@@ -4627,6 +4846,14 @@ export interface components {
              */
             why?: string;
         };
+        /** @description A change that was taken back. */
+        TakenBack: components["schemas"]["Change"] & {
+            /**
+             * @description What is still to be done, for what was not kept; empty: nothing.
+             * @example its password was not kept: set it, until then it does not connect
+             */
+            remains: string;
+        };
         /** @description A test call on its way. */
         TestCall: {
             /**
@@ -5213,6 +5440,35 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_about: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what runs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["About"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_alerts: {
         parameters: {
             query?: {
@@ -5399,6 +5655,82 @@ export interface operations {
             };
         };
     };
+    set_output_attribute: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OutputInput"];
+            };
+        };
+        responses: {
+            /** @description it is kept */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the call is over for too long */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    clear_output_attributes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description they are gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the call is over for too long */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     set_attempt_status: {
         parameters: {
             query?: never;
@@ -5518,7 +5850,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Change"];
+                    "application/json": components["schemas"]["TakenBack"];
                 };
             };
             /** @description refused: the envelope says what and why */
@@ -5721,6 +6053,48 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Campaign"];
                 };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    add_call: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallInput"];
+            };
+        };
+        responses: {
+            /** @description it waits for its turn */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Call"];
+                };
+            };
+            /** @description the campaign is not running */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description refused: the envelope says what and why */
             default: {
@@ -6488,6 +6862,11 @@ export interface operations {
                 delimiter?: string;
                 /** @description Pass over numbers that the list has. */
                 dedupe?: boolean;
+                /**
+                 * @description Columns of a table that are not taken over: names with commas between them, as the preview's `labels` or
+                 *     `given_labels` have them. Not the number's.
+                 */
+                skip?: string;
             };
             header?: never;
             path?: never;
@@ -6928,6 +7307,11 @@ export interface operations {
                 delimiter?: string;
                 /** @description Pass over numbers that the list has. */
                 dedupe?: boolean;
+                /**
+                 * @description Columns of a table that are not taken over: names with commas between them, as the preview's `labels` or
+                 *     `given_labels` have them. Not the number's.
+                 */
+                skip?: string;
             };
             header?: never;
             path: {
