@@ -2,8 +2,8 @@
 
 use crate::configuration::Configuration;
 use crate::handle::NodeError;
-use crate::live::Live;
 use crate::link::{About, Said};
+use crate::live::Live;
 use dialer::{Event, FoundLeg, RunSpec};
 use domain::journal::OutputChange;
 use domain::{AttemptId, Campaign, CampaignId, Contact, ListId, Mono, NumberKey, PbxId, RunId, Timestamp};

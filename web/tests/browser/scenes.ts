@@ -108,6 +108,9 @@ export const scenes: readonly Scene[] = [
   { name: "end-points", route: "/end-points", at: () => "/end-points" },
   { name: "end-point-new", route: "/end-points/new", at: () => "/end-points/new" },
   { name: "end-point", route: "/end-points/:id", at: (it) => `/end-points/${it.endPoint}` },
+  { name: "opening-hours", route: "/opening-hours", at: () => "/opening-hours" },
+  { name: "opening-hours-new", route: "/opening-hours/new", at: () => "/opening-hours/new" },
+  { name: "opening-hours-set", route: "/opening-hours/:id", at: () => "/opening-hours/1" },
   { name: "no-such-page", route: "/pbxs/:id", at: () => "/pbxs/999999999" },
 ];
 

@@ -4,7 +4,7 @@ import { parseContacts } from "../../src/pages/lists/parse";
 import { CsvRows, readReasons } from "../../src/pages/lists/verdicts";
 import { troubleOf, withN } from "../../src/pages/lines/dial-string";
 
-const guess = { encoding: "utf-8", format: "csv", delimiter: ";", given_labels: ["Tel", "Móvil"], labels: ["Tel", "Movil"], number_column: 0 };
+const guess = { encoding: "utf-8", format: "csv", delimiter: ";", given_labels: ["Tel", "Móvil"], labels: ["Tel", "Movil"], left_out: [false, false], number_column: 0 };
 
 async function mapped(text: BlobPart, change: Partial<typeof guess>, numberColumn: number, names: string[]): Promise<Uint8Array> {
   const blob = await remapped(new Blob([text]), { ...guess, ...change }, { names, numberColumn });

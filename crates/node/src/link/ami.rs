@@ -115,7 +115,8 @@ fn meaning(prefix: &str, event: &ami::Event) -> What {
     let (id, linked_id) = channel.map_or(("", ""), |channel| (&channel.id, &channel.linked_id));
     if let EventKind::UserEvent { name, headers } = &event.kind {
         let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        return user_event::read(prefix, name, headers, &[id, linked_id]).map_or(What::Nothing, |(about, said)| What::Said { about, said });
+        return user_event::read(prefix, name, headers, &[id, linked_id])
+            .map_or(What::Nothing, |(about, said)| What::Said { about, said });
     }
     let Some(leg) = leg_of(prefix, id) else {
         return match &event.kind {

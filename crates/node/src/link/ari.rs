@@ -110,7 +110,8 @@ fn meaning(prefix: &str, event: &ari::Event) -> What {
     let channel = event.channel_id().unwrap_or_default();
     if let EventKind::UserEvent { name, headers } = &event.kind {
         let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        return user_event::read(prefix, name, headers, &[channel]).map_or(What::Nothing, |(about, said)| What::Said { about, said });
+        return user_event::read(prefix, name, headers, &[channel])
+            .map_or(What::Nothing, |(about, said)| What::Said { about, said });
     }
     let Some(leg) = leg_of(prefix, channel) else {
         return match &event.kind {

@@ -75,7 +75,7 @@ mod tests {
             preview(b"Tel;First name;Note\n5551;Anna;x\n", Choices::default(), &names, None)
         };
         let preview = skip(&["First name", "Note"]).unwrap();
-        assert!(preview.rows[0].accepted && preview.rows[0].attributes.len() == 0);
+        assert!(preview.rows[0].accepted && preview.rows[0].attributes.is_empty());
         let preview = skip(&["First_name"]).unwrap();
         assert_eq!(preview.rows[0].attributes.get("Note"), Some("x"));
         assert_eq!(preview.rows[0].attributes.get("First_name"), None);
