@@ -69,7 +69,7 @@ impl Document {
             }
         }
         if let Some(parts) = schema["allOf"].as_array() {
-            return parts.iter().try_for_each(|part| self.check(part, value, at));
+            return self.check(&self.together(parts)?, value, at);
         }
         if let Some(words) = schema["enum"].as_array()
             && !words.contains(value)
@@ -130,6 +130,24 @@ impl Document {
             }
         }
         Ok(())
+    }
+}
+
+impl Document {
+    /// One object with what all parts have: none of them knows the fields of the others.
+    fn together(&self, parts: &[Value]) -> Result<Value, String> {
+        let (mut properties, mut required) = (serde_json::Map::new(), Vec::new());
+        for part in parts {
+            let reference = part["$ref"].as_str().map(|reference| reference.trim_start_matches('#'));
+            let part = match reference {
+                Some(pointer) => self.0.pointer(pointer).ok_or_else(|| format!("{pointer} is not in the document"))?,
+                None => part,
+            };
+            properties
+                .extend(part["properties"].as_object().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())));
+            required.extend(part["required"].as_array().into_iter().flatten().cloned());
+        }
+        Ok(serde_json::json!({ "type": "object", "properties": properties, "required": required }))
     }
 }
 
