@@ -32,7 +32,7 @@ pub struct Change {
     /// `unlocked`.
     #[schema(example = "changed")]
     pub action: String,
-    /// `pbx`, `trunk`, `end_point`, `list`, `suppression_list`, `campaign`, `webhook`, `token`, `user`, `user_class`,
+    /// `pbx`, `trunk`, `end_point`, `list`, `suppression_list`, `opening_hours`, `campaign`, `webhook`, `token`, `user`, `user_class`,
     /// `dialling`.
     #[schema(example = "campaign")]
     pub entity: String,

@@ -54,7 +54,7 @@ async function type(page: Page, target: Locator, text: string): Promise<void> {
 
 /** Chooses in a box that searches while one types. */
 async function pick(page: Page, label: string, option: string): Promise<void> {
-  await tabTo(page, page.getByRole("combobox", { name: label }));
+  await tabTo(page, page.getByRole("combobox", { name: label, exact: true }));
   await page.keyboard.type(option);
   await expect(page.getByRole("option", { name: option }).first()).toBeVisible();
   await page.keyboard.press("ArrowDown");

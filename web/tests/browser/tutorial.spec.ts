@@ -3,7 +3,7 @@ import { accessible, api, expect, given, someone, test, token } from "./world";
 import type { Locator, Page } from "@playwright/test";
 
 async function pick(page: Page, label: string, option: string): Promise<void> {
-  const box = page.getByRole("combobox", { name: label });
+  const box = page.getByRole("combobox", { name: label, exact: true });
   await box.click();
   await box.fill(option);
   await page.getByRole("option", { name: option }).first().click();

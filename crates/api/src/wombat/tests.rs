@@ -451,7 +451,7 @@ async fn the_configuration_api_refuses_by_name_and_changes_nothing() {
         ("campaign?mode=E", json!({"campaignId": 77, "priority": 1}), "77"),
         ("campaign?mode=E", json!({}), "name"),
         ("campaign?mode=D", json!({"campaignId": id}), "cannot be deleted"),
-        ("asterisk?mode=E", json!({"description": "x", "serverType": "ASTERISKAMI"}), "serverType"),
+        ("asterisk?mode=E", json!({"description": "x", "serverType": "FREESWITCH"}), "serverType"),
         ("asterisk?mode=D", json!({"id": pbx}), "in use"),
         ("trunk?mode=E", json!({"astId": {"id": pbx}, "name": "t", "dialstring": "Local/${num}@x"}), "/n"),
         ("ep?mode=E", json!({"type": "QUEUE", "queueName": "q"}), "type"),

@@ -40,11 +40,13 @@ pub(crate) enum Entity {
     EndPoint,
     List,
     SuppressionList,
+    OpeningHours,
     Campaign,
     Webhook,
     Token,
     User,
     UserClass,
+    Dialling,
 }
 
 /// Does it.

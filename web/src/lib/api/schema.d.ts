@@ -2321,7 +2321,7 @@ export interface components {
             /** @description The actor is a user, not a token. */
             by_user: boolean;
             /**
-             * @description `pbx`, `trunk`, `end_point`, `list`, `suppression_list`, `campaign`, `webhook`, `token`, `user`, `user_class`,
+             * @description `pbx`, `trunk`, `end_point`, `list`, `suppression_list`, `opening_hours`, `campaign`, `webhook`, `token`, `user`, `user_class`,
              *     `dialling`.
              * @example campaign
              */

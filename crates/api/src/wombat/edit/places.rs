@@ -13,7 +13,9 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 use store::Kind;
 
-/// A server that is driven over ARI. One with a manager user only is WombatDialer's `ASTERISKAMI`.
+/// A server for which there is a manager user: WombatDialer's only type, and what one without a type is.
+const AMI: &str = "ASTERISKAMI";
+/// A server that is driven over ARI.
 const ARI: &str = "ASTERISKARI";
 /// WombatDialer counts messages per this many milliseconds unless it is told otherwise.
 const UNIT_MS: i64 = 50;
@@ -27,17 +29,21 @@ pub(super) async fn pbxs(asked: &Asked<'_>) -> Result<Vec<Value>, ApiError> {
         None => Vec::new(),
     };
     let record = |pbx: pbxs::Pbx| {
+        let (server_type, unit_ms, messages) = match pbx.link {
+            pbxs::PbxLink::Ami => (AMI, i64::from(pbx.unit_ms), i64::from(pbx.messages_per_unit)),
+            pbxs::PbxLink::Ari => (ARI, UNIT_MS, (i64::from(pbx.originates_per_second) * UNIT_MS / 1_000).max(1)),
+        };
         let is_up = live.iter().any(|live| live.id.0 == pbx.id && live.state == node::live::PbxState::Up);
         let record = json!({
             "id": pbx.id,
             "description": pbx.name,
-            "serverType": ARI,
+            "serverType": server_type,
             "ipAddress": pbx.host,
             "port": pbx.port,
             "login": pbx.username,
             "password": "",
-            "unit_len": UNIT_MS,
-            "msg_per_unit": (i64::from(pbx.originates_per_second) * UNIT_MS / 1_000).max(1),
+            "unit_len": unit_ms,
+            "msg_per_unit": messages,
             "securityKey": pbx.security_key,
             "state": if is_up { "UP" } else { "DOWN" },
         });
@@ -48,10 +54,11 @@ pub(super) async fn pbxs(asked: &Asked<'_>) -> Result<Vec<Value>, ApiError> {
 
 /// An empty password keeps the one that is stored.
 pub(super) async fn edit_pbx(asked: &Asked<'_>, record: &Record) -> Result<Value, ApiError> {
-    record.only("serverType", &[ARI])?;
+    record.only("serverType", &[AMI, ARI])?;
     let (app, scope) = (asked.app, &asked.caller.scope);
     let id = record.id("id")?;
     let mut fields = Map::new();
+    let mut link = domain::PbxLink::Ami;
     if let Some(id) = id {
         let pbx = app.store.pbx(scope, domain::PbxId(id)).await?;
         fields = Map::from_iter([
@@ -61,8 +68,16 @@ pub(super) async fn edit_pbx(asked: &Asked<'_>, record: &Record) -> Result<Value
             ("username".into(), json!(pbx.username)),
             ("application".into(), json!(pbx.application)),
             ("originates_per_second".into(), json!(pbx.originates_per_second)),
+            ("unit_ms".into(), json!(pbx.unit_ms)),
+            ("messages_per_unit".into(), json!(pbx.messages_per_unit)),
         ]);
+        link = pbx.link;
     }
+    if let Some(named) = record.text("serverType")?.filter(|text| !text.trim().is_empty()) {
+        let is_ari = named.trim().eq_ignore_ascii_case(ARI);
+        link = if is_ari { domain::PbxLink::Ari } else { domain::PbxLink::Ami };
+    }
+    fields.insert("link".into(), json!(link.code()));
     texts(record, &mut fields, &[("description", "name"), ("ipAddress", "host"), ("login", "username")])?;
     key(record, &mut fields)?;
     if let Some(port) = record.int("port")? {
@@ -73,7 +88,15 @@ pub(super) async fn edit_pbx(asked: &Asked<'_>, record: &Record) -> Result<Value
     }
     if let Some(messages) = record.int("msg_per_unit")? {
         let unit = record.int("unit_len")?.filter(|unit| *unit > 0).unwrap_or(UNIT_MS);
-        fields.insert("originates_per_second".into(), json!(messages.saturating_mul(1_000) / unit));
+        match link {
+            domain::PbxLink::Ami => {
+                fields.insert("messages_per_unit".into(), json!(messages));
+                fields.insert("unit_ms".into(), json!(unit));
+            }
+            domain::PbxLink::Ari => {
+                fields.insert("originates_per_second".into(), json!(messages.saturating_mul(1_000) / unit));
+            }
+        }
     }
     let (admin, state, input) = (Admin(asked.caller.clone()), State(app.clone()), Json(from_fields(fields)?));
     let id = match id {
