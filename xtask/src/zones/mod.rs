@@ -25,6 +25,7 @@ pub(crate) fn run() -> Result<()> {
     let source = source::fetch()?;
     let (mut map, plan) = (source.map.clone(), Plan::of(&source)?);
     let given = map.len();
+    give_kaliningrad_its_zone(&mut map);
     plan.place_numbers_without_a_place(&mut map);
     drop_repeats(&mut map);
     ensure!(map.len() > 1_000, "only {} prefixes: the source has another shape", map.len());
@@ -45,7 +46,8 @@ pub(crate) fn run() -> Result<()> {
 
 const ZONES: &str = "Where numbers are: a prefix of E.164 without its +, and the time zones of its numbers; the longest
 # prefix counts. Changed from the source: numbers that have no place of their own (mobiles of most countries,
-# freephone, ...) have all zones of their region, and what the shorter prefix says is not repeated.";
+# freephone, ...) have all zones of their region, and what the shorter prefix says is not repeated;
+# Kaliningrad has its own zone instead of Bucharest's, which has summer time.";
 
 const PREMIUM: &str = "Ranges of numbers that cost the caller more than a call (premium rate), as prefixes of E.164
 # without their +, from the numbering plans of the source.";
@@ -58,6 +60,13 @@ fn text(source: &Source, what: &str, lines: impl Iterator<Item = String>) -> Str
     );
     lines.for_each(|line| writeln!(text, "{line}").expect("a string takes every line"));
     text
+}
+
+/// The source gives Russia's westernmost region the zone of Bucharest: an hour wrong in summer, when a call at its nine
+/// o'clock would ring at eight.
+fn give_kaliningrad_its_zone(map: &mut Map) {
+    let russian = map.iter_mut().filter(|(prefix, _)| prefix.starts_with('7')).flat_map(|(_, zones)| zones);
+    russian.filter(|zone| *zone == "Europe/Bucharest").for_each(|zone| *zone = "Europe/Kaliningrad".to_owned());
 }
 
 /// Drops what the next shorter prefix says already.
