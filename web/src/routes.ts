@@ -34,6 +34,7 @@ export const routes: readonly Route[] = [
   { path: "/lists/import", title: () => m.import_title(), load: () => import("$pages/lists/ImportPage.svelte"), role: "operate" },
   { path: "/lists/:id", title: () => m.nav_lists(), load: () => import("$pages/lists/ListPage.svelte") },
   { path: "/lists/:id/import", title: () => m.import_title(), load: () => import("$pages/lists/ImportPage.svelte"), role: "operate" },
+  { path: "/contacts/:id", title: () => m.call_contact(), load: () => import("$pages/lists/ContactPage.svelte") },
   { path: "/imports/:id", title: () => m.nav_lists(), load: () => import("$pages/lists/ImportJobPage.svelte") },
   { path: "/suppression", title: () => m.nav_suppression(), load: () => import("$pages/suppression/SuppressionPage.svelte") },
   { path: "/suppression/:id", title: () => m.nav_suppression(), load: () => import("$pages/suppression/SuppressionListPage.svelte") },

@@ -81,6 +81,16 @@ export async function furnish(say: Say = plainly): Promise<Things> {
   await expect.poll(alerts, { timeout: 15_000 }).toBeGreaterThan(0);
   await api("POST", "/api/dialling/lift");
 
+  // When the shop is open: half a Saturday, and nobody at Christmas.
+  const hours = await idOf("/api/opening-hours", {
+    name: say("shop", 200), zone: "Europe/Rome", default_mode: "CLOSED", comment: say("as on the door", 500),
+    rules: [
+      { mode: "CLOSED", date_from: "12-24", date_to: "12-26", comment: say("Christmas", 200) },
+      { mode: "OPEN", days: "23456", time_start: "090000", time_end: "175959", comment: "" },
+      { mode: "OPEN", days: "7", time_start: "090000", time_end: "125959", comment: "" },
+    ],
+  });
+
   // A webhook whose receiver is not there.
   const webhook = await idOf("/api/webhooks", { name: say("CRM", 60), url: "http://127.0.0.1:9/carillon", kinds: ["attempt.ended", "run.*"] });
 
@@ -150,7 +160,7 @@ export async function furnish(say: Say = plainly): Promise<Things> {
   const busy = (await api("GET", `/api/attempts?run=${run}&state=RS_BUSY`)).items[0].id;
   const open = (await connected())[0].attempt;
   return {
-    going, over, waiting, busy, open, contact: kept.contact, number: silenced[0]!, list, import: importOk, failedImport, optOuts, registry,
+    hours, going, over, waiting, busy, open, contact: kept.contact, number: silenced[0]!, list, import: importOk, failedImport, optOuts, registry,
     webhook, user, class: supervisors, pbx, trunk, endPoint: music, run,
   };
 }

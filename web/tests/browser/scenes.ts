@@ -21,6 +21,7 @@ export interface Things {
   optOuts: number;
   registry: number;
   webhook: number;
+  hours: number;
   user: number;
   class: number;
   pbx: number;
@@ -75,6 +76,8 @@ export const scenes: readonly Scene[] = [
   { name: "lists", route: "/lists", at: () => "/lists" },
   { name: "list", route: "/lists/:id", at: (it) => `/lists/${it.list}` },
   { name: "list-add", route: "/lists/:id", at: (it) => `/lists/${it.list}`, act: press("Add by hand"), over: "[role=dialog]" },
+  { name: "contact", route: "/contacts/:id", at: (it) => `/contacts/${it.contact}` },
+  { name: "contact-edit", route: "/contacts/:id", at: (it) => `/contacts/${it.contact}`, act: press("Edit"), over: "[role=dialog]" },
   { name: "import-new", route: "/lists/import", at: () => "/lists/import" },
   { name: "import-into", route: "/lists/:id/import", at: (it) => `/lists/${it.list}/import`, act: chooseFile },
   { name: "import", route: "/imports/:id", at: (it) => `/imports/${it.import}` },
@@ -83,7 +86,8 @@ export const scenes: readonly Scene[] = [
   { name: "suppression-list", route: "/suppression/:id", at: (it) => `/suppression/${it.optOuts}` },
   { name: "suppression-registry", route: "/suppression/:id", at: (it) => `/suppression/${it.registry}` },
   { name: "forget", route: "/forget", at: () => "/forget" },
-  { name: "reports", route: "/reports", at: (it) => `/reports?run=${it.run}` },
+  { name: "reports", route: "/reports", at: (it) => `/reports?runs=${it.run}` },
+  { name: "reports-list", route: "/reports", at: (it) => `/reports?runs=${it.run}`, act: press("Make a list of them"), over: "[role=dialog]" },
   { name: "reports-week", route: "/reports", at: () => "/reports" },
   { name: "webhooks", route: "/webhooks", at: () => "/webhooks" },
   { name: "webhook-new", route: "/webhooks/new", at: () => "/webhooks/new" },
@@ -110,7 +114,7 @@ export const scenes: readonly Scene[] = [
   { name: "end-point", route: "/end-points/:id", at: (it) => `/end-points/${it.endPoint}` },
   { name: "opening-hours", route: "/opening-hours", at: () => "/opening-hours" },
   { name: "opening-hours-new", route: "/opening-hours/new", at: () => "/opening-hours/new" },
-  { name: "opening-hours-set", route: "/opening-hours/:id", at: () => "/opening-hours/1" },
+  { name: "opening-hours-set", route: "/opening-hours/:id", at: (it) => `/opening-hours/${it.hours}` },
   { name: "no-such-page", route: "/pbxs/:id", at: () => "/pbxs/999999999" },
 ];
 

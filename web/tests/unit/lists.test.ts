@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { canMap, mappingOf, nameTrouble, remapped } from "../../src/pages/lists/mapping";
+import { canMap, isAsGuessed, mappingOf, nameTrouble, namesOut, remapped, skipped } from "../../src/pages/lists/mapping";
 import { parseContacts } from "../../src/pages/lists/parse";
 import { CsvRows, readReasons } from "../../src/pages/lists/verdicts";
 import { troubleOf, withN } from "../../src/pages/lines/dial-string";
@@ -7,11 +7,34 @@ import { troubleOf, withN } from "../../src/pages/lines/dial-string";
 const guess = { encoding: "utf-8", format: "csv", delimiter: ";", given_labels: ["Tel", "Móvil"], labels: ["Tel", "Movil"], left_out: [false, false], number_column: 0 };
 
 async function mapped(text: BlobPart, change: Partial<typeof guess>, numberColumn: number, names: string[]): Promise<Uint8Array> {
-  const blob = await remapped(new Blob([text]), { ...guess, ...change }, { names, numberColumn });
+  const blob = await remapped(new Blob([text]), { ...guess, ...change }, { names, leftOut: [], numberColumn });
   return new Uint8Array(await blob.arrayBuffer());
 }
 
 const text = (bytes: Uint8Array) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+
+describe("columns that are left out", () => {
+  const three = { ...guess, given_labels: ["Tel", "Name", "Full name"], labels: ["Tel", "Name", "Full_name"], left_out: [false, false, false] };
+
+  it("are named as the file names them, and nothing of it is rewritten", () => {
+    const mapping = { ...mappingOf(three), leftOut: [false, false, true] };
+    expect(isAsGuessed(three, mapping)).toBe(true);
+    expect(skipped(three, mapping)).toBe("Full_name");
+  });
+
+  it("make way for a column that takes their name", async () => {
+    const mapping = { names: ["Tel", "Name", "Name"], leftOut: [false, true, false], numberColumn: 0 };
+    expect([nameTrouble(mapping, 1), nameTrouble(mapping, 2)]).toEqual([null, null]);
+    expect(namesOut(three, mapping)).toEqual(["NUM", "Name_x", "Name"]);
+    expect(skipped(three, mapping)).toBe("Name_x");
+    expect(await (await remapped(new Blob(["Tel;Name;Full name\n100;A;Ada"]), three, mapping)).text()).toBe("NUM;Name_x;Name\n100;A;Ada");
+  });
+
+  it("are never the number's", () => {
+    const mapping = { ...mappingOf(three), leftOut: [true, false, false] };
+    expect(skipped(three, mapping)).toBe("");
+  });
+});
 
 describe("columns with other meanings", () => {
   it("changes the label row and nothing else", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { callsHref, choiceOf, csvHref, queryOf } from "../../src/pages/reports/choice";
+import { callsHref, choiceOf, csvHref, endedOf, outcomeKey, queryOf } from "../../src/pages/reports/choice";
 
 describe("what a report is of", () => {
   it("is read from the address, and nonsense is passed over", () => {
@@ -7,6 +7,13 @@ describe("what a report is of", () => {
     expect(choice).toEqual({ runs: [3, 4], campaign: 2, from: "2026-11-21T10:00:00.000Z", to: null });
     expect(queryOf(choice)).toEqual({ run: [3, 4] });
     expect(csvHref(choice, "raw")).toBe("/api/reports/attempts.csv?run=3&run=4&cells=raw");
+  });
+
+  it("becomes a list of the runs and outcomes that were chosen, or of all", () => {
+    const busy = { state: "RS_BUSY", ext_state: "" };
+    const report = { runs: [{ id: 7 }, { id: 8 }], outcomes: [{ ...busy, count: 3 }, { state: "TERMINATED", ext_state: "sold", count: 1 }] };
+    expect(endedOf(report, [], [])).toEqual({ runs: [7, 8], outcomes: [] });
+    expect(endedOf(report, [8], [outcomeKey(busy)])).toEqual({ runs: [8], outcomes: [busy] });
   });
 
   it("leads to the calls behind it", () => {

@@ -148,3 +148,10 @@ fn a_campaign_is_made_run_and_reported_without_a_mouse() {
     let given = json!({"trunk": world.trunk.to_string()});
     play(world, "keyboard.spec.ts", &given);
 }
+
+#[test]
+fn contacts_are_corrected_columns_left_out_and_outcomes_made_a_list() {
+    let world = World::start();
+    let given = json!({"trunk": world.trunk, "message": world.message});
+    play(world, "lists.spec.ts", &given);
+}

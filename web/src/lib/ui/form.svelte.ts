@@ -28,8 +28,8 @@ export class Form {
     } catch (thrown) {
       this.error = asApiError(thrown);
       void tick().then(() => {
-        const wrong = (within ?? document).querySelector<HTMLElement>('[aria-invalid="true"], [data-form-error]');
-        wrong?.focus();
+        const find = (what: string) => (within ?? document).querySelector<HTMLElement>(what);
+        (find('[aria-invalid="true"]') ?? find("[data-form-error]"))?.focus();
       });
       return false;
     } finally {

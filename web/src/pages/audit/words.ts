@@ -1,6 +1,16 @@
 import type { Component } from "svelte";
+import Ban from "@lucide/svelte/icons/ban";
+import FileCheck from "@lucide/svelte/icons/file-check";
+import FileUp from "@lucide/svelte/icons/file-up";
+import Hand from "@lucide/svelte/icons/hand";
+import Lock from "@lucide/svelte/icons/lock";
+import LockOpen from "@lucide/svelte/icons/lock-open";
+import LogIn from "@lucide/svelte/icons/log-in";
+import LogOut from "@lucide/svelte/icons/log-out";
 import Pencil from "@lucide/svelte/icons/pencil";
+import Play from "@lucide/svelte/icons/play";
 import Plus from "@lucide/svelte/icons/plus";
+import ShieldX from "@lucide/svelte/icons/shield-x";
 import Trash from "@lucide/svelte/icons/trash-2";
 import UserPlus from "@lucide/svelte/icons/user-plus";
 import type { Schema } from "$lib/api/client";
@@ -24,6 +34,7 @@ export const kinds: Record<string, { word: () => string; place: (id: number) => 
   user_class: { word: m.audit_user_class, place: (id) => `/classes/${id}` },
   // Tokens have no page of their own.
   token: { word: m.audit_token, place: () => "/tokens" },
+  dialling: { word: m.audit_dialling, place: () => "/live" },
 };
 
 export const actions: Record<string, { word: () => string; tone: Tone; icon: Component }> = {
@@ -31,6 +42,18 @@ export const actions: Record<string, { word: () => string; tone: Tone; icon: Com
   changed: { word: m.audit_changed, tone: "info", icon: Pencil },
   deleted: { word: m.audit_deleted, tone: "bad", icon: Trash },
   contacts_added: { word: m.audit_contacts_added, tone: "ok", icon: UserPlus },
+  contact_changed: { word: m.audit_contact_changed, tone: "info", icon: Pencil },
+  import_began: { word: m.audit_import_began, tone: "info", icon: FileUp },
+  import_finished: { word: m.audit_import_finished, tone: "ok", icon: FileCheck },
+  imported: { word: m.audit_imported, tone: "ok", icon: FileCheck },
+  suppressed: { word: m.audit_suppressed, tone: "warn", icon: Ban },
+  held: { word: m.audit_held, tone: "warn", icon: Hand },
+  lifted: { word: m.audit_lifted, tone: "ok", icon: Play },
+  signed_in: { word: m.audit_signed_in, tone: "neutral", icon: LogIn },
+  signed_out: { word: m.audit_signed_out, tone: "neutral", icon: LogOut },
+  sign_in_refused: { word: m.audit_sign_in_refused, tone: "warn", icon: ShieldX },
+  locked: { word: m.audit_locked, tone: "bad", icon: Lock },
+  unlocked: { word: m.audit_unlocked, tone: "ok", icon: LockOpen },
 };
 
 /** "Campaign spring", for titles and questions. */

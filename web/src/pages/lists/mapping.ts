@@ -6,6 +6,8 @@ type Guess = Schema["ImportGuess"];
 export interface Mapping {
   /** An attribute name per column; the number's is not used. */
   names: string[];
+  /** Which columns are not taken over; the number's is. */
+  leftOut: boolean[];
   /** 0-based. */
   numberColumn: number;
 }
@@ -20,19 +22,42 @@ const CR = 0x0d;
 const LF = 0x0a;
 
 export function mappingOf(guess: Guess): Mapping {
-  return { names: [...guess.labels], numberColumn: guess.number_column ?? 0 };
+  return { names: [...guess.labels], leftOut: guess.labels.map(() => false), numberColumn: guess.number_column ?? 0 };
+}
+
+export function isLeftOut(mapping: Mapping, index: number): boolean {
+  return index !== mapping.numberColumn && (mapping.leftOut[index] ?? false);
 }
 
 export function isAsGuessed(guess: Guess, mapping: Mapping): boolean {
-  return mapping.numberColumn === guess.number_column && mapping.names.every((name, index) => index === mapping.numberColumn || name === guess.labels[index]);
+  return mapping.numberColumn === guess.number_column && mapping.names.every((name, index) => index === mapping.numberColumn || isLeftOut(mapping, index) || name === guess.labels[index]);
+}
+
+/** The columns as the file that is sent names them. What is left out makes way for another column of its name. */
+export function namesOut(guess: Guess, mapping: Mapping): string[] {
+  const kept = new Set(mapping.names.filter((_, index) => index !== mapping.numberColumn && !isLeftOut(mapping, index)));
+  return mapping.names.map((name, index) => {
+    if (index === mapping.numberColumn) return NUMBER_LABEL;
+    if (!isLeftOut(mapping, index)) return name;
+    let free = guess.labels[index] ?? name;
+    while (kept.has(free)) free = `${free.slice(0, 60)}_x`;
+    kept.add(free);
+    return free;
+  });
+}
+
+/** What is left out, as the server takes it. */
+export function skipped(guess: Guess, mapping: Mapping): string {
+  const names = isAsGuessed(guess, mapping) ? guess.labels : namesOut(guess, mapping);
+  return names.filter((_, index) => isLeftOut(mapping, index)).join(",");
 }
 
 /** What is wrong with the name of a column; null: nothing. */
 export function nameTrouble(mapping: Mapping, index: number): "form" | "twice" | null {
-  if (index === mapping.numberColumn) return null;
+  if (index === mapping.numberColumn || isLeftOut(mapping, index)) return null;
   const name = mapping.names[index] ?? "";
   if (!NAME.test(name) || name.toUpperCase() === NUMBER_LABEL) return "form";
-  const same = mapping.names.some((other, at) => at !== index && at !== mapping.numberColumn && other === name);
+  const same = mapping.names.some((other, at) => at !== index && at !== mapping.numberColumn && !isLeftOut(mapping, at) && other === name);
   return same ? "twice" : null;
 }
 
@@ -51,8 +76,7 @@ export async function remapped(file: Blob, guess: Guess, mapping: Mapping): Prom
   const unit = unitOf(guess.encoding);
   if (!unit) return file;
   const delimiter = guess.delimiter === "tab" ? "\t" : (guess.delimiter ?? ",");
-  const names = mapping.names.map((name, index) => (index === mapping.numberColumn ? NUMBER_LABEL : name));
-  const header = names.join(delimiter);
+  const header = namesOut(guess, mapping).join(delimiter);
   const head = new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer());
   const start = markBytes(head, guess.encoding);
   if (!hasLabels(guess)) return new Blob([file.slice(0, start), encoded(`${header}\n`, unit), file.slice(start)]);

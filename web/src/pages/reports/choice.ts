@@ -53,6 +53,21 @@ export function csvHref(choice: Choice, cells: "spreadsheet" | "raw"): string {
   return `/api/reports/attempts.csv?${query}`;
 }
 
+type Outcome = { state: string; ext_state: string };
+
+/** An outcome as one text, for fields that choose. */
+export function outcomeKey(outcome: Outcome): string {
+  return JSON.stringify([outcome.state, outcome.ext_state]);
+}
+
+/** Whom a list is made of: of the chosen runs and outcomes; none chosen are all. */
+export function endedOf(report: { runs: { id: number }[]; outcomes: Outcome[] }, runs: readonly number[], outcomes: readonly string[]): { runs: number[]; outcomes: Outcome[] } {
+  return {
+    runs: runs.length > 0 ? [...runs] : report.runs.map((run) => run.id),
+    outcomes: report.outcomes.filter((outcome) => outcomes.includes(outcomeKey(outcome))).map(({ state, ext_state }) => ({ state, ext_state })),
+  };
+}
+
 type RunSpan = { id: number; campaign: number; started_at: string; ended_at?: string | null };
 
 /**
