@@ -121,7 +121,7 @@ async fn undo_change(
     let undone = app.store.undo(&caller.scope, id).await?;
     match undone.record.entity.as_str() {
         "webhook" => app.webhooks.put_to_work(domain::WebhookId(undone.record.entity_id)).await,
-        "suppression_list" => app.suppressions_changed(),
+        "suppression_list" => app.suppressions_changed().await,
         _ => app.configuration_changed().await,
     }
     Ok(axum::Json(TakenBack { change: undone.record.into(), remains: undone.says }))

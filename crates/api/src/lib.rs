@@ -110,10 +110,11 @@ pub struct App {
 }
 
 impl App {
-    /// Other lists are in force: what was counted with the old ones is counted again when somebody asks.
-    pub(crate) fn suppressions_changed(&self) {
+    /// Other lists are in force: what was counted with the old ones is counted again when somebody asks, and who was
+    /// refused because of them is judged again.
+    pub(crate) async fn suppressions_changed(&self) {
         if let Some(node) = &self.node {
-            node.suppressions_changed();
+            node.suppressions_changed().await;
         }
     }
 

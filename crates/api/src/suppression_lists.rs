@@ -192,7 +192,7 @@ async fn patch_suppression_list(
     let lock = LockInput { security_key, hidden: None }.over(&app, scope, Kind::SuppressionList, id.0).await?;
     let (name, campaigns) = ((name.as_str(), &lock), ids(campaigns));
     let list = app.store.update_suppression_list(scope, id, name, campaigns.as_deref(), &caller.name).await?;
-    app.suppressions_changed();
+    app.suppressions_changed().await;
     Ok(axum::Json(SuppressionList::from(list).with(lock)))
 }
 
@@ -205,7 +205,7 @@ async fn delete_suppression_list(
     Id(id): Id,
 ) -> Result<StatusCode, ApiError> {
     app.store.delete_suppression_list(&caller.scope, SuppressionListId(id)).await?;
-    app.suppressions_changed();
+    app.suppressions_changed().await;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -233,7 +233,7 @@ async fn import_registry(
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the registry's import broke off".to_owned())
     })?;
     let adopted = adopted?;
-    app.suppressions_changed();
+    app.suppressions_changed().await;
     Ok(axum::Json(adopted.into()))
 }
 

@@ -1,7 +1,7 @@
 //! What the dialler asks its shell to do. Each is carried out once, in order.
 
 use crate::invariants::Invariant;
-use domain::journal::{AttemptEnd, NewAttempt, Note, PutOff, RunChange, Withdrawal};
+use domain::journal::{Again, AttemptEnd, NewAttempt, Note, PutOff, RunChange, Withdrawal};
 use domain::{AttemptId, Contact, ContactId, EndPointId, EndedBy, LegId, ListId, PbxId, RunId, Timestamp, TrunkId};
 use std::sync::Arc;
 
@@ -52,11 +52,15 @@ pub enum Command {
         /// When it was decided.
         at: Timestamp,
     },
-    /// Let contacts of the run that are refused wait, due `at`, with the rule that refused them as what put them off: they
-    /// are judged again when they are read. Answered by [`crate::Event::RefusedTakenUp`].
-    TakeUpRefused {
+    /// Let contacts of the run that a rule put off or refused wait, due `at` or a few seconds later, with that rule as
+    /// what put them off: they are judged again when they are read. Answered by [`crate::Event::TakenUp`].
+    TakeUp {
         /// Of which run.
         run: RunId,
+        /// Which of them.
+        which: Again,
+        /// Behind this contact.
+        after: ContactId,
         /// So many, at most.
         limit: u32,
         /// Due then.

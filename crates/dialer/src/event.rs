@@ -63,13 +63,20 @@ pub enum Event {
     /// The answer to [`crate::Command::LoadContacts`].
     ContactsLoaded(Loaded),
 
-    /// The answer to [`crate::Command::TakeUpRefused`].
-    RefusedTakenUp {
+    /// The answer to [`crate::Command::TakeUp`].
+    TakenUp {
         /// Of which run.
         run: RunId,
         /// How many contacts wait now that were refused.
-        count: u64,
+        refused: u64,
+        /// How many wait otherwise than they did.
+        put_off: u64,
+        /// The last of them, when there may be more behind it.
+        last: Option<ContactId>,
     },
+    /// A list of suppressed numbers was replaced, deleted, or holds for other campaigns: who was refused because of it may
+    /// be called now. What was added to lists comes as [`Event::NumbersSuppressed`].
+    SuppressionsChanged,
 
     /// From now on nothing is sent to these numbers, also not what was decided or journalled before; what is on its way
     /// and not answered is hung up.

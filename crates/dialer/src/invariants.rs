@@ -188,6 +188,11 @@ impl Ledger {
         }
     }
 
+    /// The lists of suppressed numbers are others: of what was said before only these numbers stay.
+    pub fn suppressions_changed(&mut self, stay: &BTreeSet<NumberKey>) {
+        self.suppressed.retain(|(key, _)| stay.contains(key));
+    }
+
     /// These numbers were suppressed.
     pub fn suppressed(&mut self, keys: &[NumberKey], campaigns: Option<&[CampaignId]>) {
         match campaigns {

@@ -20,6 +20,7 @@ pub mod gate;
 pub mod hopper;
 pub mod invariants;
 mod judging;
+pub mod judging_again;
 pub mod known;
 pub mod pacing;
 pub mod rate;

@@ -4,8 +4,9 @@ use crate::command::LoadContacts;
 use crate::event::{FreshEntry, Loaded, RetryEntry, RunSettings, RunSpec, RunTotals};
 use crate::gate::Refusal;
 use crate::hopper::{Hopper, Ready};
+use crate::judging_again::JudgedAgain;
 use crate::known::Known;
-use domain::journal::{PutOff, PutOffBy};
+use domain::journal::{Again, PutOff, PutOffBy};
 use domain::rules::{ContactRule, Standing, Windows};
 use domain::{CampaignId, Contact, ContactId, HourState, Hours, ListId, RunId, RunState, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,8 +18,6 @@ pub const RETRY_HORIZON_S: i64 = 10;
 pub const RETRY_BATCH: u32 = 1_000;
 /// Contacts put off by one command, at most.
 pub const PUT_OFF_AT_ONCE: usize = 1_000;
-/// Refused contacts that are taken up by one command, at most.
-pub const TAKEN_UP_AT_ONCE: u32 = 5_000;
 
 /// One execution of a campaign.
 #[derive(Debug)]
@@ -53,8 +52,8 @@ pub struct Run {
     pub next_due: Option<Due>,
     /// What its rules said of the callees' hours.
     pub(crate) windows: Windows,
-    /// Refused contacts that are still to be looked at again since the run was reloaded.
-    to_take_up: u64,
+    /// Who is still to be judged again.
+    pub(crate) again: JudgedAgain,
     load: Load,
     hours: HoursCache,
 }
@@ -70,7 +69,7 @@ pub struct Due {
 
 impl Due {
     /// A time that has come: of what waits from before, the first load tells.
-    const NOW: Self = Self { at: Timestamp(0), put_off_by: None };
+    pub(crate) const NOW: Self = Self { at: Timestamp(0), put_off_by: None };
 }
 
 /// How far a list was read.
@@ -141,7 +140,7 @@ impl Run {
             // Retries may wait from before a restart: the first load tells.
             next_due: (spec.totals.open_retries + spec.totals.put_off > 0).then_some(Due::NOW),
             windows: Windows::default(),
-            to_take_up: 0,
+            again: JudgedAgain::default(),
             load: Load::default(),
             hours: HoursCache::default(),
         }
@@ -149,6 +148,7 @@ impl Run {
 
     /// Takes over a changed campaign.
     pub fn reload(&mut self, spec: RunSpec) {
+        let other_rules = *self.settings.rules != *spec.settings.rules;
         self.settings = spec.settings;
         self.lists = progress(&spec.lists);
         self.contacts = spec.contacts;
@@ -156,7 +156,7 @@ impl Run {
         self.load.stale = self.load.out;
         self.hours.state = None;
         self.windows = Windows::default();
-        self.to_take_up = self.totals.refused;
+        self.judge_again(if other_rules { Again::Everybody } else { Again::Refused });
     }
 
     /// Other hours are in force, from this moment on.
@@ -173,23 +173,6 @@ impl Run {
             if self.load.out {
                 self.load.grown.insert(list);
             }
-        }
-    }
-
-    /// How many refused contacts to take up now, if it was reloaded and some are left.
-    pub fn wants_refused(&self) -> Option<u32> {
-        let limit = u32::try_from(self.to_take_up).unwrap_or(u32::MAX).min(TAKEN_UP_AT_ONCE);
-        (limit > 0).then_some(limit)
-    }
-
-    /// `count` contacts that were refused wait now.
-    pub fn taken_up(&mut self, count: u64) {
-        self.totals.refused = self.totals.refused.saturating_sub(count);
-        self.totals.put_off += count;
-        // None where some should be: there are no more than those that were found.
-        self.to_take_up = if count == 0 { 0 } else { self.to_take_up.saturating_sub(count) };
-        if count > 0 {
-            self.due(Due::NOW);
         }
     }
 
@@ -218,7 +201,7 @@ impl Run {
 
     /// The load to ask for now, if the hopper wants one.
     pub fn wants_load(&mut self, wall: Timestamp) -> Option<LoadContacts> {
-        if self.load.out || self.state.is_final() || self.stopped || self.to_take_up > 0 {
+        if self.load.out || self.state.is_final() || self.stopped || !self.again.is_done() {
             return None;
         }
         let batch = self.settings.batch_size as usize;
@@ -345,7 +328,7 @@ impl Run {
             || !self.load.once
             || self.totals.open_retries > 0
             || self.totals.put_off > 0
-            || self.to_take_up > 0
+            || !self.again.is_done()
             || self.lists.iter().any(|p| !p.exhausted)
     }
 
@@ -355,7 +338,7 @@ impl Run {
             && self.load.once
             && self.totals.open_retries == 0
             && self.totals.put_off > 0
-            && self.to_take_up == 0
+            && !self.again.is_of_everybody()
             && self.lists.iter().all(|list| list.exhausted);
         self.next_due.filter(|_| only_those)
     }

@@ -11,7 +11,7 @@ use crate::runs::{PUT_OFF_AT_ONCE, Run};
 use crate::suppressing::Suppressed;
 use crate::timers::{Timer, Timers};
 use crate::toll::Meter;
-use domain::journal::{Fact, Note, PutOff, PutOffBy, RunChange};
+use domain::journal::{Again, Fact, Note, PutOff, PutOffBy, RunChange};
 use domain::{
     AttemptId, CallId, Contact, ContactId, EndPointId, EndedBy, LegId, Mono, Now, NumberKey, PbxId, RunId, RunState,
     Timestamp, TrunkId,
@@ -203,7 +203,7 @@ impl Dialer {
                     run.reload(*spec);
                 }
                 self.watch_toll();
-                self.take_up_refused(now, id, out);
+                self.take_up(now, id, out);
             }
             Event::HoursChanged { run, hours } => self.with_run(run, |run| run.change_hours(hours)),
             Event::RunPaused(run) => self.with_run(run, |run| run.paused = true),
@@ -217,11 +217,16 @@ impl Dialer {
             }
             Event::CallAdded { run, due_at } => self.with_run(run, |run| run.call_added(due_at)),
             Event::ContactsLoaded(loaded) => self.contacts_loaded(now, loaded, out),
-            Event::RefusedTakenUp { run, count } => {
-                self.with_run(run, |run| run.taken_up(count));
-                self.take_up_refused(now, run, out);
+            Event::TakenUp { run, refused, put_off, last } => {
+                self.with_run(run, |run| run.taken_up(refused, put_off, last));
+                self.take_up(now, run, out);
             }
-            Event::ContactChanged(contact) => self.contact_changed((*contact).into()),
+            Event::ContactChanged(contact) => {
+                let again = Again::Contact(contact.id);
+                self.contact_changed((*contact).into());
+                self.judge_all_again(now, again, out);
+            }
+            Event::SuppressionsChanged => self.suppressions_changed(now, out),
             Event::NumbersSuppressed { keys, campaigns } => {
                 self.ledger.suppressed(&keys, campaigns.as_deref());
                 self.suppress(now, &keys, campaigns.as_deref(), out);
@@ -306,12 +311,6 @@ impl Dialer {
 
     fn watch_toll(&mut self) {
         self.toll.watch(self.runs.values().map(|run| run.settings.rules.as_ref()));
-    }
-
-    fn take_up_refused(&self, now: Now, run: RunId, out: &mut Vec<Command>) {
-        if let Some(limit) = self.runs.get(&run).and_then(Run::wants_refused) {
-            out.push(Command::TakeUpRefused { run, limit, at: now.wall });
-        }
     }
 
     fn remove_run(&mut self, now: Now, id: RunId, out: &mut Vec<Command>) {

@@ -4,6 +4,7 @@ use crate::calls::LegState;
 use crate::command::Command;
 use crate::judging::No;
 use crate::step::Dialer;
+use domain::journal::Again;
 use domain::{CampaignId, EndedBy, LegId, Now, NumberKey, RunId, SuppressionListId};
 use std::collections::BTreeSet;
 
@@ -68,6 +69,16 @@ impl Dialer {
         for leg in ring {
             self.hang_up(now, leg, EndedBy::Suppression, out);
         }
+    }
+
+    /// The lists are others: what was suppressed since the process began is in the database as it counts now, and every
+    /// attempt is asked there. An attempt that is on its way to the disk may have been asked before.
+    pub(crate) fn suppressions_changed(&mut self, now: Now, out: &mut Vec<Command>) {
+        let open: BTreeSet<NumberKey> = self.attempts.values().map(|attempt| attempt.key).collect();
+        self.suppressed.everywhere.retain(|key| open.contains(key));
+        self.suppressed.by_campaign.retain(|(_, key)| open.contains(key));
+        self.ledger.suppressions_changed(&open);
+        self.judge_all_again(now, Again::Suppressed, out);
     }
 
     pub(crate) fn campaign_of(&self, run: RunId) -> Option<CampaignId> {

@@ -109,6 +109,26 @@ pub struct PutOff {
     pub until: Option<Timestamp>,
 }
 
+/// Which contacts of a run, of those that a rule put off or refused, are judged again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Again {
+    /// All of them: the rules are others.
+    Everybody,
+    /// Those that were refused.
+    Refused,
+    /// Those that were refused because their number was suppressed.
+    Suppressed,
+    /// This one: it was corrected.
+    Contact(ContactId),
+}
+
+/// Who is due within so many microseconds may be in the dialler's memory, and is not to be judged again: they come by
+/// themselves.
+pub const SOON_US: i64 = 20_000_000;
+/// A retry, or a call that was planned, may have been put off so many microseconds before its own time: it is judged again
+/// so much later than the others, and its time is kept.
+pub const READ_AHEAD_US: i64 = 10_000_000;
+
 /// The gate's receipt: the inputs on which every rule said yes, at the instant of the decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {

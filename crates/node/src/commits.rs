@@ -54,7 +54,7 @@ pub fn as_write(command: Command, told: Told<'_>) -> Result<Write, Command> {
         Command::Close(end) => Ok(Write::Close { end: *end, pbx_at: pbx_at() }),
         Command::Withdraw(withdrawal) => Ok(Write::Withdraw(*withdrawal)),
         Command::PutOff { run, contacts, .. } => Ok(Write::PutOff { run, contacts }),
-        Command::TakeUpRefused { run, limit, at } => Ok(Write::TakeUpRefused { run, limit, at }),
+        Command::TakeUp { run, which, after, limit, at } => Ok(Write::TakeUp { run, which, after, limit, at }),
         Command::RunChanged(change) => Ok(Write::Run(change)),
         Command::WantIds { kind, count } => Ok(Write::Ids { kind: id_kind(kind), count }),
         Command::LoadContacts(load) => Ok(Write::Load(store::LoadContacts {
@@ -119,7 +119,7 @@ impl Asked {
                 store::IdKind::Call => dialer::IdKind::Call,
                 store::IdKind::Leg => dialer::IdKind::Leg,
             }),
-            Write::TakeUpRefused { run, .. } => Self::TakeUp(*run),
+            Write::TakeUp { run, .. } => Self::TakeUp(*run),
             Write::Load(load) => Self::Load { run: load.run, list: load.list.map(|(list, _)| list) },
             _ => Self::Nothing,
         }
@@ -128,7 +128,9 @@ impl Asked {
     fn answered(self, written: Written) -> Option<Event> {
         match (self, written) {
             (Self::Attempt(attempt), Written::Attempt(standing)) => Some(Event::Journalled { attempt, standing }),
-            (Self::TakeUp(run), Written::TakenUp(count)) => Some(Event::RefusedTakenUp { run, count }),
+            (Self::TakeUp(run), Written::TakenUp { refused, put_off, last }) => {
+                Some(Event::TakenUp { run, refused, put_off, last })
+            }
             (Self::Attempt(attempt), Written::NumberBusy(_) | Written::ContactChanged(_)) => {
                 Some(Event::JournalRefused { attempt, later: true })
             }

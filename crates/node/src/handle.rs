@@ -220,9 +220,12 @@ impl Handle {
     }
 
     /// A registry came into force, or a list of suppressed numbers holds for other campaigns: what was counted for
-    /// [`Self::why`] is counted again.
-    pub fn suppressions_changed(&self) {
+    /// [`Self::why`] is counted again, and the dialler judges those again that were refused.
+    pub async fn suppressions_changed(&self) {
         self.census.count_again();
+        if self.shell.send(Input::Ask(Ask::SuppressionsChanged)).await.is_err() {
+            warn!("the dialler has stopped: who may be called again waits until its runs are reloaded");
+        }
     }
 
     /// The live figures.

@@ -98,6 +98,8 @@ pub enum Ask {
     ContactsAdded(ListId, u64),
     /// A contact was corrected: it is as it is here now.
     ContactChanged(Box<Contact>),
+    /// Lists of suppressed numbers are others; no answer.
+    SuppressionsChanged,
     /// A call was added to a run and is due then; answered with whether the run goes on.
     CallAdded(RunId, Timestamp, oneshot::Sender<bool>),
     /// An output attribute; answered when it is on disk.

@@ -352,6 +352,7 @@ impl Shell {
                 self.step(Event::NumbersSuppressed { keys, campaigns }, None);
                 let _ = done.send(());
             }
+            Ask::SuppressionsChanged => self.step(Event::SuppressionsChanged, None),
             Ask::Configure(configuration, done) => {
                 self.configure(*configuration);
                 let _ = done.send(());

@@ -100,7 +100,12 @@ impl World {
         }
         if !self.is(Sabotage::KeepsSuppressionsBack) {
             let campaigns = campaign.map(|campaign| vec![campaign]);
+            let of_some = campaigns.is_some();
             self.step(Event::NumbersSuppressed { keys: vec![key], campaigns });
+            if of_some {
+                // Somebody looks at the lists and saves one as it was: who is on one stays on it.
+                self.step(Event::SuppressionsChanged);
+            }
         }
     }
 

@@ -4,8 +4,10 @@ use crate::proof::Check;
 use crate::sabotage::Sabotage;
 use dialer::toll::Digits;
 use dialer::{Command, Event, FreshEntry, IdKind, LoadContacts, Loaded, RetryEntry, RunSettings, RunTotals};
-use domain::journal::{AttemptEnd, Fact, NewAttempt, Note, OpenAttempt, PutOff, PutOffBy, Withdrawal};
-use domain::rules::{Calls, Standing};
+use domain::journal::{
+    Again, AttemptEnd, Fact, NewAttempt, Note, OpenAttempt, PutOff, PutOffBy, READ_AHEAD_US, SOON_US, Withdrawal,
+};
+use domain::rules::{Calls, ContactRule, Standing};
 use domain::{
     AttemptId, CallState, CampaignId, Contact, ContactId, ListId, NumberKey, RunId, RunState, SuppressionListId,
     Timestamp,
@@ -171,10 +173,7 @@ impl Store {
             Command::PutOff { run, contacts, .. } => {
                 contacts.iter().try_for_each(|off| self.put_off(run, off)).map(|()| None)
             }
-            Command::TakeUpRefused { run, limit, at } => {
-                let count = self.take_up_refused(run, limit, at);
-                Ok(Some(Event::RefusedTakenUp { run, count }))
-            }
+            Command::TakeUp { run, which, after, limit, at } => Ok(Some(self.take_up(run, which, after, limit, at))),
             Command::LoadContacts(load) => Ok(Some(Event::ContactsLoaded(self.load(&load)))),
             other => Err((Check::WritesFit, format!("{other:?} is no write"))),
         }
@@ -364,22 +363,34 @@ impl Store {
         Ok(())
     }
 
-    fn take_up_refused(&mut self, id: RunId, limit: u32, at: Timestamp) -> u64 {
-        let rows = self.rows.get(&id).into_iter().flatten();
-        let refused = rows.filter_map(|(contact, row)| match row {
-            Row::Refused { retry, by } => Some((*contact, *retry, *by)),
+    fn take_up(&mut self, id: RunId, which: Again, after: ContactId, limit: u32, at: Timestamp) -> Event {
+        let soon = Timestamp(at.0 + SOON_US);
+        let meant = |contact: ContactId, row: &Row| match (which, row) {
+            (Again::Contact(one), _) if one != contact => None,
+            (Again::Suppressed, Row::Refused { by, .. }) if *by != PutOffBy::Rule(ContactRule::NumberNotSuppressed) => {
+                None
+            }
+            (_, Row::Refused { retry, by }) => Some((contact, *retry, *by, true)),
+            (Again::Everybody | Again::Contact(_), Row::Waiting { retry, due_at, put_off_by: Some(by) })
+                if *due_at > soon =>
+            {
+                Some((contact, *retry, *by, false))
+            }
             _ => None,
-        });
-        let refused: Vec<_> = refused.take(limit as usize).collect();
-        for (contact, retry, by) in &refused {
-            self.set_row(id, *contact, Some(Row::Waiting { retry: *retry, due_at: at, put_off_by: Some(*by) }));
+        };
+        let behind = self.rows.get(&id).into_iter().flatten().filter(|(contact, _)| **contact > after);
+        let found: Vec<_> = behind.filter_map(|(contact, row)| meant(*contact, row)).take(limit as usize).collect();
+        for (contact, retry, by, _) in &found {
+            let due_at = if *retry > 0 { Timestamp(at.0 + READ_AHEAD_US) } else { at };
+            self.set_row(id, *contact, Some(Row::Waiting { retry: *retry, due_at, put_off_by: Some(*by) }));
         }
-        let count = refused.len() as u64;
+        let refused = found.iter().filter(|(.., refused)| *refused).count() as u64;
         if let Some(run) = self.runs.get_mut(&id) {
-            run.totals.refused -= count;
-            run.totals.put_off += count;
+            run.totals.refused -= refused;
+            run.totals.put_off += refused;
         }
-        count
+        let last = found.last().filter(|_| !matches!(which, Again::Contact(_))).map(|(contact, ..)| *contact);
+        Event::TakenUp { run: id, refused, put_off: found.len() as u64 - refused, last }
     }
 
     /// What is known of a contact's number and person.

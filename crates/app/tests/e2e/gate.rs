@@ -81,6 +81,47 @@ fn who_sleeps_is_not_called_until_morning_and_keeps_nobody_waiting() {
 }
 
 #[test]
+fn who_waits_for_other_hours_is_called_when_the_hours_are_changed_and_a_retry_keeps_its_delay() {
+    let clock = Clock::new().unwrap();
+    let (world, _) = on_monday(&clock);
+    let (busy, sleeper, typo) = ("15554000001", "15554000002", "15554000003");
+    let limits = |days: &str| json!({"hours": [{"days": days, "from": "00:00", "to": "24:00"}]});
+    let changes = json!({"packs": ["unrestricted"], "zone": "UTC", "rules": [rule("RS_BUSY", 3, 3_600)]});
+    let changes = crate::world::merged(changes, json!({"limits": limits("1")}));
+    let list = world.list("people", &[busy, sleeper]);
+    let campaign = world.campaign("on Sundays", &[list], changes);
+    let run = world.start_run(campaign);
+    world.wait_for_state(run, "WRONG_TIME", A_FEW_CALLS);
+    let reload = |limits: Value| {
+        world.patch(&format!("/api/campaigns/{campaign}"), json!({"limits": limits}));
+        world.post(&format!("/api/runs/{run}/reload"));
+    };
+    // Monday is allowed: both are called at once, not on Sunday.
+    reload(limits("12"));
+    let began = Instant::now();
+    let attempts = world.wait_for_attempts(run, "both", A_FEW_CALLS, |all| count(all, "RS_BUSY") == 2);
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}: {}", began.elapsed(), brief(&attempts));
+    // Their retries wait for an hour, whatever the rules are; who comes new and sleeps is corrected and called.
+    reload(limits("1"));
+    let added = world.add_contacts(list, vec![json!({"number": typo})]);
+    let put_off = |wanted: i64| {
+        world.wait("who is put off", A_FEW_CALLS, || {
+            let totals = world.get(&format!("/api/runs/{run}"))["totals"].clone();
+            if totals["put_off"] == wanted && totals["open_retries"] == 2 { Ok(()) } else { Err(totals.to_string()) }
+        });
+    };
+    put_off(1);
+    reload(json!({"hours": [{"days": "2", "from": "00:00", "to": "12:00"}]}));
+    // It is 15:00 in UTC, and 10:00 where the contact is: nobody had said so.
+    put_off(1);
+    world.patch(&format!("/api/contacts/{}", added[0]), json!({"attributes": {"ZONE": "America/New_York"}}));
+    let attempts = world.wait_for_attempts(run, "the corrected one", A_FEW_CALLS, |all| count(all, "RS_BUSY") == 3);
+    assert_eq!((reached(&attempts, busy), reached(&attempts, sleeper)), (1, 1), "{}", brief(&attempts));
+    let why = world.run_json(&["why", "on Sundays"]);
+    assert!(!why["sentence"].as_str().unwrap().contains("calling hours"), "{}", why["sentence"]);
+}
+
+#[test]
 fn three_attempts_a_day_are_enough_whatever_a_rule_asks_for_and_whichever_run_asks() {
     let clock = Clock::new().unwrap();
     let (world, ahead) = on_monday(&clock);

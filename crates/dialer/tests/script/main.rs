@@ -11,6 +11,7 @@ mod correcting;
 mod desk;
 mod hours;
 mod invariants;
+mod judging_again;
 mod life;
 mod links;
 mod loads;

@@ -4,7 +4,7 @@ use dialer::{
     Command, Dialer, EndPointSpec, Event, FoundLeg, FreshEntry, IdKind, Invariant, Loaded, PbxSpec, RetryEntry,
     RunSettings, RunSpec, RunTotals, TrunkSpec,
 };
-use domain::journal::OpenAttempt;
+use domain::journal::{Again, OpenAttempt};
 use domain::rules::{Rules, Standing};
 use domain::{
     AttemptId, CallId, CallState, CampaignId, Contact, ContactId, Dialable, EndPointId, EndedBy, Hours, LegId, ListId,
@@ -39,7 +39,7 @@ pub(crate) enum Seen {
     Withdraw(i64),
     /// Contact, by what, seconds until it may be called.
     PutOff(i64, &'static str, Option<i64>),
-    TakeUpRefused,
+    TakeUp(Again, i64),
     Run(RunState),
     Hold,
     /// Whether it opened.
@@ -182,7 +182,7 @@ fn seen(command: &Command, wall: Timestamp) -> Vec<Seen> {
             let seen = contacts.iter().map(|off| Seen::PutOff(off.contact.0, off.by.code(), off.until.map(until)));
             return seen.collect();
         }
-        Command::TakeUpRefused { .. } => Seen::TakeUpRefused,
+        Command::TakeUp { which, after, .. } => Seen::TakeUp(*which, after.0),
         Command::Note(_) | Command::LoadContacts(_) | Command::WantIds { .. } => return vec![],
     };
     vec![one]

@@ -1,5 +1,6 @@
 //! Who changed: told by every commit, collected for each campaign that is being counted.
 
+use domain::journal::Again;
 use domain::{ContactId, ListId, NumberKey};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -32,7 +33,8 @@ impl Touched {
                 Write::PutOff { contacts, .. } => {
                     touched.contacts.extend(contacts.iter().map(|put_off| put_off.contact))
                 }
-                Write::TakeUpRefused { .. } => touched.everything = true,
+                Write::TakeUp { which: Again::Contact(contact), .. } => drop(touched.contacts.insert(*contact)),
+                Write::TakeUp { .. } => touched.everything = true,
                 _ => {}
             }
         }

@@ -14,7 +14,7 @@ use crate::installation::Epoch;
 use crate::runs::RunTotals;
 use crate::scope::Scope;
 use attempt::Asking;
-use domain::journal::{AttemptEnd, NewAttempt, Note, OutputChange, PutOff, PutOffBy, RunChange, Withdrawal};
+use domain::journal::{Again, AttemptEnd, NewAttempt, Note, OutputChange, PutOff, PutOffBy, RunChange, Withdrawal};
 use domain::rules::Standing;
 use domain::{AttemptId, Contact, ContactId, Invalid, ListId, MAX_CONFIG_ID, RunId, RunState, Timestamp};
 use events::{Event, Events, masked};
@@ -65,10 +65,15 @@ pub enum Write {
         /// Each once.
         contacts: Vec<PutOff>,
     },
-    /// Contacts that are refused wait from now on.
-    TakeUpRefused {
+    /// Contacts that a rule put off or refused are due from now on: fresh ones at `at`, retries and planned calls
+    /// [`domain::journal::READ_AHEAD_US`] later. Who is due within [`domain::journal::SOON_US`] is left as it is.
+    TakeUp {
         /// Of which run.
         run: RunId,
+        /// Which of them.
+        which: Again,
+        /// Behind this contact.
+        after: ContactId,
         /// So many, at most; never more than 10000.
         limit: u32,
         /// Due then.
@@ -174,8 +179,15 @@ pub enum Written {
     /// An attempt that is on the disk, with what is known of its number and person in the same transaction: this attempt
     /// and those behind it in the batch left out. Whether it may be sent is for the gate to say.
     Attempt(Standing),
-    /// So many contacts wait that were refused.
-    TakenUp(u64),
+    /// Contacts are due that were not.
+    TakenUp {
+        /// So many that were refused.
+        refused: u64,
+        /// So many that waited otherwise.
+        put_off: u64,
+        /// The last of them; `None`: there are no more behind it.
+        last: Option<ContactId>,
+    },
     /// An attempt that was not written because its number is in another open one; the rest of the batch was. Later it
     /// may go.
     NumberBusy(String),
@@ -292,7 +304,7 @@ impl Journal<'_> {
             Write::Close { end, pbx_at } => self.close(end, pbx_at).await,
             Write::Withdraw(withdrawal) => self.withdraw(withdrawal).await,
             Write::PutOff { run, contacts } => self.put_off(run, &contacts).await,
-            Write::TakeUpRefused { run, limit, at } => self.take_up_refused(run, limit, at).await,
+            Write::TakeUp { run, which, after, limit, at } => self.take_up(run, which, after, limit, at).await,
             Write::Run(change) => self.run(change).await,
             Write::Output { attempt, change, at, pbx_at, actor } => {
                 self.output(attempt, &change, at, pbx_at, actor).await

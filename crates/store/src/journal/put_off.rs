@@ -1,10 +1,11 @@
 //! Contacts that a rule puts off or refuses, and those that are looked at again.
 
 use super::{Journal, Written};
-use crate::engine::query;
+use crate::engine::{query, query_scalar};
 use crate::error::Result;
-use domain::journal::{PutOff, PutOffBy};
-use domain::{RunId, Timestamp};
+use domain::journal::{Again, PutOff, PutOffBy, READ_AHEAD_US, SOON_US};
+use domain::rules::ContactRule;
+use domain::{ContactId, RunId, Timestamp};
 use std::sync::LazyLock;
 
 /// Contacts that one statement writes: the least that takes what there is. What is over stays empty.
@@ -24,9 +25,18 @@ const WAITING: &str = "WITH v (contact, retry, was, due, by) AS (VALUES {rows}) 
     AND run_contact.contact_id = v.contact AND run_contact.state = 'waiting' AND run_contact.due_at = v.was";
 
 statements! {
-    TAKE_UP = "UPDATE run_contact SET state = 'waiting', due_at = $4 WHERE tenant_id = $1 AND run_id = $2 \
-        AND contact_id IN (SELECT contact_id FROM run_contact WHERE run_id = $2 AND state = 'refused' \
-        ORDER BY contact_id LIMIT $3)";
+    // The end of a batch: a walk along the key, so that many batches do not begin at the first contact each.
+    LAST = "SELECT MAX(contact_id) FROM (SELECT contact_id FROM run_contact WHERE tenant_id = $1 AND run_id = $2 \
+        AND contact_id > $3 AND ((state = 'refused' AND put_off_by = COALESCE(CAST($5 AS TEXT), put_off_by)) \
+        OR (state = 'waiting' AND put_off_by IS NOT NULL AND due_at > $4)) ORDER BY contact_id LIMIT $6) AS batch";
+    REFUSED = "UPDATE run_contact SET state = 'waiting', due_at = CASE WHEN retry > 0 OR EXISTS (SELECT 1 FROM list l \
+        WHERE l.id = run_contact.list_id AND l.auto_of IS NOT NULL) THEN CAST($6 AS BIGINT) ELSE CAST($5 AS BIGINT) END \
+        WHERE tenant_id = $1 AND run_id = $2 AND contact_id > $3 AND contact_id <= $4 AND state = 'refused' \
+        AND put_off_by = COALESCE(CAST($7 AS TEXT), put_off_by)";
+    WAITED = "UPDATE run_contact SET due_at = CASE WHEN retry > 0 OR EXISTS (SELECT 1 FROM list l \
+        WHERE l.id = run_contact.list_id AND l.auto_of IS NOT NULL) THEN CAST($6 AS BIGINT) ELSE CAST($5 AS BIGINT) END \
+        WHERE tenant_id = $1 AND run_id = $2 AND contact_id > $3 AND contact_id <= $4 AND state = 'waiting' \
+        AND put_off_by IS NOT NULL AND due_at > $7";
 }
 
 type Sized = [&'static str; SIZES.len()];
@@ -100,20 +110,58 @@ impl Journal<'_> {
         Ok(moved)
     }
 
-    pub(super) async fn take_up_refused(&mut self, run: RunId, limit: u32, at: Timestamp) -> Result<Written> {
-        let done = query(TAKE_UP)
-            .bind(self.scope.tenant.0)
-            .bind(run.0)
-            .bind(i64::from(limit.min(super::MAX_LOAD)))
-            .bind(at.0)
-            .execute(&mut *self.connection)
-            .await?;
-        let count = done.rows_affected();
+    /// One batch of those who are judged again.
+    pub(super) async fn take_up(
+        &mut self,
+        run: RunId,
+        which: Again,
+        after: ContactId,
+        limit: u32,
+        at: Timestamp,
+    ) -> Result<Written> {
+        let (after, last) = match which {
+            Again::Contact(contact) => (contact.0 - 1, Some(contact.0)),
+            _ => {
+                // `Refused` and `Suppressed` want no one who waits.
+                let soon = if which == Again::Everybody { at.0.saturating_add(SOON_US) } else { i64::MAX };
+                let last = query_scalar(LAST)
+                    .bind(self.scope.tenant.0)
+                    .bind(run.0)
+                    .bind(after.0)
+                    .bind(soon)
+                    .bind(by_rule(which))
+                    .bind(i64::from(limit.min(super::MAX_LOAD)))
+                    .fetch_one(&mut *self.connection);
+                (after.0, last.await?)
+            }
+        };
+        let Some(last) = last else { return Ok(Written::TakenUp { refused: 0, put_off: 0, last: None }) };
+        let (mut refused, mut put_off) = (0, 0);
+        for (statement, soon, count) in
+            [(REFUSED, None, &mut refused), (WAITED, Some(at.0.saturating_add(SOON_US)), &mut put_off)]
+        {
+            if soon.is_some() && matches!(which, Again::Refused | Again::Suppressed) {
+                continue;
+            }
+            let update = query(statement).bind(self.scope.tenant.0).bind(run.0).bind(after).bind(last);
+            let update = update.bind(at.0).bind(at.0.saturating_add(READ_AHEAD_US));
+            let update = match soon {
+                Some(soon) => update.bind(soon),
+                None => update.bind(by_rule(which)),
+            };
+            *count = update.execute(&mut *self.connection).await?.rows_affected();
+        }
         let totals = self.totals.entry(run).or_default();
-        totals.refused -= count as i64;
-        totals.put_off += count as i64;
-        Ok(Written::TakenUp(count))
+        totals.refused -= refused as i64;
+        totals.put_off += refused as i64;
+        let last = (!matches!(which, Again::Contact(_))).then_some(ContactId(last));
+        Ok(Written::TakenUp { refused, put_off, last })
     }
+}
+
+/// The rule that refused those who are meant; `None`: whichever it was.
+fn by_rule(which: Again) -> Option<&'static str> {
+    (which == Again::Suppressed).then(|| ContactRule::NumberNotSuppressed.code())
 }
 
 #[cfg(test)]

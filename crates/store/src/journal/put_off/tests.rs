@@ -2,13 +2,14 @@ use crate::journal::{LoadContacts, Write, Written};
 use crate::runs::RunTotals;
 use crate::testing::{Home, World, close};
 use crate::{Scope, Store};
-use domain::journal::{Picked, PutOff, PutOffBy};
+use domain::journal::{Again, Picked, PutOff, PutOffBy, READ_AHEAD_US, SOON_US};
 use domain::rules::ContactRule;
 use domain::{ContactId, RunId, Timestamp};
 
 crate::testing::on_both_engines! {
     who_is_put_off_waits_with_the_rule_and_comes_back;
     who_is_refused_comes_back_when_it_is_taken_up;
+    who_waits_for_a_rule_is_judged_again_and_a_retry_keeps_its_delay;
     a_batch_that_comes_twice_counts_once;
 }
 
@@ -95,12 +96,60 @@ async fn who_is_refused_comes_back_when_it_is_taken_up(home: Home) {
     store.commit(&scope, vec![Write::PutOff { run, contacts }]).await.unwrap();
     assert_eq!(totals(&store, run).await, RunTotals { refused: 5, ..RunTotals::default() });
     assert_eq!(due(&world, &load(&store, run, &world, i64::MAX).await), (vec![], 195, None));
-    let take_up = |limit| Write::TakeUpRefused { run, limit, at: Timestamp(700) };
-    let written = store.commit(&scope, vec![take_up(3), take_up(10)]).await.unwrap();
-    assert_eq!(written, [Written::TakenUp(3), Written::TakenUp(2)]);
+    let take_up = |which, after, limit| Write::TakeUp { run, which, after, limit, at: Timestamp(700) };
+    let none = Written::TakenUp { refused: 0, put_off: 0, last: None };
+    let suppressed = take_up(Again::Suppressed, ContactId(0), 10);
+    assert_eq!(store.commit(&scope, vec![suppressed]).await.unwrap(), [none.clone()]);
+    let [third, last] = [world.contacts[2].id, world.contacts[4].id];
+    let batches =
+        [(ContactId(0), 3), (third, 10), (last, 10)].map(|(after, limit)| take_up(Again::Refused, after, limit));
+    let written = store.commit(&scope, batches.into()).await.unwrap();
+    let some = |refused, last| Written::TakenUp { refused, put_off: 0, last: Some(last) };
+    assert_eq!(written, [some(3, third), some(2, last), none]);
     assert_eq!(totals(&store, run).await, RunTotals { put_off: 5, ..RunTotals::default() });
     let waiting = due(&world, &load(&store, run, &world, 700).await).0;
     assert_eq!(waiting, (0..5).map(|index| (index, 0, Some(by))).collect::<Vec<_>>());
+}
+
+async fn who_waits_for_a_rule_is_judged_again_and_a_retry_keeps_its_delay(home: Home) {
+    let (store, world, run) = world(&home).await;
+    let scope = Scope::installation();
+    let hour = 3_600_000_000;
+    let late = Some(Timestamp(hour));
+    // One is due so soon that it may be in memory; the retry of one waits for its own time, that of another was put off.
+    let contacts = vec![
+        fresh(&world, 0, HOURS, late),
+        fresh(&world, 1, CAP, late),
+        fresh(&world, 2, HOURS, Some(Timestamp(SOON_US))),
+        fresh(&world, 3, PutOffBy::Rule(ContactRule::ConsentGiven), None),
+    ];
+    let batch = vec![
+        Write::Attempt(world.attempt(1, run, 10, 0)),
+        close(world.end(1, run, 10, Some(Timestamp(hour)))),
+        Write::Attempt(world.attempt(2, run, 11, 0)),
+        close(world.end(2, run, 11, Some(Timestamp(400)))),
+        Write::PutOff { run, contacts },
+    ];
+    store.commit(&scope, batch).await.unwrap();
+    let contact = world.contacts[11].id;
+    let was_due_at = Some(Timestamp(400));
+    let off = PutOff { contact, retry: 1, was_due_at, was_put_off_by: None, by: HOURS, until: late };
+    store.commit(&scope, vec![Write::PutOff { run, contacts: vec![off] }]).await.unwrap();
+    let before = totals(&store, run).await;
+    assert_eq!((before.open_retries, before.put_off, before.refused), (1, 4, 1));
+    let take_up = |which, after| Write::TakeUp { run, which, after, limit: 100, at: Timestamp(0) };
+    let one = take_up(Again::Contact(world.contacts[1].id), ContactId(0));
+    let written = store.commit(&scope, vec![one]).await.unwrap();
+    assert_eq!(written, [Written::TakenUp { refused: 0, put_off: 1, last: None }]);
+    let written = store.commit(&scope, vec![take_up(Again::Everybody, ContactId(0))]).await.unwrap();
+    assert_eq!(written, [Written::TakenUp { refused: 1, put_off: 2, last: Some(contact) }]);
+    let after = totals(&store, run).await;
+    assert_eq!((after.open_retries, after.put_off, after.refused), (1, 5, 0));
+    let consent = PutOffBy::Rule(ContactRule::ConsentGiven);
+    let waiting = due(&world, &load(&store, run, &world, 0).await).0;
+    assert_eq!(waiting, [(0, 0, Some(HOURS)), (1, 0, Some(CAP)), (3, 0, Some(consent))]);
+    let waiting = due(&world, &load(&store, run, &world, READ_AHEAD_US).await).0;
+    assert_eq!(waiting.last(), Some(&(11, 1, Some(HOURS))));
 }
 
 async fn a_batch_that_comes_twice_counts_once(home: Home) {
