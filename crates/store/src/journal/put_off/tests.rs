@@ -99,7 +99,7 @@ async fn who_is_refused_comes_back_when_it_is_taken_up(home: Home) {
     let take_up = |which, after, limit| Write::TakeUp { run, which, after, limit, at: Timestamp(700) };
     let none = Written::TakenUp { refused: 0, put_off: 0, last: None };
     let suppressed = take_up(Again::Suppressed, ContactId(0), 10);
-    assert_eq!(store.commit(&scope, vec![suppressed]).await.unwrap(), [none.clone()]);
+    assert_eq!(store.commit(&scope, vec![suppressed]).await.unwrap(), std::slice::from_ref(&none));
     let [third, last] = [world.contacts[2].id, world.contacts[4].id];
     let batches =
         [(ContactId(0), 3), (third, 10), (last, 10)].map(|(after, limit)| take_up(Again::Refused, after, limit));
