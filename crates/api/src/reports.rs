@@ -27,7 +27,7 @@ pub struct Report {
     pub contacts: i64,
     /// Attempts.
     pub attempts: i64,
-    /// Attempts that were answered.
+    /// Attempts that were answered, those in progress included; so everywhere in a report.
     pub connected: i64,
     /// Attempts after the first one of their contact.
     pub retries: i64,

@@ -54,7 +54,7 @@ pub struct RunTotals {
     pub put_off: i64,
     /// Contacts that a rule refuses until the run is reloaded.
     pub refused: i64,
-    /// Attempts that were answered.
+    /// Attempts that were answered, those in progress included.
     pub connected: i64,
 }
 

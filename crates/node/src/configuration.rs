@@ -89,8 +89,17 @@ pub fn run_settings(campaign: &Campaign, hours: Hours) -> Result<RunSettings, do
     })
 }
 
-/// A run for the dialler. `open` is the number of its attempts that have not ended.
-pub async fn run_spec(store: &Store, restore: &RunRestore, open: u64) -> store::Result<RunSpec> {
+/// Attempts of a run that have not ended.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OpenAttempts {
+    /// All of them.
+    pub count: u64,
+    /// Those that were answered: the dialler counts them when it takes them over.
+    pub answered: u64,
+}
+
+/// A run for the dialler.
+pub async fn run_spec(store: &Store, restore: &RunRestore, open: OpenAttempts) -> store::Result<RunSpec> {
     let scope = Scope::installation();
     let mut contacts = 0;
     for list in &restore.lists {
@@ -113,11 +122,11 @@ pub async fn run_spec(store: &Store, restore: &RunRestore, open: u64) -> store::
         totals: dialer::RunTotals {
             placed: count(totals.placed),
             terminated: count(totals.terminated),
-            rescheduled: count(totals.placed).saturating_sub(count(totals.terminated) + open),
+            rescheduled: count(totals.placed).saturating_sub(count(totals.terminated) + open.count),
             open_retries: count(totals.open_retries),
             put_off: count(totals.put_off),
             refused: count(totals.refused),
-            connected: count(totals.connected),
+            connected: count(totals.connected).saturating_sub(open.answered),
         },
         state: match restore.record.state {
             state @ (RunState::Paused | RunState::Removed | RunState::Completed) => state,

@@ -4,7 +4,7 @@ use crate::alerts::mail::{Letter, Mailer};
 use crate::census::Room;
 use crate::census::touches::Touches;
 use crate::clock::wall;
-use crate::configuration::{Configuration, run_spec};
+use crate::configuration::{Configuration, OpenAttempts, run_spec};
 use crate::inputs::{Ask, Input, RunEvent};
 use crate::link::MAX_STATUS_CHARS;
 use crate::live::{Live, LiveStorage};
@@ -95,7 +95,7 @@ impl Handle {
     pub async fn start_run(&self, scope: &Scope, campaign: CampaignId, actor: &str) -> Result<RunRecord, NodeError> {
         let record = self.store.start_run(scope, campaign, actor, wall()).await?;
         let restore = self.store.run_restore(scope, record.id).await?;
-        let spec = run_spec(&self.store, &restore, 0).await?;
+        let spec = run_spec(&self.store, &restore, OpenAttempts::default()).await?;
         self.ask(|done| Ask::StartRun(Box::new(spec), Box::new(restore.settings), done)).await?;
         Ok(self.store.run(scope, record.id).await?)
     }
@@ -119,7 +119,7 @@ impl Handle {
     pub async fn reload_run(&self, scope: &Scope, run: RunId, actor: &str) -> Result<RunRecord, NodeError> {
         let record = self.open_run(scope, run).await?;
         let restore = self.store.reload_run(scope, run, actor).await?;
-        let spec = run_spec(&self.store, &restore, 0).await?;
+        let spec = run_spec(&self.store, &restore, OpenAttempts::default()).await?;
         info!(run.id = run.0, actor, "run reloaded");
         self.ask(|done| Ask::ReloadRun(Box::new(spec), Box::new(restore.settings), done)).await?;
         Ok(record)

@@ -2,7 +2,7 @@
 
 use crate::alerts::{self, mail::Mailer};
 use crate::channels::Channels;
-use crate::configuration::{Configuration, run_spec};
+use crate::configuration::{Configuration, OpenAttempts, run_spec};
 use crate::disk::watch_space;
 use crate::handle::{Handle, Health, NodeError};
 use crate::inputs::{Ask, INPUTS_MAX, Input};
@@ -121,13 +121,15 @@ async fn empty_reserve(store: Store, shell: mpsc::Sender<Input>) {
 
 /// Runs that are not over, and runs that are but whose calls were still up.
 async fn restore_runs(shell: &mut Shell, store: &Store, open: &[OpenAttempt]) -> Result<(), NodeError> {
-    let mut open_by_run: BTreeMap<_, u64> = BTreeMap::new();
+    let mut open_by_run: BTreeMap<_, OpenAttempts> = BTreeMap::new();
     for attempt in open {
-        *open_by_run.entry(attempt.run).or_default() += 1;
+        let of_run = open_by_run.entry(attempt.run).or_default();
+        of_run.count += 1;
+        of_run.answered += u64::from(attempt.connected_at.is_some());
     }
     let runs = store.open_runs(&Scope::installation()).await?;
     for restore in runs {
-        let spec = run_spec(store, &restore, open_by_run.get(&restore.record.id).copied().unwrap_or(0)).await?;
+        let spec = run_spec(store, &restore, open_by_run.get(&restore.record.id).copied().unwrap_or_default()).await?;
         info!(run.id = restore.record.id.0, placed = spec.totals.placed, "run goes on");
         shell.begin_run(spec, restore.settings, restore.record.started_at);
     }

@@ -93,6 +93,13 @@ fn figures_add_up_before_and_after_a_crash() {
             let told = ["placed", "terminated", "in_flight", "open_retries"].map(|name| figures[name].clone());
             let counted = [before.len(), over - waiting, before.len() - over, waiting].map(|count| json!(count));
             assert_eq!(told, counted, "{figures:#}\n{}", brief(&before));
+            let answered = before.iter().filter(|attempt| attempt["connected_at"].is_string()).count();
+            let report = world.get(&format!("/api/reports?run={run}"));
+            let parts = ["per_trunk", "per_list", "per_campaign"].map(|part| report[part][0]["connected"].clone());
+            let record = world.get(&format!("/api/runs/{run}"));
+            for told in [&report["connected"], &record["totals"]["connected"], &parts[0], &parts[1], &parts[2]] {
+                assert_eq!(*told, json!(answered), "{record:#}\n{report:#}");
+            }
             Ok(())
         });
     };

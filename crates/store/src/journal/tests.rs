@@ -286,8 +286,13 @@ async fn a_restart_finds_open_attempts_totals_and_where_to_read_on(home: Home) {
     assert_eq!(restored.record.state, RunState::Running);
     assert_eq!(
         restored.record.totals,
-        RunTotals { placed: 3, terminated: 0, open_retries: 1, connected: 0, ..RunTotals::default() }
+        RunTotals { placed: 3, terminated: 0, open_retries: 1, connected: 1, ..RunTotals::default() }
     );
+    // Every table counts calls in progress alike.
+    let report = store.report(&scope, &[run]).await.unwrap();
+    let of_parts = [report.per_trunk[0].connected, report.per_list[0].connected, report.per_campaign[0].connected];
+    assert_eq!((report.connected, of_parts), (report.runs[0].totals.connected, [1; 3]));
+    assert_eq!((report.attempts, report.open), (report.runs[0].totals.placed, 2));
     assert_eq!(restored.lists[0].after, world.contacts[1].id, "the third contact is the first without an attempt");
     // The timeline goes on where it was.
     commit(&store, vec![note(2, Fact::Adopted, 600), close(world.end(2, run, 1, None))]).await;

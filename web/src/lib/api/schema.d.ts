@@ -4335,7 +4335,7 @@ export interface components {
             attempts: number;
             /**
              * Format: int64
-             * @description Attempts that were answered.
+             * @description Attempts that were answered, those in progress included; so everywhere in a report.
              */
             connected: number;
             /**
@@ -4610,7 +4610,7 @@ export interface components {
         RunTotals: {
             /**
              * Format: int64
-             * @description Attempts that were answered.
+             * @description Attempts that were answered, those in progress included.
              */
             connected: number;
             /**
