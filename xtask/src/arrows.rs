@@ -10,14 +10,15 @@ use serde_json::Value;
 use crate::workspace;
 
 /// Package, and the packages of ours that it may use. The binary may use all but `testkit` and `xtask`.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("domain", &[]),
     ("dialer", &["domain"]),
     ("sim", &["dialer", "domain"]),
-    ("ami", &[]),
-    ("ari", &[]),
+    ("asterisk", &[]),
+    ("ami", &["asterisk"]),
+    ("ari", &["asterisk"]),
     ("store", &["domain"]),
-    ("node", &["ami", "ari", "dialer", "domain", "store"]),
+    ("node", &["ami", "ari", "asterisk", "dialer", "domain", "store"]),
     ("notify", &["domain", "node", "store"]),
     ("api", &["domain", "node", "notify", "store"]),
     ("carillon", &["ami", "api", "ari", "dialer", "domain", "node", "notify", "sim", "store"]),

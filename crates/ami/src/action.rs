@@ -1,4 +1,6 @@
-//! One action for Asterisk, and the reasons why it may have no answer.
+//! One action for Asterisk.
+
+use asterisk::NotSent;
 
 /// Longest line as sent, without its line end. Asterisk 22 reads lines into 1024 bytes, CR LF included, and refuses the
 /// whole message for a longer one.
@@ -52,43 +54,6 @@ impl Action {
         text.push_str("\r\n");
         Ok(text)
     }
-}
-
-/// The action never left: Asterisk does not know of it, and it may be made again.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotSent {
-    /// There is no connection at the moment.
-    #[error("no connection to the PBX")]
-    NotConnected,
-    /// The client is bound to an epoch ([`crate::Client::in_epoch`]) that is over.
-    #[error("the connection it was meant for is gone")]
-    OtherConnection,
-    /// Too many actions wait already.
-    #[error("too many actions wait for the PBX")]
-    QueueFull,
-    /// It waited in the queue until its deadline.
-    #[error("the deadline passed before it could be sent")]
-    Deadline,
-    /// A field holds what must never reach Asterisk, or what it would cut. Names the field, never its value.
-    #[error("{0}")]
-    Invalid(String),
-    /// The link has ended: shut down.
-    #[error("the link to the PBX has ended")]
-    Ended,
-}
-
-/// The action left and its answer is not known: it may have been carried out. Never repeated by this crate.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unknown {
-    /// No answer before the deadline.
-    #[error("no answer before the deadline")]
-    Deadline,
-    /// The connection was lost, or the link ended, after it was written.
-    #[error("the connection was lost before the answer")]
-    ConnectionLost,
-    /// The answer is a list of more than [`crate::LIST_ITEMS_MAX`] items.
-    #[error("the answer is longer than {} items", crate::LIST_ITEMS_MAX)]
-    TooLong,
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use asterisk::{Entered, EventKind, Lost};
 use md5::{Digest, Md5};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -10,8 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::action::Action;
 use crate::codec::{Decoder, Message};
-use crate::event::{Event, EventKind};
-use crate::link::Lost;
+use crate::event::event;
 use crate::pace::Pace;
 use crate::settings::Settings;
 
@@ -28,17 +28,15 @@ const HELD_MAX: usize = 20_000;
 pub(crate) struct Opened {
     pub(crate) stream: TcpStream,
     pub(crate) decoder: Decoder,
-    pub(crate) version: String,
-    pub(crate) started_at: String,
     /// Messages that came with or after the last answer: they belong after `Connected`.
     pub(crate) held: Vec<Message>,
 }
 
 /// Connects, logs in, waits for "fully booted" and asks who is there; all of it within `connect_deadline`.
-pub(crate) async fn open(settings: &Settings, pace: &mut Pace) -> Result<Opened, Lost> {
+pub(crate) async fn open(settings: &Settings, pace: &mut Pace) -> Result<(Opened, Entered), Lost> {
     let unreachable = |why: String| Lost::Unreachable(format!("PBX {}: {why}", settings.address()));
     let mut stage = "did not answer";
-    let opened = timeout(settings.connect_deadline, async {
+    let opened = timeout(settings.patience.connect_deadline, async {
         let stream = TcpStream::connect((settings.host.as_str(), settings.port)).await.map_err(|error| {
             unreachable(format!(
                 "{}: is Asterisk running, with enabled = yes and this bindaddr and port in manager.conf?",
@@ -59,7 +57,7 @@ pub(crate) async fn open(settings: &Settings, pace: &mut Pace) -> Result<Opened,
         login.who_is_there().await
     })
     .await;
-    opened.unwrap_or_else(|_| Err(unreachable(format!("within {:?} it {stage}", settings.connect_deadline))))
+    opened.unwrap_or_else(|_| Err(unreachable(format!("within {:?} it {stage}", settings.patience.connect_deadline))))
 }
 
 struct Login<'a> {
@@ -118,7 +116,7 @@ impl Login<'_> {
         Ok(())
     }
 
-    async fn who_is_there(mut self) -> Result<Opened, Lost> {
+    async fn who_is_there(mut self) -> Result<(Opened, Entered), Lost> {
         let asked = async |login: &mut Self, name| {
             let answer = login.ask(&Action::new(name)).await?;
             if answer.is_success() {
@@ -136,13 +134,11 @@ impl Login<'_> {
         let part = |name| status.get(name).unwrap_or_default();
         let mut held = self.held;
         held.append(&mut self.read);
-        Ok(Opened {
-            stream: self.stream,
-            decoder: self.decoder,
+        let entered = Entered {
             version: core.get("AsteriskVersion").unwrap_or("unknown").to_owned(),
             started_at: format!("{} {}", part("CoreStartupDate"), part("CoreStartupTime")),
-            held,
-        })
+        };
+        Ok((Opened { stream: self.stream, decoder: self.decoder, held }, entered))
     }
 
     /// One action and its answer; events that come before it are kept.
@@ -164,7 +160,7 @@ impl Login<'_> {
     }
 
     fn keep(&mut self, message: Message) -> Result<(), Lost> {
-        let event = Event::of(&message);
+        let event = event(&message);
         self.booted |= event.is_some_and(|event| event.kind == EventKind::Other("FullyBooted".to_owned()));
         if self.held.len() >= HELD_MAX {
             return Err(Lost::Overrun);

@@ -5,149 +5,44 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use ami::{
-    Action, ChannelState, Client, DialStatus, Event, EventKind, HangUpReason, Incoming, LINE_BYTES_MAX, Lost, NotSent,
-    Originate, Outcome, Secret, Settings, Unknown, connect,
+    Action, ChannelState, Client, DialStatus, EventKind, HangUpReason, Incoming, LINE_BYTES_MAX, Lost, NotSent,
+    Originate, Outcome, Patience, Secret, Settings, Unknown, connect,
 };
 use testkit::{Login, Pair};
-use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
 
-/// Longest wait for anything a test expects. The carrier's longest behaviour here takes 7 s.
-const PATIENCE: Duration = Duration::from_secs(20);
+#[path = "../../asterisk/tests/rig/mod.rs"]
+mod rig;
 
-struct Rig {
-    pair: Pair,
-    client: Client,
-    incoming: Receiver<Incoming>,
-}
+use rig::{PATIENCE, Rig, call, freeze, next_lost, percent_decoded};
 
 fn settings(login: Login) -> Settings {
     Settings::new(login.host, login.port, login.user, Secret::new(login.password))
 }
 
 async fn rig() -> Rig {
-    rig_on(Pair::start().unwrap()).await
-}
-
-async fn rig_on(pair: Pair) -> Rig {
+    let pair = Pair::start().unwrap();
     let (client, incoming) = connect(settings(pair.pbx.manager())).unwrap();
-    let mut rig = Rig { pair, client, incoming };
-    match rig.next().await {
-        Incoming::Connected { epoch: 1, version, started_at } => {
-            assert!(version.starts_with("22."), "{version}");
-            assert!(started_at.starts_with("20"), "{started_at}");
-        }
-        other => panic!("{other:?}"),
-    }
-    rig
-}
-
-/// Freezes the PBX and waits until each of its threads stands still: the signal reaches them one by one.
-async fn freeze(pair: &mut Pair) {
-    let tasks = format!("/proc/{}/task", pair.pbx.pid().expect("it runs"));
-    pair.pbx.pause();
-    let stopped = |task: std::io::Result<std::fs::DirEntry>| {
-        let stat = std::fs::read_to_string(task.unwrap().path().join("stat")).unwrap_or_default();
-        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
-    };
-    let all_stopped = timeout(PATIENCE, async {
-        while !std::fs::read_dir(&tasks).unwrap().all(stopped) {
-            tokio::task::yield_now().await;
-        }
-    });
-    all_stopped.await.expect("a stopped process stands still");
-}
-
-async fn next(incoming: &mut Receiver<Incoming>) -> Incoming {
-    timeout(PATIENCE, incoming.recv()).await.expect("something happens in time").expect("the link goes on")
-}
-
-async fn next_lost(incoming: &mut Receiver<Incoming>) -> (u64, Lost) {
-    loop {
-        if let Incoming::Lost { epoch, why } = next(incoming).await {
-            return (epoch, why);
-        }
-    }
-}
-
-impl Rig {
-    async fn next(&mut self) -> Incoming {
-        next(&mut self.incoming).await
-    }
-
-    /// The next event of that channel.
-    async fn event(&mut self, id: &str) -> Event {
-        loop {
-            match self.next().await {
-                Incoming::Event(event) if event.channel_id() == Some(id) => return event,
-                Incoming::Event(_) => {}
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-
-    async fn until(&mut self, id: &str, wanted: impl Fn(&EventKind) -> bool) -> Event {
-        loop {
-            let event = self.event(id).await;
-            if wanted(&event.kind) {
-                return event;
-            }
-        }
-    }
-
-    /// Dials and tells the dial statuses, whether it went off-hook, and the end. Hangs up itself after `hang_up_at`.
-    async fn story(&mut self, call: Originate, hang_up_at: Option<DialStatus>) -> (Vec<DialStatus>, u32, Option<u32>) {
-        let id = call.channel_id.clone();
-        assert_eq!(self.client.originate(&call).await, Outcome::Done(()));
-        let mut statuses = Vec::new();
-        loop {
-            match self.event(&id).await.kind {
-                EventKind::Dial { status } => {
-                    statuses.push(status.clone());
-                    if hang_up_at.as_ref() == Some(&status) {
-                        assert_eq!(self.client.hang_up(&id, HangUpReason::Normal).await, Outcome::Done(()));
-                    }
-                }
-                EventKind::Destroyed { cause, tech_cause, .. } => return (statuses, cause, tech_cause),
-                _ => {}
-            }
-        }
-    }
-}
-
-fn call(number: &str) -> Originate {
-    Originate {
-        channel_id: format!("c-{number}"),
-        channel: format!("PJSIP/{number}@carrier"),
-        context: "carillon-demo".into(),
-        extension: "hold".into(),
-        priority: 1,
-        caller_id: Some("\"Carillon\" <15550001111>".into()),
-        ring_ms_max: 60_000,
-        variables: BTreeMap::new(),
-        account_code: None,
-        user_field: None,
-    }
+    Rig::new(pair, client, incoming).await
 }
 
 #[tokio::test]
 async fn what_the_carrier_does_is_told_by_progress_and_causes() {
-    use DialStatus::{Answer, Begun, Progress, Ringing};
+    use DialStatus::{Answer, Begun, Busy, NoAnswer, Progress, Ringing};
     let mut rig = rig().await;
-    let ended = |word: &str| DialStatus::Other(word.to_owned());
     // A person answers after 1 s; we hang up.
-    let answered = rig.story(call("1555100100"), Some(Answer)).await;
+    let answered = rig.story(&call("1555100100"), Some(Answer)).await;
     assert_eq!(answered, (vec![Begun, Ringing, Answer], 16, None));
     // Rings for ever; we give up.
-    let (statuses, cause, _) = rig.story(call("1555300000"), Some(Ringing)).await;
+    let (statuses, cause, _) = rig.story(&call("1555300000"), Some(Ringing)).await;
     assert_eq!((&statuses[..2], cause), (&[Begun, Ringing][..], 16));
-    assert_eq!(rig.story(call("1555310100"), None).await, (vec![Begun, Ringing, ended("NOANSWER")], 19, Some(480)));
-    assert_eq!(rig.story(call("1555400000"), None).await, (vec![Begun, ended("BUSY")], 17, Some(486)));
-    assert_eq!(rig.story(call("1555430000"), None).await, (vec![Begun, ended("NOANSWER")], 1, Some(404)));
-    assert_eq!(rig.story(call("1555440000"), None).await, (vec![Begun, Progress, ended("NOANSWER")], 1, Some(404)));
-    assert_eq!(rig.story(call("1555480000"), None).await, (vec![Begun, ended("NOANSWER")], 21, Some(603)));
+    assert_eq!(rig.story(&call("1555310100"), None).await, (vec![Begun, Ringing, NoAnswer], 19, Some(480)));
+    assert_eq!(rig.story(&call("1555400000"), None).await, (vec![Begun, Busy], 17, Some(486)));
+    assert_eq!(rig.story(&call("1555430000"), None).await, (vec![Begun, NoAnswer], 1, Some(404)));
+    assert_eq!(rig.story(&call("1555440000"), None).await, (vec![Begun, Progress, NoAnswer], 1, Some(404)));
+    assert_eq!(rig.story(&call("1555480000"), None).await, (vec![Begun, NoAnswer], 21, Some(603)));
     // Answered, then the far end drops without a reason.
-    let (statuses, cause, tech_cause) = rig.story(call("1555510100"), None).await;
+    let (statuses, cause, tech_cause) = rig.story(&call("1555510100"), None).await;
     assert_eq!((statuses.last(), cause, tech_cause), (Some(&Answer), 0, None));
     assert_eq!(rig.client.channels().await, Outcome::Done(Vec::new()));
 }
@@ -155,21 +50,21 @@ async fn what_the_carrier_does_is_told_by_progress_and_causes() {
 #[tokio::test]
 async fn a_local_channel_is_told_by_its_first_half() {
     let mut rig = rig().await;
-    let local = |number: &str| Originate { channel: format!("Local/{number}@carillon-local/n"), ..call(number) };
-    let answered = rig.story(local("1555100100"), Some(DialStatus::Answer)).await;
+    let local = |number: &str| Originate { device: format!("Local/{number}@carillon-local/n"), ..call(number) };
+    let answered = rig.story(&local("1555100100"), Some(DialStatus::Answer)).await;
     assert_eq!(answered.0.last(), Some(&DialStatus::Answer));
     assert_eq!(answered.1, 16);
-    let (_, cause, tech_cause) = rig.story(local("1555400000"), None).await;
+    let (_, cause, tech_cause) = rig.story(&local("1555400000"), None).await;
     assert_eq!((cause, tech_cause), (17, None), "the SIP code is on the inner channel only");
 }
 
 #[tokio::test]
 async fn refusals_carry_words_and_make_no_call() {
     let mut rig = rig().await;
-    let nowhere = Originate { channel: "PJSIP/1555100000@nowhere".into(), ..call("nowhere") };
+    let nowhere = Originate { device: "PJSIP/1555100000@nowhere".into(), ..call("nowhere") };
     assert!(matches!(rig.client.originate(&nowhere).await, Outcome::Refused { .. }));
     let astray = Originate { extension: "not-there".into(), ..call("1555100000") };
-    let Outcome::Refused { message } = rig.client.originate(&astray).await else { panic!() };
+    let Outcome::Refused { message, .. } = rig.client.originate(&astray).await else { panic!() };
     assert!(message.contains("xtension"), "{message}");
 
     let first = call("1555300000");
@@ -182,7 +77,7 @@ async fn refusals_carry_words_and_make_no_call() {
     assert_eq!(rig.client.channel("c-gone").await, Outcome::Done(None));
     assert!(matches!(rig.client.hang_up("c-gone", HangUpReason::Normal).await, Outcome::Refused { .. }));
     let denied = rig.client.action(&Action::new("Command").with("Command", "core show version")).await;
-    let Outcome::Refused { message } = denied else { panic!("{denied:?}") };
+    let Outcome::Refused { message, .. } = denied else { panic!("{denied:?}") };
     assert!(message.contains("ermission"), "{message}");
     let actions = rig.client.actions().await.done().unwrap();
     assert!(actions.iter().any(|name| name == "Originate") && !actions.iter().any(|name| name == "Command"));
@@ -218,22 +113,6 @@ async fn variables_arrive_in_the_dialplan_as_given() {
     let asked = Action::new("Getvar").with("Channel", "c-held").with("Variable", "NOTE");
     let answer = rig.client.action(&asked).await.done().unwrap();
     assert_eq!(answer.get("Value"), Some(open.as_str()));
-}
-
-fn percent_decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::new();
-    let mut at = 0;
-    while at < bytes.len() {
-        if bytes[at] == b'%' {
-            decoded.push(u8::from_str_radix(&text[at + 1..at + 3], 16).unwrap());
-            at += 3;
-        } else {
-            decoded.push(bytes[at]);
-            at += 1;
-        }
-    }
-    String::from_utf8(decoded).unwrap()
 }
 
 #[tokio::test]
@@ -283,8 +162,11 @@ async fn a_wrong_password_is_refused_with_the_place_to_look() {
     assert_eq!(client.originate(&call("1555300000")).await, Outcome::NotSent(NotSent::NotConnected));
 
     // The HTTP port: something listens, and speaks no manager's language.
-    let http =
-        Settings { port: pair.ports.ari, connect_deadline: Duration::from_secs(1), ..settings(pair.pbx.manager()) };
+    let http = Settings {
+        port: pair.ports.ari,
+        patience: Patience { connect_deadline: Duration::from_secs(1), ..Patience::default() },
+        ..settings(pair.pbx.manager())
+    };
     let (_client, mut incoming) = connect(http).unwrap();
     let (_, why) = next_lost(&mut incoming).await;
     assert!(matches!(&why, Lost::Unreachable(text) if text.contains(&pair.ports.ari.to_string())), "{why:?}");
@@ -318,8 +200,8 @@ async fn nobody_there_is_told_once_and_healed_when_it_starts() {
     let late = rig.client.in_epoch(1).originate(&call("1555300000")).await;
     assert_eq!(late, Outcome::NotSent(NotSent::OtherConnection));
     assert_eq!(rig.client.in_epoch(2).channels().await, Outcome::Done(Vec::new()));
-    assert_eq!(rig.story(call("1555400000"), None).await.1, 17);
-    rig.client.shutdown();
+    assert_eq!(rig.story(&call("1555400000"), None).await.1, 17);
+    rig.client.link().shutdown();
     assert_eq!(timeout(PATIENCE, rig.incoming.recv()).await, Ok(None));
     assert_eq!(rig.client.originate(&call("1")).await, Outcome::NotSent(NotSent::Ended));
 }

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use ami::{Decoder, DialStatus, Event, EventKind, Message};
+use ami::{Decoder, DialStatus, EventKind, Message, event};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts")
@@ -30,12 +30,11 @@ fn words(name: &str) -> Vec<String> {
 }
 
 fn word(message: &Message) -> Option<String> {
-    let Some(event) = Event::of(message) else {
+    let Some(event) = event(message) else {
         return Some(format!("{} {}", message.get("ActionID").unwrap(), message.get("Response").unwrap()));
     };
     Some(match &event.kind {
         EventKind::ChannelCreated => "created".to_owned(),
-        EventKind::Dial { status: DialStatus::Other(word) } => word.clone(),
         EventKind::Dial { status } => format!("{status:?}"),
         EventKind::StateChange => format!("state {:?}", event.channel.as_ref().unwrap().state),
         EventKind::HangupRequest { soft } => format!("asked {soft}"),
@@ -81,7 +80,7 @@ fn every_event_of_a_call_names_its_channel_also_dial() {
     for name in ["answered-then-hung-up-by-us", "busy", "carrier-drops"] {
         let mut about = 0;
         for message in messages(name) {
-            let Some(event) = Event::of(&message) else { continue };
+            let Some(event) = event(&message) else { continue };
             if matches!(event.kind, EventKind::Other(_)) {
                 continue;
             }
@@ -95,10 +94,8 @@ fn every_event_of_a_call_names_its_channel_also_dial() {
 
 #[test]
 fn a_user_event_has_the_headers_of_the_dialplan_and_the_channel_it_came_from() {
-    let event = messages("user-event")
-        .iter()
-        .filter_map(Event::of)
-        .find(|event| matches!(event.kind, EventKind::UserEvent { .. }));
+    let event =
+        messages("user-event").iter().filter_map(event).find(|event| matches!(event.kind, EventKind::UserEvent { .. }));
     let event = event.unwrap();
     assert_eq!(event.channel_id(), Some("c-user-event"));
     assert_eq!(event.channel.as_ref().unwrap().linked_id, "c-user-event");

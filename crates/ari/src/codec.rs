@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use asterisk::{DialStatus, Event, EventKind};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::event::{Channel, DialStatus, Event, EventKind};
+use crate::event::WireChannel;
 
 /// What one text of the websocket is.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +16,8 @@ pub enum Message {
     Event(Event),
     /// The answer to one request.
     Response(Response),
+    /// Another connection took our application name.
+    Replaced,
 }
 
 /// The answer to one request, correlated by `request_id`.
@@ -61,18 +64,16 @@ struct Raw<'a> {
     #[serde(rename = "type", borrow)]
     kind: Cow<'a, str>,
     timestamp: Option<String>,
-    channel: Option<Box<Channel>>,
-    peer: Option<Box<Channel>>,
-    dialstatus: Option<DialStatus>,
+    channel: Option<WireChannel>,
+    peer: Option<WireChannel>,
+    #[serde(borrow)]
+    dialstatus: Option<Cow<'a, str>>,
     cause: Option<u32>,
     cause_txt: Option<String>,
     tech_cause: Option<u32>,
     soft: Option<bool>,
     eventname: Option<String>,
     userevent: Option<BTreeMap<String, Value>>,
-    args: Option<Vec<String>>,
-    digit: Option<String>,
-    duration_ms: Option<u32>,
     request_id: Option<String>,
     status_code: Option<u16>,
     reason_phrase: Option<String>,
@@ -99,16 +100,13 @@ impl Raw<'_> {
                 });
             }
             "ChannelCreated" => EventKind::ChannelCreated,
+            "ApplicationReplaced" => return Message::Replaced,
             "Dial" => match self.dialstatus {
-                Some(status) => EventKind::Dial { status },
+                Some(word) => EventKind::Dial { status: DialStatus::of(&word) },
                 None => EventKind::Other("Dial".to_owned()),
             },
             "ChannelStateChange" => EventKind::StateChange,
-            "ChannelHangupRequest" => EventKind::HangupRequest {
-                cause: self.cause,
-                tech_cause: self.tech_cause,
-                soft: self.soft.unwrap_or(false),
-            },
+            "ChannelHangupRequest" => EventKind::HangupRequest { soft: self.soft.unwrap_or(false) },
             "ChannelDestroyed" => EventKind::Destroyed {
                 cause: self.cause.unwrap_or(0),
                 cause_text: self.cause_txt.unwrap_or_default(),
@@ -118,21 +116,15 @@ impl Raw<'_> {
                 name: self.eventname.unwrap_or_default(),
                 headers: self.userevent.map(headers).unwrap_or_default(),
             },
-            "StasisStart" => EventKind::StasisStart { arguments: self.args.unwrap_or_default() },
-            "StasisEnd" => EventKind::StasisEnd,
-            "ChannelDtmfReceived" => EventKind::Dtmf {
-                digit: self.digit.unwrap_or_default(),
-                duration_ms: self.duration_ms.unwrap_or_default(),
-            },
-            "ApplicationReplaced" => EventKind::ApplicationReplaced,
             other => EventKind::Other(other.to_owned()),
         };
-        Message::Event(Event { kind, at: self.timestamp, channel: self.peer.or(self.channel) })
+        let channel = self.peer.or(self.channel).map(|channel| Box::new(channel.into()));
+        Message::Event(Event { kind, at: self.timestamp, channel })
     }
 }
 
 /// Dialplan headers are texts; the interface lets a program send other JSON, which is kept as its text.
-fn headers(raw: BTreeMap<String, Value>) -> BTreeMap<String, String> {
+fn headers(raw: BTreeMap<String, Value>) -> Vec<(String, String)> {
     raw.into_iter()
         .filter(|(name, _)| name != "eventname")
         .map(|(name, value)| match value {

@@ -1,5 +1,6 @@
 //! From nothing to a connection that is ready to use, or the reason why not, in words an operator can act on.
 
+use asterisk::{Entered, Event, INCOMING_MAX, Lost};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::{SinkExt, StreamExt};
@@ -14,24 +15,19 @@ use tungstenite::http::HeaderValue;
 use tungstenite::protocol::WebSocketConfig;
 
 use crate::codec::{Message, Response, decode};
-use crate::event::{Event, EventKind};
-use crate::link::{INCOMING_MAX, Lost};
 use crate::request::{Method, Request};
 use crate::session::{MESSAGE_BYTES_MAX, Socket, refusal};
 use crate::settings::Settings;
 
 /// The types Asterisk is asked to send. Without the last two in the list it would hide the answers to our requests,
 /// and the news that another controller took our place.
-const EVENT_TYPES: [&str; 11] = [
+const EVENT_TYPES: [&str; 8] = [
     "ChannelCreated",
     "Dial",
     "ChannelStateChange",
     "ChannelHangupRequest",
     "ChannelDestroyed",
     "ChannelUserevent",
-    "ChannelDtmfReceived",
-    "StasisStart",
-    "StasisEnd",
     "ApplicationReplaced",
     "RESTResponse",
 ];
@@ -39,17 +35,14 @@ const EVENT_TYPES: [&str; 11] = [
 /// A connection with its subscription made.
 pub(crate) struct Opened {
     pub(crate) socket: Socket,
-    pub(crate) version: String,
-    pub(crate) entity: String,
-    pub(crate) started_at: String,
     /// Events that came while the set-up requests were answered: they belong after `Connected`.
     pub(crate) held: Vec<Event>,
 }
 
 /// Connects, subscribes to all channels and asks who is there; all of it within `connect_deadline`.
-pub(crate) async fn open(settings: &Settings) -> Result<Opened, Lost> {
+pub(crate) async fn open(settings: &Settings) -> Result<(Opened, Entered), Lost> {
     let unreachable = |why: String| Lost::Unreachable(format!("PBX {}: {why}", settings.address()));
-    timeout(settings.connect_deadline, async {
+    timeout(settings.patience.connect_deadline, async {
         let stream = TcpStream::connect((settings.host.as_str(), settings.port)).await.map_err(|error| {
             unreachable(format!(
                 "{}: is Asterisk running, with enabled = yes and this bindaddr and bindport in http.conf?",
@@ -61,7 +54,7 @@ pub(crate) async fn open(settings: &Settings) -> Result<Opened, Lost> {
         Setup { settings, socket, held: Vec::new(), number: 0 }.run().await
     })
     .await
-    .unwrap_or_else(|_| Err(unreachable(format!("no answer within {:?}", settings.connect_deadline))))
+    .unwrap_or_else(|_| Err(unreachable(format!("no answer within {:?}", settings.patience.connect_deadline))))
 }
 
 async fn upgrade(settings: &Settings, stream: TcpStream) -> Result<Socket, Lost> {
@@ -101,7 +94,7 @@ fn refused(settings: &Settings, status: u16) -> Lost {
         503 => "it is too busy, or its sessionlimit in http.conf is reached".to_owned(),
         _ => "it does not accept the events websocket: load res_http_websocket and res_ari_events".to_owned(),
     };
-    Lost::Refused { status, text: format!("PBX {} answers {status}: {remedy}", settings.address()) }
+    Lost::Refused(format!("PBX {} answers {status}: {remedy}", settings.address()))
 }
 
 struct Setup<'a> {
@@ -120,7 +113,6 @@ struct AsteriskInfo {
 #[derive(Deserialize)]
 struct SystemInfo {
     version: String,
-    entity_id: String,
 }
 
 #[derive(Deserialize)]
@@ -129,7 +121,7 @@ struct StatusInfo {
 }
 
 impl Setup<'_> {
-    async fn run(mut self) -> Result<Opened, Lost> {
+    async fn run(mut self) -> Result<(Opened, Entered), Lost> {
         let info = self.done(&Request::new(Method::Get, "asterisk/info?only=system,status")).await?;
         let info: AsteriskInfo = serde_json::from_str(&info.body)
             .map_err(|_| self.unreachable("its answer to asterisk/info is not readable: is it Asterisk 22?"))?;
@@ -140,13 +132,8 @@ impl Setup<'_> {
         // All channels: calls go to the dialplan, not into our application, and would otherwise be invisible.
         let subscription = format!("applications/{application}/subscription?eventSource=channel:");
         self.done(&Request::new(Method::Post, subscription)).await?;
-        Ok(Opened {
-            socket: self.socket,
-            version: info.system.version,
-            entity: info.system.entity_id,
-            started_at: info.status.startup_time,
-            held: self.held,
-        })
+        let entered = Entered { version: info.system.version, started_at: info.status.startup_time };
+        Ok((Opened { socket: self.socket, held: self.held }, entered))
     }
 
     /// One request that must succeed before the link is of use.
@@ -163,7 +150,7 @@ impl Setup<'_> {
                     401 | 403 => format!("user {username} may not write: set read_only = no in ari.conf"),
                     _ => format!("{} {}: {}", request.method.as_str(), request.uri, refusal(&response)),
                 };
-                Err(Lost::Refused { status, text: format!("PBX {address} answers {status}: {remedy}") })
+                Err(Lost::Refused(format!("PBX {address} answers {status}: {remedy}")))
             }
         }
     }
@@ -183,9 +170,7 @@ impl Setup<'_> {
                 Ok(Message::Response(response)) if response.request_id == self.number.to_string() => {
                     return Ok(response);
                 }
-                Ok(Message::Event(event)) if event.kind == EventKind::ApplicationReplaced => {
-                    return Err(Lost::Replaced);
-                }
+                Ok(Message::Replaced) => return Err(Lost::Replaced),
                 Ok(Message::Event(_)) if self.held.len() >= INCOMING_MAX => return Err(Lost::Overrun),
                 Ok(Message::Event(event)) => self.held.push(event),
                 Ok(Message::Response(_)) | Err(_) => {}

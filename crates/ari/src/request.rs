@@ -1,4 +1,4 @@
-//! One request to Asterisk, and the reasons why it may have no answer.
+//! One request to Asterisk.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -94,77 +94,6 @@ impl Method {
             Self::Delete => "DELETE",
         }
     }
-}
-
-/// Why we hang up, told to the far end. An unanswered PJSIP channel gets a CANCEL whatever the reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HangUpReason {
-    /// 16: the conversation is over.
-    Normal,
-    /// 17.
-    Busy,
-    /// 19: it rang for too long.
-    NoAnswer,
-    /// 26: another leg took it.
-    AnsweredElsewhere,
-    /// 34.
-    Congestion,
-}
-
-impl HangUpReason {
-    /// Q.850 cause.
-    pub fn code(self) -> u8 {
-        match self {
-            Self::Normal => 16,
-            Self::Busy => 17,
-            Self::NoAnswer => 19,
-            Self::AnsweredElsewhere => 26,
-            Self::Congestion => 34,
-        }
-    }
-}
-
-/// The request never left: Asterisk does not know of it, and it may be made again.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotSent {
-    /// There is no connection at the moment.
-    #[error("no connection to the PBX")]
-    NotConnected,
-    /// The client is bound to an epoch ([`crate::Client::in_epoch`]) that is over.
-    #[error("the connection it was meant for is gone")]
-    OtherConnection,
-    /// Too many requests wait already.
-    #[error("too many requests wait for the PBX")]
-    QueueFull,
-    /// It waited in the queue until its deadline.
-    #[error("the deadline passed before it could be sent")]
-    Deadline,
-    /// Longer than [`REQUEST_BYTES_MAX`].
-    #[error("request of {bytes} bytes, at most {REQUEST_BYTES_MAX} are possible")]
-    TooLarge {
-        /// Its length as it would have been sent.
-        bytes: usize,
-    },
-    /// A field holds what must never reach Asterisk. Names the field, never its value.
-    #[error("{0}")]
-    Invalid(String),
-    /// The link has ended: shut down, or replaced by another controller.
-    #[error("the link to the PBX has ended")]
-    Ended,
-}
-
-/// The request left and its answer is not known: it may have been carried out. Never repeated by this crate.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unknown {
-    /// No answer before the deadline.
-    #[error("no answer before the deadline")]
-    Deadline,
-    /// The connection was lost, or the link ended, after it was written.
-    #[error("the connection was lost before the answer")]
-    ConnectionLost,
-    /// Asterisk said yes with a body that is not as documented.
-    #[error("the answer is not readable: {0}")]
-    Unreadable(String),
 }
 
 #[cfg(test)]

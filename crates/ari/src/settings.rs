@@ -1,7 +1,6 @@
-//! Where the PBX is, who we are there, and how long we wait for it.
+//! Where the PBX is, and who we are there.
 
-use std::fmt;
-use std::time::Duration;
+use asterisk::{BadSetting, Patience, Secret, check_login};
 
 use crate::Error;
 
@@ -20,22 +19,12 @@ pub struct Settings {
     pub password: Secret,
     /// Stasis application name: one per installation and PBX. The last one to connect under a name owns it.
     pub application: String,
-    /// From the first TCP packet to the end of the set-up requests.
-    pub connect_deadline: Duration,
-    /// From [`crate::Client::request`] to the answer.
-    pub request_deadline: Duration,
-    /// Between two websocket pings.
-    pub ping_every: Duration,
-    /// Without any frame for this long, or with a request unanswered for this long, the connection is in doubt
-    /// ([`crate::Incoming::Doubted`]); it stays open. Longer than `ping_every`.
-    pub doubt_after: Duration,
-    /// Without any frame for this long the connection counts as dead. Longer than `doubt_after`.
-    pub stale_after: Duration,
+    /// How long we wait for it.
+    pub patience: Patience,
 }
 
 impl Settings {
-    /// Plain websocket; connect 5 s, request 5 s, ping 0.5 s, doubt 2 s, stale 4.5 s (so that a PBX that stands still for
-    /// three seconds is noticed while it does, and one that stays away within 5 s).
+    /// Plain websocket, and the usual [`Patience`].
     pub fn new(
         host: impl Into<String>,
         port: u16,
@@ -43,89 +32,29 @@ impl Settings {
         password: Secret,
         application: impl Into<String>,
     ) -> Self {
-        Self {
-            host: host.into(),
-            port,
-            tls: false,
-            username: username.into(),
-            password,
-            application: application.into(),
-            connect_deadline: Duration::from_secs(5),
-            request_deadline: Duration::from_secs(5),
-            ping_every: Duration::from_millis(500),
-            doubt_after: Duration::from_secs(2),
-            stale_after: Duration::from_millis(4_500),
-        }
+        let (host, username, application) = (host.into(), username.into(), application.into());
+        Self { host, port, tls: false, username, password, application, patience: Patience::default() }
     }
 
     /// `host:port`, for messages and the `Host` header.
     pub fn address(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
+        asterisk::address(&self.host, self.port)
     }
 
     /// The first setting that can never work, if any. [`crate::connect`] calls it; a form may call it earlier.
     pub fn check(&self) -> Result<(), Error> {
-        let wrong = |name, why: &str| Err(Error::Setting { name, why: why.to_owned() });
-        let unprintable = |text: &str| text.is_empty() || text.chars().any(char::is_control);
-        if unprintable(&self.host) || self.host.contains([' ', '/', '@']) {
-            return wrong("host", "give a host name or an address, without scheme, path or user");
-        }
-        if self.port == 0 {
-            return wrong("port", "give bindport of the PBX's http.conf, 1 to 65535");
-        }
-        if unprintable(&self.username) || self.username.contains(':') {
-            return wrong("username", "give the user's section name in ari.conf, without a colon");
-        }
-        if self.password.expose().chars().any(char::is_control) {
-            return wrong("password", "holds a control character");
-        }
-        if unprintable(&self.application) || self.application.contains([',', '/', ' ']) {
-            return wrong("application", "give a name without spaces, commas or slashes");
-        }
-        for (name, wait) in [
-            ("connect_deadline", self.connect_deadline),
-            ("request_deadline", self.request_deadline),
-            ("ping_every", self.ping_every),
-        ] {
-            if wait.is_zero() {
-                return wrong(name, "must be longer than zero");
-            }
-        }
-        if self.doubt_after <= self.ping_every {
-            return wrong("doubt_after", "must be longer than ping_every");
-        }
-        if self.stale_after <= self.doubt_after {
-            return wrong("stale_after", "must be longer than doubt_after");
-        }
+        const PORT: &str = "give bindport of the PBX's http.conf, 1 to 65535";
+        check_login(&self.host, self.port, PORT, &self.username, &self.password)?;
+        let good = !self.username.contains(':');
+        BadSetting::unless(good, "username", "give the user's section name in ari.conf, without a colon")?;
+        let good = !self.application.is_empty()
+            && !self.application.contains(|letter: char| letter.is_control() || [',', '/', ' '].contains(&letter));
+        BadSetting::unless(good, "application", "give a name without spaces, commas or slashes")?;
+        self.patience.check()?;
         if self.tls {
             return Err(Error::TlsUnsupported { address: self.address() });
         }
         Ok(())
-    }
-}
-
-/// A password: readable by this crate, redacted for everyone who prints it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes the text as it is, without trimming.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(redacted)")
     }
 }
 
@@ -138,28 +67,20 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_never_printed() {
-        assert!(!format!("{:?}", good()).contains("hush"));
-    }
-
-    #[test]
     fn settings_that_cannot_work_are_named() {
         assert_eq!(good().check(), Ok(()));
         let name_of = |change: fn(&mut Settings)| {
             let mut settings = good();
             change(&mut settings);
             match settings.check() {
-                Err(Error::Setting { name, .. }) => name,
+                Err(Error::Setting(bad)) => bad.name,
                 other => panic!("{other:?}"),
             }
         };
-        assert_eq!(name_of(|s| s.host = "http://pbx".into()), "host");
         assert_eq!(name_of(|s| s.port = 0), "port");
         assert_eq!(name_of(|s| s.username = "a:b".into()), "username");
         assert_eq!(name_of(|s| s.application = "a,b".into()), "application");
-        assert_eq!(name_of(|s| s.request_deadline = Duration::ZERO), "request_deadline");
-        assert_eq!(name_of(|s| s.doubt_after = s.ping_every), "doubt_after");
-        assert_eq!(name_of(|s| s.stale_after = s.doubt_after), "stale_after");
+        assert_eq!(name_of(|s| s.patience.doubt_after = s.patience.ping_every), "doubt_after");
     }
 
     #[test]

@@ -16,6 +16,7 @@ fn messages(name: &str) -> Vec<Message> {
 
 fn word(message: &Message) -> String {
     let event = match message {
+        Message::Replaced => return "replaced".to_owned(),
         Message::Response(response) => return format!("{} {}", response.request_id, response.status),
         Message::Event(event) => event,
     };
@@ -23,11 +24,10 @@ fn word(message: &Message) -> String {
         EventKind::ChannelCreated => "created".to_owned(),
         EventKind::Dial { status } => format!("{status:?}"),
         EventKind::StateChange => format!("state {:?}", event.channel.as_ref().unwrap().state),
-        EventKind::HangupRequest { cause, tech_cause, soft } => format!("asked {cause:?} {tech_cause:?} {soft}"),
+        EventKind::HangupRequest { soft } => format!("asked {soft}"),
         EventKind::Destroyed { cause, tech_cause, .. } => format!("gone {cause} {tech_cause:?}"),
         EventKind::UserEvent { name, .. } => format!("user {name}"),
         EventKind::Other(name) => format!("other {name}"),
-        kind => format!("{kind:?}"),
     }
 }
 
@@ -44,8 +44,8 @@ fn an_answered_call_that_we_hang_up() {
             "state Up",
             "Answer",
             "2 204",
-            "asked Some(32) None true",
-            "asked Some(16) None true",
+            "asked true",
+            "asked true",
             "gone 16 None",
         ]
     );
@@ -61,7 +61,7 @@ fn causes_of_calls_that_failed_reach_us_as_q850_and_sip_code() {
     assert_eq!(last("declined-603"), "gone 21 Some(603)");
     assert_eq!(last("carrier-drops"), "gone 0 None");
     assert!(words("announcement-then-404").contains(&"Progress".to_owned()));
-    assert!(words("carrier-480").contains(&"asked Some(19) Some(480) false".to_owned()));
+    assert!(words("carrier-480").contains(&"asked false".to_owned()));
 }
 
 #[test]
@@ -76,17 +76,13 @@ fn every_event_of_a_call_names_its_channel_also_dial() {
 }
 
 #[test]
-fn a_channel_carries_state_name_caller_place_and_variables() {
+fn a_channel_carries_its_state_and_name() {
     let events = messages("answered-then-hung-up-by-us");
     let Message::Event(answer) = &events[6] else { panic!() };
     assert_eq!(answer.kind, EventKind::Dial { status: DialStatus::Answer });
     let channel = answer.channel.as_deref().unwrap();
     assert_eq!(channel.state, ChannelState::Up);
     assert!(channel.name.starts_with("PJSIP/carrier-"));
-    assert_eq!((channel.caller_name.as_str(), channel.caller_number.as_str()), ("Ann", "15550001111"));
-    assert_eq!((channel.context.as_str(), channel.priority), ("from-carrier", 1));
-    assert_eq!(channel.variables["NAME"], "Ann");
-    assert!(channel.created_at.ends_with("+0000"));
 }
 
 #[test]
@@ -105,6 +101,6 @@ fn refusals_are_answers_to_their_request() {
 }
 
 #[test]
-fn losing_our_name_is_an_event() {
-    assert_eq!(words("replaced"), ["ApplicationReplaced"]);
+fn losing_our_name_is_told() {
+    assert_eq!(words("replaced"), ["replaced"]);
 }

@@ -78,64 +78,41 @@ impl Line {
 
     /// The next event; with the channel's id if it is an answer.
     pub(crate) async fn next(&mut self) -> Result<Option<String>> {
-        match self {
-            Self::Ari(_, incoming) => match incoming.recv().await {
-                Some(ari::Incoming::Event(event)) => {
-                    let answer = event.kind == (ari::EventKind::Dial { status: ari::DialStatus::Answer });
-                    Ok(event.channel_id().filter(|_| answer).map(str::to_owned))
-                }
-                other => bail!("the ARI link ended: {other:?}"),
-            },
-            Self::Ami(_, incoming) => match incoming.recv().await {
-                Some(ami::Incoming::Event(event)) => {
-                    let answer = event.kind == (ami::EventKind::Dial { status: ami::DialStatus::Answer });
-                    Ok(event.channel_id().filter(|_| answer).map(str::to_owned))
-                }
-                other => bail!("the AMI link ended: {other:?}"),
-            },
+        let (Self::Ari(_, incoming) | Self::Ami(_, incoming)) = self;
+        match incoming.recv().await {
+            Some(ari::Incoming::Event(event)) => {
+                let answer = event.kind == (ari::EventKind::Dial { status: ari::DialStatus::Answer });
+                Ok(event.channel_id().filter(|_| answer).map(str::to_owned))
+            }
+            other => bail!("the link ended: {other:?}"),
         }
     }
 
     /// Queued by the call itself.
     pub(crate) fn originate(&self, id: String, endpoint: String) -> Answer {
         let (context, extension) = (CONTEXT.to_owned(), EXTENSION.to_owned());
+        let originate = ari::Originate {
+            channel_id: id,
+            device: endpoint,
+            context,
+            extension,
+            priority: 1,
+            caller_id: None,
+            ring_ms_max: RING_MS,
+            variables: BTreeMap::new(),
+            account_code: None,
+            user_field: None,
+        };
+        let wrong =
+            |answer: ari::Outcome<()>| (!matches!(answer, ari::Outcome::Done(()))).then(|| format!("{answer:?}"));
         match self {
             Self::Ari(client, _) => {
-                let answer = client.originate(&ari::Originate {
-                    channel_id: id,
-                    endpoint,
-                    context,
-                    extension,
-                    priority: 1,
-                    caller_id: None,
-                    ring_seconds_max: Some(RING_MS / 1_000),
-                    variables: BTreeMap::new(),
-                    account_code: None,
-                    user_field: None,
-                    formats: Vec::new(),
-                });
-                Box::pin(async move {
-                    let answer = answer.await.map(drop);
-                    (!matches!(answer, ari::Outcome::Done(()))).then(|| format!("{answer:?}"))
-                })
+                let answer = client.originate(&originate);
+                Box::pin(async move { wrong(answer.await.map(drop)) })
             }
             Self::Ami(client, _) => {
-                let answer = client.originate(&ami::Originate {
-                    channel_id: id,
-                    channel: endpoint,
-                    context,
-                    extension,
-                    priority: 1,
-                    caller_id: None,
-                    ring_ms_max: RING_MS,
-                    variables: BTreeMap::new(),
-                    account_code: None,
-                    user_field: None,
-                });
-                Box::pin(async move {
-                    let answer = answer.await;
-                    (!matches!(answer, ami::Outcome::Done(()))).then(|| format!("{answer:?}"))
-                })
+                let answer = client.originate(&originate);
+                Box::pin(async move { wrong(answer.await) })
             }
         }
     }
@@ -143,8 +120,8 @@ impl Line {
     /// Ends it.
     pub(crate) fn shutdown(&self) {
         match self {
-            Self::Ari(client, _) => client.shutdown(),
-            Self::Ami(client, _) => client.shutdown(),
+            Self::Ari(client, _) => client.link().shutdown(),
+            Self::Ami(client, _) => client.link().shutdown(),
         }
     }
 }

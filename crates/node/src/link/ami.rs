@@ -1,12 +1,8 @@
-//! Over Asterisk's manager interface: actions from commands, facts from events.
+//! Over Asterisk's manager interface.
 
-use super::line::{Listed, LookedUp, Placed};
-use super::{Seen, Told, What, user_event};
-use crate::channels::{FoundChannel, leg_about, leg_of};
+use super::line::Placed;
 use crate::configuration::Password;
-use crate::placing::Placement;
-use ami::{Channel, ChannelState, Client, DialStatus, EventKind, HangUpReason, Incoming, Lost, Outcome, Secret};
-use dialer::{Event, FoundLeg};
+use ami::{Client, Incoming, NotSent, Originate, Outcome, Secret, Settings};
 use domain::Pbx;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -14,7 +10,7 @@ use tokio::time::Instant;
 
 pub(super) fn connect(pbx: &Pbx, password: &Password) -> Result<(Client, mpsc::Receiver<Incoming>), String> {
     let Pbx { host, port, username, .. } = pbx.clone();
-    let mut settings = ami::Settings::new(host, port, username, Secret::new(password.0.as_str()));
+    let mut settings = Settings::new(host, port, username, Secret::new(password.0.as_str()));
     settings.unit = Duration::from_millis(u64::from(pbx.unit_ms));
     settings.messages_per_unit = pbx.messages_per_unit;
     ami::connect(settings).map_err(|error| error.to_string())
@@ -22,176 +18,26 @@ pub(super) fn connect(pbx: &Pbx, password: &Password) -> Result<(Client, mpsc::R
 
 pub(super) fn originate(
     client: &Client,
-    call: Placement,
+    mut call: Originate,
     send_before: Option<Instant>,
 ) -> impl Future<Output = Placed> + Send + use<> {
     // A line end cannot travel over this interface.
-    let one_line = |text: String| text.replace("\r\n", " ").replace(['\r', '\n'], " ");
-    let originate = ami::Originate {
-        channel_id: call.channel_id,
-        channel: call.device,
-        context: call.context,
-        extension: call.extension,
-        priority: 1,
-        caller_id: call.caller_id,
-        ring_ms_max: call.timeout_ms,
-        variables: call.variables.into_iter().map(|(name, value)| (name, one_line(value))).collect(),
-        account_code: call.account_code,
-        user_field: Some(call.mark),
-    };
-    let answer = client.sending_before(send_before).originate(&originate);
+    for value in call.variables.values_mut().filter(|value| value.contains(['\r', '\n'])) {
+        *value = value.replace("\r\n", " ").replace(['\r', '\n'], " ");
+    }
+    let answer = client.sending_before(send_before).originate(&call);
     let client = client.clone();
     async move {
         match answer.await {
             Outcome::Done(()) => Placed::Done,
-            // It says no in the same way when there is no such end point and when the id exists already: ask.
-            Outcome::Refused { message } => match client.channel(&originate.channel_id).await {
+            // It says no in the same way when there is no such device and when the id exists already: ask.
+            Outcome::Refused { message, .. } => match client.channel(&call.channel_id).await {
                 Outcome::Done(None) => Placed::Refused { status: 500, message },
                 _ => Placed::Unknown("the PBX may have this channel already".to_owned()),
             },
             Outcome::Unknown(why) => Placed::Unknown(why.to_string()),
-            Outcome::NotSent(ami::NotSent::Invalid(message)) => Placed::Refused { status: 400, message },
+            Outcome::NotSent(NotSent::Invalid(message)) => Placed::Refused { status: 400, message },
             Outcome::NotSent(why) => Placed::NotSent(why.to_string()),
         }
-    }
-}
-
-pub(super) async fn hang_up(client: &Client, channel: &str, rang_too_long: bool) {
-    let reason = if rang_too_long { HangUpReason::NoAnswer } else { HangUpReason::Normal };
-    let _its_end_is_an_event = client.hang_up(channel, reason).await;
-}
-
-pub(super) async fn look_up(client: &Client, prefix: &str, channel: &str) -> LookedUp {
-    match client.channel(channel).await {
-        Outcome::Done(None) => LookedUp::Missing,
-        Outcome::Done(Some(channel)) => match found(prefix, &channel) {
-            FoundChannel::Ours { leg, .. } => LookedUp::Found(leg),
-            FoundChannel::OfOurs | FoundChannel::Strange => LookedUp::NotAnswered,
-        },
-        _ => LookedUp::NotAnswered,
-    }
-}
-
-pub(super) async fn channels(client: &Client, prefix: &str) -> Listed {
-    match client.channels().await {
-        Outcome::Done(channels) => Listed::Channels(channels.iter().map(|channel| found(prefix, channel)).collect()),
-        Outcome::NotSent(_) => Listed::NotAsked,
-        Outcome::Refused { .. } | Outcome::Unknown(_) => Listed::NotAnswered,
-    }
-}
-
-/// A channel as the PBX lists it.
-fn found(prefix: &str, channel: &Channel) -> FoundChannel {
-    match leg_of(prefix, &channel.id) {
-        Some(leg) => {
-            let (up, ringing) = (channel.state == ChannelState::Up, channel.state == ChannelState::Ringing);
-            FoundChannel::Ours { leg: FoundLeg { leg, up, ringing }, name: channel.id.clone() }
-        }
-        None if is_of_ours(prefix, channel) => FoundChannel::OfOurs,
-        None => FoundChannel::Strange,
-    }
-}
-
-/// The second half of a `Local` channel, or one that a dialplan made for one of ours.
-fn is_of_ours(prefix: &str, channel: &Channel) -> bool {
-    leg_about(prefix, &channel.id).is_some() || leg_about(prefix, &channel.linked_id).is_some()
-}
-
-pub(super) fn told(prefix: &str, incoming: Incoming) -> Told {
-    match incoming {
-        Incoming::Connected { version, epoch, .. } => Told::Connected { version, epoch },
-        Incoming::Doubted { why, .. } => Told::Doubted { why: why.to_string() },
-        Incoming::Lost { why, .. } => Told::Lost { silent: why == Lost::Stale, why: why.to_string() },
-        Incoming::Event(event) => {
-            let what = meaning(prefix, &event);
-            Told::Seen(Seen { at: event.at.as_deref().and_then(instant), what })
-        }
-    }
-}
-
-/// What an event of Asterisk is for us.
-fn meaning(prefix: &str, event: &ami::Event) -> What {
-    let channel = event.channel.as_deref();
-    let (id, linked_id) = channel.map_or(("", ""), |channel| (&channel.id, &channel.linked_id));
-    if let EventKind::UserEvent { name, headers } = &event.kind {
-        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        return user_event::read(prefix, name, headers, &[id, linked_id])
-            .map_or(What::Nothing, |(about, said)| What::Said { about, said });
-    }
-    let Some(leg) = leg_of(prefix, id) else {
-        return match &event.kind {
-            _ if channel.is_none_or(|channel| is_of_ours(prefix, channel)) => What::Nothing,
-            EventKind::ChannelCreated => What::StrangerCame,
-            EventKind::Destroyed { .. } => What::StrangerWent,
-            _ => What::Nothing,
-        };
-    };
-    let state = channel.map(|channel| &channel.state);
-    What::Fact(match &event.kind {
-        EventKind::ChannelCreated => Event::LegCreated(leg),
-        EventKind::Dial { status: DialStatus::Ringing } => Event::LegRinging(leg),
-        EventKind::Dial { status: DialStatus::Progress } => Event::LegProgress(leg),
-        EventKind::Dial { status: DialStatus::Answer } => Event::LegAnswered(leg),
-        // The same as the end of dialling, which a line that is not told of its dialling has not.
-        EventKind::StateChange if state == Some(&ChannelState::Ringing) => Event::LegRinging(leg),
-        EventKind::StateChange if state == Some(&ChannelState::Up) => Event::LegAnswered(leg),
-        // A soft request is the PBX's own: the dialplan's end, an operator at its console, or our hang-up.
-        EventKind::HangupRequest { soft: false } => Event::LegHangUpAsked(leg),
-        EventKind::Destroyed { cause, tech_cause, .. } => Event::LegEnded {
-            leg,
-            cause: u16::try_from(*cause).unwrap_or(0),
-            tech_cause: tech_cause.and_then(|code| u16::try_from(code).ok()),
-        },
-        _ => return What::Nothing,
-    })
-}
-
-/// `1795298160.864222` as `2026-11-21T21:56:00.864+0000`, the way that ARI writes it.
-fn instant(seconds: &str) -> Option<String> {
-    let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
-    let millis: String = fraction.chars().chain("000".chars()).take(3).collect();
-    let millis = whole.parse::<i64>().ok()?.checked_mul(1_000)?.checked_add(millis.parse().ok()?)?;
-    let instant = jiff::Timestamp::from_millisecond(millis).ok()?;
-    Some(instant.strftime("%Y-%m-%dT%H:%M:%S.%3f+0000").to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PREFIX: &str = "c-abc123-";
-    const OURS: &str = "c-abc123-7-0000000042";
-
-    /// In words: an event of the dialler has no equality.
-    fn of(kind: EventKind, id: &str, linked_id: &str, state: ChannelState) -> String {
-        let channel = Channel { id: id.into(), linked_id: linked_id.into(), name: "PJSIP/x-1".into(), state };
-        format!("{:?}", meaning(PREFIX, &ami::Event { kind, at: None, channel: Some(Box::new(channel)) }))
-    }
-
-    #[test]
-    fn asterisks_time_is_written_the_way_of_the_other_link() {
-        assert_eq!(instant("1795298160.864222").as_deref(), Some("2026-11-21T21:56:00.864+0000"));
-        assert_eq!(instant("1795298160.8").as_deref(), Some("2026-11-21T21:56:00.800+0000"));
-        assert_eq!(instant("now"), None);
-    }
-
-    #[test]
-    fn what_a_dialplan_makes_for_a_call_of_ours_is_no_stranger() {
-        let made = |id: &str, linked_id| of(EventKind::ChannelCreated, id, linked_id, ChannelState::Down);
-        assert_eq!(made(OURS, OURS), "Fact(LegCreated(LegId(42)))");
-        assert_eq!(made(&format!("{OURS};2"), OURS), "Nothing");
-        assert_eq!(made("1700000000.12", OURS), "Nothing");
-        assert_eq!(made("1700000000.12", "1700000000.12"), "StrangerCame");
-    }
-
-    #[test]
-    fn an_answer_is_told_by_the_state_as_well_as_by_the_end_of_dialling() {
-        let answered = "Fact(LegAnswered(LegId(42)))";
-        assert_eq!(of(EventKind::StateChange, OURS, OURS, ChannelState::Up), answered);
-        let status = DialStatus::Answer;
-        assert_eq!(of(EventKind::Dial { status }, OURS, OURS, ChannelState::Up), answered);
-        let soft = |soft| of(EventKind::HangupRequest { soft }, OURS, OURS, ChannelState::Up);
-        assert_eq!(soft(false), "Fact(LegHangUpAsked(LegId(42)))");
-        assert_eq!(soft(true), "Nothing");
     }
 }

@@ -1,11 +1,13 @@
 //! The two ways to reach a PBX behind one set of functions.
 
-use super::{Told, ami, ari};
+use super::{Told, ami, ari, facts};
 use crate::channels::FoundChannel;
 use crate::configuration::Password;
 use crate::placing::Placement;
+use asterisk::{HangUpReason, Incoming, Originate};
 use dialer::FoundLeg;
 use domain::{Pbx, PbxLink};
+use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -19,11 +21,9 @@ pub enum Line {
 }
 
 /// What a PBX tells, in order.
-pub enum Source {
-    /// Over its REST interface.
-    Ari(mpsc::Receiver<::ari::Incoming>),
-    /// Over its manager interface.
-    Ami(mpsc::Receiver<::ami::Incoming>),
+pub struct Source {
+    link: PbxLink,
+    told: mpsc::Receiver<Incoming>,
 }
 
 /// What came of an originate.
@@ -69,10 +69,11 @@ pub enum Listed {
 impl Line {
     /// Begins to connect, and does so for ever. An error: the settings can never work.
     pub fn connect(pbx: &Pbx, password: &Password) -> Result<(Self, Source), String> {
-        match pbx.link {
-            PbxLink::Ari => ari::connect(pbx, password).map(|(client, told)| (Self::Ari(client), Source::Ari(told))),
-            PbxLink::Ami => ami::connect(pbx, password).map(|(client, told)| (Self::Ami(client), Source::Ami(told))),
-        }
+        let (line, told) = match pbx.link {
+            PbxLink::Ari => ari::connect(pbx, password).map(|(client, told)| (Self::Ari(client), told)),
+            PbxLink::Ami => ami::connect(pbx, password).map(|(client, told)| (Self::Ami(client), told)),
+        }?;
+        Ok((line, Source { link: pbx.link, told }))
     }
 
     /// Queued by the call itself, so that originates leave in the order of their calls; not sent after `send_before`.
@@ -81,41 +82,49 @@ impl Line {
         call: Placement,
         send_before: Option<Instant>,
     ) -> impl Future<Output = Placed> + Send + use<> {
-        let (over_ari, over_ami) = match self {
-            Self::Ari(client) => (Some(ari::originate(client, call, send_before)), None),
-            Self::Ami(client) => (None, Some(ami::originate(client, call, send_before))),
+        let call = Originate {
+            channel_id: call.channel_id,
+            device: call.device,
+            context: call.context,
+            extension: call.extension,
+            priority: 1,
+            caller_id: call.caller_id,
+            ring_ms_max: call.timeout_ms,
+            variables: call.variables,
+            account_code: call.account_code,
+            user_field: Some(call.mark),
         };
-        async move {
-            match (over_ari, over_ami) {
-                (Some(answer), _) => answer.await,
-                (None, Some(answer)) => answer.await,
-                (None, None) => unreachable!("a line is one of the two"),
-            }
+        match self {
+            Self::Ari(client) => ari::originate(client, call, send_before).left_future(),
+            Self::Ami(client) => ami::originate(client, call, send_before).right_future(),
         }
     }
 
     /// Hangs up a channel; `rang_too_long`: nobody answered. Its end is an event.
     pub async fn hang_up(&self, channel: &str, rang_too_long: bool) {
-        match self {
-            Self::Ari(client) => ari::hang_up(client, channel, rang_too_long).await,
-            Self::Ami(client) => ami::hang_up(client, channel, rang_too_long).await,
-        }
+        let reason = if rang_too_long { HangUpReason::NoAnswer } else { HangUpReason::Normal };
+        let _its_end_is_an_event = match self {
+            Self::Ari(client) => client.hang_up(channel, reason).await,
+            Self::Ami(client) => client.hang_up(channel, reason).await,
+        };
     }
 
     /// One channel of ours.
     pub async fn look_up(&self, prefix: &str, channel: &str) -> LookedUp {
-        match self {
-            Self::Ari(client) => ari::look_up(client, prefix, channel).await,
-            Self::Ami(client) => ami::look_up(client, prefix, channel).await,
-        }
+        let answer = match self {
+            Self::Ari(client) => client.channel(channel).await,
+            Self::Ami(client) => client.channel(channel).await,
+        };
+        facts::looked_up(prefix, answer)
     }
 
     /// All channels of the PBX.
     pub async fn channels(&self, prefix: &str) -> Listed {
-        match self {
-            Self::Ari(client) => ari::channels(client, prefix).await,
-            Self::Ami(client) => ami::channels(client, prefix).await,
-        }
+        let answer = match self {
+            Self::Ari(client) => client.channels().await,
+            Self::Ami(client) => client.channels().await,
+        };
+        facts::listed(prefix, answer)
     }
 
     /// The same line, whose requests are sent on connection `epoch` only.
@@ -129,16 +138,16 @@ impl Line {
     /// Ends the line.
     pub fn shutdown(&self) {
         match self {
-            Self::Ari(client) => client.shutdown(),
-            Self::Ami(client) => client.shutdown(),
+            Self::Ari(client) => client.link().shutdown(),
+            Self::Ami(client) => client.link().shutdown(),
         }
     }
 
     /// Whether it has ended for good: shut down, or taken over by another controller.
     pub fn has_ended(&self) -> bool {
         match self {
-            Self::Ari(client) => client.has_ended(),
-            Self::Ami(client) => client.has_ended(),
+            Self::Ari(client) => client.link().has_ended(),
+            Self::Ami(client) => client.link().has_ended(),
         }
     }
 }
@@ -146,9 +155,6 @@ impl Line {
 impl Source {
     /// What comes next; `None`: the line has ended.
     pub async fn next(&mut self, prefix: &str) -> Option<Told> {
-        match self {
-            Self::Ari(told) => Some(ari::told(prefix, told.recv().await?)),
-            Self::Ami(told) => Some(ami::told(prefix, told.recv().await?)),
-        }
+        Some(facts::told(prefix, self.link, self.told.recv().await?))
     }
 }

@@ -1,10 +1,11 @@
 //! One PBX: its connection, its reconciliation after every (re)connect, its audit, and its events as facts.
 //!
-//! The two ways to reach a PBX are two files of one shape, [`ari`] and [`ami`]: each makes requests of the dialler's
-//! commands and the dialler's events of what the PBX tells. Here is what does not depend on the way.
+//! The two ways to reach a PBX, [`ari`] and [`ami`], differ in how they connect and what a refused originate means;
+//! [`facts`] makes the dialler's events of what either tells. Here is what does not depend on the way.
 
 mod ami;
 mod ari;
+mod facts;
 mod line;
 mod user_event;
 

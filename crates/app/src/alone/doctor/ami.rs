@@ -46,7 +46,7 @@ pub(super) async fn examine(
             findings.push(extension(&client, known).await.about(format!("{} of {}", known.name, pbx.name)));
         }
     }
-    client.shutdown();
+    client.link().shutdown();
     let unnamed = findings.into_iter();
     unnamed.map(|finding| if finding.about.is_empty() { finding.about(&pbx.name) } else { finding }).collect()
 }
@@ -175,7 +175,7 @@ mod tests {
         let enough = ["Originate", "Hangup", "Status", "CoreShowChannels", "Ping"];
         assert_eq!(state(&enough), State::Ok);
         assert_eq!(state(&[&enough[..], &["Command"]].concat()), State::Warning);
-        assert_eq!(rights(&Outcome::Refused { message: "no".into() }).state, State::Unknown);
+        assert_eq!(rights(&Outcome::Refused { status: None, message: "no".into() }).state, State::Unknown);
     }
 
     #[test]
