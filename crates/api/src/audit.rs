@@ -29,7 +29,7 @@ pub struct Change {
     pub by_user: bool,
     /// `created`, `changed`, `deleted`. Of what people did besides: `contacts_added`, `contact_changed`, `import_began`,
     /// `import_finished`, `suppressed`, `imported`, `held`, `lifted`, `signed_in`, `signed_out`, `sign_in_refused`, `locked`,
-    /// `unlocked`.
+    /// `unlocked`, `own_number`.
     #[schema(example = "changed")]
     pub action: String,
     /// `pbx`, `trunk`, `end_point`, `list`, `suppression_list`, `opening_hours`, `campaign`, `webhook`, `token`, `user`, `user_class`,

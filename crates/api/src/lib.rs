@@ -50,6 +50,7 @@ pub mod runs;
 pub mod sign_in;
 pub mod suppression_lists;
 pub mod suppressions;
+pub mod test_calls;
 pub mod tokens;
 pub mod trunks;
 pub mod user_classes;
@@ -67,6 +68,7 @@ pub use browser::Browsers;
 pub use document::{openapi, openapi_json};
 pub use error::{ApiError, ErrorBody, ErrorDetail};
 pub use imports::resume_imports;
+pub use test_calls::resume_test_calls;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -169,6 +171,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(forget::routes())
         .merge(why::routes())
         .merge(checks::routes())
+        .merge(test_calls::routes())
         .merge(about::routes())
         .merge(tokens::routes())
         .merge(audit::routes())

@@ -13,7 +13,7 @@ use crate::scope::{Kind, Scope};
 use crate::sql::{Columns, now};
 use crate::users::{self, classes};
 use crate::{campaigns, end_points, lists, opening_hours, pbxs, suppression, tokens, trunks, webhooks};
-use domain::Timestamp;
+use domain::{CampaignId, ContactId, Timestamp};
 use serde_json::{Map, Value, json};
 
 pub(crate) use undo::again;
@@ -274,6 +274,17 @@ pub(crate) async fn note_deed(
         what["name"] = name_of(&entity).into();
     }
     write(scope, action, subject, id, None, Some(what), connection).await
+}
+
+impl Store {
+    /// Notes that somebody gave their word for a number: that it is their own telephone, which a campaign may call now.
+    pub async fn note_own_number(&self, scope: &Scope, campaign: CampaignId, contact: ContactId) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        let (subject, what) = (Subject::Entity(Kind::Campaign), json!({ "contact": contact }));
+        note_deed(scope, "own_number", subject, campaign.0, what, &mut transaction).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
 }
 
 /// As [`note_deed`], of what anybody can do as often as they like: not when the newest row about it is of the same kind and

@@ -60,6 +60,7 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
         wombat: api::wombat::Wombat::of(config.wombat.clone()),
     };
     api::resume_imports(&app).await.map_err(|error| open::failure(&error))?;
+    api::resume_test_calls(&app).await.map_err(|error| open::failure(&error))?;
     info!(url = listener.url(), zone = config.zone, "carillon {} serves the API", env!("CARGO_PKG_VERSION"));
     let handle = Handle::new();
     let mut served = tokio::spawn(listener.serve(api::router(app), handle.clone()));

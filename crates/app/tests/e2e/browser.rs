@@ -1,11 +1,13 @@
 //! The web app in Chromium, used as people use it: the specs of `web/tests/browser`, each in a world of its own.
 
+use crate::gate::to_monday;
 use crate::world::{Invites, World};
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use testkit::Clock;
 
 /// A spec takes a minute at most on a quiet machine; `.config/nextest.toml` waits a little longer than this.
 const DEADLINE: Duration = Duration::from_secs(570);
@@ -154,4 +156,13 @@ fn contacts_are_corrected_columns_left_out_and_outcomes_made_a_list() {
     let world = World::start();
     let given = json!({"trunk": world.trunk, "message": world.message});
     play(world, "lists.spec.ts", &given);
+}
+
+#[test]
+fn first_steps_lead_from_nothing_to_a_telephone_that_rings_at_night() {
+    let clock = Clock::new().unwrap();
+    clock.ahead(to_monday() + 7 * 3_600);
+    let world = World::without_pbx_by_the_clock(&clock);
+    let given = pbx(&world);
+    play(world, "first-steps.spec.ts", &given);
 }

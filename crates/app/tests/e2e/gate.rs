@@ -16,10 +16,15 @@ const MONDAY: i64 = 1_795_446_000;
 
 /// A world whose server believes that it is `MONDAY`, and how far ahead its clock is.
 pub fn on_monday(clock: &Clock) -> (World, i64) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let ahead = MONDAY - i64::try_from(now).unwrap();
+    let ahead = to_monday();
     clock.ahead(ahead);
     (World::by_the_clock(clock), ahead)
+}
+
+/// How far a clock has to be ahead to show `MONDAY`.
+pub fn to_monday() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    MONDAY - i64::try_from(now).unwrap()
 }
 
 /// Moves the clock of the server and tells it that this was meant.

@@ -342,8 +342,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Calls one number, through the gate like every other call: the pack `default` holds, so it is not made at night.
-         * @description The call belongs to the campaign `Test calls`, which is made at the first time; each one has a hidden list of its own.
+         * Calls one number, through the gate like every other call: the pack `default` holds, so it is not made at night, unless
+         *     it is said to be your `own`.
+         * @description The call belongs to the campaign `Test calls`, which is made at the first time; each one has a hidden list of its own. One that
+         *     cannot be placed is given up after two minutes, or when the next one is asked for.
          */
         post: operations["create_test_call"];
         delete?: never;
@@ -2300,7 +2302,7 @@ export interface components {
             /**
              * @description `created`, `changed`, `deleted`. Of what people did besides: `contacts_added`, `contact_changed`, `import_began`,
              *     `import_finished`, `suppressed`, `imported`, `held`, `lifted`, `signed_in`, `signed_out`, `sign_in_refused`, `locked`,
-             *     `unlocked`.
+             *     `unlocked`, `own_number`.
              * @example changed
              */
             action: string;
@@ -4877,6 +4879,11 @@ export interface components {
              */
             number: string;
             /**
+             * @description You say that it is your own telephone and may ring now. Hours do not hold for this call then, nor do the caps of `default`
+             *     (20 calls in 24 hours do); suppression lists and costly ranges hold. The audit log has who said so.
+             */
+            own?: boolean;
+            /**
              * Format: int64
              * @description The trunk that it takes.
              */
@@ -6254,6 +6261,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["TestCall"];
                 };
+            };
+            /** @description the last one is still in progress */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description refused: the envelope says what and why */
             default: {

@@ -9,6 +9,7 @@ import LogIn from "@lucide/svelte/icons/log-in";
 import LogOut from "@lucide/svelte/icons/log-out";
 import Pencil from "@lucide/svelte/icons/pencil";
 import Play from "@lucide/svelte/icons/play";
+import PhoneOutgoing from "@lucide/svelte/icons/phone-outgoing";
 import Plus from "@lucide/svelte/icons/plus";
 import ShieldX from "@lucide/svelte/icons/shield-x";
 import Trash from "@lucide/svelte/icons/trash-2";
@@ -43,6 +44,7 @@ export const actions: Record<string, { word: () => string; tone: Tone; icon: Com
   deleted: { word: m.audit_deleted, tone: "bad", icon: Trash },
   contacts_added: { word: m.audit_contacts_added, tone: "ok", icon: UserPlus },
   contact_changed: { word: m.audit_contact_changed, tone: "info", icon: Pencil },
+  own_number: { word: m.audit_own_number, tone: "warn", icon: PhoneOutgoing },
   import_began: { word: m.audit_import_began, tone: "info", icon: FileUp },
   import_finished: { word: m.audit_import_finished, tone: "ok", icon: FileCheck },
   imported: { word: m.audit_imported, tone: "ok", icon: FileCheck },

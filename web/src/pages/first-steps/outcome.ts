@@ -10,6 +10,14 @@ export interface Answer {
   text: string;
 }
 
+/** Rules that hold for the sake of whom is called, as the server waives them for a telephone of one's own. */
+const FOR_THE_CALLEE = ["inside_callee_window", "attempts_below_cap", "cooled_down", "gap_kept", "retry_due"];
+
+/** Whether nothing else keeps a test call back than what one's own telephone can do without. */
+export function mayWaive(stops: readonly string[]): boolean {
+  return stops.length > 0 && stops.every((rule) => FOR_THE_CALLEE.includes(rule));
+}
+
 /** Of a call that is over. */
 export function answerTo(attempt: Schema["Attempt"]): Answer {
   const sip = attempt.tech_cause ? m.testcall_sip({ code: String(attempt.tech_cause) }) : "";

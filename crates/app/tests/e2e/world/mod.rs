@@ -126,6 +126,11 @@ impl World {
         Self::begin(Pair::start().unwrap(), Vec::new())
     }
 
+    /// As [`World::without_pbx`], with a server that reads this clock.
+    pub fn without_pbx_by_the_clock(clock: &Clock) -> Self {
+        Self::begin(Pair::start().unwrap(), clock.environment())
+    }
+
     /// As [`World::start`], with a server that may send webhooks to this machine.
     pub fn allowing_webhooks() -> Self {
         Self::empty_allowing_webhooks().with_office(None)
