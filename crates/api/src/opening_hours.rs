@@ -264,7 +264,7 @@ async fn list_opening_hours(
 /// Adds a set of opening hours.
 #[utoipa::path(post, path = "/api/opening-hours", tag = "configuration", request_body = OpeningHoursInput,
     security(("token" = ["admin"])), responses((status = 201, description = "it exists now", body = OpeningHours)))]
-async fn create_opening_hours(
+pub(crate) async fn create_opening_hours(
     Admin(caller): Admin,
     State(app): State<App>,
     Json(input): Json<OpeningHoursInput>,
@@ -304,7 +304,7 @@ async fn replace_opening_hours(
 #[utoipa::path(patch, path = "/api/opening-hours/{id}", tag = "configuration", params(("id" = i64, Path)),
     request_body = OpeningHoursPatch, security(("token" = ["admin"])),
     responses((status = 200, description = "the set as it is now", body = OpeningHours)))]
-async fn patch_opening_hours(
+pub(crate) async fn patch_opening_hours(
     Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id,
@@ -329,7 +329,7 @@ async fn update(
 /// Deletes a set that no campaign names and no open run goes by.
 #[utoipa::path(delete, path = "/api/opening-hours/{id}", tag = "configuration", params(("id" = i64, Path)),
     security(("token" = ["admin"])), responses((status = 204, description = "it is gone")))]
-async fn delete_opening_hours(
+pub(crate) async fn delete_opening_hours(
     Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id,

@@ -49,10 +49,6 @@ const RESERVED: &[&str] = &[
     "TRANSFERSTATUS",
     "TXTCIDNAME",
     "UNIQUEID",
-    "AMD_EXTRA",
-    "AMD_FILE",
-    "AMD_MODE",
-    "FAX_FILE",
 ];
 /// Families of variables with the same rule.
 const RESERVED_PREFIXES: &[&str] = &["CARILLON_", "WOMBAT_", "DIALPLAN_", "PJSIP_", "SIP_", "AST_", "CC_"];

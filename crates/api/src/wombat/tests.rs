@@ -1,5 +1,6 @@
 //! The API through the router, as programs written for WombatDialer use it.
 
+mod details;
 mod wire;
 
 use super::{Settings, Wombat};
@@ -309,7 +310,7 @@ async fn calls_are_added_with_attributes_and_a_schedule() {
 }
 
 /// `data` of the configuration API.
-fn data(record: &Value) -> String {
+pub(super) fn data(record: &Value) -> String {
     let mut text = String::from("data=");
     for byte in record.to_string().bytes() {
         text.push_str(&format!("%{byte:02X}"));
@@ -318,7 +319,7 @@ fn data(record: &Value) -> String {
 }
 
 /// The envelope of a request that was carried out.
-async fn edit(client: &Client<'_>, path: &str, record: &Value) -> Value {
+pub(super) async fn edit(client: &Client<'_>, path: &str, record: &Value) -> Value {
     let answer = client.post(&format!("/wombat/api/edit/{path}"), data(record)).await.json();
     assert_eq!(answer["status"], "OK", "{path} {record}: {answer}");
     assert_eq!(answer.as_object().unwrap().len(), 7);

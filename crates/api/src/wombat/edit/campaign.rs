@@ -10,22 +10,20 @@ use crate::error::ApiError;
 use crate::extract::{Id, Json, Patch, from_fields};
 use crate::locks::Shown;
 use axum::extract::State;
+use domain::CampaignId;
 use domain::rules::pack;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use store::Kind;
 use store::import::parse_native;
 
 /// What Carillon has no field for yet, with the values that mean nothing is asked for.
-const NOT_YET: [(&str, &[&str]); 16] = [
+const NOT_YET: [(&str, &[&str]); 12] = [
     ("agentClid", &[]),
     ("dial_pres", &[]),
     ("autopause", &["false", "0"]),
     ("initialBoostFactor", &["1"]),
     ("initialPredictiveModel", &["OFF"]),
-    ("amdTracking", &["OFF"]),
-    ("amdParams", &[]),
-    ("amdAudioFile", &[]),
-    ("amdFaxFile", &[]),
     ("addlLogging", &["NO", "NONE"]),
     ("loggingAlias", &[]),
     ("loggingQmVars", &[]),
@@ -34,6 +32,17 @@ const NOT_YET: [(&str, &[&str]); 16] = [
     ("emailAddresses", &[]),
     ("pace", &["RUNNABLE", "CLOSED", "HIDDEN"]),
 ];
+
+/// Fields that reach the dialplan as variables of the channel, and nothing else.
+const PASSED_ON: [(&str, &str); 4] =
+    [("amdTracking", "AMD_MODE"), ("amdParams", "AMD_EXTRA"), ("amdAudioFile", "AMD_FILE"), ("amdFaxFile", "FAX_FILE")];
+/// What `amdTracking` says when there is none.
+const OFF: &str = "OFF";
+
+/// The field that a variable is shown as, if it is none of `campaignVars`.
+fn passed_on(variable: &str) -> Option<&'static str> {
+    PASSED_ON.iter().find(|(_, name)| *name == variable).map(|(field, _)| *field)
+}
 
 pub(super) async fn campaigns(asked: &Asked<'_>, hidden_too: bool) -> Result<Vec<Value>, ApiError> {
     let (app, scope) = (asked.app, &asked.caller.scope);
@@ -46,7 +55,10 @@ pub(super) async fn campaigns(asked: &Asked<'_>, hidden_too: bool) -> Result<Vec
 fn record_of(campaign: &campaigns::Campaign) -> Value {
     let ours = json!(campaign);
     let variables = ours["variables"].as_object().into_iter().flatten();
+    let variables = variables.filter(|(name, _)| passed_on(name).is_none());
     let variables = variables.map(|(name, value)| format!("{name}:{}", value.as_str().unwrap_or_default()));
+    let passed = |variable: &str| ours["variables"][variable].as_str().unwrap_or_default().to_owned();
+    let amd_mode = Some(passed("AMD_MODE")).filter(|mode| !mode.is_empty()).unwrap_or_else(|| OFF.to_owned());
     json!({
         "campaignId": campaign.id,
         "name": campaign.name,
@@ -68,10 +80,10 @@ fn record_of(campaign: &campaigns::Campaign) -> Value {
         "campaignVars": variables.collect::<Vec<_>>().join(","),
         "initialBoostFactor": 1.0,
         "initialPredictiveModel": "OFF",
-        "amdTracking": "OFF",
-        "amdParams": "",
-        "amdAudioFile": "",
-        "amdFaxFile": "",
+        "amdTracking": amd_mode,
+        "amdParams": passed("AMD_EXTRA"),
+        "amdAudioFile": passed("AMD_FILE"),
+        "amdFaxFile": passed("FAX_FILE"),
         "addlLogging": "NO",
         "loggingAlias": "",
         "loggingQmVars": "",
@@ -114,8 +126,8 @@ pub(super) async fn edit(asked: &Asked<'_>, record: &Record) -> Result<Value, Ap
     if let Some(idles) = record.flag("pauseWhenFinished")? {
         fields.insert("idle_on_termination".into(), json!(idles));
     }
-    if let Some(variables) = record.text("campaignVars")? {
-        fields.insert("variables".into(), variables_of(&variables)?);
+    if let Some(variables) = variables(asked, record).await? {
+        fields.insert("variables".into(), json!(variables));
     }
     // An empty period is no period: the defaults hold.
     for name in ["time_start", "time_end", "time_days"] {
@@ -134,11 +146,39 @@ pub(super) async fn edit(asked: &Asked<'_>, record: &Record) -> Result<Value, Ap
     saved(campaigns(asked, true).await?, "campaignId", id)
 }
 
+/// The variables of the campaign as the record changes them; `None`: it does not.
+async fn variables(asked: &Asked<'_>, record: &Record) -> Result<Option<BTreeMap<String, String>>, ApiError> {
+    let mut variables: BTreeMap<String, String> = match record.id("campaignId")? {
+        Some(id) => {
+            let campaign = asked.app.store.campaign(&asked.caller.scope, CampaignId(id)).await?;
+            campaign.variables.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        }
+        None => BTreeMap::new(),
+    };
+    let before = variables.clone();
+    if let Some(text) = record.text("campaignVars")? {
+        variables.retain(|name, _| passed_on(name).is_some());
+        variables.extend(variables_of(&text)?);
+    }
+    for (field, variable) in PASSED_ON {
+        match record.text(field)?.map(|text| text.trim().to_owned()) {
+            None => {}
+            Some(text) if text.is_empty() || (field == "amdTracking" && text.eq_ignore_ascii_case(OFF)) => {
+                variables.remove(variable);
+            }
+            Some(text) => {
+                variables.insert(variable.to_owned(), text);
+            }
+        }
+    }
+    Ok((variables != before).then_some(variables))
+}
+
 /// `A:1,B:2`, or the same with blanks between.
-fn variables_of(text: &str) -> Result<Value, ApiError> {
+fn variables_of(text: &str) -> Result<BTreeMap<String, String>, ApiError> {
     let text = text.trim();
     let commas =
         if text.contains(',') { text.to_owned() } else { text.split_whitespace().collect::<Vec<_>>().join(",") };
     let variables = parse_native(&format!("0,{commas}"), None)?.attributes;
-    Ok(json!(crate::attributes::AttributeMap::from(&variables)))
+    Ok(variables.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }

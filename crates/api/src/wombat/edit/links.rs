@@ -1,10 +1,10 @@
-//! What a campaign is made of: its trunks, end points and lists, and their order.
+//! What a campaign is made of: its trunks, end points, lists, black lists and opening hours, and their order.
 
-use super::super::{Asked, refuse};
+use super::super::{Asked, refuse, shown};
 use super::record::Record;
-use super::{Room, list as lists, places, rules};
+use super::{Room, hours, list as lists, places, rules};
 use crate::error::ApiError;
-use domain::{Campaign, CampaignId, EndPointId, ListId, TrunkId};
+use domain::{Campaign, CampaignId, EndPointId, ListId, OpeningHoursId, TrunkId};
 use serde_json::{Value, json};
 
 /// The campaign that `parent` names; a record's own `campaignId` is looked at only without it.
@@ -24,10 +24,16 @@ pub(super) async fn save(asked: &Asked<'_>, campaign: &Campaign) -> Result<(), A
     Ok(())
 }
 
+/// A list that is dialled.
+const CALL_LIST: &str = "CALL_LIST";
+/// A list of numbers that are not.
+const BLACK_LIST: &str = "BLACK_LIST";
+
 fn ids(campaign: &Campaign, room: Room) -> Vec<i64> {
     match room {
         Room::CampaignTrunk => campaign.trunks.iter().map(|id| id.0).collect(),
         Room::CampaignEndPoint => campaign.end_points.iter().map(|id| id.0).collect(),
+        Room::CampaignHours => campaign.opening_hours.iter().map(|id| id.0).collect(),
         _ => campaign.lists.iter().map(|id| id.0).collect(),
     }
 }
@@ -36,6 +42,7 @@ fn set_ids(campaign: &mut Campaign, room: Room, ids: Vec<i64>) {
     match room {
         Room::CampaignTrunk => campaign.trunks = ids.into_iter().map(TrunkId).collect(),
         Room::CampaignEndPoint => campaign.end_points = ids.into_iter().map(EndPointId).collect(),
+        Room::CampaignHours => campaign.opening_hours = ids.into_iter().map(OpeningHoursId).collect(),
         _ => campaign.lists = ids.into_iter().map(ListId).collect(),
     }
 }
@@ -45,11 +52,15 @@ fn target(record: &Record, room: Room) -> Result<Option<i64>, ApiError> {
     match room {
         Room::CampaignTrunk => record.reference("trunkId", "trunkId"),
         Room::CampaignEndPoint => record.reference("epId", "epId"),
+        Room::CampaignHours => hours::target(record),
         _ => Ok(record.reference("cl", "listId")?.or(record.id("cclId")?)),
     }
 }
 
 pub(super) async fn list(asked: &Asked<'_>, room: Room, parent: Option<i64>) -> Result<Vec<Value>, ApiError> {
+    if room == Room::CampaignHours {
+        return hours::of_campaign(asked, parent).await;
+    }
     let campaign = campaign_of(asked, parent, None).await?;
     let (things, key) = match room {
         Room::CampaignTrunk => (places::trunks(asked).await?, "trunkId"),
@@ -57,19 +68,23 @@ pub(super) async fn list(asked: &Asked<'_>, room: Room, parent: Option<i64>) -> 
         _ => (lists::lists(asked, true).await?, "listId"),
     };
     let id = campaign.id.0;
+    let linked = ids(&campaign, room);
+    let dialled = linked.len();
     let record = |(index, linked): (usize, i64)| {
         let mut thing =
             things.iter().find(|thing| thing[key] == linked).cloned().unwrap_or_else(|| json!({ key: linked }));
         let idx = (index + 1).to_string();
         if room == Room::CampaignList {
             return json!({ "campaignId": id, "idx": idx, "cclId": linked.to_string(), "cl": thing, "complete": false,
-                "highwater": "", "clType": "CALL_LIST" });
+                "highwater": "", "clType": if index < dialled { CALL_LIST } else { BLACK_LIST } });
         }
         thing["idx"] = json!(idx);
         thing["campaignId"] = json!(id);
         json!({ "campaignId": id, "idx": idx, key: thing })
     };
-    Ok(ids(&campaign, room).into_iter().enumerate().map(record).collect())
+    // Black lists behind the others: their order means nothing.
+    let black = campaign.black_lists.iter().map(|id| id.0).filter(|_| room == Room::CampaignList);
+    Ok(linked.into_iter().chain(black).enumerate().map(record).collect())
 }
 
 pub(super) async fn edit(
@@ -78,9 +93,11 @@ pub(super) async fn edit(
     parent: Option<i64>,
     record: &Record,
 ) -> Result<Value, ApiError> {
-    record.only("clType", &["CALL_LIST"])?;
     let mut campaign = campaign_of(asked, parent, Some(record)).await?;
     let target = target(record, room)?.ok_or_else(|| refuse("the record does not say what to attach"))?;
+    if room == Room::CampaignList {
+        return edit_list(asked, campaign, ListId(target), record).await;
+    }
     let mut linked = ids(&campaign, room);
     if !linked.contains(&target) {
         linked.push(target);
@@ -92,6 +109,36 @@ pub(super) async fn edit(
     all.into_iter().nth(place).ok_or_else(|| ApiError::internal("what was attached is not there"))
 }
 
+/// Attaches a list in the role that the record names; a list that had the other one changes it.
+async fn edit_list(
+    asked: &Asked<'_>,
+    mut campaign: Campaign,
+    list_id: ListId,
+    record: &Record,
+) -> Result<Value, ApiError> {
+    let role = record.text("clType")?.map(|role| role.trim().to_ascii_uppercase()).unwrap_or_default();
+    let is_black = match role.as_str() {
+        "" | CALL_LIST => false,
+        BLACK_LIST => true,
+        other => return Err(refuse(format!("clType {:?} is neither CALL_LIST nor BLACK_LIST", shown(other)))),
+    };
+    let Campaign { lists, black_lists, .. } = &mut campaign;
+    let (into, other) = if is_black { (black_lists, lists) } else { (lists, black_lists) };
+    let had = other.len();
+    other.retain(|list| *list != list_id);
+    let changed = had != other.len() || !into.contains(&list_id);
+    if !into.contains(&list_id) {
+        into.push(list_id);
+    }
+    if changed {
+        save(asked, &campaign).await?;
+    }
+    let all = list(asked, Room::CampaignList, Some(campaign.id.0)).await?;
+    let link_id = list_id.0.to_string();
+    let found = all.into_iter().find(|link| link["cclId"] == link_id.as_str());
+    found.ok_or_else(|| ApiError::internal("what was attached is not there"))
+}
+
 pub(super) async fn delete(
     asked: &Asked<'_>,
     room: Room,
@@ -100,14 +147,14 @@ pub(super) async fn delete(
 ) -> Result<(), ApiError> {
     let Some(target) = target(record, room)? else { return Ok(()) };
     let mut campaign = campaign_of(asked, parent, Some(record)).await?;
+    let before = campaign.clone();
     let mut linked = ids(&campaign, room);
-    let had = linked.len();
     linked.retain(|id| *id != target);
-    if linked.len() == had {
-        return Ok(());
-    }
     set_ids(&mut campaign, room, linked);
-    save(asked, &campaign).await
+    if room == Room::CampaignList {
+        campaign.black_lists.retain(|list| list.0 != target);
+    }
+    if campaign == before { Ok(()) } else { save(asked, &campaign).await }
 }
 
 /// Changes places with the one before, or behind; at the end nothing changes.

@@ -2,6 +2,7 @@
 //! and down). What a record says is put into words of the native API and handed to its handlers.
 
 mod campaign;
+mod hours;
 mod links;
 mod list;
 mod places;
@@ -31,10 +32,13 @@ pub(super) enum Room {
     EndPoint,
     List,
     Record,
+    OpeningHours,
+    OpeningRule,
     Campaign,
     CampaignTrunk,
     CampaignEndPoint,
     CampaignList,
+    CampaignHours,
     Reschedule,
 }
 
@@ -47,10 +51,13 @@ impl Room {
             "ep" => Self::EndPoint,
             "list" => Self::List,
             "list/record" => Self::Record,
+            "oh" => Self::OpeningHours,
+            "oh/rule" => Self::OpeningRule,
             "campaign" => Self::Campaign,
             "campaign/trunk" => Self::CampaignTrunk,
             "campaign/ep" => Self::CampaignEndPoint,
             "campaign/list" => Self::CampaignList,
+            "campaign/oh" => Self::CampaignHours,
             "campaign/reschedule" => Self::Reschedule,
             _ => return None,
         })
@@ -58,7 +65,15 @@ impl Room {
 
     /// Whether the order of its records means something.
     fn is_ordered(self) -> bool {
-        matches!(self, Self::CampaignTrunk | Self::CampaignEndPoint | Self::CampaignList | Self::Reschedule)
+        matches!(
+            self,
+            Self::CampaignTrunk
+                | Self::CampaignEndPoint
+                | Self::CampaignList
+                | Self::CampaignHours
+                | Self::Reschedule
+                | Self::OpeningRule
+        )
     }
 }
 
@@ -93,7 +108,11 @@ pub(super) async fn serve(asked: &Asked<'_>, path: &str) -> Result<Reply, ApiErr
         "MU" | "MD" if room.is_ordered() => {
             asked.may(TokenScope::Admin)?;
             for record in Record::all(data)? {
-                links::shift(asked, room, parent, &record, mode == "MU").await?;
+                let up = mode == "MU";
+                match room {
+                    Room::OpeningRule => hours::shift_rule(asked, parent, &record, up).await?,
+                    _ => links::shift(asked, room, parent, &record, up).await?,
+                }
             }
         }
         "MU" | "MD" => return Err(refuse(format!("{path:?} has no order: nothing can be moved"))),
@@ -159,8 +178,12 @@ async fn list(asked: &Asked<'_>, room: Room, parent: Option<i64>) -> Result<Foun
         Room::Trunk => places::trunks(asked).await?,
         Room::EndPoint => places::end_points(asked).await?,
         Room::List => list::lists(asked, !query.is_empty()).await?,
+        Room::OpeningHours => hours::sets(asked, !query.is_empty()).await?,
+        Room::OpeningRule => hours::rules(asked, parent).await?,
         Room::Campaign => campaign::campaigns(asked, !query.is_empty()).await?,
-        Room::CampaignTrunk | Room::CampaignEndPoint | Room::CampaignList => links::list(asked, room, parent).await?,
+        Room::CampaignTrunk | Room::CampaignEndPoint | Room::CampaignList | Room::CampaignHours => {
+            links::list(asked, room, parent).await?
+        }
         Room::Reschedule => rules::list(asked, parent).await?,
         Room::Record => unreachable!("answered above"),
     };
@@ -189,8 +212,10 @@ async fn edit(asked: &Asked<'_>, room: Room, parent: Option<i64>, record: &Recor
         Room::EndPoint => places::edit_end_point(asked, record).await,
         Room::List => list::edit(asked, record).await,
         Room::Record => list::edit_record(asked, parent, record).await,
+        Room::OpeningHours => hours::edit_set(asked, record).await,
+        Room::OpeningRule => hours::edit_rule(asked, parent, record).await,
         Room::Campaign => campaign::edit(asked, record).await,
-        Room::CampaignTrunk | Room::CampaignEndPoint | Room::CampaignList => {
+        Room::CampaignTrunk | Room::CampaignEndPoint | Room::CampaignList | Room::CampaignHours => {
             links::edit(asked, room, parent, record).await
         }
         Room::Reschedule => rules::edit(asked, parent, record).await,
@@ -203,8 +228,10 @@ async fn delete(asked: &Asked<'_>, room: Room, parent: Option<i64>, record: &Rec
         Room::Asterisk | Room::Trunk | Room::EndPoint => places::delete(asked, room, record).await,
         Room::List => list::delete(asked, record).await,
         Room::Record => Err(refuse("a record of a list cannot be deleted")),
+        Room::OpeningHours => hours::delete_set(asked, record).await,
+        Room::OpeningRule => hours::delete_rule(asked, parent, record).await,
         Room::Campaign => Err(refuse("a campaign cannot be deleted: hide it (pace HIDDEN)")),
-        Room::CampaignTrunk | Room::CampaignEndPoint | Room::CampaignList => {
+        Room::CampaignTrunk | Room::CampaignEndPoint | Room::CampaignList | Room::CampaignHours => {
             links::delete(asked, room, parent, record).await
         }
         Room::Reschedule => rules::delete(asked, parent, record).await,

@@ -1,0 +1,99 @@
+//! What a campaign has besides trunks, end points and lists: black lists, opening hours, AMD settings, a receiver.
+
+use super::{Client, campaign, edit, open};
+use crate::testing::Server;
+use serde_json::json;
+
+#[tokio::test]
+async fn a_list_is_attached_as_a_black_list_and_changes_its_role() {
+    let mut server = Server::with_dialler().await;
+    open(&mut server);
+    let id = campaign(&server, "C").await;
+    let client = Client::of(&server);
+    let list = edit(&client, "list/?mode=E", &json!({"name": "never"})).await["results"][0]["listId"].clone();
+    let path = format!("campaign/list/?mode=E&parent={id}");
+    let record = |role: &str| json!({"campaignId": -1, "cl": {"listId": list}, "clType": role});
+    let attached = edit(&client, &path, &record("BLACK_LIST")).await["results"][0].clone();
+    assert_eq!((&attached["clType"], &attached["idx"]), (&json!("BLACK_LIST"), &json!("2")));
+    let ours = async || server.get(&format!("/api/campaigns/{id}")).await.expect(200);
+    assert_eq!(ours().await["black_lists"], json!([list]));
+
+    let wrong = client.post(&format!("/wombat/api/edit/{path}"), super::data(&record("GREY_LIST"))).await.json();
+    assert_ne!(wrong["status"], "OK", "{wrong}");
+    assert!(wrong["error"].as_str().unwrap().contains("GREY_LIST"), "{wrong}");
+    edit(&client, &path, &record("CALL_LIST")).await;
+    assert_eq!(ours().await["black_lists"], json!([]), "a list has one role");
+    assert_eq!(ours().await["lists"].as_array().unwrap().len(), 2);
+    edit(&client, &path, &record("BLACK_LIST")).await;
+    let left = edit(&client, &format!("campaign/list/?mode=D&parent={id}"), &attached).await;
+    assert_eq!((&left["nRecords"], &ours().await["black_lists"]), (&json!(1), &json!([])));
+}
+
+#[tokio::test]
+async fn opening_hours_are_made_ruled_and_attached() {
+    let mut server = Server::with_dialler().await;
+    open(&mut server);
+    let id = campaign(&server, "C").await;
+    let client = Client::of(&server);
+    let set = json!({"name": "shop", "comment": "", "defaultMode": "DEF_OPEN", "hidden": false, "securityKey": ""});
+    let set = edit(&client, "oh/?mode=E", &set).await["results"][0].clone();
+    assert_eq!((set.as_object().unwrap().len(), &set["defaultMode"]), (11, &json!("DEF_OPEN")), "{set}");
+    let set_id = set["openingHourId"].clone();
+    let rules = format!("oh/rule/?parent={set_id}");
+    let sundays = json!({"mode": "CLOSED", "onDow": "1"});
+    edit(&client, &format!("{rules}&mode=E"), &sundays).await;
+    let christmas = json!({"mode": "CLOSED", "dateFrom": "12-24", "dateTo": "12-26", "timeStartHr": ""});
+    let christmas = edit(&client, &format!("{rules}&mode=E"), &christmas).await["results"][0].clone();
+    assert_eq!((&christmas["idx"], &christmas["timeEndHr"]), (&json!("2"), &json!("235959")));
+    let moved = edit(&client, &format!("{rules}&mode=MU"), &christmas).await;
+    assert_eq!(moved["results"][0]["dateFrom"], "12-24");
+    let changed = json!({"ohRuleId": moved["results"][1]["ohRuleId"], "timeStartHr": "120000"});
+    assert_eq!(edit(&client, &format!("{rules}&mode=E"), &changed).await["results"][0]["onDow"], "1");
+    let left = edit(&client, &format!("{rules}&mode=D"), &moved["results"][0]).await;
+    assert_eq!((&left["nRecords"], &left["results"][0]["timeStartHr"]), (&json!(1), &json!("120000")));
+
+    let link = json!({"cohId": "", "campaignId": -1, "rule": {"openingHourId": set_id}});
+    let link = edit(&client, &format!("campaign/oh/?mode=E&parent={id}"), &link).await["results"][0].clone();
+    assert_eq!(link["rule"]["name"], "shop");
+    let ours = server.get(&format!("/api/campaigns/{id}")).await.expect(200);
+    assert_eq!(ours["opening_hours"], json!([set_id]));
+    let busy = client.post("/wombat/api/edit/oh/?mode=D", super::data(&set)).await.json();
+    assert_ne!(busy["status"], "OK", "a campaign goes by it: {busy}");
+    let left = edit(&client, &format!("campaign/oh/?mode=D&parent={id}"), &link).await;
+    assert_eq!(left["nRecords"], 0);
+    assert_eq!(edit(&client, "oh/?mode=D", &set).await["nRecords"], 0);
+
+    for wrong in [json!({"name": "x", "defaultMode": "AJAR"}), json!({"name": ""})] {
+        let answer = client.post("/wombat/api/edit/oh/?mode=E", super::data(&wrong)).await.json();
+        assert_ne!(answer["status"], "OK", "{wrong}: {answer}");
+    }
+    let none = client.get("/wombat/api/edit/oh/rule/?mode=L").await.json();
+    assert!(none["error"].as_str().unwrap().contains("parent"), "{none}");
+}
+
+#[tokio::test]
+async fn amd_settings_travel_as_the_variables_that_the_dialplan_reads() {
+    let mut server = Server::with_dialler().await;
+    open(&mut server);
+    let id = campaign(&server, "C").await;
+    let client = Client::of(&server);
+    let asked = json!({"campaignId": id, "campaignVars": "A:1", "amdTracking": "AMD", "amdParams": "2500|1500|800",
+        "amdAudioFile": "machine-message", "amdFaxFile": ""});
+    let shown = edit(&client, "campaign/?mode=E", &asked).await["results"][0].clone();
+    assert_eq!(shown.as_object().unwrap().len(), 34);
+    for field in ["campaignVars", "amdTracking", "amdParams", "amdAudioFile", "amdFaxFile"] {
+        assert_eq!(shown[field], asked[field], "{field}");
+    }
+    let ours = server.get(&format!("/api/campaigns/{id}")).await.expect(200);
+    let expected = json!({"A": "1", "AMD_EXTRA": "2500|1500|800", "AMD_FILE": "machine-message", "AMD_MODE": "AMD"});
+    assert_eq!(ours["variables"], expected);
+    let off = json!({"campaignId": id, "amdTracking": "OFF", "amdParams": ""});
+    edit(&client, "campaign/?mode=E", &off).await;
+    let ours = server.get(&format!("/api/campaigns/{id}")).await.expect(200);
+    assert_eq!(ours["variables"], json!({"A": "1", "AMD_FILE": "machine-message"}), "what is not sent stays");
+    let emptied = edit(&client, "campaign/?mode=E", &json!({"campaignId": id, "campaignVars": ""})).await;
+    assert_eq!(
+        (&emptied["results"][0]["campaignVars"], &emptied["results"][0]["amdAudioFile"]),
+        (&json!(""), &json!("machine-message"))
+    );
+}
