@@ -1,15 +1,13 @@
 //! The client against a private real Asterisk and the carrier simulator behind it.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use ari::{
-    ChannelState, Client, DialStatus, Event, EventKind, HangUpReason, Incoming, Lost, NotSent, Originate, Outcome,
-    Patience, Secret, Settings, Unknown, connect,
+    Client, DialStatus, EventKind, HangUpReason, Incoming, Lost, NotSent, Originate, Outcome, Patience, Secret,
+    Settings, Unknown, connect,
 };
 use testkit::Pair;
-use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
 
 #[path = "../../asterisk/tests/rig/mod.rs"]

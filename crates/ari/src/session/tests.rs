@@ -18,7 +18,7 @@ fn response(id: &str, status: u16, body: &str) -> Response {
 #[tokio::test]
 async fn an_answer_ends_its_request_and_no_other() {
     let waiting = Waiting::default();
-    let mut asked = |number| {
+    let asked = |number| {
         let command =
             Command::new(Request::new(Method::Get, "channels"), None, Instant::now() + Duration::from_secs(9));
         assert!(waiting.admit(command.0, 1, number, |request| encoded(&request, number)).is_some());
