@@ -28,8 +28,8 @@ pub struct Change {
     /// The actor is a user, not a token.
     pub by_user: bool,
     /// `created`, `changed`, `deleted`. Of what people did besides: `contacts_added`, `contact_changed`, `import_began`,
-    /// `import_finished`, `suppressed`, `imported`, `held`, `lifted`, `signed_in`, `signed_out`, `sign_in_refused`, `locked`,
-    /// `unlocked`, `own_number`.
+    /// `import_finished`, `import_cancelled`, `suppressed`, `imported`, `held`, `lifted`, `signed_in`, `signed_out`,
+    /// `sign_in_refused`, `locked`, `unlocked`, `own_number`.
     #[schema(example = "changed")]
     pub action: String,
     /// `pbx`, `trunk`, `end_point`, `list`, `suppression_list`, `opening_hours`, `campaign`, `webhook`, `token`, `user`, `user_class`,
@@ -196,6 +196,30 @@ mod tests {
         assert_eq!(changed["after"]["password"], "(changed)");
         let added = &changes(&server, &format!("entity=list&id={list}")).await[0];
         assert_eq!((&added["action"], &added["after"]["added"]), (&json!("contacts_added"), &json!(1)));
+    }
+
+    #[tokio::test]
+    async fn a_webhook_is_put_back_to_what_it_was_but_for_its_secrets() {
+        let server = Server::start().await;
+        let hook = json!({"name": "crm", "url": "http://127.0.0.1:9/x", "kinds": ["attempt.ended"]});
+        let hook = server.post("/api/webhooks", hook).await.expect(201)["id"].clone();
+        let path = format!("/api/webhooks/{hook}");
+        let change =
+            json!({"name": "erp", "url": "http://127.0.0.1:9/y", "kinds": [], "enabled": false, "max_tries": 3});
+        let changed = server.call("PUT", &path, change).await.expect(200);
+        assert_eq!((&changed["name"], &changed["enabled"]), (&json!("erp"), &json!(false)));
+        let of_hook = format!("entity=webhook&id={hook}");
+        let id = changes(&server, &of_hook).await[0]["id"].clone();
+        server.post(&format!("/api/audit/{id}/undo"), Value::Null).await.expect(200);
+        let now = server.get(&path).await.expect(200);
+        let seen = ["name", "url", "kinds", "enabled"].map(|field| now[field].clone());
+        assert_eq!(seen, [json!("crm"), json!("http://127.0.0.1:9/x"), json!(["attempt.ended"]), json!(true)]);
+        // What was told to receivers under another key cannot be taken back.
+        let change = json!({"name": "crm", "url": "http://127.0.0.1:9/x", "headers": {"X-Key": "another"}});
+        server.call("PUT", &path, change).await.expect(200);
+        let id = changes(&server, &of_hook).await[0]["id"].clone();
+        let refused = server.post(&format!("/api/audit/{id}/undo"), Value::Null).await;
+        assert!(refused.text().contains("headers was replaced"), "{}", refused.text());
     }
 
     #[tokio::test]

@@ -92,7 +92,8 @@ pub struct AuditRecord {
     pub actor: String,
     /// The actor is a user.
     pub by_user: bool,
-    /// `created`, `changed`, `deleted`; `contacts_added`, `contact_changed`, `import_began`, `import_finished`, `suppressed`,
+    /// `created`, `changed`, `deleted`; `contacts_added`, `contact_changed`, `import_began`, `import_finished`,
+    /// `import_cancelled`, `suppressed`,
     /// `signed_in`, `signed_out`, `sign_in_refused`, `locked`, `unlocked`, `held`, `lifted`.
     pub action: String,
     /// `pbx`, `trunk`, `end_point`, `list`, `suppression_list`, `opening_hours`, `campaign`, `webhook`, `token`, `user`,

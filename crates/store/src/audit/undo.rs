@@ -10,6 +10,7 @@ use crate::sql::now;
 use crate::suppression::lists::SuppressionKind;
 use crate::tokens::TokenScope;
 use crate::users::classes::UserClass;
+use crate::webhooks::Webhook;
 use domain::{
     Campaign, CampaignId, EndPoint, EndPointId, ListId, OpeningHours, OpeningHoursId, Pbx, PbxId, SuppressionListId,
     Trunk, TrunkId,
@@ -48,6 +49,17 @@ struct ClassState {
     role: TokenScope,
     keys: String,
     all_keys: bool,
+}
+
+#[derive(Deserialize)]
+struct WebhookState {
+    name: String,
+    url: String,
+    campaign: Option<CampaignId>,
+    kinds: Vec<String>,
+    enabled: bool,
+    timeout_ms: u32,
+    max_tries: u32,
 }
 
 #[derive(Deserialize)]
@@ -281,7 +293,13 @@ impl Store {
                 let user = crate::UserRecord { login, name, email, enabled, class, keys, comment, ..had };
                 self.update_user(scope, &user, None).await?;
             }
-            Subject::Webhook | Subject::Token | Subject::Dialling => return Ok(None),
+            Subject::Webhook => {
+                let WebhookState { name, url, campaign, kinds, enabled, timeout_ms, max_tries } = state(was)?;
+                let id = domain::WebhookId(id);
+                let webhook = Webhook { id, name, url, campaign, kinds, enabled, timeout_ms, max_tries };
+                self.update_webhook(scope, &webhook, None, None).await?;
+            }
+            Subject::Token | Subject::Dialling => return Ok(None),
         }
         Ok(Some(()))
     }

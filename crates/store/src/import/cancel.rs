@@ -2,14 +2,17 @@
 
 use super::job::{ImportJob, ImportState, read};
 use super::upload;
+use crate::audit::{self, Subject};
 use crate::db::Store;
 use crate::disk::{self, blocking};
 use crate::engine::{query, query_scalar};
 use crate::error::{Error, Result};
+use crate::journal::events::masked;
 use crate::lists::count_contacts;
-use crate::scope::Scope;
+use crate::scope::{Kind, Scope};
 use crate::sql::now;
 use domain::{ImportId, ListId};
+use serde_json::json;
 
 /// Contacts removed per transaction, so that calls are journalled in between.
 const REMOVED_ROWS: i64 = 2_000;
@@ -31,10 +34,23 @@ impl Store {
     ///
     /// May take seconds for a large list; the dialler goes on meanwhile. Calling it again after a kill finishes the work.
     pub async fn cancel_import(&self, scope: &Scope, id: ImportId) -> Result<ImportJob> {
-        self.import(scope, id).await?; // in the scope
+        let was = self.import(scope, id).await?; // in the scope
         let mut transaction = self.begin().await?;
         let row = query(STOP).bind(scope.tenant.0).bind(id.0).fetch_optional(&mut *transaction).await?;
         let job = read(&row.ok_or_else(|| Error::not_found("import", id))?)?;
+        // Once, by who asked for it: after a kill the rest of it is done again.
+        if was.state != ImportState::Cancelled {
+            let what = json!({ "import": job.id, "file": masked(&job.file_name) });
+            audit::note_deed(
+                scope,
+                "import_cancelled",
+                Subject::Entity(Kind::List),
+                job.list.0,
+                what,
+                &mut transaction,
+            )
+            .await?;
+        }
         transaction.commit().await?;
         debug_assert_eq!(job.state, ImportState::Cancelled);
         let mut after = 0;

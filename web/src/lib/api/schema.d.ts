@@ -2301,8 +2301,8 @@ export interface components {
         Change: {
             /**
              * @description `created`, `changed`, `deleted`. Of what people did besides: `contacts_added`, `contact_changed`, `import_began`,
-             *     `import_finished`, `suppressed`, `imported`, `held`, `lifted`, `signed_in`, `signed_out`, `sign_in_refused`, `locked`,
-             *     `unlocked`, `own_number`.
+             *     `import_finished`, `import_cancelled`, `suppressed`, `imported`, `held`, `lifted`, `signed_in`, `signed_out`,
+             *     `sign_in_refused`, `locked`, `unlocked`, `own_number`.
              * @example changed
              */
             action: string;

@@ -47,6 +47,7 @@ export const actions: Record<string, { word: () => string; tone: Tone; icon: Com
   own_number: { word: m.audit_own_number, tone: "warn", icon: PhoneOutgoing },
   import_began: { word: m.audit_import_began, tone: "info", icon: FileUp },
   import_finished: { word: m.audit_import_finished, tone: "ok", icon: FileCheck },
+  import_cancelled: { word: m.audit_import_cancelled, tone: "warn", icon: FileUp },
   imported: { word: m.audit_imported, tone: "ok", icon: FileCheck },
   suppressed: { word: m.audit_suppressed, tone: "warn", icon: Ban },
   held: { word: m.audit_held, tone: "warn", icon: Hand },

@@ -3,11 +3,13 @@
 //! Lines leave through a bounded queue and a thread of their own: a disk that is full, a journal that hangs or a pipe
 //! that nobody reads costs lines, which are counted, and never stops the dialler.
 
+mod clean;
 mod journal;
 mod rotating;
 
 use crate::config::{Log, LogFormat, LogTarget};
 use crate::failure::Failure;
+use clean::Clean;
 pub(super) use journal::SOCKET;
 use journal::{Journal, ToJournal};
 use rotating::Rotating;
@@ -68,8 +70,10 @@ pub(super) fn start(log: &Log) -> Result<Logging, Failure> {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours);
     match log.target {
         // The journal writes down itself when it got a line, and how urgent it is.
-        LogTarget::Journald => begin(builder.with_writer(ToJournal(queue)), log.format, false)?,
-        LogTarget::Stderr | LogTarget::File => begin(builder.with_writer(queue), log.format, true)?,
+        LogTarget::Journald => begin(builder.with_writer(Clean { to: ToJournal(queue), colours }), log.format, false)?,
+        LogTarget::Stderr | LogTarget::File => {
+            begin(builder.with_writer(Clean { to: queue, colours }), log.format, true)?
+        }
     }
     Ok(Logging { _writer: writer, losses })
 }
