@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 
 use crate::step::{self, cargo};
-use crate::{demo, setup};
+use crate::{demo, screenshots, setup};
 
 const PROFILE: &str = "bench-run";
 
@@ -30,9 +30,13 @@ const BENCHES: [Bench; 9] = [
 
 /// `cargo xtask bench NAME [--json]`, for `dial` with `--link ari|ami`.
 pub(crate) fn run(name: &str, json: bool, link: Option<&str>) -> Result<()> {
+    if name == "scroll" {
+        ensure!(link.is_none(), "only the bench dial has a link");
+        return screenshots::scroll(json);
+    }
     let names = BENCHES.map(|bench| bench.name).join(", ");
     let bench = BENCHES.iter().find(|bench| bench.name == name);
-    let bench = bench.with_context(|| format!("no bench {name:?}: there are {names}"))?;
+    let bench = bench.with_context(|| format!("no bench {name:?}: there are {names}, scroll"))?;
     eprintln!("bench {name}: example {} of {}, profile {PROFILE}", bench.example, bench.package);
     let mut command = cargo(&["run", "--quiet", "--profile", PROFILE, "-p", bench.package, "--example", bench.example]);
     if bench.dials {

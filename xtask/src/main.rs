@@ -45,7 +45,7 @@ enum Task {
     Dist,
     /// Runs a measurement and prints a table, or one line of JSON
     Bench {
-        /// Which one: `dial`, `engine`, `gate`, `import`, `registry`, `sim`, `webhooks` or `why`
+        /// Which one: `dial`, `engine`, `gate`, `import`, `registry`, `scroll`, `sim`, `webhooks` or `why`
         name: String,
         /// One line of JSON on standard output instead of the table
         #[arg(long)]

@@ -1,4 +1,4 @@
-//! The web app in a browser, looked at: `cargo xtask screenshots`.
+//! The web app in a browser, looked at and measured: `cargo xtask screenshots`, `cargo xtask bench scroll`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ const CONFIGURATION: &str = "playwright.pictures.config.ts";
 /// `cargo xtask screenshots`: a furnished system of its own, on ports of its own, page by page.
 pub(crate) fn run(scenes: Option<&str>) -> Result<()> {
     let mut steps = Steps::new();
-    let carillon = built(&mut steps)?;
+    let carillon = built(&mut steps, "dev")?;
     let folder = empty("target/screenshots")?;
     let pair = steps.step("two Asterisks", Pair::start)?;
     let home = tempfile::tempdir()?;
@@ -39,10 +39,36 @@ pub(crate) fn run(scenes: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-fn built(steps: &mut Steps) -> Result<PathBuf> {
+/// `cargo xtask bench scroll [--json]`: how a list of a million contacts moves in the browser.
+pub(crate) fn scroll(json: bool) -> Result<()> {
+    let mut steps = Steps::new();
+    let carillon = built(&mut steps, "bench-run")?;
+    let home = tempfile::tempdir()?;
+    let ports = testkit::PortBlock::lease()?;
+    let server =
+        steps.step("carillon serve", || Server::start(&carillon, &home.path().join("server"), ports.api, &[]))?;
+    let mut environment = environment_of(&server, home.path());
+    let figures = home.path().join("figures.json");
+    environment.push(("CARILLON_FIGURES", figures.display().to_string()));
+    steps.step("scrolling", || web::play(CONFIGURATION, "scroll.spec.ts", &environment))?;
+    let figures: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&fs::read_to_string(figures)?)?;
+    if json {
+        print_line(&serde_json::Value::Object(figures).to_string());
+    } else {
+        figures.iter().for_each(|(name, value)| print_line(&format!("{name:<32} {value}")));
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "printing figures is its job")]
+fn print_line(line: &str) {
+    println!("{line}");
+}
+
+fn built(steps: &mut Steps, profile: &str) -> Result<PathBuf> {
     steps.step("setup", setup::run)?;
     steps.step("web app", web::build)?;
-    steps.step("build", demo::build)
+    steps.step("build", || demo::build_in(profile))
 }
 
 /// What `web/tests/browser/world.ts` is told.

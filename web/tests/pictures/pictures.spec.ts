@@ -12,6 +12,8 @@ const sizes = [
   { width: 1280, height: 860 },
   { width: 390, height: 844 },
 ];
+/** Pixels of a picture's height, at most. */
+const TALLEST = 8_000;
 const schemes = ["light", "dark"] as const;
 
 /** Names with commas between them: only these scenes. */
@@ -22,21 +24,27 @@ test("a picture of every page", async ({ page, watch }) => {
   mkdirSync(folder, { recursive: true });
   const things = await furnish();
   const wanted = scenes.filter((scene) => !only || only.includes(scene.name));
+  const taken: string[] = [];
   const outside = wanted.filter((scene) => scene.outside);
   for (const scene of [...outside, ...wanted.filter((scene) => !scene.outside)]) {
     if (!scene.outside && scene === wanted.find((first) => !first.outside)) await setUp(page);
     await page.setViewportSize(sizes[0]!);
     await test.step(scene.name, () => stage(page, scene, things));
+    taken.push(scene.name);
+    writeFileSync(join(folder, "index.html"), index(taken));
     for (const size of sizes) {
       await page.setViewportSize(size);
       for (const colorScheme of schemes) {
         await page.emulateMedia({ colorScheme });
-        await page.screenshot({ path: join(folder, `${scene.name}-${colorScheme}-${size.width}.png`), fullPage: true, animations: "disabled", caret: "hide" });
+        // As tall as the page: what sticks to an edge is where it is when one has scrolled there, and cuts nothing.
+        const whole = scene.over ? 0 : await page.evaluate(() => document.documentElement.scrollHeight);
+        await page.setViewportSize({ width: size.width, height: Math.min(Math.max(size.height, whole), TALLEST) });
+        await page.screenshot({ path: join(folder, `${scene.name}-${colorScheme}-${size.width}.png`), animations: "disabled", caret: "hide" });
       }
+      await page.setViewportSize(size);
       await fits(page, scene.name);
     }
   }
-  writeFileSync(join(folder, "index.html"), index(wanted.map((scene) => scene.name)));
 });
 
 function index(names: string[]): string {
