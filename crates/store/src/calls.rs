@@ -138,7 +138,9 @@ impl Store {
         query(COUNT_WAITING).bind(scope.tenant.0).bind(call.run.0).bind(-1).execute(&mut *transaction).await?;
         query(FORGET_CONTACT).bind(scope.tenant.0).bind(call.contact.0).execute(&mut *transaction).await?;
         query(COUNT_CONTACT).bind(scope.tenant.0).bind(call.list.0).bind(-1).execute(&mut *transaction).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        self.places().forget(call.list);
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Contacts: the only rows that hold numbers, names and attribute values.
 
 pub(crate) mod change;
+pub(crate) mod places;
 
 use crate::audit::{self, Subject};
 use crate::db::Store;
@@ -57,10 +58,10 @@ statements! {
     PAGE = "SELECT c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, c.number, c.e164, \
         c.number_key, c.attributes FROM contact c JOIN list l ON l.id = c.list_id \
         WHERE c.tenant_id = $1 AND c.list_id = $2 AND c.id > $3 ORDER BY c.id LIMIT $4";
-    // The ids first: a jump to the millionth row reads an index and no row.
+    // The ids first: what is between the signpost and the place is read in an index, and no row.
     FROM_PLACE = "SELECT c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, c.number, c.e164, \
         c.number_key, c.attributes FROM contact c JOIN list l ON l.id = c.list_id WHERE c.tenant_id = $1 AND c.id IN \
-        (SELECT o.id FROM contact o WHERE o.list_id = $2 ORDER BY o.id LIMIT $3 OFFSET $4) ORDER BY c.id";
+        (SELECT o.id FROM contact o WHERE o.list_id = $2 AND o.id > $3 ORDER BY o.id LIMIT $4 OFFSET $5) ORDER BY c.id";
     HOLDING = "SELECT c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, c.number, c.e164, \
         c.number_key, c.attributes FROM contact c JOIN list l ON l.id = c.list_id WHERE c.tenant_id = $1 \
         AND c.list_id = $2 AND c.id > $3 AND (c.number LIKE $5 ESCAPE '!' OR c.e164 LIKE $5 ESCAPE '!' \
@@ -84,11 +85,13 @@ impl Store {
     /// A page of a list's contacts from the `place`th (0: the first), at most 1000.
     pub async fn contacts_from(&self, scope: &Scope, list: ListId, place: u64, limit: u32) -> Result<Vec<Contact>> {
         scope.check(Kind::List, list.0)?;
+        let (after, between) = self.signpost_before(list, place).await?;
         let rows = query(FROM_PLACE)
             .bind(scope.tenant.0)
             .bind(list.0)
+            .bind(after)
             .bind(i64::from(limit.min(MAX_PAGE)))
-            .bind(i64::try_from(place).unwrap_or(i64::MAX))
+            .bind(between)
             .fetch_all(self.readers())
             .await?;
         self.read_contacts(&rows)

@@ -1,5 +1,6 @@
 //! The database: opening it, its pools and its migrations.
 
+use crate::contacts::places::Places;
 use crate::disk;
 use crate::engine::postgres::{self, Server};
 use crate::engine::{Pool, Transaction, sqlite};
@@ -63,6 +64,7 @@ struct Inner {
     registries: Mutex<()>,
     passwords: Passwords,
     remembered: Remembered,
+    places: Places,
     /// Told of every commit.
     wakes: Arc<watch::Sender<()>>,
     settings: Settings,
@@ -115,6 +117,7 @@ impl Store {
                 registries: Mutex::default(),
                 passwords: Passwords::default(),
                 remembered: Remembered::default(),
+                places: Places::default(),
                 wakes: Arc::default(),
                 settings: settings.clone(),
                 lock: std::sync::Mutex::new(lock),
@@ -155,6 +158,7 @@ impl Store {
                 registries: Mutex::default(),
                 passwords: Passwords::default(),
                 remembered: Remembered::default(),
+                places: Places::default(),
                 wakes: Arc::default(),
                 settings: settings.clone(),
                 lock: std::sync::Mutex::new(None),
@@ -274,6 +278,11 @@ impl Store {
     /// Held while a registry is read.
     pub(crate) fn registries(&self) -> &Mutex<()> {
         &self.inner.registries
+    }
+
+    /// Where contacts stand in their lists.
+    pub(crate) fn places(&self) -> &Places {
+        &self.inner.places
     }
 
     /// Passwords that were right lately.

@@ -158,7 +158,9 @@ impl Store {
             return Err(Error::not_found("list", id));
         }
         audit::note(scope, SUBJECT, id.0, was, &[], &mut transaction).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        self.places().forget(id);
+        Ok(())
     }
 }
 

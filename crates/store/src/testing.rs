@@ -297,6 +297,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
         ("campaigns", crate::campaigns::STATEMENTS),
         ("contacts", crate::contacts::STATEMENTS),
         ("changes of contacts", crate::contacts::change::STATEMENTS),
+        ("places of contacts", crate::contacts::places::STATEMENTS),
         ("end_points", crate::end_points::STATEMENTS),
         ("opening_hours", crate::opening_hours::STATEMENTS),
         ("erasure", crate::erasure::STATEMENTS),

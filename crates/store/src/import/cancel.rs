@@ -82,6 +82,7 @@ impl Store {
         let removed = query.execute(&mut *transaction).await?.rows_affected();
         count_contacts(scope, list, -(removed as i64), &mut transaction).await?;
         transaction.commit().await?;
+        self.places().forget(list);
         Ok(Some(last))
     }
 }
