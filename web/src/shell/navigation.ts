@@ -25,6 +25,8 @@ import { session, type Role } from "$lib/session.svelte";
 /** One entry of the navigation. */
 export interface NavItem {
   href: string;
+  /** Begins of other paths that belong to it. */
+  also?: readonly string[];
   label: () => string;
   /** For the bar at the bottom, where there is little room. */
   short?: () => string;
@@ -49,10 +51,10 @@ export const navigation: readonly NavGroup[] = [
     items: [
       { href: "/live", label: () => m.nav_live(), icon: Activity, bar: true },
       { href: "/campaigns", label: () => m.nav_campaigns(), icon: Megaphone, bar: true },
-      { href: "/lists", label: () => m.nav_lists(), icon: ListOrdered },
+      { href: "/lists", also: ["/contacts", "/imports"], label: () => m.nav_lists(), icon: ListOrdered },
       { href: "/opening-hours", label: () => m.nav_opening_hours(), icon: CalendarClock },
       { href: "/reports", label: () => m.nav_reports(), icon: ChartColumn },
-      { href: "/suppression", label: () => m.nav_suppression(), icon: ShieldBan },
+      { href: "/suppression", also: ["/forget"], label: () => m.nav_suppression(), icon: ShieldBan },
       { href: "/calls", label: () => m.nav_calls(), icon: Phone, bar: true },
       { href: "/why", label: () => m.nav_why(), short: () => m.nav_why_short(), icon: CircleHelp, bar: true },
     ],

@@ -78,3 +78,37 @@ test("those whom a run left busy become a list", async ({ page }) => {
   await expect(page.getByText("15554000003")).toBeVisible();
   await expect(page.getByText("15551001001")).toHaveCount(0);
 });
+
+test("a call is added to a campaign that runs", async ({ page }) => {
+  await setUp(page);
+  const list = (await api("POST", "/api/lists", { name: "nobody yet" })).id;
+  const campaign = await api("POST", "/api/campaigns", {
+    name: "hot leads", lists: [list], trunks: [Number(given.trunk)], end_points: [Number(given.message)], packs: ["unrestricted"], idle_on_termination: true,
+  });
+  const { id } = await api("POST", `/api/campaigns/${campaign.id}/start`);
+  await page.goto(`/campaigns/${campaign.id}`);
+  const dialog = page.getByRole("dialog");
+  const open = async () => {
+    await page.getByRole("main").getByRole("button", { name: "More" }).click();
+    await page.getByRole("menuitem", { name: "Add a call" }).click();
+  };
+  await open();
+  await dialog.getByLabel("Number").fill("15551001077");
+  await dialog.getByRole("button", { name: "Add an attribute" }).click();
+  await dialog.getByLabel("Name").fill("NAME");
+  await dialog.getByLabel("Value").fill("Ada");
+  await accessible(page);
+  await dialog.getByRole("button", { name: "Add a call" }).click();
+  await expect(page.getByText("The call to 15551001077 waits for its turn.")).toBeVisible();
+  const calls = async () => (await api("GET", `/api/attempts?run=${id}`)).items;
+  await expect.poll(async () => (await calls())[0]?.state, { timeout: 30_000 }).toBe("TERMINATED");
+
+  // Another one is planned: nobody is called before.
+  await open();
+  await dialog.getByLabel("Number").fill("15551001078");
+  await dialog.getByRole("combobox", { name: "When" }).selectOption({ label: "Not before a time" });
+  await dialog.getByRole("button", { name: "Add a call" }).click();
+  await expect(page.getByText(/The call to .*15551001078.* is planned for/)).toBeVisible();
+  await page.waitForTimeout(1_500);
+  expect((await calls()).length).toBe(1);
+});

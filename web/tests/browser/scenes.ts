@@ -64,6 +64,7 @@ export const scenes: readonly Scene[] = [
   { name: "campaign-new", route: "/campaigns/new", at: () => "/campaigns/new" },
   { name: "campaign-edit", route: "/campaigns/:id/edit", at: (it) => `/campaigns/${it.over}/edit` },
   { name: "campaign-going", route: "/campaigns/:id", at: (it) => `/campaigns/${it.going}` },
+  { name: "campaign-call", route: "/campaigns/:id", at: (it) => `/campaigns/${it.going}`, act: addCall, over: "[role=dialog]" },
   { name: "campaign-over", route: "/campaigns/:id", at: (it) => `/campaigns/${it.over}` },
   { name: "campaign-waiting", route: "/campaigns/:id", at: (it) => `/campaigns/${it.waiting}` },
   { name: "calls", route: "/calls", at: () => "/calls" },
@@ -123,6 +124,12 @@ async function chooseFile(page: Page): Promise<void> {
   const rows = ["number;NAME;TOWN", "+15551000001;Ada Rossi;Milan", "15551000002;Bruno Müller;Zürich", "nobody;Chiara;Rome"];
   await page.locator('input[type="file"]').setInputFiles({ name: "autumn.csv", mimeType: "text/csv", buffer: Buffer.from(rows.join("\r\n")) });
   await page.getByText("Bruno Müller").waitFor();
+}
+
+async function addCall(page: Page): Promise<void> {
+  await page.locator("#main").getByRole("button", { name: "More" }).first().click();
+  await page.getByRole("menuitem", { name: "Add a call" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Add an attribute" }).click();
 }
 
 /** Opens a scene and waits until it shows what it is about. */

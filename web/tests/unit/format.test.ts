@@ -11,6 +11,7 @@ describe("numbers", () => {
     expect(share(null)).toBe("–");
     expect(share(Number.NaN)).toBe("–");
     expect(bytes(1_536_000)).toBe("1.5 MB");
+    expect(bytes(32)).toBe("32 bytes");
   });
 });
 

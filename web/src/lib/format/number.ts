@@ -54,7 +54,8 @@ export function bytes(value: number): string {
   return format(`bytes${unit}`, {
     style: "unit",
     unit: units[unit],
-    unitDisplay: "short",
+    // Short, one of them would be "32 byte".
+    unitDisplay: unit === 0 ? "long" : "short",
     maximumFractionDigits: unit === 0 ? 0 : 1,
   }).format(value);
 }

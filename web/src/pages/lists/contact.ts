@@ -13,6 +13,11 @@ export function rowsOf(contact: Schema["Contact"]): Row[] {
   return Object.entries(contact.attributes).map(([name, value]) => ({ name, value }));
 }
 
+/** As the API takes them; rows without a name are left out. */
+export function attributesOf(rows: readonly Row[]): Record<string, string> {
+  return Object.fromEntries(rows.filter((row) => row.name.trim() !== "").map((row) => [row.name.trim(), row.value]));
+}
+
 /** Names that are given more than once. */
 export function twice(rows: readonly Row[]): ReadonlySet<string> {
   const names = rows.map((row) => row.name.trim()).filter(Boolean);
@@ -22,7 +27,7 @@ export function twice(rows: readonly Row[]): ReadonlySet<string> {
 /** What is to be sent: only what is not as it was, so that what somebody else corrected meanwhile stays. Rows without a name are left out. */
 export function patchOf(was: Schema["Contact"], number: string, rows: readonly Row[]): Schema["ContactPatch"] {
   const attributes: Record<string, string | null> = {};
-  const now = new Map(rows.filter((row) => row.name.trim() !== "").map((row) => [row.name.trim(), row.value]));
+  const now = new Map(Object.entries(attributesOf(rows)));
   for (const [name, value] of now) if (was.attributes[name] !== value) attributes[name] = value;
   for (const name of Object.keys(was.attributes)) if (!now.has(name)) attributes[name] = null;
   return { ...(number.trim() === was.as_given ? {} : { number: number.trim() }), attributes };
