@@ -5,13 +5,14 @@ use crate::auth::{Admin, Caller, Operate, Read};
 use crate::error::ApiError;
 use crate::extract::{Id, Json, Query};
 use crate::page::{NamedQuery, Page, PageQuery, limit};
+use crate::words;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::{CampaignId, Invalid, Timestamp, WebhookId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use store::webhooks::{Dead, Secrets};
-use store::{TokenScope, WebhookRecord};
+use store::{TokenScope, WebhookFormat, WebhookRecord};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -27,6 +28,9 @@ pub struct Webhook {
     /// Where events are posted; whoever may not change it sees the host only, because the rest may hold a secret.
     #[schema(example = "https://crm.example.com/carillon")]
     pub url: String,
+    /// How they are written.
+    #[schema(value_type = words::WebhookFormat)]
+    pub format: WebhookFormat,
     /// Of this campaign only.
     pub campaign: Option<i64>,
     /// Of these kinds only; empty: every kind.
@@ -91,6 +95,7 @@ impl From<WebhookRecord> for Webhook {
             id: webhook.id.0,
             name: webhook.name,
             url: webhook.url,
+            format: webhook.format,
             campaign: webhook.campaign.map(|id| id.0),
             kinds: webhook.kinds,
             enabled: webhook.enabled,
@@ -123,6 +128,11 @@ pub struct WebhookInput {
     /// `webhooks.allow` in carillon.toml names them.
     #[schema(example = "https://crm.example.com/carillon")]
     pub url: String,
+    /// `JSON`: the event as it is in the log, without a number. `FORM`: an ended attempt as the form that WombatDialer posts,
+    /// with number, state and attributes; `kinds` is `attempt.ended` then, and need not be given.
+    #[serde(default)]
+    #[schema(value_type = words::WebhookFormat, required = false)]
+    pub format: WebhookFormat,
     /// Of this campaign only.
     #[serde(default)]
     pub campaign: Option<i64>,
@@ -169,9 +179,12 @@ type Checked = (store::Webhook, Option<Vec<u8>>, Option<Vec<(String, String)>>);
 
 impl WebhookInput {
     async fn checked(self, id: i64, app: &App) -> Result<Checked, ApiError> {
-        let Self { name, url, campaign, kinds, enabled, timeout_ms, max_tries, secret, headers } = self;
-        let campaign = campaign.map(CampaignId);
-        let webhook = store::Webhook { id: WebhookId(id), name, url, campaign, kinds, enabled, timeout_ms, max_tries };
+        let Self { name, url, format, campaign, mut kinds, enabled, timeout_ms, max_tries, secret, headers } = self;
+        if format == WebhookFormat::Form && kinds.is_empty() {
+            kinds.push(store::webhooks::FORM_KIND.to_owned());
+        }
+        let (id, campaign) = (WebhookId(id), campaign.map(CampaignId));
+        let webhook = store::Webhook { id, name, url, format, campaign, kinds, enabled, timeout_ms, max_tries };
         webhook.check()?;
         app.webhooks.guard().check(&webhook.url).await?;
         let key = secret.as_deref().map(notify::read_key).transpose()?;
@@ -249,7 +262,7 @@ async fn list_webhooks(
 /// Adds a webhook; it is told of what happens from now on.
 #[utoipa::path(post, path = "/api/webhooks", tag = "webhooks", request_body = WebhookInput,
     security(("token" = ["admin"])), responses((status = 201, description = "it exists now", body = Webhook)))]
-async fn create_webhook(
+pub(crate) async fn create_webhook(
     Admin(caller): Admin,
     State(app): State<App>,
     Json(input): Json<WebhookInput>,
@@ -277,7 +290,7 @@ async fn get_webhook(Read(caller): Read, State(app): State<App>, Id(id): Id) -> 
 #[utoipa::path(put, path = "/api/webhooks/{id}", tag = "webhooks", params(("id" = i64, Path)),
     request_body = WebhookInput, security(("token" = ["admin"])),
     responses((status = 200, description = "the webhook as it is now", body = Webhook)))]
-async fn replace_webhook(
+pub(crate) async fn replace_webhook(
     Admin(caller): Admin,
     State(app): State<App>,
     Id(id): Id,
@@ -292,7 +305,11 @@ async fn replace_webhook(
 /// Deletes a webhook with what it has not delivered.
 #[utoipa::path(delete, path = "/api/webhooks/{id}", tag = "webhooks", params(("id" = i64, Path)),
     security(("token" = ["admin"])), responses((status = 204, description = "it is gone")))]
-async fn delete_webhook(Admin(caller): Admin, State(app): State<App>, Id(id): Id) -> Result<StatusCode, ApiError> {
+pub(crate) async fn delete_webhook(
+    Admin(caller): Admin,
+    State(app): State<App>,
+    Id(id): Id,
+) -> Result<StatusCode, ApiError> {
     caller.sees_everything()?;
     app.webhooks.change(WebhookId(id), app.store.delete_webhook(&caller.scope, WebhookId(id))).await?;
     Ok(StatusCode::NO_CONTENT)

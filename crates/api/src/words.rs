@@ -50,6 +50,8 @@ words! {
     ("snake_case") ImportState { Uploaded, Running, Done, Cancelled, Failed }
     /// What fills a list of numbers that must not be called.
     ("snake_case") SuppressionKind { Optout, Registry }
+    /// How a webhook is told: an event as JSON, or an ended attempt as a form.
+    ("SCREAMING_SNAKE_CASE") WebhookFormat { Json, Form }
     /// How the delivery of an event to a webhook stands. `dead` was given up, `unknown` is older than what is kept of it.
     ("snake_case") Delivery { Taken, Waiting, Dead, Unknown }
     /// What a token may do; each includes the ones before it.
@@ -91,6 +93,7 @@ mod tests {
         same::<Circuit, node::live::Circuit>(3);
         same::<ImportState, store::import::ImportState>(5);
         same::<SuppressionKind, store::SuppressionKind>(2);
+        same::<WebhookFormat, store::WebhookFormat>(2);
         same::<Delivery, store::webhooks::Delivery>(4);
         same::<TokenScope, store::TokenScope>(3);
     }

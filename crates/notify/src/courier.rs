@@ -1,14 +1,15 @@
 //! One webhook at work: reads the feed, sends what its queue says, and tells the ledger how far it is.
 
+use crate::form;
 use crate::post::{Poster, Refused};
 use crate::queue::{AT_ONCE, Job, Queue};
 use crate::webhooks::Ledger;
-use domain::Timestamp;
+use domain::{AttemptId, Timestamp};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::events::Subscription;
 use store::webhooks::{Answer, LaneKey, Secrets};
-use store::{Error, EventFilter, LogEvent, Store, WebhookRecord, now};
+use store::{Error, EventFilter, LogEvent, Store, WebhookFormat, WebhookRecord, now};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -194,9 +195,32 @@ impl Receiver {
             },
         };
         let id = self.poster.id(event.seq);
-        match self.poster.send(&self.record.webhook, &self.secrets, &id, now(), &event.json).await {
+        let form = match self.record.webhook.format {
+            WebhookFormat::Json => None,
+            WebhookFormat::Form => match self.form(&event).await {
+                Ok(Some(form)) => Some(form),
+                Ok(None) => return Outcome::Gone,
+                Err(_) => return Outcome::Unknown,
+            },
+        };
+        let body = form.as_deref().unwrap_or(&event.json);
+        match self.poster.send(&self.record.webhook, &self.secrets, &id, now(), body).await {
             Ok(status) => Outcome::Taken(status),
             Err(refused) => Outcome::Refused(refused),
+        }
+    }
+
+    /// The form of the attempt that has ended; `None`: the contact was forgotten meanwhile, and nobody is told of it.
+    async fn form(&self, event: &LogEvent) -> store::Result<Option<String>> {
+        let scope = self.record.scope();
+        let attempt = match self.store.attempt(&scope, AttemptId(event.entity_id)).await {
+            Err(Error::NotFound { .. }) => return Ok(None),
+            attempt => attempt?,
+        };
+        let Some(number) = attempt.number.as_deref() else { return Ok(None) };
+        match self.store.contact(&scope, attempt.contact).await {
+            Err(Error::NotFound { .. }) => Ok(None),
+            contact => Ok(Some(form::of(number, &attempt, &contact?.attributes))),
         }
     }
 

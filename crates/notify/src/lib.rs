@@ -5,6 +5,7 @@
 
 mod backoff;
 mod courier;
+mod form;
 pub mod guard;
 pub mod network;
 mod post;

@@ -1,5 +1,6 @@
 //! One delivery: a signed `POST`, as the Standard Webhooks specification has it, so that receivers find libraries for it.
 
+use crate::form;
 use crate::guard::Guard;
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -8,8 +9,8 @@ use domain::{Invalid, Timestamp};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, redirect};
 use std::time::{Duration, Instant};
-use store::Webhook;
 use store::webhooks::Secrets;
+use store::{Webhook, WebhookFormat};
 
 /// How long a connection may take; the deadline of the webhook bounds the whole.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -111,7 +112,7 @@ impl Poster {
             .http
             .post(url)
             .timeout(Duration::from_millis(u64::from(webhook.timeout_ms)))
-            .header(CONTENT_TYPE, "application/json")
+            .header(CONTENT_TYPE, content_type(webhook.format))
             .header("webhook-id", id)
             .header("webhook-timestamp", seconds)
             .header("webhook-signature", signature(&secrets.key, id, seconds, body));
@@ -130,18 +131,31 @@ impl Poster {
         Err(Refused { why: format!("answered {}{name}{note}", status.as_u16()), retry_after })
     }
 
-    /// Sends something that did not happen.
+    /// Sends something that did not happen: an attempt of nobody, where a form is wanted.
     pub(crate) async fn test(&self, webhook: &Webhook, secrets: &Secrets, now: Timestamp) -> Tested {
-        let body = serde_json::json!({
-            "seq": 0, "entity": "webhook", "entity_id": webhook.id, "entity_seq": 0, "kind": "webhook.tested",
-            "version": 1, "at": now, "pbx_at": null, "actor": "", "cause": "", "campaign": webhook.campaign, "run": null,
-            "contact": null, "data": { "name": webhook.name },
-        });
+        let json = || {
+            serde_json::json!({
+                "seq": 0, "entity": "webhook", "entity_id": webhook.id, "entity_seq": 0, "kind": "webhook.tested",
+                "version": 1, "at": now, "pbx_at": null, "actor": "", "cause": "", "campaign": webhook.campaign, "run": null,
+                "contact": null, "data": { "name": webhook.name },
+            })
+        };
+        let body = match webhook.format {
+            WebhookFormat::Json => json().to_string(),
+            WebhookFormat::Form => form::of_nobody(),
+        };
         let began = Instant::now();
         let id = format!("tst_{}_{}", self.installation, now.0);
-        let sent = self.send(webhook, secrets, &id, now, &body.to_string()).await;
+        let sent = self.send(webhook, secrets, &id, now, &body).await;
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         Tested { taken: sent.is_ok(), why: sent.err().map(|refused| refused.why).unwrap_or_default(), took_ms }
+    }
+}
+
+fn content_type(format: WebhookFormat) -> &'static str {
+    match format {
+        WebhookFormat::Json => "application/json",
+        WebhookFormat::Form => "application/x-www-form-urlencoded",
     }
 }
 

@@ -51,6 +51,7 @@ impl Hub {
             id: WebhookId(0),
             name: "crm".into(),
             url: url.into(),
+            format: store::WebhookFormat::Json,
             campaign: None,
             kinds: vec!["dialling.*".into()],
             enabled: true,

@@ -84,4 +84,4 @@ pub use users::basic::{BasicLogin, BasicUser};
 pub use users::classes::UserClass;
 pub use users::keys::Keyring;
 pub use users::sessions::{SessionLimits, SessionRecord, SignedIn};
-pub use webhooks::{Webhook, WebhookRecord};
+pub use webhooks::{Webhook, WebhookFormat, WebhookRecord};

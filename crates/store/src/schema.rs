@@ -48,6 +48,7 @@ pub(crate) const VERSIONS: &[Version] = &[
     version!("0014", "skip_columns"),
     version!("0015", "opening_hours"),
     version!("0016", "black_list"),
+    version!("0017", "form"),
 ];
 
 statements! {

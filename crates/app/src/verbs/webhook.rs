@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 /// What the API takes of a webhook; secret and headers stay when they are not given.
 const FIELDS: &[&str] =
-    &["name", "url", "campaign", "kinds", "enabled", "timeout_ms", "max_tries", "secret", "headers"];
+    &["name", "url", "format", "campaign", "kinds", "enabled", "timeout_ms", "max_tries", "secret", "headers"];
 const COLUMNS: &[Column] = &[
     ("id", "id"),
     ("name", "name"),
@@ -99,6 +99,10 @@ pub(crate) enum Verb {
 /// What has a default.
 #[derive(Debug, Args)]
 pub(crate) struct Settings {
+    /// json: events as they are in the log; form: ended attempts as the form that WombatDialer posts, with number and
+    /// attributes
+    #[arg(long, value_parser = ["json", "form"])]
+    format: Option<String>,
     /// Only events of this campaign, name or id
     #[arg(long)]
     campaign: Option<String>,
@@ -131,6 +135,7 @@ impl Settings {
         Ok(object([
             ("name", name.map(Value::from)),
             ("url", url.map(Value::from)),
+            ("format", self.format.map(|format| Value::from(format.to_ascii_uppercase()))),
             ("campaign", campaign.map(Value::from)),
             ("kinds", (!self.kinds.is_empty()).then(|| Value::from(self.kinds))),
             ("timeout_ms", self.timeout_ms.map(Value::from)),

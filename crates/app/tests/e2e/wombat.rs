@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
+use testkit::receiver::Receiver;
 
 /// A few short calls on a busy machine.
 const A_FEW_CALLS: Duration = Duration::from_secs(60);
@@ -102,6 +103,51 @@ fn a_live_call_is_given_a_status_and_attributes_by_its_id() {
     assert_eq!((&call["ext_state"], &call["output_attributes"]), (&json!("XY"), &json!({"A": "CDEF"})), "{call:#}");
     let stats: Value = serde_json::from_str(&say(&world, &format!("reports/stats/?id={run}"))).unwrap();
     assert_eq!(stats["result"]["statsOut"][0]["gbStateExt"], "XY", "{stats}");
+}
+
+/// `mode=E` of the configuration API: the record that is saved.
+fn edit(world: &World, path: &str, record: &Value) -> Value {
+    let data: String = record.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let answer: Value = serde_json::from_str(&say(world, &format!("edit/{path}&data={data}"))).unwrap();
+    assert_eq!(answer["status"], "OK", "{answer}");
+    answer["results"][0].clone()
+}
+
+#[test]
+fn each_ended_attempt_is_posted_as_a_form_until_it_is_taken() {
+    let receiver = Receiver::start().unwrap();
+    let allow = [("CARILLON_WOMBAT_ALLOW", "127.0.0.0/8".into()), ("CARILLON_WEBHOOKS_ALLOW", "127.0.0.0/8".into())];
+    let world = World::with_environment(allow.to_vec());
+    let end_point = world.add_end_point("wombat", 10);
+    let rules = json!([{"status": "RS_BUSY", "max_attempts": 1, "retry_after_s": 3}]);
+    let campaign =
+        world.campaign("Told", &[], json!({"idle_on_termination": true, "end_points": [end_point], "rules": rules}));
+    let path = "campaign/?mode=E";
+    let saved = edit(&world, path, &json!({"campaignId": campaign, "httpNotify": receiver.url()}));
+    assert_eq!(saved["httpNotify"], receiver.url().as_str());
+    // Away for the first try: WombatDialer would have lost it.
+    let first = std::sync::atomic::AtomicBool::new(true);
+    receiver.answers(move |_| if first.swap(false, std::sync::atomic::Ordering::SeqCst) { 503 } else { 204 });
+
+    ok(&world, "campaigns/?op=start&campaign=Told");
+    ok(&world, "calls/?op=addcall&campaign=Told&number=15551000001&attrs=user:10,friends:a%26b");
+    ok(&world, "calls/?op=addcall&campaign=Told&number=15554000001&attrs=HH:10");
+    let taken = || receiver.received().into_iter().filter(|told| told.status == 204).map(|told| told.body);
+    let told = testkit::process::until(A_FEW_CALLS, || Ok((taken().count() >= 3).then(|| taken().collect::<Vec<_>>())));
+    let mut told = told.unwrap().expect("three attempts end");
+    told.sort();
+    assert_eq!(
+        told,
+        [
+            "num=15551000001&reschedule=0&I_user=10&I_friends=a%26b&extstate=0&state=TERMINATED&O_APPT=10-a%26b&retry=0",
+            "num=15554000001&reschedule=0&I_HH=10&extstate=&state=RS_BUSY&retry=1",
+            "num=15554000001&reschedule=3&I_HH=10&extstate=&state=RS_BUSY&retry=0",
+        ]
+    );
+    let kind = "application/x-www-form-urlencoded";
+    assert!(receiver.received().iter().all(|told| told.headers["content-type"] == kind));
+    let gone = edit(&world, path, &json!({"campaignId": campaign, "httpNotify": ""}));
+    assert_eq!((&gone["httpNotify"], &world.get("/api/webhooks")["items"]), (&json!(""), &json!([])));
 }
 
 #[test]

@@ -69,6 +69,7 @@ mod tests {
             id: domain::WebhookId(3),
             name: "crm".into(),
             url: "https://crm.example/".into(),
+            format: store::WebhookFormat::Json,
             campaign: None,
             kinds: vec![],
             enabled: true,

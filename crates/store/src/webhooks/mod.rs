@@ -21,6 +21,7 @@ use crate::lists::check_name;
 use crate::scope::{Campaigns, Scope};
 use crate::sql::{Columns, json_of, now};
 use domain::{CampaignId, Invalid, Timestamp, WebhookId};
+use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
 /// Webhooks, at most.
@@ -32,6 +33,30 @@ pub const TIMEOUT_MS: RangeInclusive<u32> = 100..=30_000;
 /// How often an event is tried.
 pub const TRIES: RangeInclusive<u32> = 1..=50;
 
+/// The one kind that is told as a form.
+pub const FORM_KIND: &str = "attempt.ended";
+
+/// How a webhook is told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum WebhookFormat {
+    /// The event as it is in the log; holds no number.
+    #[default]
+    Json,
+    /// An ended attempt as the form that WombatDialer posts: number, state, attributes.
+    Form,
+}
+
+impl WebhookFormat {
+    /// As it is written down: `JSON` or `FORM`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Json => "JSON",
+            Self::Form => "FORM",
+        }
+    }
+}
+
 /// A webhook without its secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {
@@ -41,6 +66,8 @@ pub struct Webhook {
     pub name: String,
     /// Where events are posted.
     pub url: String,
+    /// How they are written.
+    pub format: WebhookFormat,
     /// Of this campaign only.
     pub campaign: Option<CampaignId>,
     /// Of these kinds only; `leg.*` is every kind that begins so. Empty: every kind.
@@ -65,6 +92,13 @@ impl Webhook {
             if !range.contains(&value) {
                 return Err(Invalid::new(field, format!("{value} is outside {range:?}")).into());
             }
+        }
+        if self.format == WebhookFormat::Form && self.kinds != [FORM_KIND] {
+            return Err(Invalid::new(
+                "kinds",
+                format!("a form tells of {FORM_KIND} only: name that kind and no other"),
+            )
+            .into());
         }
         Ok(check_kinds(&self.kinds).map_err(|invalid| Invalid { field: "kinds".into(), ..invalid })?)
     }
@@ -102,7 +136,7 @@ pub struct WebhookRecord {
 macro_rules! columns {
     ($rest:literal) => {
         concat!(
-            "SELECT w.id, w.name, w.url, w.header_names, w.campaign_id, w.kinds, w.enabled, w.timeout_ms, w.max_tries, \
+            "SELECT w.id, w.name, w.url, w.format, w.header_names, w.campaign_id, w.kinds, w.enabled, w.timeout_ms, w.max_tries, \
             w.created_at, w.since, w.place, w.delivered, w.last_delivered_at, w.last_error, w.last_error_at, \
             (SELECT COUNT(*) FROM webhook_lane l WHERE l.webhook_id = w.id) AS lanes, \
             (SELECT COUNT(*) FROM webhook_dead d WHERE d.webhook_id = w.id) AS dead, \
@@ -115,10 +149,10 @@ macro_rules! columns {
 statements! {
     COUNT = "SELECT COUNT(*) FROM webhook WHERE tenant_id = $1";
     CREATE = "INSERT INTO webhook (tenant_id, name, url, secret, headers, header_names, campaign_id, kinds, enabled, \
-        timeout_ms, max_tries, created_at, since, place) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id";
+        timeout_ms, max_tries, created_at, since, place, format) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING id";
     UPDATE = "UPDATE webhook SET name = $3, url = $4, campaign_id = $5, kinds = $6, enabled = $7, timeout_ms = $8, \
-        max_tries = $9 WHERE tenant_id = $1 AND id = $2";
+        max_tries = $9, format = $10 WHERE tenant_id = $1 AND id = $2";
     ALL = columns!("ORDER BY w.id");
     GET = columns!("AND w.id = $2");
     NEWEST = "SELECT COALESCE(MAX(seq), 0) FROM event";
@@ -159,6 +193,7 @@ impl Store {
             .bind(now().0)
             .bind(newest)
             .bind(newest)
+            .bind(webhook.format.code())
             .fetch_one(&mut transaction)
             .await
             .map_err(Error::naming("webhook", &webhook.name))?;
@@ -192,6 +227,7 @@ impl Store {
             .bind(webhook.enabled)
             .bind(i64::from(webhook.timeout_ms))
             .bind(i64::from(webhook.max_tries))
+            .bind(webhook.format.code())
             .execute(&mut transaction)
             .await
             .map_err(Error::naming("webhook", &webhook.name))?;
@@ -278,9 +314,9 @@ pub(crate) async fn as_json(scope: &Scope, id: i64, connection: &mut Connection)
     row.as_ref()
         .map(|row| {
             Ok({
-                let Webhook { id: _, name, url, campaign, kinds, enabled, timeout_ms, max_tries } = read(row)?.webhook;
+                let Webhook { id: _, name, url, format, campaign, kinds, enabled, timeout_ms, max_tries } = read(row)?.webhook;
                 serde_json::json!({
-                    "name": name, "url": url, "campaign": campaign, "kinds": kinds, "enabled": enabled,
+                    "name": name, "url": url, "format": format.code(), "campaign": campaign, "kinds": kinds, "enabled": enabled,
                     "timeout_ms": timeout_ms, "max_tries": max_tries,
                 })
             })
@@ -294,6 +330,7 @@ fn read(row: &Row) -> Result<WebhookRecord> {
             id: WebhookId(row.int("id")?),
             name: row.text("name")?,
             url: row.text("url")?,
+            format: row.code("format")?,
             campaign: row.opt_int("campaign_id")?.map(CampaignId),
             kinds: row.json("kinds")?,
             enabled: row.flag("enabled")?,

@@ -16,6 +16,7 @@ fn webhook(name: &str) -> Webhook {
         id: WebhookId(0),
         name: name.into(),
         url: "https://crm.example/hook".into(),
+        format: WebhookFormat::Json,
         campaign: None,
         kinds: vec!["attempt.*".into()],
         enabled: true,

@@ -5280,6 +5280,8 @@ export interface components {
             delivered: number;
             /** @description Whether it is told at all. One that is not keeps its place. */
             enabled: boolean;
+            /** @description How they are written. */
+            format: components["schemas"]["WebhookFormat"];
             /** @description Names of the headers that are sent with every event. */
             headers: string[];
             /**
@@ -5344,6 +5346,11 @@ export interface components {
              */
             waiting: number;
         };
+        /**
+         * @description How a webhook is told: an event as JSON, or an ended attempt as a form.
+         * @enum {string}
+         */
+        WebhookFormat: "JSON" | "FORM";
         /** @description A webhook as it is made or replaced. */
         WebhookInput: {
             /**
@@ -5356,6 +5363,11 @@ export interface components {
              * @default true
              */
             enabled?: boolean;
+            /**
+             * @description `JSON`: the event as it is in the log, without a number. `FORM`: an ended attempt as the form that WombatDialer posts,
+             *     with number, state and attributes; `kinds` is `attempt.ended` then, and need not be given.
+             */
+            format?: components["schemas"]["WebhookFormat"];
             /**
              * @description Headers to send with every event, e.g. `Authorization`. Write-only, encrypted at rest. Without them a replaced webhook
              *     keeps those it has.

@@ -1,6 +1,6 @@
 //! Campaigns: thirty fields and four that say who made it.
 
-use super::super::Asked;
+use super::super::{Asked, refuse};
 use super::places::{key, number, texts};
 use super::record::Record;
 use super::{Made, saved};
@@ -9,16 +9,18 @@ use crate::campaigns;
 use crate::error::ApiError;
 use crate::extract::{Id, Json, Patch, from_fields};
 use crate::locks::Shown;
+use crate::webhooks;
 use axum::extract::State;
 use domain::CampaignId;
 use domain::rules::pack;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use store::Kind;
 use store::import::parse_native;
+use store::{Kind, TokenScope, WebhookFormat};
 
 /// What Carillon has no field for yet, with the values that mean nothing is asked for.
-const NOT_YET: [(&str, &[&str]); 12] = [
+const NOT_YET: [(&str, &[&str]); 11] = [
     ("agentClid", &[]),
     ("dial_pres", &[]),
     ("autopause", &["false", "0"]),
@@ -27,7 +29,6 @@ const NOT_YET: [(&str, &[&str]); 12] = [
     ("addlLogging", &["NO", "NONE"]),
     ("loggingAlias", &[]),
     ("loggingQmVars", &[]),
-    ("httpNotify", &[]),
     ("emailEvents", &["NO"]),
     ("emailAddresses", &[]),
     ("pace", &["RUNNABLE", "CLOSED", "HIDDEN"]),
@@ -49,10 +50,50 @@ pub(super) async fn campaigns(asked: &Asked<'_>, hidden_too: bool) -> Result<Vec
     let made = Made::read(asked, Kind::Campaign).await?;
     let all = campaigns::Campaign::all_locked(app, scope, app.store.campaigns(scope).await?).await?;
     let shown = all.into_iter().filter(|campaign| hidden_too || campaign.status != domain::CampaignStatus::Hidden);
-    Ok(shown.map(|campaign| made.sign(campaign.id, record_of(&campaign))).collect())
+    let receivers = receivers(asked).await?;
+    let url = |id| receivers.iter().find(|hook| hook.campaign == Some(CampaignId(id))).map_or("", |hook| &hook.url);
+    Ok(shown.map(|campaign| made.sign(campaign.id, record_of(&campaign, url(campaign.id)))).collect())
 }
 
-fn record_of(campaign: &campaigns::Campaign) -> Value {
+/// Webhooks that tell of one campaign in WombatDialer's manner; an address may hold a secret, so admins see them only.
+async fn receivers(asked: &Asked<'_>) -> Result<Vec<store::Webhook>, ApiError> {
+    if asked.may(TokenScope::Admin).is_err() || asked.caller.sees_everything().is_err() {
+        return Ok(Vec::new());
+    }
+    let all = asked.app.store.webhooks(&asked.caller.scope).await?.into_iter().map(|record| record.webhook);
+    Ok(all.filter(|hook| hook.format == WebhookFormat::Form && hook.campaign.is_some()).collect())
+}
+
+/// Makes, moves or removes the webhook of a campaign, as `httpNotify` says: its address, or nothing.
+async fn notify(asked: &Asked<'_>, campaign: i64, url: &str) -> Result<(), ApiError> {
+    let receiver = receivers(asked).await?.into_iter().find(|hook| hook.campaign == Some(CampaignId(campaign)));
+    let (admin, state) = (Admin(asked.caller.clone()), State(asked.app.clone()));
+    match receiver {
+        None if url.is_empty() => Ok(()),
+        Some(hook) if hook.url == url => Ok(()),
+        Some(hook) if url.is_empty() => webhooks::delete_webhook(admin, state, Id(hook.id.0)).await.map(drop),
+        Some(hook) => {
+            let store::Webhook { id, name, kinds, enabled, timeout_ms, max_tries, .. } = hook;
+            let fields = json!({ "name": name, "url": url, "format": "FORM", "campaign": campaign, "kinds": kinds,
+                "enabled": enabled, "timeout_ms": timeout_ms, "max_tries": max_tries });
+            webhooks::replace_webhook(admin, state, Id(id.0), Json(from_value(fields)?)).await.map(drop)
+        }
+        None => {
+            let name = format!("httpNotify of campaign {campaign}");
+            let fields = json!({ "name": name, "url": url, "format": "FORM", "campaign": campaign });
+            webhooks::create_webhook(admin, state, Json(from_value(fields)?)).await.map(drop)
+        }
+    }
+}
+
+fn from_value<T: DeserializeOwned>(fields: Value) -> Result<T, ApiError> {
+    match fields {
+        Value::Object(fields) => from_fields(fields),
+        _ => unreachable!("made as objects above"),
+    }
+}
+
+fn record_of(campaign: &campaigns::Campaign, http_notify: &str) -> Value {
     let ours = json!(campaign);
     let variables = ours["variables"].as_object().into_iter().flatten();
     let variables = variables.filter(|(name, _)| passed_on(name).is_none());
@@ -87,7 +128,7 @@ fn record_of(campaign: &campaigns::Campaign) -> Value {
         "addlLogging": "NO",
         "loggingAlias": "",
         "loggingQmVars": "",
-        "httpNotify": "",
+        "httpNotify": http_notify,
         "emailEvents": "NO",
         "emailAddresses": "",
     })
@@ -135,6 +176,13 @@ pub(super) async fn edit(asked: &Asked<'_>, record: &Record) -> Result<Value, Ap
             fields.remove(name);
         }
     }
+    let url = record.text("httpNotify")?.map(|url| url.trim().to_owned());
+    if let Some(url) = url.as_deref().filter(|url| !url.is_empty()) {
+        // Before anything is made: a campaign without its receiver would be half of what was asked for.
+        asked.caller.sees_everything()?;
+        let checked = asked.app.webhooks.guard().check(url).await;
+        checked.map_err(|invalid| refuse(format!("httpNotify: {}", invalid.problem)))?;
+    }
     let (admin, state) = (Admin(asked.caller.clone()), State(asked.app.clone()));
     let id = match record.id("campaignId")? {
         Some(id) => campaigns::patch_campaign(admin, state, Id(id), Patch::of(fields)).await?.0.id,
@@ -143,6 +191,9 @@ pub(super) async fn edit(asked: &Asked<'_>, record: &Record) -> Result<Value, Ap
             campaigns::create_campaign(admin, state, Json(from_fields(fields)?)).await?.1.0.id
         }
     };
+    if let Some(url) = url {
+        notify(asked, id, &url).await?;
+    }
     saved(campaigns(asked, true).await?, "campaignId", id)
 }
 

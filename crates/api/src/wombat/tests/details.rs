@@ -97,3 +97,19 @@ async fn amd_settings_travel_as_the_variables_that_the_dialplan_reads() {
         (&json!(""), &json!("machine-message"))
     );
 }
+
+#[tokio::test]
+async fn a_receiver_that_is_not_on_the_internet_is_refused_and_nothing_is_made() {
+    let mut server = Server::with_dialler().await;
+    open(&mut server);
+    let client = Client::of(&server);
+    for wrong in ["http://10.0.0.9/x", "ftp://crm.example/", "nonsense"] {
+        let record = json!({"name": "C", "httpNotify": wrong});
+        let answer = client.post("/wombat/api/edit/campaign/?mode=E", super::data(&record)).await.json();
+        assert!(answer["error"].as_str().unwrap().contains("httpNotify"), "{wrong}: {answer}");
+    }
+    assert_eq!(server.get("/api/campaigns").await.expect(200)["items"], json!([]));
+    let form = json!({"name": "x", "url": "https://93.184.216.34/", "format": "FORM", "kinds": ["run.*"]});
+    let refused = server.post("/api/webhooks", form).await;
+    assert_eq!((refused.status.as_u16(), refused.field().as_str()), (422, "kinds"));
+}
