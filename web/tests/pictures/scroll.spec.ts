@@ -45,7 +45,7 @@ async function recorded(page: Page, name: string): Promise<void> {
   figures[`${name}_longest_task_ms`] = Math.round(Math.max(0, ...tasks));
 }
 
-/** Milliseconds from `move` until the row that is looked at is there with its number. */
+/** Milliseconds from `move` until the rows from place `first` on, or a little behind it, are there with their numbers. */
 async function jump(page: Page, name: string, first: number, move: () => Promise<unknown>): Promise<void> {
   const began = performance.now();
   await move();
@@ -53,7 +53,7 @@ async function jump(page: Page, name: string, first: number, move: () => Promise
     (least) => {
       const lines = [...document.querySelectorAll("[role=rowgroup] [role=row]")];
       const place = Number(lines[0]?.getAttribute("aria-rowindex")) - 2;
-      return place >= least && lines.length > 10 && lines.every((line) => /\d{9}/.test(line.textContent ?? ""));
+      return place >= least && place <= least + 1_000 && lines.length > 10 && lines.every((line) => /\d{9}/.test(line.textContent ?? ""));
     },
     first,
     { polling: "raf" },
@@ -75,8 +75,8 @@ test("a list of a million contacts moves", async ({ page }) => {
   figures.import_s = Math.round((performance.now() - began) / 1000);
 
   await jump(page, "first", 0, () => page.goto(`/lists/${list}`));
-  await expect(page.getByText(`${ROWS.toLocaleString("en-GB")} contacts`)).toBeVisible();
-  const rows = page.getByRole("rowgroup");
+  await expect(page.getByRole("heading", { name: `${ROWS.toLocaleString("en-GB")} contacts` })).toBeVisible();
+  const rows = page.locator("div[role=rowgroup]");
   const box = (await rows.boundingBox())!;
   await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
 
@@ -93,6 +93,10 @@ test("a list of a million contacts moves", async ({ page }) => {
   await jump(page, "end", ROWS - 60, () => page.keyboard.press("End"));
   await expect(rows.getByText(String(390_660_000_000 + ROWS - 1))).toBeVisible();
   await jump(page, "home", 0, () => page.keyboard.press("Home"));
+  for (let press = 0; press < 90; press += 1) {
+    await page.keyboard.press("PageDown");
+    await page.waitForTimeout(16);
+  }
   await recorded(page, "keys");
 
   // The bar is dragged to the middle, through half a million rows that nobody reads.
