@@ -55,6 +55,8 @@ struct ClassState {
 struct WebhookState {
     name: String,
     url: String,
+    #[serde(default)]
+    format: crate::WebhookFormat,
     campaign: Option<CampaignId>,
     kinds: Vec<String>,
     enabled: bool,
@@ -294,9 +296,9 @@ impl Store {
                 self.update_user(scope, &user, None).await?;
             }
             Subject::Webhook => {
-                let WebhookState { name, url, campaign, kinds, enabled, timeout_ms, max_tries } = state(was)?;
+                let WebhookState { name, url, format, campaign, kinds, enabled, timeout_ms, max_tries } = state(was)?;
                 let id = domain::WebhookId(id);
-                let webhook = Webhook { id, name, url, campaign, kinds, enabled, timeout_ms, max_tries };
+                let webhook = Webhook { id, name, url, format, campaign, kinds, enabled, timeout_ms, max_tries };
                 self.update_webhook(scope, &webhook, None, None).await?;
             }
             Subject::Token | Subject::Dialling => return Ok(None),
