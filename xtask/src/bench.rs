@@ -16,7 +16,7 @@ struct Bench {
     dials: bool,
 }
 
-const BENCHES: [Bench; 9] = [
+const BENCHES: [Bench; 10] = [
     Bench { name: "engine", package: "dialer", example: "bench_engine", dials: false },
     Bench { name: "gate", package: "domain", example: "bench_gate", dials: false },
     Bench { name: "why", package: "domain", example: "bench_why", dials: false },
@@ -25,6 +25,7 @@ const BENCHES: [Bench; 9] = [
     Bench { name: "registry", package: "store", example: "bench_registry", dials: false },
     Bench { name: "attempts", package: "store", example: "bench_attempts", dials: false },
     Bench { name: "import", package: "carillon", example: "bench_import", dials: true },
+    Bench { name: "live", package: "carillon", example: "bench_live", dials: true },
     Bench { name: "webhooks", package: "carillon", example: "bench_webhooks", dials: true },
 ];
 

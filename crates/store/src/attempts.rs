@@ -153,7 +153,8 @@ macro_rules! attempt_rows {
             "JOIN campaign ON campaign.id = a.campaign_id LEFT JOIN contact ON contact.id = a.contact_id ",
             "LEFT JOIN list ON list.id = a.list_id LEFT JOIN trunk ON trunk.id = a.trunk_id ",
             "LEFT JOIN end_point ON end_point.id = a.end_point_id LEFT JOIN pbx ON pbx.id = a.pbx_id ",
-            "WHERE a.tenant_id = $1 AND ",
+            // The `+`: the id leads there. An index that begins with the tenant would be read from end to end.
+            "WHERE +a.tenant_id = $1 AND ",
             $where
         )
     };

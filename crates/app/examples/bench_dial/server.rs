@@ -17,6 +17,12 @@ const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) struct Server {
     /// Its API, as an administrator.
     pub(crate) api: Client,
+    /// Where it listens.
+    #[allow(dead_code, reason = "not every bench uses every part of this file")]
+    pub(crate) address: String,
+    /// An administrator's token.
+    #[allow(dead_code, reason = "not every bench uses every part of this file")]
+    pub(crate) token: String,
     process: Process,
     /// Dropped after the process that uses it.
     _folder: Scratch,
@@ -45,7 +51,9 @@ impl Server {
         serve.arg("serve").arg("--config").arg(&config).current_dir(folder.path());
         let mut process = Process::start("carillon", serve, &folder.path().join("log"))?;
         process.wait_for_http(&format!("http://{address}/healthz"), DEADLINE)?;
-        Ok(Self { api: Client::new(&format!("http://{address}"), Some(token.trim()))?, process, _folder: folder })
+        let token = token.trim().to_owned();
+        let api = Client::new(&format!("http://{address}"), Some(&token))?;
+        Ok(Self { api, address, token, process, _folder: folder })
     }
 
     /// Of the process.

@@ -53,8 +53,9 @@ statements! {
     OF_TIME_NEWEST = ids!("a.scheduled_at >= $9 AND a.scheduled_at < $10", "+a.id <", "+a.id DESC");
     OF_ALL = ids!("1 = 1", "a.id >", "a.id");
     OF_ALL_NEWEST = ids!("1 = 1", "a.id <", "a.id DESC");
-    HELD = "SELECT COUNT(*) FROM (SELECT 1 FROM attempt WHERE +tenant_id = $1 AND scheduled_at >= $2 \
-        AND scheduled_at < $3 LIMIT $4) AS held";
+    // Both are answered from the index alone: they ask for nothing that is not in it.
+    HELD = "SELECT COUNT(*) FROM (SELECT 1 FROM attempt WHERE scheduled_at >= $1 AND scheduled_at < $2 LIMIT $3) AS held";
+    ENDS = "SELECT MIN(+id) AS first, MAX(+id) AS last FROM attempt WHERE scheduled_at >= $1 AND scheduled_at < $2";
     // The turns of a contact in a run are counted by its retries.
     LAST_OF_RUN = "SELECT a.id, a.contact_id, a.state, a.ext_state FROM attempt a WHERE a.run_id = $2 AND a.id > $3 \
         AND +a.tenant_id = $1 AND a.ended_at IS NOT NULL AND a.state <> 'WITHDRAWN' AND NOT EXISTS (SELECT 1 FROM attempt b \
@@ -86,6 +87,8 @@ enum Way {
     List,
     Open,
     Time,
+    /// As `All`, from the first id of the stretch on.
+    Stretch,
     All,
 }
 
@@ -164,10 +167,10 @@ impl Way {
             _ => Self::All,
         };
         let has_time = filter.from.is_some() || filter.to.is_some();
-        if has_time && (other == Self::All && begins_outside || is_short(scope, filter, connection).await?) {
+        if has_time && is_short(filter, connection).await? {
             return Ok(Self::Time);
         }
-        Ok(other)
+        Ok(if other == Self::All && begins_outside { Self::Stretch } else { other })
     }
 
     fn statement(self, order: Order) -> &'static str {
@@ -186,16 +189,16 @@ impl Way {
             (Self::Open, Order::Newest) => OPEN_NEWEST,
             (Self::Time, Order::Oldest) => OF_TIME,
             (Self::Time, Order::Newest) => OF_TIME_NEWEST,
-            (Self::All, Order::Oldest) => OF_ALL,
-            (Self::All, Order::Newest) => OF_ALL_NEWEST,
+            (Self::All | Self::Stretch, Order::Oldest) => OF_ALL,
+            (Self::All | Self::Stretch, Order::Newest) => OF_ALL_NEWEST,
         }
     }
 }
 
 /// Whether so few attempts were decided then that they are sorted at once.
-async fn is_short(scope: &Scope, filter: &AttemptFilter, connection: &mut Connection) -> Result<bool> {
+async fn is_short(filter: &AttemptFilter, connection: &mut Connection) -> Result<bool> {
     let (from, to) = stretch(filter);
-    let held = query_scalar::<i64>(HELD).bind(scope.tenant.0).bind(from).bind(to).bind(SORTED + 1);
+    let held = query_scalar::<i64>(HELD).bind(from).bind(to).bind(SORTED + 1);
     Ok(held.fetch_one(connection).await? <= SORTED)
 }
 
@@ -228,11 +231,21 @@ async fn ids(
     campaign: Option<CampaignId>,
     connection: &mut Connection,
 ) -> Result<Vec<i64>> {
-    let first = match filter.order {
-        Order::Oldest => AttemptId(0),
-        Order::Newest => AttemptId(i64::MAX),
-    };
     let (from, to) = stretch(filter);
+    let mut after = filter.after.map(|id| id.0);
+    if way == Way::Stretch {
+        // Ids grow with time, but not one by one: the walk begins at the end of the stretch and passes few of others.
+        let ends = query(ENDS).bind(from).bind(to).fetch_one(&mut *connection).await?;
+        let Some((first, last)) = ends.opt_int("first")?.zip(ends.opt_int("last")?) else { return Ok(Vec::new()) };
+        after = Some(match filter.order {
+            Order::Oldest => after.unwrap_or(0).max(first.saturating_sub(1)),
+            Order::Newest => after.unwrap_or(i64::MAX).min(last.saturating_add(1)),
+        });
+    }
+    let begin = match filter.order {
+        Order::Oldest => 0,
+        Order::Newest => i64::MAX,
+    };
     let ids = query_scalar(way.statement(filter.order))
         .bind(scope.tenant.0)
         .bind(scope.campaign_list())
@@ -245,7 +258,7 @@ async fn ids(
         .bind(from)
         .bind(to)
         .bind(filter.open.map(i64::from))
-        .bind(filter.after.unwrap_or(first).0)
+        .bind(after.unwrap_or(begin))
         .bind(i64::from(filter.withdrawn || filter.state.as_deref() == Some("WITHDRAWN")))
         .bind(i64::from(page(filter.limit)));
     Ok(ids.fetch_all(connection).await?)

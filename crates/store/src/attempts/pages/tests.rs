@@ -80,6 +80,35 @@ async fn every_way_finds_the_same(home: Home) {
     }
 }
 
+/// The walk from the end of a stretch finds what a sort of the stretch finds, also when ids do not follow the time.
+#[tokio::test]
+async fn a_long_stretch_is_walked_from_its_end() {
+    let home = Home::new();
+    let (store, _, _) = ten(&home).await;
+    let mut transaction = store.begin().await.unwrap();
+    for sql in
+        ["UPDATE attempt SET scheduled_at = 2500000 WHERE id = 9", "UPDATE attempt SET scheduled_at = 8 WHERE id = 5"]
+    {
+        query(sql).execute(&mut *transaction).await.unwrap();
+    }
+    transaction.commit().await.unwrap();
+    let scope = Scope::installation();
+    let mut connection = store.readers().begin().await.unwrap();
+    let at = |us: i64| Some(Timestamp(us));
+    for (from, to) in
+        [(at(2_000_000), at(7_000_000)), (at(2_000_000), None), (None, at(4_000_000)), (at(90_000_000), None)]
+    {
+        for after in [None, Some(AttemptId(4)), Some(AttemptId(9))] {
+            for order in [Order::Oldest, Order::Newest] {
+                let filter = AttemptFilter { from, to, after, order, ..AttemptFilter::default() };
+                let sorted = ids(&scope, &filter, Way::Time, None, &mut connection).await.unwrap();
+                let walked = ids(&scope, &filter, Way::Stretch, None, &mut connection).await.unwrap();
+                assert_eq!(walked, sorted, "{filter:?}");
+            }
+        }
+    }
+}
+
 /// What SQLite does for each statement. Without figures about the tables, as they are in the field.
 #[tokio::test]
 async fn every_way_goes_by_its_index() {
@@ -108,5 +137,17 @@ async fn every_way_goes_by_its_index() {
             let sorts = steps.iter().any(|step| step.contains("TEMP B-TREE"));
             assert_eq!(sorts, matches!(way, Way::Open | Way::Time), "{way:?} {order:?}: {steps:?}");
         }
+    }
+    // Their rows by their ids, and what only the index has to be asked for.
+    let by_index = "COVERING INDEX attempt_scheduled";
+    let others =
+        [(crate::engine::sqlite::ATTEMPTS_OF, "a USING INTEGER PRIMARY KEY"), (HELD, by_index), (ENDS, by_index)];
+    for (statement, way) in others {
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        let plan = query(explain).bind(1_i64).bind(1_i64);
+        let plan = if statement == HELD { plan.bind(1_i64) } else { plan };
+        let rows = plan.fetch_all(store.readers()).await.unwrap();
+        let steps: Vec<String> = rows.iter().map(|row| crate::sql::Columns::text(row, "detail").unwrap()).collect();
+        assert!(steps.iter().any(|step| step.contains(way)), "{statement}: {steps:?}");
     }
 }
