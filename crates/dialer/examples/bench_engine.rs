@@ -238,7 +238,7 @@ fn configuration() -> VecDeque<Event> {
         events.push_back(Event::TrunkConfigured(trunk));
     }
     let max_channels = u32::try_from(IN_FLIGHT).unwrap_or(u32::MAX);
-    events.push_back(Event::EndPointConfigured(EndPointSpec { id: EndPointId(1), pbx: PbxId(1), max_channels }));
+    events.push_back(Event::EndPointConfigured(EndPointSpec { id: EndPointId(1), pbx: PbxId(1), max_channels, queue: None }));
     events.push_back(Event::PbxUp { pbx: PbxId(1), legs: vec![] });
     events.push_back(Event::RunStarted(Box::new(RunSpec {
         run: RunId(1),
@@ -255,6 +255,7 @@ fn configuration() -> VecDeque<Event> {
             end_points: vec![EndPointId(1)],
             reschedule: vec![],
             rules: Arc::new(Rules::none()),
+            boost: domain::Boost::ONE,
         },
         lists: vec![ListId(1)],
         contacts: CONTACTS.unsigned_abs(),

@@ -80,6 +80,13 @@ pub enum Command {
         /// `Some`: open, probed then. `None`: closed.
         probe_at: Option<Timestamp>,
     },
+    /// Of the queues of a PBX something was missed, noticed in an audit and put right: worth a line in the log.
+    QueuesHealed {
+        /// Which PBX.
+        pbx: PbxId,
+        /// Members and callers that were otherwise than believed.
+        count: u32,
+    },
     /// A rule of the house was about to be broken: the command was held back and the run stopped.
     Violated {
         /// Which rule.

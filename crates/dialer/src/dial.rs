@@ -4,10 +4,10 @@ use crate::command::Command;
 use crate::gate::{self, Refusal};
 use crate::hopper::Ready;
 use crate::judging::No;
-use crate::pacing;
+use crate::pacing::Pace;
 use crate::step::{Attempt, Dialer};
 use crate::toll::Digits;
-use domain::journal::{NewAttempt, PutOff, PutOffBy, Withdrawal};
+use domain::journal::{NewAttempt, PutOff, PutOffBy, QueueReceipt, Withdrawal};
 use domain::{AttemptId, Contact, EndPointId, HourState, LegId, Mono, Now, RunId, Timestamp, TrunkId};
 
 /// Calls placed in one step, at most; the rest follows in the next.
@@ -30,8 +30,8 @@ pub(crate) enum Again {
     PutOff(No),
 }
 
-/// A trunk, an end point on its PBX, and whether the call probes the trunk.
-type Way = (TrunkId, EndPointId, bool);
+/// A trunk, an end point on its PBX, whether the call probes the trunk, and what is known of the end point's queue.
+type Way = (TrunkId, EndPointId, bool, Option<QueueReceipt>);
 
 impl Dialer {
     /// Places what may be placed, lower priorities first, runs of one priority in turn, one call each.
@@ -86,7 +86,7 @@ impl Dialer {
         }
         let (way, wake) = self.route(now, id);
         self.wake_for_placing(wake);
-        let (trunk_id, end_point_id, probe) = way?;
+        let (trunk_id, end_point_id, probe, queue) = way?;
         let ready = self.next_contact(now, id, out)?;
         let Some((attempt, call, leg)) = self.take_ids() else {
             self.runs.get_mut(&id).ok_or(Refusal::RunNotActive)?.hopper.put_back(ready);
@@ -96,7 +96,7 @@ impl Dialer {
         let end_point = self.resources.end_points.get(&end_point_id).ok_or(Refusal::NoRoute)?;
         let run = self.runs.get_mut(&id).ok_or(Refusal::RunNotActive)?;
         let contact = run.contact_receipt(&ready, now.wall);
-        let receipt = gate::receipt(&ready, hours, run, trunk, end_point, probe, contact);
+        let receipt = gate::receipt(&ready, hours, run, trunk, end_point, probe, contact, queue);
         let pbx = trunk.spec.pbx;
         trunk.rate.take(now.mono);
         if probe {
@@ -106,6 +106,9 @@ impl Dialer {
             pbx.rate.take(now.mono);
         }
         self.resources.occupy(pbx, trunk_id, end_point_id);
+        if let Some(end_point) = self.resources.end_points.get_mut(&end_point_id) {
+            end_point.approached(id);
+        }
         self.calls.open(leg, call, pbx);
         self.by_leg.insert(leg, attempt);
         self.open_numbers.insert(ready.contact.key, attempt);
@@ -147,6 +150,7 @@ impl Dialer {
             standing: ready.standing,
             trunk: trunk_id,
             end_point: end_point_id,
+            queued: false,
             pbx,
             scheduled_at: now.wall,
             ext_state: String::new(),
@@ -157,10 +161,11 @@ impl Dialer {
 
     /// The run's emptiest trunk that the gate lets through, with an end point on the same PBX; and when a way that is
     /// closed now opens by itself.
-    fn route(&self, now: Now, id: RunId) -> (Result<Way, Refusal>, Option<Mono>) {
+    fn route(&mut self, now: Now, id: RunId) -> (Result<Way, Refusal>, Option<Mono>) {
         let Some(run) = self.runs.get(&id) else { return (Err(Refusal::RunNotActive), None) };
         let settings = &run.settings;
-        let mut best: Option<(u32, TrunkId, EndPointId, bool)> = None;
+        let mut pace = Pace::new(&self.runs, &self.resources, &mut self.queues);
+        let mut best: Option<(u32, Way)> = None;
         let mut refusal = Refusal::NoRoute;
         let mut wake: Option<Mono> = None;
         for trunk in settings.trunks.iter().filter_map(|id| self.resources.trunks.get(id)) {
@@ -180,19 +185,23 @@ impl Dialer {
                     }
                     refusal = nearer(refusal, reason);
                 }
-                Ok(probe) => match end_points.find(|end_point| pacing::capacity(end_point).free > 0) {
-                    None => refusal = nearer(refusal, Refusal::EndPointsFull),
-                    Some(end_point) => {
-                        let free = trunk.spec.capacity - trunk.in_use;
-                        if best.is_none_or(|(most, ..)| free > most) {
-                            best = Some((free, trunk.spec.id, end_point.spec.id, probe));
+                Ok(probe) => {
+                    let free = trunk.spec.capacity - trunk.in_use;
+                    let better = best.is_none_or(|(most, ..)| free > most);
+                    for end_point in end_points.take_while(|_| better) {
+                        match pace.capacity(end_point, settings.boost) {
+                            Ok(capacity) => {
+                                best = Some((free, (trunk.spec.id, end_point.spec.id, probe, capacity.queue)));
+                                break;
+                            }
+                            Err(reason) => refusal = nearer(refusal, reason),
                         }
                     }
-                },
+                }
             }
         }
         match best {
-            Some((_, trunk, end_point, probe)) => (Ok((trunk, end_point, probe)), None),
+            Some((_, way)) => (Ok(way), None),
             None => (Err(refusal), wake),
         }
     }
@@ -332,6 +341,9 @@ impl Dialer {
         self.open_numbers.remove(&attempt.key);
         self.attempts_of_none.remove(&id);
         self.resources.release(attempt.trunk, attempt.end_point);
+        if let Some(end_point) = self.resources.end_points.get_mut(&attempt.end_point).filter(|_| !attempt.queued) {
+            end_point.arrived(attempt.run);
+        }
         if let Some(run) = self.runs.get_mut(&attempt.run) {
             run.landed(attempt.contact);
             if leg.is_some_and(|leg| leg.answered_at.is_some()) {
@@ -351,9 +363,15 @@ fn nearer(a: Refusal, b: Refusal) -> Refusal {
         Refusal::PbxDown => 1,
         Refusal::TrunksFull => 2,
         Refusal::CircuitOpen { .. } => 3,
-        Refusal::EndPointsFull => 4,
-        Refusal::RateReached { .. } => 5,
-        _ => 6,
+        Refusal::NoSuchQueue => 4,
+        Refusal::QueueUnknown => 5,
+        Refusal::NobodyLoggedOn => 6,
+        Refusal::NoAgentFree => 7,
+        Refusal::TooManyWait => 8,
+        Refusal::AgentsTaken => 9,
+        Refusal::EndPointsFull => 10,
+        Refusal::RateReached { .. } => 11,
+        _ => 12,
     };
     match (a, b) {
         (Refusal::RateReached { at: x }, Refusal::RateReached { at: y }) => Refusal::RateReached { at: x.min(y) },

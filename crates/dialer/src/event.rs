@@ -1,11 +1,12 @@
 //! What can happen to the dialler. Facts and requests, never states.
 
 use crate::command::IdKind;
+use crate::queues::news::News;
 use crate::toll::Digits;
 use domain::journal::{CallerIdFrom, OpenAttempt, PutOffBy};
 use domain::rules::{Rules, Standing};
 use domain::{
-    AttemptId, CampaignId, Contact, ContactId, EndPointId, Hours, LegId, ListId, Mono, NumberKey, PbxId,
+    AttemptId, Boost, CampaignId, Contact, ContactId, EndPointId, Hours, LegId, ListId, Mono, NumberKey, ObservedQueue, PbxId,
     RescheduleRule, RunId, RunState, Timestamp, TrunkId,
 };
 use std::sync::Arc;
@@ -44,6 +45,20 @@ pub enum Event {
     RunUnpaused(RunId),
     /// Ends the run; calls up go on, nothing is retried.
     RunRemoved(RunId),
+    /// An operator or a program changes how much the run over-dials, from this moment on.
+    RunBoosted {
+        /// The run.
+        run: RunId,
+        /// Calls on their way per free agent, times that of the end point.
+        boost: Boost,
+    },
+    /// What was told of the queues of a PBX.
+    QueuesTold {
+        /// Which PBX.
+        pbx: PbxId,
+        /// What.
+        news: News,
+    },
     /// `added` contacts were appended to a list.
     ContactsAdded {
         /// The list.
@@ -235,7 +250,7 @@ pub struct TrunkSpec {
 }
 
 /// What the dialler needs to know of an end point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndPointSpec {
     /// Its id.
     pub id: EndPointId,
@@ -243,6 +258,8 @@ pub struct EndPointSpec {
     pub pbx: PbxId,
     /// Calls at once.
     pub max_channels: u32,
+    /// The queue whose agents say how many calls are wanted; `None`: every channel wants one.
+    pub queue: Option<ObservedQueue>,
 }
 
 /// A run as the dialler gets it.
@@ -289,6 +306,8 @@ pub struct RunSettings {
     pub reschedule: Vec<RescheduleRule>,
     /// Whom it may call and when.
     pub rules: Arc<Rules>,
+    /// Calls on their way per free agent of a queue, times that of the end point; that of a run that goes on stays.
+    pub boost: Boost,
 }
 
 /// What a run did so far.

@@ -2,11 +2,13 @@
 
 use crate::calls::LegState;
 use crate::gate::Refusal;
+use crate::pacing::{Pace, QueueSeen};
+use crate::queues::Agent;
 use crate::runs::ListProgress;
 use crate::step::Dialer;
 use crate::toll::Reached;
 use domain::{
-    AttemptId, CallState, CampaignId, Contact, ContactId, EndPointId, LegId, Mono, Now, PbxId, RunId, RunState,
+    AttemptId, Boost, CallState, CampaignId, Contact, ContactId, EndPointId, LegId, Mono, Now, PbxId, RunId, RunState,
     Timestamp, TrunkId,
 };
 use std::sync::Arc;
@@ -26,6 +28,8 @@ pub struct RunFigures {
     pub blocked: Option<Refusal>,
     /// Lower is served first.
     pub priority: i32,
+    /// Calls on their way per free agent of a queue, times that of the end point.
+    pub boost: Boost,
     /// Attempts placed.
     pub placed: u64,
     /// Attempts that need no retry.
@@ -61,6 +65,17 @@ pub struct TrunkFigures {
     pub in_use: u32,
     /// `None`: the circuit is closed; `Some(None)`: probing; `Some(Some(t))`: open until then.
     pub circuit: Option<Option<Mono>>,
+}
+
+/// A queue behind an end point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueFigures {
+    /// As it is seen.
+    pub seen: QueueSeen,
+    /// Calls that may begin now.
+    pub wanted: u32,
+    /// Why none may.
+    pub refusal: Option<Refusal>,
 }
 
 /// A call in progress.
@@ -104,6 +119,7 @@ impl Dialer {
                 stopped: run.stopped,
                 blocked: if self.held { Some(Refusal::Held) } else { run.blocked },
                 priority: run.settings.priority,
+                boost: run.settings.boost,
                 placed: run.totals.placed,
                 terminated: run.totals.terminated,
                 connected: run.totals.connected,
@@ -140,6 +156,42 @@ impl Dialer {
     /// Calls towards each end point.
     pub fn end_point_use(&self) -> impl Iterator<Item = (EndPointId, u32)> {
         self.resources.end_points.iter().map(|(id, end_point)| (*id, end_point.in_use))
+    }
+
+    /// The queue of an end point as it is seen now, and what calls of an end point's boost alone may begin; a refusal:
+    /// nothing is known of it. `None`: it has no queue.
+    pub fn queue_figures(&mut self, id: EndPointId) -> Option<Result<QueueFigures, Refusal>> {
+        let end_point = self.resources.end_points.get(&id)?;
+        let queue = end_point.spec.queue.as_ref()?;
+        let mut pace = Pace::new(&self.runs, &self.resources, &mut self.queues);
+        let seen = match pace.queue(end_point, queue) {
+            Ok(seen) => seen,
+            Err(refusal) => return Some(Err(refusal)),
+        };
+        // A run's own boost comes on top: that of the run that over-dials most is what is shown.
+        let runs = self.runs.values().filter(|run| run.settings.end_points.contains(&id) && !run.state.is_final());
+        let boost = runs.map(|run| run.settings.boost).max().unwrap_or_default();
+        let capacity = pace.capacity(end_point, boost);
+        let wanted = capacity.map_or(0, |capacity| capacity.free);
+        Some(Ok(QueueFigures { seen, wanted, refusal: capacity.err() }))
+    }
+
+    /// The agents of the queue of an end point, by their telephone; empty when nothing is known of them.
+    pub fn queue_agents(&self, id: EndPointId) -> Vec<Agent> {
+        let end_point = self.resources.end_points.get(&id);
+        let queue = end_point.and_then(|end_point| Some((end_point.spec.pbx, end_point.spec.queue.as_ref()?)));
+        queue.map_or_else(Vec::new, |(pbx, queue)| self.queues.agents(pbx, &queue.name))
+    }
+
+    /// Why the queues of a PBX are not known; `None`: they are.
+    pub fn queues_unknown(&self, pbx: PbxId) -> Option<&str> {
+        self.queues.unknown(pbx)
+    }
+
+    /// How often something was missed of the queues of a PBX and put right, and whether something is suspected now: then
+    /// they are to be compared again soon.
+    pub fn queues_healed(&self, pbx: PbxId) -> (u64, bool) {
+        (self.queues.healed(pbx), self.queues.is_suspected(pbx))
     }
 
     /// Open attempts, oldest first.

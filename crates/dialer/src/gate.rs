@@ -6,7 +6,7 @@ use crate::circuit::Verdict;
 use crate::hopper::Ready;
 use crate::resources::{EndPoint, Pbx, Trunk};
 use crate::runs::Run;
-use domain::journal::{Picked, PutOffBy, Receipt};
+use domain::journal::{Picked, PutOffBy, QueueReceipt, Receipt};
 use domain::rules::{ContactReceipt, ContactRule};
 use domain::{HourState, Mono, Timestamp};
 use std::borrow::Cow;
@@ -22,7 +22,7 @@ pub fn rules() -> impl Iterator<Item = &'static str> {
 /// Rules of the site and the run.
 const BEFORE: [&str; 3] = ["dialling_not_held", "run_active", "inside_hours"];
 /// Rules of the way out.
-const BEHIND: [&str; 5] = ["pbx_up", "trunk_free", "circuit_closed", "rate_kept", "hourly_cap_kept"];
+const BEHIND: [&str; 6] = ["pbx_up", "trunk_free", "circuit_closed", "rate_kept", "agents_free", "hourly_cap_kept"];
 
 /// Why nothing is dialled for a run now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,18 @@ pub enum Refusal {
     TrunksFull,
     /// Every end point is full.
     EndPointsFull,
+    /// Nothing is known of the queue behind the end point: its PBX is not observed.
+    QueueUnknown,
+    /// The PBX has no queue of the name that the end point observes.
+    NoSuchQueue,
+    /// Nobody is logged on to the queue.
+    NobodyLoggedOn,
+    /// Nobody of those who are logged on is free.
+    NoAgentFree,
+    /// Every free agent has calls or callers on the way.
+    AgentsTaken,
+    /// More callers wait than the end point allows: WombatDialer's `BK:W`.
+    TooManyWait,
     /// Every free trunk rests after refusals.
     CircuitOpen {
         /// Until then; `None`: a probe is out.
@@ -83,6 +95,12 @@ impl Refusal {
             Self::PbxDown => "the PBX is not connected, or its link is stale",
             Self::TrunksFull => "every trunk is full",
             Self::EndPointsFull => "every end point is full",
+            Self::QueueUnknown => "the queue of the end point is not observed: nothing is known of its agents",
+            Self::NoSuchQueue => "the PBX has no queue of the name that the end point observes",
+            Self::NobodyLoggedOn => "nobody is logged on to the queue",
+            Self::NoAgentFree => "no agent of the queue is free",
+            Self::AgentsTaken => "every free agent of the queue has calls or callers on the way",
+            Self::TooManyWait => "more callers wait in the queue than the end point allows (BK:W)",
             Self::CircuitOpen { .. } => "the trunk rests after refusals by the carrier",
             Self::RateReached { .. } => "calls per second reached",
             Self::NoIds => "waiting for the database",
@@ -125,6 +143,7 @@ pub fn route(now: Mono, pbx: Option<&Pbx>, trunk: &Trunk) -> Result<bool, Refusa
 }
 
 /// The receipt of a yes.
+#[expect(clippy::too_many_arguments, reason = "the facts of one decision, used once")]
 pub fn receipt(
     ready: &Ready,
     hours: HourState,
@@ -133,6 +152,7 @@ pub fn receipt(
     end_point: &EndPoint,
     probe: bool,
     contact: ContactReceipt,
+    queue: Option<QueueReceipt>,
 ) -> Receipt {
     Receipt {
         picked: match (ready.due_at, ready.put_off_by) {
@@ -155,5 +175,6 @@ pub fn receipt(
         priority: run.settings.priority,
         caller_id: run.settings.caller_id,
         contact,
+        queue,
     }
 }

@@ -6,10 +6,13 @@
 
 use crate::callbook::{Call, CallBook};
 use crate::command::Command;
+use crate::event::EndPointSpec;
 use crate::known::Known;
+use crate::queue_book::QueueBook;
+use crate::queues::news::News;
 use domain::journal::OpenAttempt;
 use domain::rules::{Rules, Standing};
-use domain::{AttemptId, CampaignId, ContactId, EndPointId, NumberKey, RunId, Timestamp, TrunkId};
+use domain::{AttemptId, CampaignId, ContactId, EndPointId, NumberKey, PbxId, RunId, Timestamp, TrunkId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -41,13 +44,17 @@ pub enum Invariant {
     TrunkCapacityKept,
     /// No end point beyond its channels.
     EndPointCapacityKept,
+    /// No call for the agents of a queue of which nothing is known.
+    AgentsKnown,
+    /// No more calls on their way to a queue than its free agents are good for.
+    AgentsNotOversold,
     /// placed = terminated + rescheduled + in flight, for every run.
     AccountsAddUp,
 }
 
 impl Invariant {
     /// Every rule.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::SingleFlight,
         Self::OneAttemptPerContact,
         Self::JournalledBeforeSent,
@@ -60,6 +67,8 @@ impl Invariant {
         Self::OccupancyAddsUp,
         Self::TrunkCapacityKept,
         Self::EndPointCapacityKept,
+        Self::AgentsKnown,
+        Self::AgentsNotOversold,
         Self::AccountsAddUp,
     ];
 
@@ -78,6 +87,8 @@ impl Invariant {
             Self::OccupancyAddsUp => "occupancy_adds_up",
             Self::TrunkCapacityKept => "trunk_capacity_kept",
             Self::EndPointCapacityKept => "end_point_capacity_kept",
+            Self::AgentsKnown => "agents_known",
+            Self::AgentsNotOversold => "agents_not_oversold",
             Self::AccountsAddUp => "accounts_add_up",
         }
     }
@@ -157,6 +168,7 @@ pub struct Ledger {
     /// Since this process began, and for which campaign; `None`: for all.
     suppressed: BTreeSet<(NumberKey, Option<CampaignId>)>,
     book: CallBook,
+    queues: QueueBook,
 }
 
 /// A broken rule.
@@ -205,6 +217,16 @@ impl Ledger {
         }
     }
 
+    /// An end point was added or changed.
+    pub fn end_point_is(&mut self, spec: &EndPointSpec) {
+        self.queues.end_point_is(spec);
+    }
+
+    /// What was told of the queues of a PBX.
+    pub fn told(&mut self, pbx: PbxId, news: &News) {
+        self.queues.told(pbx, news);
+    }
+
     /// The attempt was not written.
     pub fn journal_refused(&mut self, attempt: AttemptId) {
         self.forget(attempt);
@@ -241,6 +263,9 @@ impl Ledger {
                 if to_end_point >= new.receipt.end_point_capacity {
                     let detail = format!("end point {end_point} has {to_end_point} calls already");
                     return broken(Invariant::EndPointCapacityKept, detail);
+                }
+                if let Err((invariant, why)) = self.queues.check(end_point, new.receipt.queue.as_ref()) {
+                    return broken(invariant, format!("end point {end_point}: {why}"));
                 }
                 let stage = Stage::Journalling;
                 let (key, run, campaign, contact) = (new.number_key, new.run, Some(new.campaign), new.contact);

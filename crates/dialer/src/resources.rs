@@ -3,7 +3,7 @@
 use crate::circuit::CircuitBreaker;
 use crate::event::{EndPointSpec, PbxSpec, TrunkSpec};
 use crate::rate::Rate;
-use domain::{EndPointId, PbxId, TrunkId};
+use domain::{EndPointId, PbxId, RunId, TrunkId};
 use std::collections::BTreeMap;
 
 /// A PBX.
@@ -39,8 +39,27 @@ pub struct EndPoint {
     pub spec: EndPointSpec,
     /// Attempts that occupy it.
     pub in_use: u32,
+    /// Of these, by run, those that have not come to a queue.
+    pub on_the_way: BTreeMap<RunId, u32>,
     /// Deleted: takes no new call.
     pub removed: bool,
+}
+
+impl EndPoint {
+    /// A call towards it begins, or is found after a restart.
+    pub(crate) fn approached(&mut self, run: RunId) {
+        *self.on_the_way.entry(run).or_default() += 1;
+    }
+
+    /// A call of the run came to a queue, or ended before.
+    pub(crate) fn arrived(&mut self, run: RunId) {
+        if let Some(calls) = self.on_the_way.get_mut(&run) {
+            *calls -= 1;
+            if *calls == 0 {
+                self.on_the_way.remove(&run);
+            }
+        }
+    }
 }
 
 /// All of them.
@@ -81,7 +100,12 @@ impl Resources {
 
     /// Adds or changes an end point; calls to it go on.
     pub fn configure_end_point(&mut self, spec: EndPointSpec) {
-        let end_point = self.end_points.entry(spec.id).or_insert_with(|| EndPoint { spec, in_use: 0, removed: false });
+        let end_point = self.end_points.entry(spec.id).or_insert_with(|| EndPoint {
+            spec: spec.clone(),
+            in_use: 0,
+            on_the_way: BTreeMap::new(),
+            removed: false,
+        });
         end_point.spec = spec;
         end_point.removed = false;
     }
@@ -94,7 +118,7 @@ impl Resources {
             self.configure_trunk(gone);
         }
         if !self.end_points.contains_key(&end_point) {
-            self.configure_end_point(EndPointSpec { id: end_point, pbx, max_channels: 0 });
+            self.configure_end_point(EndPointSpec { id: end_point, pbx, max_channels: 0, queue: None });
         }
         if let Some(trunk) = self.trunks.get_mut(&trunk) {
             trunk.in_use += 1;

@@ -37,6 +37,11 @@ impl Dialer {
         leg.answered_at = open.connected_at;
         leg.hang_up = rings_in_vain.then_some(EndedBy::Suppression);
         self.resources.occupy(open.pbx, open.trunk, open.end_point);
+        // One that was answered may have come to its queue while nobody watched: it counts as having.
+        let queued = open.connected_at.is_some();
+        if let Some(end_point) = self.resources.end_points.get_mut(&open.end_point).filter(|_| !queued) {
+            end_point.approached(open.run);
+        }
         self.by_leg.insert(open.leg, open.attempt);
         self.open_numbers.insert(open.number_key, open.attempt);
         match self.runs.get_mut(&open.run) {
@@ -60,6 +65,7 @@ impl Dialer {
             standing: Known::default(),
             trunk: open.trunk,
             end_point: open.end_point,
+            queued,
             pbx: open.pbx,
             scheduled_at: open.scheduled_at,
             ext_state: open.ext_state,

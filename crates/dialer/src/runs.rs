@@ -149,7 +149,8 @@ impl Run {
     /// Takes over a changed campaign.
     pub fn reload(&mut self, spec: RunSpec) {
         let other_rules = *self.settings.rules != *spec.settings.rules;
-        self.settings = spec.settings;
+        let boost = self.settings.boost;
+        self.settings = RunSettings { boost, ..spec.settings };
         self.lists = progress(&spec.lists);
         self.contacts = spec.contacts;
         self.hopper.drop_fresh();

@@ -27,7 +27,8 @@ impl Dialer {
         let (leg, run, trunk, pbx) = (attempt.leg, attempt.run, attempt.trunk, attempt.pbx);
         let early =
             attempt.due_at.filter(|due_at| *due_at > now.wall).map(|_| "the clock was set back before it was sent");
-        if let Some(why) = self.forbidden(now, run, pbx).or(early) {
+        let gone = self.agents_are_gone(id);
+        if let Some(why) = self.forbidden(now, run, pbx).or(early).or(gone) {
             return self.withdraw(now, leg, why, Again::AsBefore, out);
         }
         if let Err(no) = self.judge_again(now, id) {

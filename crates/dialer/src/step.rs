@@ -6,6 +6,7 @@ use crate::event::{Event, Loaded};
 use crate::invariants::Ledger;
 use crate::known::Known;
 use crate::pacing::Turns;
+use crate::queues::Queues;
 use crate::resources::Resources;
 use crate::runs::{PUT_OFF_AT_ONCE, Run};
 use crate::suppressing::Suppressed;
@@ -32,6 +33,7 @@ const ID_LOW: i64 = 1_000;
 #[derive(Debug, Default)]
 pub struct Dialer {
     pub(crate) resources: Resources,
+    pub(crate) queues: Queues,
     pub(crate) runs: BTreeMap<RunId, Run>,
     pub(crate) calls: Calls,
     pub(crate) attempts: BTreeMap<AttemptId, Attempt>,
@@ -81,6 +83,8 @@ pub(crate) struct Attempt {
     pub(crate) standing: Known,
     pub(crate) trunk: TrunkId,
     pub(crate) end_point: EndPointId,
+    /// It came to a queue: its end point does not reckon with it any more.
+    pub(crate) queued: bool,
     pub(crate) pbx: PbxId,
     pub(crate) scheduled_at: Timestamp,
     pub(crate) ext_state: String,
@@ -130,6 +134,7 @@ impl Dialer {
         self.apply(now, event, out);
         self.held |= stepped.is_some();
         self.fire_timers(now, out);
+        self.may_place |= self.queues.expire(now.mono);
         if tick || self.place_at.is_some_and(|at| at <= now.mono) {
             self.may_place = true;
         }
@@ -152,7 +157,7 @@ impl Dialer {
     pub fn next_wake(&self, now: Now) -> Option<Mono> {
         let by_wall = self.runs.values().filter_map(|run| run.next_change(now.wall)).min();
         let by_wall = by_wall.map(|at| now.mono.plus_ms(u64::try_from((at.0 - now.wall.0 + 999) / 1_000).unwrap_or(0)));
-        [self.timers.next(), self.place_at, self.send_at, by_wall].into_iter().flatten().min()
+        [self.timers.next(), self.place_at, self.send_at, self.queues.next_change(), by_wall].into_iter().flatten().min()
     }
 
     /// Whether calls may be placed at all.
@@ -181,7 +186,15 @@ impl Dialer {
             Event::Tick => {}
             Event::PbxConfigured(spec) => self.resources.configure_pbx(spec),
             Event::TrunkConfigured(spec) => self.resources.configure_trunk(spec),
-            Event::EndPointConfigured(spec) => self.resources.configure_end_point(spec),
+            Event::EndPointConfigured(spec) => {
+                self.ledger.end_point_is(&spec);
+                self.resources.configure_end_point(spec);
+            }
+            Event::QueuesTold { pbx, news } => {
+                self.ledger.told(pbx, &news);
+                self.queues_told(now, pbx, news, out);
+            }
+            Event::RunBoosted { run, boost } => self.with_run(run, |run| run.settings.boost = boost),
             Event::TrunkRemoved(id) => {
                 if let Some(trunk) = self.resources.trunks.get_mut(&id) {
                     trunk.removed = true;

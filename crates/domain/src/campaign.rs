@@ -1,6 +1,7 @@
 //! The definition of what to dial and how; each execution of it is a run.
 
 use crate::attributes::Attributes;
+use crate::boost::Boost;
 use crate::error::{Invalid, check_range, check_text};
 use crate::hours::Hours;
 use crate::ids::{CampaignId, EndPointId, ListId, OpeningHoursId, TrunkId};
@@ -81,6 +82,9 @@ pub struct Campaign {
     pub answer_timeout_ms: u32,
     /// Seconds after the answer at which a call is closed, `0..=86400`; 0 = never.
     pub forced_closure_s: u32,
+    /// Calls on their way per free agent of an observed queue when a run begins, times that of the end point.
+    #[serde(default)]
+    pub initial_boost: Boost,
     /// Caller id of its calls; empty leaves the PBX's own.
     pub dial_clid: Template,
     /// Account code of its calls.
@@ -129,6 +133,7 @@ impl Campaign {
             opening_hours: Vec::new(),
             answer_timeout_ms: 30_000,
             forced_closure_s: 0,
+            initial_boost: Boost::ONE,
             dial_clid: Template::default(),
             dial_account: Template::default(),
             variables: Attributes::default(),

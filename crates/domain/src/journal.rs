@@ -163,6 +163,27 @@ pub struct Receipt {
     /// What the contact rules were asked with.
     #[serde(default)]
     pub contact: ContactReceipt,
+    /// What was known of the queue behind the end point, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueReceipt>,
+}
+
+/// What was known of an observed queue when a call was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueReceipt {
+    /// Its free agents.
+    pub free: u32,
+    /// Its callers to whom no agent's telephone rings.
+    pub waiting: u32,
+    /// Agents that the calls of this end point may reckon with: the free ones less those for whom callers wait and other
+    /// end points dial.
+    pub agents: u32,
+    /// Calls towards the end point that have not come to the queue, before this one.
+    pub on_the_way: u32,
+    /// What these take of the agents, in thousandths of one.
+    pub taken_permille: u64,
+    /// Calls on their way per agent, in thousandths: that of the end point times that of the run.
+    pub boost_permille: u32,
 }
 
 /// Who chooses the caller id of a call.

@@ -3,8 +3,10 @@
 //! Pure: no clock, no I/O, no async. Everything that enters the product is parsed here once and trusted inside.
 
 pub mod attributes;
+pub mod boost;
 pub mod campaign;
 pub mod contact;
+pub mod end_point;
 pub mod error;
 pub mod hours;
 pub mod ids;
@@ -23,8 +25,10 @@ pub mod template;
 pub mod time;
 
 pub use attributes::Attributes;
+pub use boost::Boost;
 pub use campaign::{Campaign, CampaignStatus, Direction, WorkSource};
 pub use contact::Contact;
+pub use end_point::{EndPoint, EndPointKind, ObservedQueue};
 pub use error::Invalid;
 pub use hours::{ClosedBy, HourState, Hours};
 pub use ids::*;
@@ -32,7 +36,7 @@ pub use masked::Masked;
 pub use number::{Dialable, NumberKey};
 pub use opening::{OpeningHours, OpeningMode, OpeningRule};
 pub use outcome::{CallState, EndFacts, EndedBy, Outcome};
-pub use pbx::{EndPoint, EndPointKind, Pbx, PbxLink, Trunk};
+pub use pbx::{Manager, Pbx, PbxLink, Trunk};
 pub use record_mark::RecordMark;
 pub use reschedule::{Mode, RescheduleRule};
 pub use run::{RunState, SegmentKind};

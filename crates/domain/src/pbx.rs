@@ -1,7 +1,7 @@
-//! Where calls are placed: PBXs, trunks and end points.
+//! Where calls are placed: PBXs and trunks.
 
 use crate::error::{Invalid, check_range, check_text};
-use crate::ids::{EndPointId, PbxId, TrunkId};
+use crate::ids::{PbxId, TrunkId};
 use serde::{Deserialize, Serialize};
 
 /// Default cap on originates per second of one Asterisk; measured knee is 350, p99 below 15 ms at 100.
@@ -54,6 +54,27 @@ impl PbxLink {
     }
 }
 
+/// The manager interface of a PBX that is driven over ARI, through which its queues are observed. The password is kept
+/// apart, encrypted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manager {
+    /// Host name or address.
+    pub host: String,
+    /// Its port; Asterisk's own default is 5038.
+    pub port: u16,
+    /// The manager user.
+    pub username: String,
+}
+
+impl Manager {
+    fn check(&self) -> Result<(), Invalid> {
+        check_text("manager_host", &self.host, 253)?;
+        check_host("manager_host", &self.host)?;
+        check_range("manager_port", self.port, 1, u16::MAX)?;
+        check_text("manager_username", &self.username, 60)
+    }
+}
+
 /// An Asterisk server. The password is kept apart, encrypted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pbx {
@@ -81,6 +102,9 @@ pub struct Pbx {
     /// Over AMI: messages sent in any one unit, at most, `1..=1000`.
     #[serde(default = "default_messages_per_unit")]
     pub messages_per_unit: u32,
+    /// Over ARI: where its queues are observed, if they are.
+    #[serde(default)]
+    pub manager: Option<Manager>,
 }
 
 fn default_unit_ms() -> u32 {
@@ -96,9 +120,7 @@ impl Pbx {
     pub fn check(&self) -> Result<(), Invalid> {
         check_text("name", &self.name, 60)?;
         check_text("host", &self.host, 253)?;
-        if !self.host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:_[]".contains(&b)) {
-            return Err(Invalid::new("host", format!("{:?} is no host name or address", self.host)));
-        }
+        check_host("host", &self.host)?;
         check_range("port", self.port, 1, u16::MAX)?;
         check_text("username", &self.username, 60)?;
         check_text("application", &self.application, 60)?;
@@ -107,7 +129,19 @@ impl Pbx {
         }
         check_range("originates_per_second", self.originates_per_second, 1, 1_000)?;
         check_range("unit_ms", self.unit_ms, 1, 60_000)?;
-        check_range("messages_per_unit", self.messages_per_unit, 1, 1_000)
+        check_range("messages_per_unit", self.messages_per_unit, 1, 1_000)?;
+        match &self.manager {
+            Some(_) if self.link == PbxLink::Ami => {
+                Err(Invalid::new("manager_username", "is for a PBX over ARI: over AMI its own user observes the queues"))
+            }
+            Some(manager) => manager.check(),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether its queues can be observed.
+    pub fn observes_queues(&self) -> bool {
+        self.link == PbxLink::Ami || self.manager.is_some()
     }
 
     /// Calls started per second, at most and at least one: over AMI no more than leave room for the hang-up of each.
@@ -118,6 +152,13 @@ impl Pbx {
         };
         self.originates_per_second.min(room).max(1)
     }
+}
+
+fn check_host(field: &str, host: &str) -> Result<(), Invalid> {
+    if host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:_[]".contains(&b)) {
+        return Ok(());
+    }
+    Err(Invalid::new(field, format!("{host:?} is no host name or address")))
 }
 
 /// A way out of a PBX.
@@ -168,47 +209,6 @@ impl Trunk {
     }
 }
 
-/// What an end point is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum EndPointKind {
-    /// A dialplan extension: a message, an IVR, one telephone.
-    Phone,
-}
-
-/// Where an answered call goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EndPoint {
-    /// 0 until it is saved.
-    pub id: EndPointId,
-    /// The PBX it belongs to: it serves only trunks of the same PBX.
-    pub pbx: PbxId,
-    /// Unique, 1..=60 characters.
-    pub name: String,
-    /// What it is.
-    pub kind: EndPointKind,
-    /// Dialplan context.
-    pub context: String,
-    /// Dialplan extension; the call enters at priority 1.
-    pub extension: String,
-    /// Calls at once over all campaigns, `1..=10000`.
-    pub max_channels: u32,
-}
-
-impl EndPoint {
-    /// Refuses values out of range, by field.
-    pub fn check(&self) -> Result<(), Invalid> {
-        check_text("name", &self.name, 60)?;
-        for (field, value) in [("context", &self.context), ("extension", &self.extension)] {
-            check_text(field, value, 79)?;
-            if !value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.*#+".contains(&b)) {
-                return Err(Invalid::new(field, format!("{value:?} holds a character that no dialplan name has")));
-            }
-        }
-        check_range("max_channels", self.max_channels, 1, 10_000)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,6 +238,7 @@ mod tests {
             originates_per_second: 100,
             unit_ms,
             messages_per_unit,
+            manager: None,
         };
         assert_eq!(pbx(PbxLink::Ari, 50, 5).calls_per_second(), 100);
         assert_eq!(pbx(PbxLink::Ami, 50, 5).calls_per_second(), 50);
@@ -245,6 +246,14 @@ mod tests {
         assert_eq!(pbx(PbxLink::Ami, 60_000, 1).calls_per_second(), 1);
         assert_eq!(pbx(PbxLink::Ami, 0, 5).check().unwrap_err().field, "unit_ms");
         assert_eq!(pbx(PbxLink::Ami, 50, 1_001).check().unwrap_err().field, "messages_per_unit");
+
+        let manager = |host: &str| Some(Manager { host: host.into(), port: 5_038, username: "watcher".into() });
+        let with = |link, manager| Pbx { manager, ..pbx(link, 50, 5) };
+        with(PbxLink::Ari, manager("pbx.local")).check().unwrap();
+        assert_eq!(with(PbxLink::Ari, manager("a b")).check().unwrap_err().field, "manager_host");
+        assert_eq!(with(PbxLink::Ami, manager("pbx.local")).check().unwrap_err().field, "manager_username");
+        assert!(with(PbxLink::Ari, manager("pbx.local")).observes_queues());
+        assert!(!pbx(PbxLink::Ari, 50, 5).observes_queues() && pbx(PbxLink::Ami, 50, 5).observes_queues());
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl Desk {
         };
         desk.tell(Event::PbxConfigured(PbxSpec { id: PBX, originates_per_second: 1_000 }));
         trunks.iter().for_each(|spec| desk.tell(Event::TrunkConfigured(*spec)));
-        end_points.iter().for_each(|spec| desk.tell(Event::EndPointConfigured(*spec)));
+        end_points.iter().for_each(|spec| desk.tell(Event::EndPointConfigured(spec.clone())));
         [IdKind::Attempt, IdKind::Call, IdKind::Leg].into_iter().for_each(|kind| desk.tell(ids(kind)));
         runs.into_iter().for_each(|run| desk.tell(Event::RunStarted(Box::new(run))));
         desk.tell(Event::PbxUp { pbx: PBX, legs: vec![] });
@@ -137,7 +137,10 @@ impl Desk {
             }
             Command::RunChanged(change) => self.states.push((self.at_ms, change.run, change.state)),
             Command::Violated { invariant, detail, .. } => panic!("{invariant}: {detail}"),
-            Command::Note(_) | Command::WantIds { .. } | Command::CircuitChanged { .. } => {}
+            Command::Note(_)
+            | Command::WantIds { .. }
+            | Command::CircuitChanged { .. }
+            | Command::QueuesHealed { .. } => {}
             other => panic!("{other:?}"),
         }
     }

@@ -4,14 +4,16 @@ use crate::script::{
     A1, A2, NOON, PBX, Script, contact, end_point, fresh, ids, journalled, open_attempt, run_spec, trunk,
 };
 use dialer::invariants::{Circumstances, Claims, Ledger, RunNow};
-use dialer::{Command, Dialer, Event, IdKind, Invariant, Originate, PbxSpec, RunTotals};
-use domain::journal::{AttemptEnd, NewAttempt, Picked, Receipt, Withdrawal};
+use dialer::{
+    Command, Dialer, EndPointSpec, Event, IdKind, Invariant, Member, News, Originate, PbxSpec, QueueSnapshot, RunTotals,
+};
+use domain::journal::{AttemptEnd, NewAttempt, Picked, QueueReceipt, Receipt, Withdrawal};
 use domain::outcome::Fault;
 use domain::rules::limits::{Cap, CapBy, Consent, DayHours, Limits};
 use domain::rules::{Rules, Standing};
 use domain::{
     AttemptId, CallId, CallState, CampaignId, ContactId, EndPointId, EndedBy, LegId, ListId, Mono, Now, NumberKey,
-    NumberRef, PbxId, RunId, TrunkId,
+    NumberRef, ObservedQueue, PbxId, RunId, TrunkId,
 };
 use std::sync::{Arc, LazyLock};
 
@@ -55,6 +57,7 @@ fn new_attempt(n: i64, contact: i64, key: i64) -> NewAttempt {
             priority: 10,
             caller_id: Default::default(),
             contact: domain::rules::ContactReceipt::default(),
+            queue: None,
         },
     }
 }
@@ -138,6 +141,29 @@ fn forbidden() -> Vec<(Limits, Standing)> {
         (Limits { gap_minutes: 1, ..Limits::default() }, called.clone()),
         (Limits { cooldown_hours: 1, ..Limits::default() }, called),
     ]
+}
+
+/// A receipt of a call for so many agents, of whom calls on their way take a part already.
+fn agents(agents: u32, taken_permille: u64, boost_permille: u32) -> QueueReceipt {
+    QueueReceipt { free: agents, waiting: 0, agents, on_the_way: 1, taken_permille, boost_permille }
+}
+
+/// End point 1 observes a queue of which nothing is known yet.
+fn observing() -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.end_point_is(&EndPointSpec { queue: Some(ObservedQueue::named("999")), ..end_point(1, 10) });
+    ledger
+}
+
+/// The rule that a call breaks with this receipt while these members are free.
+fn for_agents(members: &[&str], receipt: Option<QueueReceipt>) -> Option<Invariant> {
+    let mut ledger = observing();
+    let member = |interface: &&str| Member { interface: (*interface).to_owned(), ..Member::default() };
+    let members = members.iter().map(member).collect();
+    ledger.told(PBX, &News::Observed(vec![QueueSnapshot { name: "999".into(), members, callers: vec![] }]));
+    let mut new = new_attempt(1, 1, 5);
+    new.receipt.queue = receipt;
+    ledger.check(&journal(new), CALM, calm).err().map(|violation| violation.0)
 }
 
 /// How each rule is broken. A new rule does not compile until it is broken here.
@@ -236,6 +262,28 @@ fn break_it(invariant: Invariant) -> Option<Invariant> {
                 })
                 .collect();
             broken_by(&commands, CALM, true)
+        }
+        Invariant::AgentsKnown => {
+            let receipt = agents(1, 0, 1_000);
+            assert_eq!(for_agents(&["SIP/1"], Some(receipt)), None);
+            assert_eq!(for_agents(&["SIP/1"], None), Some(invariant), "a telephone's receipt");
+            let mut ledger = observing();
+            let mut new = new_attempt(1, 1, 5);
+            new.receipt.queue = Some(receipt);
+            ledger.check(&journal(new), CALM, calm).err().map(|violation| violation.0)
+        }
+        Invariant::AgentsNotOversold => {
+            for (receipt, broken) in [
+                (agents(2, 1_000, 1_000), None),
+                (agents(2, 2_000, 1_000), Some(invariant)),
+                (agents(2, 1_333, 1_500), None),
+                (agents(2, 1_334, 1_500), None),
+                (agents(2, 1_335, 1_500), Some(invariant)),
+                (agents(0, 0, 20_000), Some(invariant)),
+            ] {
+                assert_eq!(for_agents(&["SIP/1", "SIP/2"], Some(receipt)), broken, "{receipt:?}");
+            }
+            for_agents(&["SIP/1", "SIP/2"], Some(agents(3, 0, 1_000)))
         }
         // The sums of a run are compared by the dialler itself: totals from a database that do not add up show it.
         Invariant::AccountsAddUp => {

@@ -17,6 +17,7 @@ mod links;
 mod loads;
 mod priority;
 mod protocol;
+mod queues;
 mod restart;
 mod retries;
 mod script;

@@ -44,6 +44,8 @@ pub(crate) enum Seen {
     Hold,
     /// Whether it opened.
     Circuit(bool),
+    /// What was missed of the queues and put right.
+    Healed(u32),
     Violated(Invariant),
 }
 
@@ -183,6 +185,7 @@ fn seen(command: &Command, wall: Timestamp) -> Vec<Seen> {
             return seen.collect();
         }
         Command::TakeUp { which, after, .. } => Seen::TakeUp(*which, after.0),
+        Command::QueuesHealed { count, .. } => Seen::Healed(*count),
         Command::Note(_) | Command::LoadContacts(_) | Command::WantIds { .. } => return vec![],
     };
     vec![one]
@@ -197,7 +200,7 @@ pub(crate) fn trunk(id: i64, capacity: u32) -> TrunkSpec {
 }
 
 pub(crate) fn end_point(id: i64, max_channels: u32) -> EndPointSpec {
-    EndPointSpec { id: EndPointId(id), pbx: PBX, max_channels }
+    EndPointSpec { id: EndPointId(id), pbx: PBX, max_channels, queue: None }
 }
 
 pub(crate) fn settings() -> RunSettings {
@@ -213,6 +216,7 @@ pub(crate) fn settings() -> RunSettings {
         end_points: vec![END_POINT],
         reschedule: Vec::new(),
         rules: Arc::new(Rules::none()),
+        boost: domain::Boost::ONE,
     }
 }
 

@@ -1,21 +1,13 @@
 //! How many calls an end point wants, and which run is served next.
 
-use crate::resources::EndPoint;
+pub mod boost;
+mod capacity;
+
+pub(crate) use capacity::Pace;
+pub use capacity::{Capacity, QueueSeen};
+
 use domain::RunId;
 use std::collections::BTreeMap;
-
-/// What the people or machines behind an end point can take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Capacity {
-    /// Calls that can be taken now.
-    pub free: u32,
-}
-
-/// A telephone, a message or an IVR takes as many calls as it has channels, one call per channel.
-pub fn capacity(end_point: &EndPoint) -> Capacity {
-    let free = if end_point.removed { 0 } else { end_point.spec.max_channels.saturating_sub(end_point.in_use) };
-    Capacity { free }
-}
 
 /// Whose turn it is: lower priority numbers first, runs of one priority in turn.
 #[derive(Debug, Default)]

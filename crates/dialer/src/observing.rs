@@ -1,0 +1,47 @@
+//! What is told of queues, and what follows from it for the calls on their way.
+
+use crate::command::Command;
+use crate::pacing::Pace;
+use crate::queues::news::News;
+use crate::step::Dialer;
+use domain::{AttemptId, LegId, Now, PbxId};
+
+impl Dialer {
+    pub(crate) fn queues_told(&mut self, now: Now, pbx: PbxId, news: News, out: &mut Vec<Command>) {
+        let effects = self.queues.told(now.mono, pbx, news);
+        for leg in effects.arrived {
+            self.came_to_a_queue(leg);
+        }
+        if effects.begins {
+            // Those who were answered before may have come to their queue, and left it, while nobody watched.
+            let answered = self.calls.on_pbx(pbx).filter(|leg| leg.answered_at.is_some());
+            let answered: Vec<LegId> = answered.map(|leg| leg.id).collect();
+            answered.into_iter().for_each(|leg| self.came_to_a_queue(leg));
+        }
+        if effects.healed > 0 {
+            out.push(Command::QueuesHealed { pbx, count: effects.healed });
+        }
+    }
+
+    /// From here on the queue's own figures tell of the call.
+    fn came_to_a_queue(&mut self, leg: LegId) {
+        let Some(attempt) = self.by_leg.get(&leg).and_then(|id| self.attempts.get_mut(id)) else { return };
+        if std::mem::replace(&mut attempt.queued, true) {
+            return;
+        }
+        if let Some(end_point) = self.resources.end_points.get_mut(&attempt.end_point) {
+            end_point.arrived(attempt.run);
+        }
+    }
+
+    /// Why an attempt that is on disk may not go to its agents any more, if it is for agents.
+    pub(crate) fn agents_are_gone(&mut self, attempt: AttemptId) -> Option<&'static str> {
+        let end_point = self.resources.end_points.get(&self.attempts.get(&attempt)?.end_point)?;
+        let queue = end_point.spec.queue.as_ref()?;
+        let mut pace = Pace::new(&self.runs, &self.resources, &mut self.queues);
+        if pace.queue(end_point, queue).is_err() {
+            return Some("its queue was lost from sight before it was sent");
+        }
+        pace.is_oversold(end_point).then_some("its agents were taken before it was sent")
+    }
+}

@@ -1,0 +1,120 @@
+//! What the people or machines behind an end point can take now.
+
+use super::boost::{self, Load};
+use crate::gate::Refusal;
+use crate::queues::{Queues, Unseen};
+use crate::resources::{EndPoint, Resources};
+use crate::runs::Run;
+use domain::journal::QueueReceipt;
+use domain::{Boost, ObservedQueue, RunId};
+use std::collections::BTreeMap;
+
+/// What an end point can take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacity {
+    /// Calls that may begin now, at least one.
+    pub free: u32,
+    /// What is known of its queue, if it has one.
+    pub queue: Option<QueueReceipt>,
+}
+
+/// A queue as the pacing sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueSeen {
+    /// Members, paused or not.
+    pub logged_on: u32,
+    /// Paused members.
+    pub paused: u32,
+    /// Agents whom a call would reach.
+    pub free: u32,
+    /// Callers for whom no agent's telephone rings.
+    pub waiting: u32,
+    /// Agents that calls of this end point may reckon with.
+    pub agents: u32,
+    /// Calls towards the end point that have not come to a queue.
+    pub on_the_way: u32,
+    /// What these take of the agents.
+    pub load: Load,
+    /// More callers wait than allowed.
+    pub too_many_wait: bool,
+}
+
+/// Asks what end points can take, with everything that plays a part in it.
+pub(crate) struct Pace<'a> {
+    runs: &'a BTreeMap<RunId, Run>,
+    resources: &'a Resources,
+    queues: &'a mut Queues,
+}
+
+impl<'a> Pace<'a> {
+    pub(crate) fn new(runs: &'a BTreeMap<RunId, Run>, resources: &'a Resources, queues: &'a mut Queues) -> Self {
+        Self { runs, resources, queues }
+    }
+
+    /// What the end point can take of a run with this boost; or why it takes nothing. A telephone, a message or an IVR takes
+    /// as many calls as it has channels; a queue as many as its agents are good for, and no more than its channels.
+    pub(crate) fn capacity(&mut self, end_point: &EndPoint, run: Boost) -> Result<Capacity, Refusal> {
+        let channels = if end_point.removed { 0 } else { end_point.spec.max_channels.saturating_sub(end_point.in_use) };
+        let Some(queue) = &end_point.spec.queue else {
+            return if channels > 0 { Ok(Capacity { free: channels, queue: None }) } else { Err(Refusal::EndPointsFull) };
+        };
+        let seen = self.queue(end_point, queue)?;
+        let call = Load::of_call(queue.boost, run);
+        let calls = boost::new_calls(seen.agents, seen.load, call);
+        match () {
+            () if seen.logged_on == 0 => Err(Refusal::NobodyLoggedOn),
+            () if seen.too_many_wait => Err(Refusal::TooManyWait),
+            () if seen.free == 0 => Err(Refusal::NoAgentFree),
+            () if calls == 0 => Err(Refusal::AgentsTaken),
+            () if channels == 0 => Err(Refusal::EndPointsFull),
+            () => {
+                let QueueSeen { free, waiting, agents, on_the_way, load, .. } = seen;
+                let taken_permille = load.permille();
+                let boost_permille = (queue.boost.permille() * run.permille()).div_ceil(1_000);
+                let receipt = QueueReceipt { free, waiting, agents, on_the_way, taken_permille, boost_permille };
+                Ok(Capacity { free: calls.min(channels), queue: Some(receipt) })
+            }
+        }
+    }
+
+    /// The queue of an end point; a refusal: nothing is known of it.
+    pub(crate) fn queue(&mut self, end_point: &EndPoint, queue: &ObservedQueue) -> Result<QueueSeen, Refusal> {
+        let pbx = end_point.spec.pbx;
+        let unseen = |unseen| match unseen {
+            Unseen::NotObserved => Refusal::QueueUnknown,
+            Unseen::NoSuchQueue => Refusal::NoSuchQueue,
+        };
+        let numbers = self.queues.numbers(pbx, &queue.name).map_err(unseen)?;
+        let elsewhere = self.resources.end_points.values().filter_map(|other| {
+            let is_other = other.spec.id != end_point.spec.id && other.spec.pbx == pbx && !other.on_the_way.is_empty();
+            let queue = other.spec.queue.as_ref().filter(|_| is_other)?;
+            Some((queue.name.as_str(), self.load(other, queue).agents()))
+        });
+        let elsewhere: Vec<(&str, u32)> = elsewhere.collect();
+        Ok(QueueSeen {
+            logged_on: numbers.logged_on,
+            paused: numbers.paused,
+            free: numbers.free,
+            waiting: numbers.waiting,
+            agents: self.queues.agents_for(pbx, &queue.name, &elsewhere).map_err(unseen)?,
+            on_the_way: end_point.on_the_way.values().sum(),
+            load: self.load(end_point, queue),
+            too_many_wait: boost::too_many_wait(numbers.free, numbers.waiting, queue.max_waiting),
+        })
+    }
+
+    /// Whether the calls on their way to the end point are too many for its agents, one that is not sent yet among them.
+    pub(crate) fn is_oversold(&mut self, end_point: &EndPoint) -> bool {
+        let Some(queue) = &end_point.spec.queue else { return false };
+        self.queue(end_point, queue).is_ok_and(|seen| seen.load > Load::of_agents(seen.agents))
+    }
+
+    /// What the calls on their way to an end point take of its agents, as their runs are boosted now.
+    fn load(&self, end_point: &EndPoint, queue: &ObservedQueue) -> Load {
+        let of = |(run, calls): (&RunId, &u32)| {
+            let boost = self.runs.get(run).map_or(Boost::ONE, |run| run.settings.boost);
+            Load::of_call(queue.boost, boost).times(*calls)
+        };
+        end_point.on_the_way.iter().map(of).fold(Load::default(), Load::plus)
+    }
+}
