@@ -1,6 +1,6 @@
 //! The requesting end of a link.
 
-use asterisk::{BadSetting, Channel, Handle, HangUpReason, Incoming, Lane, Originate, Outcome};
+use asterisk::{BadSetting, Channel, Handle, HangUpReason, Incoming, Lane, Originate, Outcome, Queue};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -8,6 +8,7 @@ use crate::action::Action;
 use crate::codec::Message;
 use crate::event::channel;
 use crate::originate;
+use crate::queue;
 use crate::session::Manager;
 use crate::settings::Settings;
 
@@ -103,6 +104,12 @@ impl Client {
     pub async fn channels(&self) -> Outcome<Vec<Channel>> {
         let listed = self.list(&Action::new("CoreShowChannels")).await;
         listed.map(|reply| reply.items.iter().filter_map(|item| channel(item, "")).collect())
+    }
+
+    /// All queues with their members and callers.
+    pub async fn queues(&self) -> Outcome<Vec<Queue>> {
+        let listed = self.list(&Action::new("QueueStatus")).await;
+        listed.map(|reply| queue::all(&reply.items))
     }
 
     /// Names of the actions that the user may use.

@@ -3,6 +3,7 @@
 use asterisk::{Channel, ChannelState, DialStatus, Event, EventKind};
 
 use crate::codec::Message;
+use crate::queue;
 
 /// What a message is, if it is an event.
 pub fn event(message: &Message) -> Option<Event> {
@@ -28,11 +29,14 @@ pub fn event(message: &Message) -> Option<Event> {
             let name = message.get("UserEvent").unwrap_or_default().to_owned();
             (EventKind::UserEvent { name, headers }, "")
         }
-        other => (EventKind::Other(other.to_owned()), ""),
+        other => match queue::event(other, message) {
+            Some(event) => (EventKind::Queue(event), ""),
+            None => (EventKind::Other(other.to_owned()), ""),
+        },
     };
     let channel = match &kind {
         // Nobody acts on them: their channel is not read.
-        EventKind::Other(_) => None,
+        EventKind::Other(_) | EventKind::Queue(_) => None,
         _ => channel(message, prefix).map(Box::new),
     };
     Some(Event { kind, at: message.get("Timestamp").map(str::to_owned), channel })

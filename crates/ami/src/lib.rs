@@ -14,13 +14,14 @@ mod event;
 mod login;
 mod originate;
 mod pace;
+mod queue;
 mod session;
 mod settings;
 
 pub use action::{Action, HEADERS_MAX, LINE_BYTES_MAX};
 pub use asterisk::{
     BadSetting, Channel, ChannelState, DialStatus, Doubt, Event, EventKind, HangUpReason, Incoming, Lost, NotSent,
-    Originate, Outcome, Patience, Secret, Unknown,
+    Originate, Outcome, Patience, Queue, QueueEvent, QueueMember, Secret, Unknown,
 };
 pub use client::{Client, Reply, connect};
 pub use codec::{Decoder, Message, READ_HEADERS_MAX, READ_LINE_BYTES_MAX, READ_MESSAGE_BYTES_MAX, Unreadable};

@@ -41,7 +41,7 @@ fn word(message: &Message) -> Option<String> {
         EventKind::Destroyed { cause, tech_cause, .. } => format!("gone {cause} {tech_cause:?}"),
         EventKind::UserEvent { name, .. } => format!("user {name}"),
         EventKind::Other(name) if name == "OriginateResponse" => format!("end {}", message.get("Response").unwrap()),
-        EventKind::Other(_) => return None,
+        EventKind::Other(_) | EventKind::Queue(_) => return None,
     })
 }
 

@@ -15,8 +15,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use domain::rules::Limits;
 use domain::{
-    CallState, CampaignId, CampaignStatus, Direction, EndPointId, ListId, Mode, OpeningHoursId, RescheduleRule, RuleId,
-    Template, TrunkId, WorkSource,
+    Boost, CallState, CampaignId, CampaignStatus, Direction, EndPointId, ListId, Mode, OpeningHoursId, RescheduleRule,
+    RuleId, Template, TrunkId, WorkSource,
 };
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -61,6 +61,8 @@ pub struct Campaign {
     pub answer_timeout_ms: u32,
     /// Seconds after the answer at which a call is closed; 0 = never.
     pub forced_closure_s: u32,
+    /// Calls on their way per free agent of an observed queue when a run begins, times that of the end point.
+    pub initial_boost: f64,
     /// Caller id of its calls; empty leaves the PBX's own.
     pub dial_clid: String,
     /// Account code of its calls.
@@ -109,6 +111,7 @@ impl From<domain::Campaign> for Campaign {
             opening_hours,
             answer_timeout_ms,
             forced_closure_s,
+            initial_boost,
             dial_clid,
             dial_account,
             variables,
@@ -138,6 +141,7 @@ impl From<domain::Campaign> for Campaign {
             opening_hours,
             answer_timeout_ms,
             forced_closure_s,
+            initial_boost,
             dial_clid,
             dial_account,
             variables,
@@ -210,6 +214,11 @@ pub struct CampaignInput {
     /// Seconds after the answer at which a call is closed, `0..=86400`; 0 = never.
     #[serde(default)]
     pub forced_closure_s: u32,
+    /// Calls on their way per free agent of an observed queue when a run begins, `0.01..=20`, times that of the end point; a
+    /// live run is changed with `POST /api/runs/{id}/boost`.
+    #[serde(default = "defaults::initial_boost")]
+    #[schema(default = 1.0)]
+    pub initial_boost: f64,
     /// Caller id of its calls; `${num}`, `${list}`, `${campaign}`, `${retry}` and attribute names are replaced.
     #[serde(default)]
     #[schema(example = "Spring <0912345>")]
@@ -278,6 +287,9 @@ pub struct Rule {
 
 /// WombatDialer's defaults, as `domain::Campaign::named` has them; a test compares both.
 mod defaults {
+    pub(super) fn initial_boost() -> f64 {
+        1.0
+    }
     pub(super) fn priority() -> i32 {
         10
     }
@@ -336,6 +348,7 @@ impl CampaignInput {
             opening_hours: self.opening_hours.into_iter().map(OpeningHoursId).collect(),
             answer_timeout_ms: self.answer_timeout_ms,
             forced_closure_s: self.forced_closure_s,
+            initial_boost: Boost::of("initial_boost", self.initial_boost)?,
             dial_clid: Template::parse("dial_clid", &self.dial_clid)?,
             dial_account: Template::parse("dial_account", &self.dial_account)?,
             variables: self.variables.checked()?,
@@ -381,6 +394,7 @@ impl From<domain::Campaign> for CampaignInput {
             opening_hours: c.opening_hours.into_iter().map(|id| id.0).collect(),
             answer_timeout_ms: c.answer_timeout_ms,
             forced_closure_s: c.forced_closure_s,
+            initial_boost: c.initial_boost.factor(),
             dial_clid: c.dial_clid.as_str().to_owned(),
             dial_account: c.dial_account.as_str().to_owned(),
             variables: AttributeMap::from(&c.variables),

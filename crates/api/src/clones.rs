@@ -15,6 +15,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use domain::{CampaignId, EndPointId, PbxId, TrunkId};
 use serde::Deserialize;
+use store::pbxs::Passwords;
 use store::{Kind, Lock};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -49,9 +50,10 @@ async fn clone_pbx(
 ) -> Result<(StatusCode, axum::Json<Pbx>), ApiError> {
     let (store, scope) = (&app.store, &caller.scope);
     let pbx = domain::Pbx { name, ..store.pbx(scope, PbxId(id)).await? };
-    let password = store.pbx_password(scope, PbxId(id)).await?;
+    let (own, manager) = (store.pbx_password(scope, PbxId(id)).await?, store.manager_password(scope, PbxId(id)).await?);
+    let password = Passwords { own: Some(&own), manager: manager.as_deref() };
     let lock = lock(&app, &caller, Kind::Pbx, id).await?;
-    let pbx = Pbx::from(store.create_pbx(scope, (&pbx, &lock), &password).await?);
+    let pbx = Pbx::from(store.create_pbx(scope, (&pbx, &lock), password).await?);
     app.configuration_changed().await;
     Ok((StatusCode::CREATED, axum::Json(pbx.with(lock))))
 }

@@ -9,7 +9,9 @@ use crate::page::{NamedQuery, Page};
 use crate::words;
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::{EndPointId, EndPointKind, PbxId};
+use domain::end_point::DEFAULT_MAX_WAITING;
+use domain::{Boost, EndPointId, EndPointKind, Invalid, ObservedQueue, PbxId};
+use node::live;
 use serde::{Deserialize, Serialize};
 use store::Kind;
 use utoipa::ToSchema;
@@ -37,6 +39,15 @@ pub struct EndPoint {
     pub extension: String,
     /// Calls at once over all campaigns.
     pub max_channels: u32,
+    /// Of a QUEUE: the Asterisk queue whose agents say how many calls are wanted.
+    #[schema(example = "support")]
+    pub queue: Option<String>,
+    /// Of a QUEUE: calls on their way per free agent, times that of the run.
+    #[schema(example = 1.3)]
+    pub boost: Option<f64>,
+    /// Of a QUEUE: with more callers waiting beyond the free agents nothing is dialled.
+    #[schema(example = 2)]
+    pub max_waiting: Option<u32>,
     /// Who holds it sees this; empty: everybody.
     #[schema(example = "SALES")]
     pub security_key: String,
@@ -50,7 +61,8 @@ shown!(EndPoint, EndPoint, hidden);
 
 impl From<domain::EndPoint> for EndPoint {
     fn from(end_point: domain::EndPoint) -> Self {
-        let domain::EndPoint { id, pbx, name, kind, context, extension, max_channels } = end_point;
+        let domain::EndPoint { id, pbx, name, kind, context, extension, max_channels, queue } = end_point;
+        let (queue, boost, max_waiting) = flat(queue);
         Self {
             id: id.0,
             pbx: pbx.0,
@@ -59,6 +71,9 @@ impl From<domain::EndPoint> for EndPoint {
             context,
             extension,
             max_channels,
+            queue,
+            boost,
+            max_waiting,
             security_key: String::new(),
             hidden: false,
             created_by: None,
@@ -88,6 +103,20 @@ pub struct EndPointInput {
     /// Calls at once over all campaigns, `1..=10000`.
     #[schema(example = 30)]
     pub max_channels: u32,
+    /// Of a QUEUE, and needed there: the Asterisk queue whose agents say how many calls are wanted, as queues.conf calls it.
+    /// It is observed only; the dialplan behind the extension brings the call to it.
+    #[serde(default)]
+    #[schema(example = "support")]
+    pub queue: Option<String>,
+    /// Of a QUEUE: calls on their way per free agent, `0.01..=20`, times that of the run; 1 when not given: never more calls
+    /// than agents.
+    #[serde(default)]
+    #[schema(example = 1.3)]
+    pub boost: Option<f64>,
+    /// Of a QUEUE: with more callers waiting beyond the free agents nothing is dialled, `0..=1000`; 2 when not given.
+    #[serde(default)]
+    #[schema(example = 2)]
+    pub max_waiting: Option<u32>,
     /// Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
     #[serde(default)]
     #[schema(example = "SALES")]
@@ -103,9 +132,21 @@ fn default_kind() -> EndPointKind {
 
 impl EndPointInput {
     fn checked(self, id: i64) -> Result<domain::EndPoint, ApiError> {
-        let Self { pbx, name, kind, context, extension, max_channels, .. } = self;
-        let end_point =
-            domain::EndPoint { id: EndPointId(id), pbx: PbxId(pbx), name, kind, context, extension, max_channels };
+        let Self { pbx, name, kind, context, extension, max_channels, queue, boost, max_waiting, .. } = self;
+        if kind == EndPointKind::Phone && (boost.is_some() || max_waiting.is_some()) {
+            let field = if boost.is_some() { "boost" } else { "max_waiting" };
+            return Err(Invalid::new(field, "is for end points of kind QUEUE").into());
+        }
+        let queue = match queue {
+            Some(name) => Some(ObservedQueue {
+                name,
+                boost: boost.map_or(Ok(Boost::ONE), |factor| Boost::of("boost", factor))?,
+                max_waiting: max_waiting.unwrap_or(DEFAULT_MAX_WAITING),
+            }),
+            None => None,
+        };
+        let (id, pbx) = (EndPointId(id), PbxId(pbx));
+        let end_point = domain::EndPoint { id, pbx, name, kind, context, extension, max_channels, queue };
         end_point.check()?;
         Ok(end_point)
     }
@@ -117,21 +158,106 @@ impl EndPointInput {
 
 impl From<domain::EndPoint> for EndPointInput {
     fn from(end_point: domain::EndPoint) -> Self {
-        let domain::EndPoint { id: _, pbx, name, kind, context, extension, max_channels } = end_point;
-        Self { pbx: pbx.0, name, kind, context, extension, max_channels, security_key: None, hidden: None }
+        let domain::EndPoint { id: _, pbx, name, kind, context, extension, max_channels, queue } = end_point;
+        let (queue, boost, max_waiting) = flat(queue);
+        Self {
+            pbx: pbx.0,
+            name,
+            kind,
+            context,
+            extension,
+            max_channels,
+            queue,
+            boost,
+            max_waiting,
+            security_key: None,
+            hidden: None,
+        }
     }
+}
+
+fn flat(queue: Option<ObservedQueue>) -> (Option<String>, Option<f64>, Option<u32>) {
+    match queue {
+        Some(ObservedQueue { name, boost, max_waiting }) => (Some(name), Some(boost.factor()), Some(max_waiting)),
+        None => (None, None, None),
+    }
+}
+
+/// An agent of the queue that an end point observes.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct QueueAgent {
+    /// The telephone that the queue calls.
+    #[schema(example = "PJSIP/1001")]
+    pub interface: String,
+    /// What the queue calls the member.
+    pub name: String,
+    /// What it is doing, as far as the queues of its PBX show.
+    pub state: QueueAgentState,
+    /// Why it is paused, if it was said.
+    pub paused_reason: String,
+}
+
+/// What an agent is doing.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueAgentState {
+    /// A call would reach it.
+    Idle,
+    /// Paused in this queue.
+    Paused,
+    /// Its telephone rings.
+    Ringing,
+    /// In a call, of this queue or not.
+    Talking,
+    /// Left alone after a call.
+    WrapUp,
+    /// Its telephone is not there.
+    Unavailable,
+}
+
+impl From<live::QueueAgent> for QueueAgent {
+    fn from(agent: live::QueueAgent) -> Self {
+        let state = match agent.state {
+            live::QueueAgentState::Idle => QueueAgentState::Idle,
+            live::QueueAgentState::Paused => QueueAgentState::Paused,
+            live::QueueAgentState::Ringing => QueueAgentState::Ringing,
+            live::QueueAgentState::Talking => QueueAgentState::Talking,
+            live::QueueAgentState::WrapUp => QueueAgentState::WrapUp,
+            live::QueueAgentState::Unavailable => QueueAgentState::Unavailable,
+        };
+        let live::QueueAgent { interface, name, paused_reason, .. } = agent;
+        Self { interface, name, state, paused_reason }
+    }
+}
+
+/// The agents of one end point.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct QueueAgents {
+    /// By their telephone; empty while the queue is not observed.
+    pub items: Vec<QueueAgent>,
 }
 
 /// Some fields of a [`EndPointInput`].
 type EndPointPatch = Patch<EndPointInput>;
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_end_points, create_end_point)).routes(routes!(
-        get_end_point,
-        replace_end_point,
-        patch_end_point,
-        delete_end_point
-    ))
+    OpenApiRouter::new()
+        .routes(routes!(list_end_points, create_end_point))
+        .routes(routes!(get_end_point, replace_end_point, patch_end_point, delete_end_point))
+        .routes(routes!(end_point_agents))
+}
+
+/// The agents of the queue that an end point observes, as they are seen now.
+#[utoipa::path(get, path = "/api/end-points/{id}/agents", tag = "live", params(("id" = i64, Path)),
+    security(("token" = ["read"])), responses((status = 200, description = "its agents", body = QueueAgents)))]
+async fn end_point_agents(
+    Read(caller): Read,
+    State(app): State<App>,
+    Id(id): Id,
+) -> Result<axum::Json<QueueAgents>, ApiError> {
+    let end_point = app.store.end_point(&caller.scope, EndPointId(id)).await?;
+    let agents = app.node()?.queue_agents(end_point.id).await?;
+    Ok(axum::Json(QueueAgents { items: agents.into_iter().map(QueueAgent::from).collect() }))
 }
 
 /// Every end point.
@@ -239,5 +365,36 @@ mod tests {
         assert_eq!((&patched["max_channels"], &patched["extension"]), (&json!(3), &json!("100")));
         let injected = json!({"pbx": pbx, "name": "x", "context": "c\r\nX: y", "extension": "1", "max_channels": 1});
         assert_eq!(server.post("/api/end-points", injected).await.refused(422).1, "context");
+    }
+
+    #[tokio::test]
+    async fn a_queue_needs_a_pbx_that_can_be_observed() {
+        let server = Server::start().await;
+        let office = json!({"name": "office", "host": "127.0.0.1", "username": "carillon", "password": "s3cret"});
+        let pbx = server.post("/api/pbxs", office.clone()).await.expect(201)["id"].clone();
+        let mut queue = json!({"pbx": pbx, "name": "sales", "kind": "QUEUE", "context": "c", "extension": "999",
+            "max_channels": 10, "queue": "999"});
+        assert_eq!(server.post("/api/end-points", queue.clone()).await.refused(422).1, "kind");
+        let mut observed = office;
+        observed["manager_username"] = json!("watcher");
+        let path = format!("/api/pbxs/{pbx}");
+        assert_eq!(server.call("PUT", &path, observed.clone()).await.refused(422).1, "manager_password");
+        observed["manager_password"] = json!("hush");
+        let shown = server.call("PUT", &path, observed.clone()).await.expect(200);
+        assert_eq!((&shown["manager_host"], &shown["manager_port"]), (&json!("127.0.0.1"), &json!(5038)));
+        assert!(!shown.to_string().contains("hush"));
+        let made = server.post("/api/end-points", queue.clone()).await.expect(201);
+        assert_eq!((&made["boost"], &made["max_waiting"]), (&json!(1.0), &json!(2)));
+        for (field, value) in
+            [("queue", json!(null)), ("boost", json!(0)), ("boost", json!(21)), ("max_waiting", json!(1001))]
+        {
+            let mut wrong = queue.clone();
+            (wrong["name"], wrong[field]) = (json!("other"), value);
+            assert_eq!(server.post("/api/end-points", wrong).await.refused(422).1, field);
+        }
+        queue["kind"] = json!("PHONE");
+        assert_eq!(server.post("/api/end-points", queue).await.refused(422).1, "queue");
+        observed["manager_username"] = json!(null);
+        assert_eq!(server.call("PUT", &path, observed).await.refused(422).1, "manager_username");
     }
 }

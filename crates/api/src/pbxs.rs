@@ -9,9 +9,10 @@ use crate::page::{NamedQuery, Page};
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::pbx::{DEFAULT_MESSAGES_PER_UNIT, DEFAULT_ORIGINATES_PER_SECOND, DEFAULT_UNIT_MS};
-use domain::{Invalid, PbxId};
+use domain::{Invalid, Manager, PbxId};
 use serde::{Deserialize, Serialize};
 use store::Kind;
+use store::pbxs::Passwords;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -76,6 +77,12 @@ pub struct Pbx {
     pub unit_ms: u32,
     /// Over AMI: messages sent in any one unit, at most.
     pub messages_per_unit: u32,
+    /// Over ARI: host name or address of the manager interface through which its queues are observed; `null`: they are not.
+    pub manager_host: Option<String>,
+    /// Its port.
+    pub manager_port: Option<u16>,
+    /// The manager user that observes.
+    pub manager_username: Option<String>,
     /// Who holds it sees this; empty: everybody.
     #[schema(example = "SALES")]
     pub security_key: String,
@@ -100,7 +107,12 @@ impl From<domain::Pbx> for Pbx {
             originates_per_second,
             unit_ms,
             messages_per_unit,
+            manager,
         } = pbx;
+        let (manager_host, manager_port, manager_username) = match manager {
+            Some(Manager { host, port, username }) => (Some(host), Some(port), Some(username)),
+            None => (None, None, None),
+        };
         Self {
             id: id.0,
             name,
@@ -112,6 +124,9 @@ impl From<domain::Pbx> for Pbx {
             originates_per_second,
             unit_ms,
             messages_per_unit,
+            manager_host,
+            manager_port,
+            manager_username,
             security_key: String::new(),
             hidden: false,
             created_by: None,
@@ -160,6 +175,21 @@ pub struct PbxInput {
     #[serde(default = "default_messages")]
     #[schema(default = 5)]
     pub messages_per_unit: u32,
+    /// Over ARI, where end points observe queues: a user of manager.conf that reads `agent`. Over AMI its own user does.
+    #[serde(default)]
+    #[schema(example = "carillon")]
+    pub manager_username: Option<String>,
+    /// Its password. Write-only, encrypted at rest. Without it a replaced PBX keeps the one it has.
+    #[serde(default)]
+    #[schema(write_only)]
+    pub manager_password: Option<String>,
+    /// Host name or address of the manager interface; `host` when not given.
+    #[serde(default)]
+    pub manager_host: Option<String>,
+    /// Its port; 5038 when not given.
+    #[serde(default)]
+    #[schema(example = 5038)]
+    pub manager_port: Option<u16>,
     /// Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
     #[serde(default)]
     #[schema(example = "SALES")]
@@ -182,10 +212,32 @@ fn default_messages() -> u32 {
     DEFAULT_MESSAGES_PER_UNIT
 }
 
+/// Passwords of a PBX as they were given.
+struct Secrets {
+    own: Option<String>,
+    manager: Option<String>,
+}
+
+impl Secrets {
+    fn as_passwords(&self) -> Passwords<'_> {
+        Passwords { own: self.own.as_deref(), manager: self.manager.as_deref() }
+    }
+}
+
 impl PbxInput {
-    fn checked(self, id: i64) -> Result<(domain::Pbx, Option<String>), ApiError> {
+    fn checked(self, id: i64) -> Result<(domain::Pbx, Secrets), ApiError> {
         let Self { name, link, host, port, username, password, application, .. } = self;
         let link = domain::PbxLink::from(link);
+        if let (None, true) = (&self.manager_username, self.manager_password.is_some()) {
+            return Err(
+                Invalid::new("manager_username", "is missing: the manager user that observes the queues").into()
+            );
+        }
+        let manager = self.manager_username.map(|username| Manager {
+            host: self.manager_host.unwrap_or_else(|| host.clone()),
+            port: self.manager_port.unwrap_or_else(|| domain::PbxLink::Ami.default_port()),
+            username,
+        });
         let pbx = domain::Pbx {
             id: PbxId(id),
             name,
@@ -197,6 +249,7 @@ impl PbxInput {
             originates_per_second: self.originates_per_second,
             unit_ms: self.unit_ms,
             messages_per_unit: self.messages_per_unit,
+            manager,
         };
         pbx.check()?;
         if let Some(password) = &password {
@@ -206,7 +259,7 @@ impl PbxInput {
                 return Err(Invalid::new("password", problem).into());
             }
         }
-        Ok((pbx, password))
+        Ok((pbx, Secrets { own: password, manager: self.manager_password }))
     }
 
     fn lock(&self) -> LockInput {
@@ -239,10 +292,8 @@ pub(crate) async fn create_pbx(
     Json(input): Json<PbxInput>,
 ) -> Result<(StatusCode, axum::Json<Pbx>), ApiError> {
     let lock = input.lock().made_by(&caller);
-    let (pbx, password) = input.checked(0)?;
-    let password =
-        password.ok_or_else(|| Invalid::new("password", "is missing: the password of the ARI or manager user"))?;
-    let pbx = app.store.create_pbx(&caller.scope, (&pbx, &lock), &password).await?;
+    let (pbx, secrets) = input.checked(0)?;
+    let pbx = app.store.create_pbx(&caller.scope, (&pbx, &lock), secrets.as_passwords()).await?;
     app.configuration_changed().await;
     Ok((StatusCode::CREATED, axum::Json(Pbx::from(pbx).with(lock))))
 }
@@ -266,8 +317,8 @@ pub(crate) async fn replace_pbx(
     Json(input): Json<PbxInput>,
 ) -> Result<axum::Json<Pbx>, ApiError> {
     let lock = input.lock().over(&app, &caller.scope, Kind::Pbx, id).await?;
-    let (pbx, password) = input.checked(id)?;
-    let pbx = app.store.update_pbx(&caller.scope, (&pbx, &lock), password.as_deref()).await?;
+    let (pbx, secrets) = input.checked(id)?;
+    let pbx = app.store.update_pbx(&caller.scope, (&pbx, &lock), secrets.as_passwords()).await?;
     app.configuration_changed().await;
     Ok(axum::Json(Pbx::from(pbx).with(lock)))
 }

@@ -8,7 +8,7 @@ use crate::page::{Page, limit};
 use crate::words;
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::{CampaignId, ListId, RunId, RunState, Timestamp};
+use domain::{Boost, CampaignId, ListId, RunId, RunState, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{RunFilter, RunRecord};
 use utoipa::{IntoParams, ToSchema};
@@ -37,6 +37,8 @@ pub struct Run {
     /// When it was completed or removed.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub ended_at: Option<Timestamp>,
+    /// Calls on their way per free agent of an observed queue, times that of the end point.
+    pub boost: f64,
     /// Its figures.
     pub totals: RunTotals,
 }
@@ -60,10 +62,11 @@ pub struct RunTotals {
 
 impl From<RunRecord> for Run {
     fn from(run: RunRecord) -> Self {
-        let RunRecord { id, campaign, campaign_name, state, why, actor, started_at, ended_at, totals } = run;
+        let RunRecord { id, campaign, campaign_name, state, why, actor, started_at, ended_at, boost, totals } = run;
         let store::RunTotals { placed, terminated, open_retries, connected, put_off, refused } = totals;
         let totals = RunTotals { placed, terminated, open_retries, connected, put_off, refused };
-        Self { id: id.0, campaign: campaign.0, campaign_name, state, why, actor, started_at, ended_at, totals }
+        let (id, campaign, boost) = (id.0, campaign.0, boost.factor());
+        Self { id, campaign, campaign_name, state, why, actor, started_at, ended_at, boost, totals }
     }
 }
 
@@ -96,6 +99,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(unpause_run))
         .routes(routes!(remove_run))
         .routes(routes!(reload_run))
+        .routes(routes!(boost_run))
         .routes(routes!(add_list_to_run))
 }
 
@@ -157,6 +161,30 @@ async fn remove_run(Operate(caller): Operate, State(app): State<App>, Id(id): Id
     security(("token" = ["operate"])), responses((status = 200, description = "the run as it is now", body = Run)))]
 async fn reload_run(Operate(caller): Operate, State(app): State<App>, Id(id): Id) -> Result<axum::Json<Run>, ApiError> {
     Ok(axum::Json(app.node()?.reload_run(&caller.scope, RunId(id), &caller.name).await?.into()))
+}
+
+/// How much a run over-dials.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BoostInput {
+    /// Calls on their way per free agent, `0.01..=20`, times that of the end point.
+    #[schema(example = 1.5)]
+    pub factor: f64,
+}
+
+/// Changes how much a live run over-dials, from this moment on. It stays over reloads and restarts; the next run begins with
+/// the campaign's own.
+#[utoipa::path(post, path = "/api/runs/{id}/boost", tag = "campaigns", params(("id" = i64, Path)),
+    request_body = BoostInput, security(("token" = ["operate"])),
+    responses((status = 200, description = "the run as it is now", body = Run)))]
+async fn boost_run(
+    Operate(caller): Operate,
+    State(app): State<App>,
+    Id(id): Id,
+    Json(input): Json<BoostInput>,
+) -> Result<axum::Json<Run>, ApiError> {
+    let boost = Boost::of("factor", input.factor)?;
+    Ok(axum::Json(app.node()?.boost_run(&caller.scope, RunId(id), boost, &caller.name).await?.into()))
 }
 
 /// A list to be dialled, too.
@@ -230,6 +258,10 @@ mod tests {
         let unpaused = server.post(&format!("{path}/unpause"), Value::Null).await.expect(200);
         assert_ne!(unpaused["state"], "PAUSED");
         server.post(&format!("{path}/reload"), Value::Null).await.expect(200);
+        assert_eq!(run["boost"], 1.0);
+        let boosted = server.post(&format!("{path}/boost"), json!({"factor": 1.5})).await.expect(200);
+        assert_eq!((&boosted["boost"], &server.get(&path).await.expect(200)["boost"]), (&json!(1.5), &json!(1.5)));
+        assert_eq!(server.post(&format!("{path}/boost"), json!({"factor": 0})).await.refused(422).1, "factor");
         assert_eq!(server.post(&format!("{path}/remove"), Value::Null).await.expect(200)["state"], "REMOVED");
         server.post(&format!("{path}/pause"), Value::Null).await.refused(409);
         assert_eq!(server.get("/api/runs?open=true").await.expect(200)["items"], json!([]));

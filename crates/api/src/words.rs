@@ -27,7 +27,7 @@ words! {
     /// How a retry delay grows: the same every time, or times the attempt number.
     ("SCREAMING_SNAKE_CASE") Mode { Fixed, Mult }
     /// What an end point is. A `PHONE` is a dialplan extension.
-    ("SCREAMING_SNAKE_CASE") EndPointKind { Phone }
+    ("SCREAMING_SNAKE_CASE") EndPointKind { Phone, Queue }
     /// Whether dialling is allowed.
     ("SCREAMING_SNAKE_CASE") OpeningMode { Open, Closed }
     /// Which way a campaign's calls go.
@@ -82,7 +82,7 @@ mod tests {
         same::<RunState, domain::RunState>(7);
         same::<CampaignStatus, domain::CampaignStatus>(3);
         same::<Mode, domain::Mode>(2);
-        same::<EndPointKind, domain::EndPointKind>(1);
+        same::<EndPointKind, domain::EndPointKind>(2);
         same::<OpeningMode, domain::OpeningMode>(2);
         same::<Direction, domain::Direction>(1);
         same::<WorkSource, domain::WorkSource>(1);

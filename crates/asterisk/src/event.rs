@@ -1,5 +1,7 @@
 //! What happened on the PBX: the few events we act on, and the channel they are about.
 
+use crate::queue::QueueEvent;
+
 /// One event, in the order Asterisk sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -52,6 +54,8 @@ pub enum EventKind {
         /// Its headers as the dialplan gave them, without the name. Data: may hold what a caller keyed in.
         headers: Vec<(String, String)>,
     },
+    /// Something happened to a queue. No channel is read of it.
+    Queue(QueueEvent),
     /// Any other event, by Asterisk's name for it; also a known one whose fields are not as documented.
     Other(String),
 }

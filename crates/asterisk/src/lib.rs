@@ -21,6 +21,7 @@ mod in_flight;
 mod link;
 mod originate;
 mod outcome;
+mod queue;
 mod settings;
 
 pub use event::{Channel, ChannelState, DialStatus, Event, EventKind, HangUpReason};
@@ -29,4 +30,5 @@ pub use in_flight::{IN_FLIGHT_MAX, InFlight};
 pub use link::{Doubt, Entered, INCOMING_MAX, Incoming, Interface, Lost, Teller, start};
 pub use originate::{Originate, USER_FIELD_FUNCTION, check_variable};
 pub use outcome::{NotSent, Outcome, Unknown};
+pub use queue::{Queue, QueueEvent, QueueMember};
 pub use settings::{BadSetting, Patience, Secret, address, check_login};

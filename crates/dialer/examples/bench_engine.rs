@@ -238,7 +238,12 @@ fn configuration() -> VecDeque<Event> {
         events.push_back(Event::TrunkConfigured(trunk));
     }
     let max_channels = u32::try_from(IN_FLIGHT).unwrap_or(u32::MAX);
-    events.push_back(Event::EndPointConfigured(EndPointSpec { id: EndPointId(1), pbx: PbxId(1), max_channels, queue: None }));
+    events.push_back(Event::EndPointConfigured(EndPointSpec {
+        id: EndPointId(1),
+        pbx: PbxId(1),
+        max_channels,
+        queue: None,
+    }));
     events.push_back(Event::PbxUp { pbx: PbxId(1), legs: vec![] });
     events.push_back(Event::RunStarted(Box::new(RunSpec {
         run: RunId(1),

@@ -6,8 +6,8 @@ use crate::toll::Digits;
 use domain::journal::{CallerIdFrom, OpenAttempt, PutOffBy};
 use domain::rules::{Rules, Standing};
 use domain::{
-    AttemptId, Boost, CampaignId, Contact, ContactId, EndPointId, Hours, LegId, ListId, Mono, NumberKey, ObservedQueue, PbxId,
-    RescheduleRule, RunId, RunState, Timestamp, TrunkId,
+    AttemptId, Boost, CampaignId, Contact, ContactId, EndPointId, Hours, LegId, ListId, Mono, NumberKey, ObservedQueue,
+    PbxId, RescheduleRule, RunId, RunState, Timestamp, TrunkId,
 };
 use std::sync::Arc;
 

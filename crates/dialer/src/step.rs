@@ -157,7 +157,10 @@ impl Dialer {
     pub fn next_wake(&self, now: Now) -> Option<Mono> {
         let by_wall = self.runs.values().filter_map(|run| run.next_change(now.wall)).min();
         let by_wall = by_wall.map(|at| now.mono.plus_ms(u64::try_from((at.0 - now.wall.0 + 999) / 1_000).unwrap_or(0)));
-        [self.timers.next(), self.place_at, self.send_at, self.queues.next_change(), by_wall].into_iter().flatten().min()
+        [self.timers.next(), self.place_at, self.send_at, self.queues.next_change(), by_wall]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether calls may be placed at all.

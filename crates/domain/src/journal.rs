@@ -164,7 +164,7 @@ pub struct Receipt {
     #[serde(default)]
     pub contact: ContactReceipt,
     /// What was known of the queue behind the end point, if there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub queue: Option<QueueReceipt>,
 }
 

@@ -131,9 +131,10 @@ impl Pbx {
         check_range("unit_ms", self.unit_ms, 1, 60_000)?;
         check_range("messages_per_unit", self.messages_per_unit, 1, 1_000)?;
         match &self.manager {
-            Some(_) if self.link == PbxLink::Ami => {
-                Err(Invalid::new("manager_username", "is for a PBX over ARI: over AMI its own user observes the queues"))
-            }
+            Some(_) if self.link == PbxLink::Ami => Err(Invalid::new(
+                "manager_username",
+                "is for a PBX over ARI: over AMI its own user observes the queues",
+            )),
             Some(manager) => manager.check(),
             None => Ok(()),
         }

@@ -15,6 +15,8 @@ use store::{RunRestore, Scope, Store};
 pub struct Configuration {
     /// With the passwords to log in.
     pub pbxs: BTreeMap<PbxId, (Pbx, Password)>,
+    /// Passwords of the manager users through which queues are observed.
+    pub managers: BTreeMap<PbxId, Password>,
     /// By id.
     pub trunks: BTreeMap<TrunkId, Trunk>,
     /// By id.
@@ -37,15 +39,23 @@ impl Configuration {
     /// Reads it. A few queries per PBX, none per call.
     pub async fn read(store: &Store) -> store::Result<Self> {
         let scope = Scope::installation();
-        let mut pbxs = BTreeMap::new();
+        let (mut pbxs, mut managers) = (BTreeMap::new(), BTreeMap::new());
         for pbx in store.pbxs(&scope).await? {
             let password = store.pbx_password(&scope, pbx.id).await?;
+            if let Some(password) = store.manager_password(&scope, pbx.id).await? {
+                managers.insert(pbx.id, Password(password));
+            }
             pbxs.insert(pbx.id, (pbx, Password(password)));
         }
         let trunks = store.trunks(&scope).await?.into_iter().map(|trunk| (trunk.id, trunk)).collect();
         let end_points = store.end_points(&scope).await?.into_iter().map(|ep| (ep.id, ep)).collect();
         let opening_hours = store.all_opening_hours(&scope).await?;
-        Ok(Self { pbxs, trunks, end_points, opening_hours })
+        Ok(Self { pbxs, managers, trunks, end_points, opening_hours })
+    }
+
+    /// Whether an end point observes a queue there.
+    pub fn wants_queues(&self, pbx: PbxId) -> bool {
+        self.end_points.values().any(|end_point| end_point.pbx == pbx && end_point.queue.is_some())
     }
 
     /// What the dialler needs to know of a PBX.
@@ -66,7 +76,8 @@ impl Configuration {
 
     /// What the dialler needs to know of an end point.
     pub fn end_point_spec(end_point: &EndPoint) -> EndPointSpec {
-        EndPointSpec { id: end_point.id, pbx: end_point.pbx, max_channels: end_point.max_channels }
+        let EndPoint { id, pbx, max_channels, queue, .. } = end_point.clone();
+        EndPointSpec { id, pbx, max_channels, queue }
     }
 }
 
@@ -86,6 +97,7 @@ pub fn run_settings(campaign: &Campaign, hours: Hours) -> Result<RunSettings, do
         end_points: campaign.end_points.clone(),
         reschedule: campaign.rules.clone(),
         rules: Arc::new(rules),
+        boost: campaign.initial_boost,
     })
 }
 
@@ -116,7 +128,7 @@ pub async fn run_spec(store: &Store, restore: &RunRestore, open: OpenAttempts) -
     Ok(RunSpec {
         run: restore.record.id,
         campaign: restore.record.campaign,
-        settings: run_settings(&restore.settings, hours)?,
+        settings: RunSettings { boost: restore.record.boost, ..run_settings(&restore.settings, hours)? },
         lists: restore.lists.iter().map(|list| list.list).collect(),
         contacts,
         totals: dialer::RunTotals {

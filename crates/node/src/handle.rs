@@ -7,11 +7,11 @@ use crate::clock::wall;
 use crate::configuration::{Configuration, OpenAttempts, run_spec};
 use crate::inputs::{Ask, Input, RunEvent};
 use crate::link::MAX_STATUS_CHARS;
-use crate::live::{Live, LiveStorage};
+use crate::live::{Live, LiveStorage, QueueAgent};
 use domain::journal::OutputChange;
 use domain::{
-    AttemptId, Attributes, CampaignId, Contact, ContactId, Dialable, Invalid, ListId, RunId, SuppressionListId,
-    Timestamp,
+    AttemptId, Attributes, Boost, CampaignId, Contact, ContactId, Dialable, EndPointId, Invalid, ListId, RunId,
+    SuppressionListId, Timestamp,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -123,6 +123,25 @@ impl Handle {
         info!(run.id = run.0, actor, "run reloaded");
         self.ask(|done| Ask::ReloadRun(Box::new(spec), Box::new(restore.settings), done)).await?;
         Ok(record)
+    }
+
+    /// Changes how much a live run over-dials, from this moment on; it stays over reloads and restarts.
+    pub async fn boost_run(
+        &self,
+        scope: &Scope,
+        run: RunId,
+        boost: Boost,
+        actor: &str,
+    ) -> Result<RunRecord, NodeError> {
+        let record = self.store.boost_run(scope, run, boost, actor).await?;
+        info!(run.id = run.0, actor, %boost, "run boosted");
+        self.ask(|done| Ask::Boost(run, boost, done)).await?;
+        Ok(record)
+    }
+
+    /// The agents of the queue that an end point observes; none when nothing is known of them.
+    pub async fn queue_agents(&self, end_point: EndPointId) -> Result<Vec<QueueAgent>, NodeError> {
+        self.ask(|done| Ask::Agents(end_point, done)).await
     }
 
     /// `added` contacts were appended to a list: runs that read it look again.

@@ -2,11 +2,13 @@
 
 use crate::configuration::Configuration;
 use crate::handle::NodeError;
-use crate::link::{About, Said};
-use crate::live::Live;
+use crate::link::{About, Observed, Said};
+use crate::live::{Live, QueueAgent};
 use dialer::{Event, FoundLeg, RunSpec};
 use domain::journal::OutputChange;
-use domain::{AttemptId, Campaign, CampaignId, Contact, ListId, Mono, NumberKey, PbxId, RunId, Timestamp};
+use domain::{
+    AttemptId, Boost, Campaign, CampaignId, Contact, EndPointId, ListId, Mono, NumberKey, PbxId, RunId, Timestamp,
+};
 use store::Hold;
 use tokio::sync::oneshot;
 
@@ -18,6 +20,8 @@ pub const INPUTS_MAX: usize = 65_536;
 pub enum Input {
     /// From a PBX link: which PBX, and which of its links in the order in which they were made.
     Pbx(PbxId, u64, FromPbx),
+    /// From the observer of the queues of a PBX, and which of its observers it is.
+    Queues(PbxId, u64, Observed),
     /// The answer to an originate, a hang-up or a look-up.
     Answer(Event),
     /// A request from the handle.
@@ -94,6 +98,10 @@ pub enum Ask {
     ReloadRun(Box<RunSpec>, Box<Campaign>, oneshot::Sender<()>),
     /// Pause, unpause, remove: answered when the new state is on disk.
     Run(RunEvent, RunId, oneshot::Sender<()>),
+    /// How much a run over-dials.
+    Boost(RunId, Boost, oneshot::Sender<()>),
+    /// The agents of an end point's queue.
+    Agents(EndPointId, oneshot::Sender<Vec<QueueAgent>>),
     /// Contacts were added.
     ContactsAdded(ListId, u64),
     /// A contact was corrected: it is as it is here now.

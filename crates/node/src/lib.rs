@@ -15,6 +15,7 @@ pub mod inputs;
 pub mod link;
 pub mod live;
 mod live_view;
+mod observing;
 pub mod placing;
 mod requests;
 mod restored;

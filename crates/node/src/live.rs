@@ -2,6 +2,7 @@
 //!
 //! Definitions are WombatDialer's (run details and live page), named in words.
 
+use dialer::AgentState;
 use domain::{
     AttemptId, CallState, CampaignId, ContactId, EndPointId, ListId, PbxId, RunId, RunState, Timestamp, TrunkId,
 };
@@ -157,6 +158,86 @@ pub struct LiveEndPoint {
     pub capacity: u32,
     /// Calls up or on their way.
     pub in_use: u32,
+    /// The queue that it observes, if it does.
+    pub queue: Option<LiveQueue>,
+}
+
+/// A queue behind an end point, as it is observed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LiveQueue {
+    /// As Asterisk calls it.
+    pub name: String,
+    /// Whether it is known who is there. Nothing is dialled for it while it is not, and the figures are 0.
+    pub observed: bool,
+    /// Why no call may begin for it now; empty when one may.
+    pub why: String,
+    /// Members, paused or not.
+    pub logged_on: u32,
+    /// Paused members.
+    pub paused: u32,
+    /// Agents whom a call would reach now.
+    pub free: u32,
+    /// Callers for whom no agent's telephone rings.
+    pub waiting: u32,
+    /// Agents that calls of this end point may reckon with: free ones less those for whom callers wait or other end points
+    /// dial.
+    pub agents: u32,
+    /// Calls towards the end point that have not come to the queue.
+    pub on_the_way: u32,
+    /// Calls that may begin now.
+    pub wanted: u32,
+    /// Calls on their way per agent, times that of the run.
+    pub boost: f64,
+    /// More callers wait than allowed: WombatDialer's `BK:W`.
+    pub blocked_by_waiting: bool,
+    /// Facts that were missed and put right since the server started.
+    pub missed: u64,
+}
+
+/// An agent of an observed queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueAgent {
+    /// The telephone that the queue calls.
+    pub interface: String,
+    /// What the queue calls the member.
+    pub name: String,
+    /// What it is doing, as far as the queues of its PBX show.
+    pub state: QueueAgentState,
+    /// Why it is paused, if it was said.
+    pub paused_reason: String,
+}
+
+/// What an agent is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueAgentState {
+    /// A call would reach it.
+    Idle,
+    /// Paused in this queue.
+    Paused,
+    /// Its telephone rings.
+    Ringing,
+    /// In a call, of this queue or not.
+    Talking,
+    /// Left alone after a call.
+    WrapUp,
+    /// Its telephone is not there.
+    Unavailable,
+}
+
+impl From<dialer::Agent> for QueueAgent {
+    fn from(agent: dialer::Agent) -> Self {
+        let state = match agent.state {
+            AgentState::Idle => QueueAgentState::Idle,
+            AgentState::Paused => QueueAgentState::Paused,
+            AgentState::Ringing => QueueAgentState::Ringing,
+            AgentState::Talking => QueueAgentState::Talking,
+            AgentState::WrapUp => QueueAgentState::WrapUp,
+            AgentState::Unavailable => QueueAgentState::Unavailable,
+        };
+        let dialer::Member { interface, name, paused_reason, .. } = agent.member;
+        Self { interface, name, state, paused_reason }
+    }
 }
 
 /// A run.
@@ -174,6 +255,8 @@ pub struct LiveRun {
     pub why: String,
     /// Lower is served first.
     pub priority: i32,
+    /// Calls on their way per free agent of an observed queue, times that of the end point.
+    pub boost: f64,
     /// When it was started.
     pub started_at: Timestamp,
     /// Attempts placed.

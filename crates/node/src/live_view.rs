@@ -2,16 +2,16 @@
 
 use crate::link::MAX_STATUS_CHARS;
 use crate::live::{
-    Circuit, Dialling, Live, LiveCall, LiveEndPoint, LiveHold, LiveHourlyCap, LiveList, LivePbx, LiveRun, LiveTotals,
-    LiveTrunk, PbxState, share,
+    Circuit, Dialling, Live, LiveCall, LiveEndPoint, LiveHold, LiveHourlyCap, LiveList, LivePbx, LiveQueue, LiveRun,
+    LiveTotals, LiveTrunk, PbxState, share,
 };
 use crate::shell::{RunView, Shell};
 use crate::why::closed;
 use dialer::Dialer;
-use dialer::figures::RunFigures;
+use dialer::figures::{QueueFigures, RunFigures};
 use dialer::gate::Refusal;
 use dialer::toll::Reached;
-use domain::{Now, RunState, Timestamp};
+use domain::{EndPoint, Now, ObservedQueue, RunState, Timestamp};
 use std::sync::atomic::Ordering;
 
 /// Calls shown at once.
@@ -21,7 +21,7 @@ const _: () = assert!(MAX_STATUS_CHARS <= 64, "the database keeps 64 characters 
 
 impl Shell {
     /// Everything at this instant.
-    pub(crate) fn live(&self) -> Live {
+    pub(crate) fn live(&mut self) -> Live {
         let now = self.clock.now();
         let paused = self.storage.paused.as_ref().map(|storage| storage.why.as_str());
         let mut runs: Vec<LiveRun> = self
@@ -98,10 +98,12 @@ impl Shell {
         trunks.collect()
     }
 
-    fn end_points(&self) -> Vec<LiveEndPoint> {
-        let end_points = self.dialer.end_point_use().filter_map(|(id, in_use)| {
+    fn end_points(&mut self) -> Vec<LiveEndPoint> {
+        let in_use: Vec<_> = self.dialer.end_point_use().collect();
+        let end_points = in_use.into_iter().filter_map(|(id, in_use)| {
             let end_point = self.configuration.end_points.get(&id)?;
-            Some(LiveEndPoint { id, name: end_point.name.clone(), capacity: end_point.max_channels, in_use })
+            let queue = end_point.queue.as_ref().map(|queue| live_queue(&mut self.dialer, end_point, queue));
+            Some(LiveEndPoint { id, name: end_point.name.clone(), capacity: end_point.max_channels, in_use, queue })
         });
         end_points.collect()
     }
@@ -123,6 +125,40 @@ impl Shell {
         });
         calls.collect()
     }
+}
+
+fn live_queue(dialer: &mut Dialer, end_point: &EndPoint, queue: &ObservedQueue) -> LiveQueue {
+    let (missed, _) = dialer.queues_healed(end_point.pbx);
+    let mut live = LiveQueue {
+        name: queue.name.clone(),
+        observed: false,
+        why: String::new(),
+        logged_on: 0,
+        paused: 0,
+        free: 0,
+        waiting: 0,
+        agents: 0,
+        on_the_way: 0,
+        wanted: 0,
+        boost: queue.boost.factor(),
+        blocked_by_waiting: false,
+        missed,
+    };
+    match dialer.queue_figures(end_point.id) {
+        Some(Ok(QueueFigures { seen, wanted, refusal })) => {
+            live.observed = true;
+            live.why = refusal.map(|refusal| refusal.text().to_owned()).unwrap_or_default();
+            (live.logged_on, live.paused, live.free) = (seen.logged_on, seen.paused, seen.free);
+            (live.waiting, live.agents, live.on_the_way) = (seen.waiting, seen.agents, seen.on_the_way);
+            (live.wanted, live.blocked_by_waiting) = (wanted, seen.too_many_wait);
+        }
+        Some(Err(refusal)) => {
+            let unknown = dialer.queues_unknown(end_point.pbx).map(|why| format!("{}: {why}", refusal.text()));
+            live.why = unknown.unwrap_or_else(|| refusal.text().to_owned());
+        }
+        None => live.why = "the end point is being changed".to_owned(),
+    }
+    live
 }
 
 fn live_run(now: Timestamp, run: RunFigures, caps: Vec<Reached>, view: &RunView, storage: Option<&str>) -> LiveRun {
@@ -155,6 +191,7 @@ fn live_run(now: Timestamp, run: RunFigures, caps: Vec<Reached>, view: &RunView,
         state: run.state,
         why,
         priority: run.priority,
+        boost: run.boost.factor(),
         started_at: view.started_at,
         placed: run.placed,
         terminated: run.terminated,

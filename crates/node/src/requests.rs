@@ -31,6 +31,7 @@ impl Shell {
             {
                 link.line.shutdown();
                 self.step(Event::PbxDown(*id), None);
+                self.end_observer(*id, "the link is made anew");
             }
         }
         let pbxs: Vec<_> = self.configuration.pbxs.values().cloned().collect();
@@ -57,6 +58,7 @@ impl Shell {
         for id in gone.copied().collect::<Vec<_>>() {
             self.step(Event::EndPointRemoved(id), None);
         }
+        self.configure_observers();
         self.take_over_hours();
         self.tell_health();
     }
@@ -77,7 +79,7 @@ impl Shell {
     }
 
     fn connect(&mut self, pbx: &domain::Pbx, password: Password) {
-        let (line, source) = match Line::connect(pbx, &password) {
+        let (line, source, heard) = match Line::connect(pbx, &password) {
             Ok(link) => link,
             Err(why) => {
                 error!(pbx.id = pbx.id.0, %why, "pbx settings cannot work");
@@ -97,6 +99,9 @@ impl Shell {
             prefix: self.channels.prefix().to_owned(),
         };
         tokio::spawn(link.run());
+        if let Some((client, incoming)) = heard {
+            self.observe(pbx.id, client, incoming, None);
+        }
         let (why, since) = ("connecting".to_owned(), self.clock.now().wall);
         let link = PbxLink { number, line, state: PbxState::Down, since, why, version: None, foreign };
         self.links.insert(pbx.id, link);

@@ -9,7 +9,8 @@ use crate::disk::Storage;
 use crate::handle::{Health, NodeError};
 use crate::inputs::{Ask, FromPbx, Input, RunEvent};
 use crate::link::{About, Line, Said};
-use crate::live::PbxState;
+use crate::live::{PbxState, QueueAgent};
+use crate::observing::PbxObserver;
 use dialer::{Command, Dialer, Event, RunSpec};
 use domain::journal::OutputChange;
 use domain::{AttemptId, Campaign, Hours, LegId, Masked, PbxId, RunId, Timestamp};
@@ -78,6 +79,7 @@ pub struct Shell {
     pub(crate) channels: Channels,
     pub(crate) configuration: Configuration,
     pub(crate) links: BTreeMap<PbxId, PbxLink>,
+    pub(crate) observers: BTreeMap<PbxId, PbxObserver>,
     pub(crate) runs: BTreeMap<RunId, RunView>,
     pub(crate) hold: Option<Hold>,
     pub(crate) storage: Storage,
@@ -117,6 +119,7 @@ impl Shell {
             channels,
             configuration: Configuration::default(),
             links: BTreeMap::new(),
+            observers: BTreeMap::new(),
             runs: BTreeMap::new(),
             hold: None,
             storage: Storage::default(),
@@ -168,6 +171,7 @@ impl Shell {
         for link in self.links.values() {
             link.line.shutdown();
         }
+        self.observers.clear();
         if let Some(stopped) = self.stopping {
             let _ = stopped.send(());
         }
@@ -209,6 +213,7 @@ impl Shell {
                     self.pbx_told(pbx, what);
                 }
             }
+            Input::Queues(pbx, number, what) => self.queues_told(pbx, number, what),
             Input::Answer(event) => {
                 self.originate_answered(&event);
                 self.step(event, None);
@@ -328,6 +333,14 @@ impl Shell {
                 self.step(event, None);
                 self.pending.waiting.push(done);
             }
+            Ask::Boost(run, boost, done) => {
+                self.step(Event::RunBoosted { run, boost }, None);
+                let _ = done.send(());
+            }
+            Ask::Agents(end_point, done) => {
+                let agents = self.dialer.queue_agents(end_point);
+                let _ = done.send(agents.into_iter().map(QueueAgent::from).collect());
+            }
             Ask::ContactsAdded(list, added) => {
                 self.touches.grew(list);
                 self.step(Event::ContactsAdded { list, added }, None);
@@ -444,6 +457,7 @@ impl Shell {
             Command::CircuitChanged { trunk, probe_at: Some(at) } => {
                 warn!(trunk.id = trunk.0, probe_at = %at, "trunk rests: the carrier refuses call after call");
             }
+            Command::QueuesHealed { pbx, count } => self.queues_healed(pbx, count),
             Command::CircuitChanged { trunk, probe_at: None } => info!(trunk.id = trunk.0, "trunk is back"),
             Command::Violated { invariant, run, detail } => {
                 metrics::counter!("carillon_violations_total", "invariant" => invariant.name()).increment(1);

@@ -95,6 +95,7 @@ fn conditions(
     all.push(trunk_free(&trunks));
     all.push(circuit_closed(&trunks));
     all.push(end_point_free(campaign, live));
+    all.extend(agents_free(campaign, live));
     if let Some(run) = run {
         let blocked = run.why == dialer::gate::Refusal::RateReached { at: domain::Mono(0) }.text();
         let text = format!(
@@ -211,6 +212,25 @@ fn end_point_free(campaign: &Campaign, live: &Live) -> Condition {
     let holds = of_campaign.iter().any(|one| one.in_use < one.capacity);
     let text = if text.is_empty() { "the campaign has no end point".to_owned() } else { text.join("; ") };
     Condition { rule: "end_point_free", holds, text, until: None }
+}
+
+/// Agents behind the end points that observe a queue; nothing when none does.
+fn agents_free(campaign: &Campaign, live: &Live) -> Option<Condition> {
+    let of_campaign: Vec<_> = live.end_points.iter().filter(|one| campaign.end_points.contains(&one.id)).collect();
+    let queues: Vec<_> = of_campaign.iter().filter_map(|one| Some((one, one.queue.as_ref()?))).collect();
+    let text = queues.iter().map(|(one, queue)| {
+        if !queue.observed {
+            return format!("{}: {}", one.name, queue.why);
+        }
+        let why = if queue.why.is_empty() { String::new() } else { format!("; {}", queue.why) };
+        format!(
+            "{}: {} of {} agents of queue {} free, {} callers waiting, {} calls on the way{why}",
+            one.name, queue.free, queue.logged_on, queue.name, queue.waiting, queue.on_the_way
+        )
+    });
+    let text = text.collect::<Vec<String>>().join("; ");
+    let holds = of_campaign.iter().any(|one| one.queue.as_ref().is_none_or(|queue| queue.wanted > 0));
+    (!queues.is_empty()).then_some(Condition { rule: "agents_free", holds, text, until: None })
 }
 
 /// The first thing that stands in the way, in the order of the gate: site and run, contacts, ways out.

@@ -35,6 +35,10 @@ pub(crate) enum Happening {
     Listed { pbx: PbxId, link: u32, asked: u32, legs: Vec<FoundLeg>, asked_at: Option<Mono> },
     /// A channel goes on.
     Channel { pbx: PbxId, leg: LegId, step: Step },
+    /// Something happens among the agents of a PBX.
+    Floor { pbx: PbxId },
+    /// Time to compare a PBX's queues with what is believed.
+    QueueAudit { pbx: PbxId, link: u32 },
     /// Time to compare a PBX's channels with ours.
     Audit { pbx: PbxId, link: u32 },
     /// A link was silent or a request unanswered for a while: it is in doubt.
@@ -75,6 +79,7 @@ impl Happening {
                 | Self::FromPbx { .. }
                 | Self::Listed { .. }
                 | Self::Audit { .. }
+                | Self::QueueAudit { .. }
                 | Self::LinkDoubted { .. }
                 | Self::LinkLost { .. }
                 | Self::LinkMade { .. }

@@ -77,11 +77,12 @@ impl World {
             }
             Step::Answer => {
                 channel.up = true;
-                let key = channel.call.contact.key;
+                let (key, end_point) = (channel.call.contact.key, channel.call.end_point);
                 self.check_opt_out(leg, key);
                 self.summary.answered += 1;
                 self.witness.answered(leg);
                 self.say(id, Event::LegAnswered(leg), leg);
+                self.answered_for(id, leg, end_point);
             }
             Step::Status(status) => self.say(id, Event::StatusSet { leg, status: status.to_owned() }, leg),
             Step::FarEndHangsUp => self.say(id, Event::LegHangUpAsked(leg), leg),
@@ -96,6 +97,7 @@ impl World {
         self.channel_gone(&channel, code);
         let event = Event::LegEnded { leg, cause, tech_cause: code };
         self.say_after(id, event, channel.said_until);
+        self.left_floor(id, leg);
     }
 
     pub(crate) fn channel_gone(&mut self, channel: &Channel, code: Option<u16>) {

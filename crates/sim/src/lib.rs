@@ -6,6 +6,7 @@
 
 mod accounts;
 mod agenda;
+mod agents;
 mod callees;
 mod carrier;
 mod channels;

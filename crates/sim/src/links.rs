@@ -142,6 +142,7 @@ impl World {
         (pbx.link, pbx.stale) = (Link::Comparing, true);
         self.agenda.add(self.now + REST, Happening::ListAgain { pbx: id, link });
         self.step(Event::PbxStale(id));
+        self.queues_are_lost(id);
     }
 
     /// The shell takes a link for doubtful that is silent, or on which a request is not answered, for so long.
@@ -183,6 +184,7 @@ impl World {
         if was_up {
             self.step(Event::PbxDown(id));
         }
+        self.queues_are_lost(id);
     }
 
     pub(crate) fn listed(&mut self, id: PbxId, (link, asked): (u32, u32), legs: Vec<FoundLeg>, asked_at: Option<Mono>) {
@@ -199,11 +201,11 @@ impl World {
             None => {
                 let audited = std::mem::take(&mut pbx.stale);
                 pbx.link = Link::Up;
-                if audited {
-                    return self.deliver(Event::PbxUp { pbx: id, legs }, Some(id));
+                if !audited {
+                    self.agenda.add(self.now + AUDIT_EVERY, Happening::Audit { pbx: id, link });
                 }
-                self.agenda.add(self.now + AUDIT_EVERY, Happening::Audit { pbx: id, link });
                 self.deliver(Event::PbxUp { pbx: id, legs }, Some(id));
+                self.queues_are_read(id, !audited);
             }
         }
     }

@@ -79,6 +79,7 @@ impl World {
                 end_points: vec![EndPointId(PROBES + pbx.0)],
                 reschedule: Vec::new(),
                 rules: Arc::new(Rules::none()),
+                boost: domain::Boost::ONE,
             };
             let row = RunRow { settings, lists: vec![list], state: RunState::Runnable, totals: RunTotals::default() };
             self.store.runs.insert(run, row);

@@ -107,7 +107,7 @@ impl World {
             events.push(Event::TrunkConfigured(spec));
         }
         for spec in self.site.end_points.values() {
-            let mut spec = *spec;
+            let mut spec = spec.clone();
             spec.max_channels *= if end_points { 2 } else { 1 };
             events.push(Event::EndPointConfigured(spec));
         }

@@ -97,7 +97,8 @@ pub(crate) fn site(rng: &mut Rng, scene: Scene) -> (Site, BTreeMap<PbxId, Pbx>) 
             site.trunks.insert(spec.id, spec);
         }
         for m in 0..i64::from(rng.number(1..=most_trunks)) {
-            let mut spec = EndPointSpec { id: EndPointId(n * 10 + m), pbx: id, max_channels: rng.number(1..=10) };
+            let mut spec =
+                EndPointSpec { id: EndPointId(n * 10 + m), pbx: id, max_channels: rng.number(1..=10), queue: None };
             if let Scene::Day { lines } = scene {
                 spec.max_channels = lines;
             }
@@ -107,7 +108,7 @@ pub(crate) fn site(rng: &mut Rng, scene: Scene) -> (Site, BTreeMap<PbxId, Pbx>) 
         let trunk =
             TrunkSpec { id: TrunkId(PROBES + n), pbx: id, capacity, calls_per_second, progress_timeout_ms: 5_000 };
         site.trunks.insert(trunk.id, trunk);
-        let end_point = EndPointSpec { id: EndPointId(PROBES + n), pbx: id, max_channels: PROBE_CALLS };
+        let end_point = EndPointSpec { id: EndPointId(PROBES + n), pbx: id, max_channels: PROBE_CALLS, queue: None };
         site.end_points.insert(end_point.id, end_point);
     }
     (site, pbxs)
@@ -228,6 +229,7 @@ pub(crate) fn settings(rng: &mut Rng, site: &Site) -> RunSettings {
         end_points,
         reschedule: rules(rng),
         rules: Arc::new(strictness::rules(rng, zone, any_hour)),
+        boost: domain::Boost::ONE,
     }
 }
 

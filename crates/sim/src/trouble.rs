@@ -105,6 +105,7 @@ impl World {
         for channel in channels.values() {
             self.channel_gone(channel, None);
         }
+        self.floor_restarts(id);
         self.deafen(id, true, true);
         self.link_breaks(id, notice);
     }
@@ -186,6 +187,7 @@ impl World {
         self.step(Event::Tick);
         self.lift();
         self.want_probes();
+        self.floors_calm();
         self.agenda.add(self.now + 10 * SECOND, Happening::LastUnpause);
     }
 

@@ -1,6 +1,7 @@
 //! The world: everything that exists, and the loop that lets it happen.
 
 use crate::agenda::{Agenda, At, HOUR, Happening, MS, SECOND};
+use crate::agents::{self, Floor};
 use crate::crash::CrashPoint;
 use crate::fault::{Fault, Faults};
 use crate::lease::Zombie;
@@ -46,6 +47,9 @@ pub(crate) struct World {
     pub(crate) rough: Roughness,
     pub(crate) site: Site,
     pub(crate) pbxs: BTreeMap<PbxId, Pbx>,
+    pub(crate) floors: BTreeMap<PbxId, Floor>,
+    /// What agents and callers do.
+    pub(crate) floors_rng: Rng,
     pub(crate) process: Option<Process>,
     /// The process does nothing before then.
     pub(crate) stopped_until: At,
@@ -75,7 +79,8 @@ impl World {
         let mut scene = Rng::stream(seed, 1);
         let wall_at_start = scenario::wall_at_start(&mut scene);
         let rough = scenario::roughness(&mut scene, options.scene);
-        let (site, pbxs) = scenario::site(&mut scene, options.scene);
+        let (mut site, pbxs) = scenario::site(&mut scene, options.scene);
+        let floors = agents::furnish(seed, &mut site, options.scene);
         let mut store = Store::default();
         store.sabotage = options.sabotage;
         scenario::fill(&mut scene, &mut store, &site, options.scene);
@@ -85,6 +90,9 @@ impl World {
             agenda.add(scene.within(1..=30) * SECOND, Happening::Operator);
         }
         agenda.add(scene.within(1..=60) * SECOND, Happening::Fault);
+        for pbx in floors.keys() {
+            agenda.add(SECOND, Happening::Floor { pbx: *pbx });
+        }
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -107,6 +115,8 @@ impl World {
             rough,
             site,
             pbxs,
+            floors,
+            floors_rng: Rng::stream(seed, 6),
             process: None,
             stopped_until: 0,
             zombie: None,
@@ -198,6 +208,8 @@ impl World {
             Happening::FromPbx { pbx, link, event } => self.pbx_says(pbx, link, event),
             Happening::Listed { pbx, link, asked, legs, asked_at } => self.listed(pbx, (link, asked), legs, asked_at),
             Happening::Channel { pbx, leg, step } => self.channel_step(pbx, leg, step),
+            Happening::Floor { pbx } => self.floor_happens(pbx),
+            Happening::QueueAudit { pbx, link } => self.audit_queues(pbx, link),
             Happening::Audit { pbx, link } => self.audit(pbx, link),
             Happening::LinkDoubted { pbx, link } => self.link_doubted(pbx, link),
             Happening::LinkLost { pbx, link } => self.link_lost(pbx, link),

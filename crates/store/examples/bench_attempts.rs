@@ -142,6 +142,7 @@ async fn furnish(settings: &Settings) -> Result<(), Failure> {
         originates_per_second: 100,
         unit_ms: 50,
         messages_per_unit: 5,
+        manager: None,
     };
     let pbx = store.create_pbx(&scope, &pbx, "secret").await?.id;
     let trunk = Trunk {
@@ -162,6 +163,7 @@ async fn furnish(settings: &Settings) -> Result<(), Failure> {
         context: "ivr".into(),
         extension: "100".into(),
         max_channels: 10,
+        queue: None,
     };
     store.create_end_point(&scope, &end_point).await?;
     for list in 1..=10 {

@@ -91,6 +91,7 @@ async fn prepare(store: &Store, total: usize) -> Result<(RunId, Campaign, Vec<Co
         link: domain::PbxLink::Ari,
         unit_ms: 50,
         messages_per_unit: 5,
+        manager: None,
     };
     let pbx = store.create_pbx(&scope, &pbx, "secret").await?.id;
     let trunk = Trunk {
@@ -110,6 +111,7 @@ async fn prepare(store: &Store, total: usize) -> Result<(RunId, Campaign, Vec<Co
         context: "ivr".into(),
         extension: "100".into(),
         max_channels: 10_000,
+        queue: None,
     };
     let list = store.create_list(&scope, "numbers").await?.id;
     let mut contacts = Vec::with_capacity(total);
@@ -166,6 +168,7 @@ fn attempt(id: i64, run: RunId, campaign: &Campaign, contact: &Contact) -> NewAt
             priority: 10,
             caller_id: Default::default(),
             contact: domain::rules::ContactReceipt::default(),
+            queue: None,
         },
     }
 }

@@ -11,7 +11,7 @@ use crate::scope::{Kind, Scope};
 use crate::sql::{Columns, code_of, json_of, now};
 use domain::rules::pack::UNRESTRICTED;
 use domain::{
-    Campaign, CampaignId, EndPointId, Invalid, ListId, OpeningHoursId, RescheduleRule, RuleId, Template, TrunkId,
+    Boost, Campaign, CampaignId, EndPointId, Invalid, ListId, OpeningHoursId, RescheduleRule, RuleId, Template, TrunkId,
 };
 use serde_json::json;
 
@@ -23,9 +23,9 @@ macro_rules! create {
             $column,
             "tenant_id, name, direction, work, priority, status, idle_on_termination, batch_size, time_start, \
             time_end, time_days, zone, answer_timeout_ms, forced_closure_s, dial_clid, dial_account, \
-            variables, packs, limits) VALUES (",
+            variables, packs, limits, boost_permille) VALUES (",
             $value,
-            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) RETURNING \
+            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) RETURNING \
             id"
         )
     };
@@ -33,14 +33,14 @@ macro_rules! create {
 
 statements! {
     CREATE = create!("", "");
-    CREATE_AGAIN = create!("id, ", "$20, ");
+    CREATE_AGAIN = create!("id, ", "$21, ");
     UPDATE = "UPDATE campaign SET name = $2, direction = $3, work = $4, priority = $5, status = $6, \
         idle_on_termination = $7, batch_size = $8, time_start = $9, time_end = $10, time_days = $11, zone = $12, \
         answer_timeout_ms = $13, forced_closure_s = $14, dial_clid = $15, dial_account = $16, variables = $17, \
-        packs = $18, limits = $19 WHERE tenant_id = $1 AND id = $20 RETURNING id";
+        packs = $18, limits = $19, boost_permille = $20 WHERE tenant_id = $1 AND id = $21 RETURNING id";
     GET = "SELECT id, name, direction, work, priority, status, idle_on_termination, batch_size, time_start, time_end, \
-        time_days, zone, answer_timeout_ms, forced_closure_s, dial_clid, dial_account, variables, packs, limits \
-        FROM campaign WHERE tenant_id = $1 AND id = $2";
+        time_days, zone, answer_timeout_ms, forced_closure_s, dial_clid, dial_account, variables, packs, limits, \
+        boost_permille FROM campaign WHERE tenant_id = $1 AND id = $2";
     IDS = "SELECT id FROM campaign WHERE tenant_id = $1 ORDER BY id";
     TRUNKS = "SELECT trunk_id FROM campaign_trunk WHERE tenant_id = $1 AND campaign_id = $2 ORDER BY position";
     END_POINTS = "SELECT end_point_id FROM campaign_end_point WHERE tenant_id = $1 AND campaign_id = $2 ORDER BY position";
@@ -313,7 +313,7 @@ async fn unlink(scope: &Scope, id: CampaignId, connection: &mut Connection) -> R
     Ok(())
 }
 
-/// Binds `$1` to `$19` of [`CREATE`] and [`UPDATE`].
+/// Binds `$1` to `$20` of [`CREATE`] and [`UPDATE`].
 fn bind(statement: Query, scope: &Scope, campaign: &Campaign) -> Query {
     statement
         .bind(scope.tenant.0)
@@ -335,6 +335,7 @@ fn bind(statement: Query, scope: &Scope, campaign: &Campaign) -> Query {
         .bind(json_of(&campaign.variables))
         .bind(json_of(&campaign.packs))
         .bind(json_of(&campaign.limits))
+        .bind(i64::from(campaign.initial_boost.permille()))
 }
 
 fn read(row: &Row) -> Result<Campaign> {
@@ -364,6 +365,7 @@ fn read(row: &Row) -> Result<Campaign> {
         rules: Vec::new(),
         packs: row.json("packs")?,
         limits: row.json("limits")?,
+        initial_boost: Boost::from_permille(row.number("boost_permille")?),
     })
 }
 
@@ -414,6 +416,7 @@ mod tests {
         campaign.rules = vec![rule(CallState::RsNoanswer, 3), rule(CallState::RsBusy, 1)];
         campaign.packs = vec![UNRESTRICTED.into()];
         campaign.limits.gap_minutes = 30;
+        campaign.initial_boost = Boost::from_permille(1_750);
         let saved = store.create_campaign(&scope, &campaign, "ana").await.unwrap();
         assert!(saved.rules.iter().all(|rule| rule.id.0 > 0));
         let store = home.reopen(store).await;

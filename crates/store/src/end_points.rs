@@ -8,7 +8,8 @@ use crate::locks::{self, Locked};
 use crate::pbxs;
 use crate::scope::{Kind, Scope};
 use crate::sql::{Columns, code_of};
-use domain::{EndPoint, EndPointId, PbxId};
+use domain::end_point::DEFAULT_MAX_WAITING;
+use domain::{Boost, EndPoint, EndPointId, EndPointKind, Invalid, ObservedQueue, PbxId};
 
 /// A statement that makes one: with the next id, or with one that it had before.
 macro_rules! create {
@@ -16,21 +17,23 @@ macro_rules! create {
         concat!(
             "INSERT INTO end_point (",
             $column,
-            "tenant_id, pbx_id, name, kind, context, extension, max_channels) VALUES (",
+            "tenant_id, pbx_id, name, kind, context, extension, max_channels, queue, boost_permille, max_waiting) VALUES (",
             $value,
-            "$1, $2, $3, $4, $5, $6, $7) RETURNING id"
+            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id"
         )
     };
 }
 
 statements! {
     CREATE = create!("", "");
-    CREATE_AGAIN = create!("id, ", "$8, ");
+    CREATE_AGAIN = create!("id, ", "$11, ");
     UPDATE = "UPDATE end_point SET pbx_id = $3, name = $4, kind = $5, context = $6, extension = $7, \
-        max_channels = $8 WHERE tenant_id = $1 AND id = $2";
-    GET = "SELECT id, pbx_id, name, kind, context, extension, max_channels FROM end_point \
+        max_channels = $8, queue = $9, boost_permille = $10, max_waiting = $11 WHERE tenant_id = $1 AND id = $2";
+    GET = "SELECT id, pbx_id, name, kind, context, extension, max_channels, queue, boost_permille, max_waiting \
+        FROM end_point \
         WHERE tenant_id = $1 AND id = $2";
-    ALL = "SELECT id, pbx_id, name, kind, context, extension, max_channels FROM end_point \
+    ALL = "SELECT id, pbx_id, name, kind, context, extension, max_channels, queue, boost_permille, max_waiting \
+        FROM end_point \
         WHERE tenant_id = $1 ORDER BY id";
     USED_BY = "SELECT 'campaign ' || c.name FROM campaign_end_point l JOIN campaign c ON c.id = l.campaign_id \
         WHERE l.tenant_id = $1 AND l.end_point_id = $2 \
@@ -53,6 +56,7 @@ impl Store {
         end_point.check()?;
         let mut transaction = self.begin().await?;
         pbxs::check_exists(scope, end_point.pbx, &mut transaction).await?;
+        check_observed(scope, end_point, &mut transaction).await?;
         let again = audit::again(scope, SUBJECT);
         let id = query_scalar(again.map_or(CREATE, |_| CREATE_AGAIN))
             .bind(scope.tenant.0)
@@ -62,6 +66,9 @@ impl Store {
             .bind(&end_point.context)
             .bind(&end_point.extension)
             .bind(i64::from(end_point.max_channels))
+            .bind(end_point.queue.as_ref().map(|queue| queue.name.clone()))
+            .bind(i64::from(end_point.queue.as_ref().map_or(Boost::ONE, |queue| queue.boost).permille()))
+            .bind(i64::from(end_point.queue.as_ref().map_or(DEFAULT_MAX_WAITING, |queue| queue.max_waiting)))
             .bind_some(again)
             .fetch_one(&mut *transaction)
             .await
@@ -88,6 +95,7 @@ impl Store {
         if had != Some(end_point.pbx.0) {
             pbxs::check_exists(scope, end_point.pbx, &mut transaction).await?;
         }
+        check_observed(scope, end_point, &mut transaction).await?;
         let was = audit::snapshot(scope, SUBJECT, end_point.id.0, &mut transaction).await?;
         let done = query(UPDATE)
             .bind(scope.tenant.0)
@@ -98,6 +106,9 @@ impl Store {
             .bind(&end_point.context)
             .bind(&end_point.extension)
             .bind(i64::from(end_point.max_channels))
+            .bind(end_point.queue.as_ref().map(|queue| queue.name.clone()))
+            .bind(i64::from(end_point.queue.as_ref().map_or(Boost::ONE, |queue| queue.boost).permille()))
+            .bind(i64::from(end_point.queue.as_ref().map_or(DEFAULT_MAX_WAITING, |queue| queue.max_waiting)))
             .execute(&mut *transaction)
             .await
             .map_err(Error::naming("end point", &end_point.name))?;
@@ -142,6 +153,19 @@ impl Store {
     }
 }
 
+/// A queue is observed over the manager interface: without a user there nothing would ever be dialled.
+async fn check_observed(scope: &Scope, end_point: &EndPoint, connection: &mut Connection) -> Result<()> {
+    if end_point.kind != EndPointKind::Queue || pbxs::observes_queues(scope, end_point.pbx, connection).await? {
+        return Ok(());
+    }
+    let problem = format!(
+        "QUEUE needs a PBX whose queues can be observed: pbx {} is reached over ARI and has no manager user, give it \
+         manager_username and manager_password",
+        end_point.pbx
+    );
+    Err(Invalid::new("kind", problem).into())
+}
+
 /// An end point for the audit log; `None`: it is not there.
 pub(crate) async fn as_json(scope: &Scope, id: i64, connection: &mut Connection) -> Result<Option<serde_json::Value>> {
     let row = query(GET).bind(scope.tenant.0).bind(id).fetch_optional(connection).await?;
@@ -157,13 +181,23 @@ fn read(row: &Row) -> Result<EndPoint> {
         context: row.text("context")?,
         extension: row.text("extension")?,
         max_channels: row.number("max_channels")?,
+        queue: match row.opt_text("queue")? {
+            Some(name) => Some(ObservedQueue {
+                name,
+                boost: Boost::from_permille(row.number("boost_permille")?),
+                max_waiting: row.number("max_waiting")?,
+            }),
+            None => None,
+        },
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pbxs::Passwords;
     use crate::testing::{Home, World, end_point};
+    use domain::{Manager, Pbx};
 
     crate::testing::on_both_engines! {
         an_end_point_round_trips_and_is_kept_while_used;
@@ -174,7 +208,23 @@ mod tests {
         let world = World::make(&store).await;
         let scope = Scope::installation();
         let saved = store.create_end_point(&scope, &end_point("second", world.pbx.id)).await.unwrap();
+        let queue = ObservedQueue { boost: Boost::from_permille(1_300), max_waiting: 7, ..ObservedQueue::named("999") };
         let changed = EndPoint { extension: "9".into(), max_channels: 2, ..saved };
+        let observing = EndPoint { kind: EndPointKind::Queue, queue: Some(queue), ..changed.clone() };
+        let refused = store.update_end_point(&scope, &observing).await.unwrap_err();
+        assert_eq!(refused.field(), Some("kind"), "{refused}");
+        let pbx =
+            Pbx { manager: Some(Manager { host: "a".into(), port: 1, username: "u".into() }), ..world.pbx.clone() };
+        let without = store.update_pbx(&scope, &pbx, None).await.unwrap_err();
+        assert_eq!(without.field(), Some("manager_password"));
+        let passwords = Passwords { own: None, manager: Some("m") };
+        store.update_pbx(&scope, &pbx, passwords).await.unwrap();
+        assert_eq!(store.manager_password(&scope, pbx.id).await.unwrap().as_deref(), Some("m"));
+        store.update_end_point(&scope, &observing).await.unwrap();
+        assert_eq!(store.end_point(&scope, observing.id).await.unwrap(), observing);
+        let blind = store.update_pbx(&scope, &world.pbx, None).await.unwrap_err();
+        assert_eq!(blind.field(), Some("manager_username"), "{blind}");
+
         store.update_end_point(&scope, &changed).await.unwrap();
         assert_eq!(store.end_point(&scope, changed.id).await.unwrap(), changed);
         assert_eq!(store.end_points(&scope).await.unwrap().len(), 2);

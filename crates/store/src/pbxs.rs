@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::locks::{self, Locked};
 use crate::scope::{Kind, Scope};
 use crate::sql::Columns;
-use domain::{Invalid, Pbx, PbxId, PbxLink};
+use domain::{Invalid, Manager, Pbx, PbxId, PbxLink};
 
 /// Longest password, in bytes.
 const MAX_PASSWORD_BYTES: usize = 200;
@@ -18,25 +18,32 @@ macro_rules! create {
         concat!(
             "INSERT INTO pbx (",
             $column,
-            "tenant_id, name, host, port, username, password, application, originates_per_second, link, unit_ms, \
-             messages_per_unit) VALUES (",
+            "tenant_id, name, host, port, username, application, originates_per_second, link, unit_ms, \
+             messages_per_unit, manager_host, manager_port, manager_username, password) VALUES (",
             $value,
-            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id"
+            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id"
         )
     };
 }
 
 statements! {
     CREATE = create!("", "");
-    CREATE_AGAIN = create!("id, ", "$12, ");
+    CREATE_AGAIN = create!("id, ", "$15, ");
     SET_PASSWORD = "UPDATE pbx SET password = $3 WHERE tenant_id = $1 AND id = $2";
     UPDATE = "UPDATE pbx SET name = $3, host = $4, port = $5, username = $6, application = $7, \
-        originates_per_second = $8, link = $9, unit_ms = $10, messages_per_unit = $11 WHERE tenant_id = $1 AND id = $2";
-    GET = "SELECT id, name, host, port, username, application, originates_per_second, link, unit_ms, messages_per_unit \
+        originates_per_second = $8, link = $9, unit_ms = $10, messages_per_unit = $11, manager_host = $12, \
+        manager_port = $13, manager_username = $14 WHERE tenant_id = $1 AND id = $2";
+    GET = "SELECT id, name, host, port, username, application, originates_per_second, link, unit_ms, messages_per_unit, \
+        manager_host, manager_port, manager_username \
         FROM pbx WHERE tenant_id = $1 AND id = $2";
-    ALL = "SELECT id, name, host, port, username, application, originates_per_second, link, unit_ms, messages_per_unit \
+    ALL = "SELECT id, name, host, port, username, application, originates_per_second, link, unit_ms, messages_per_unit, \
+        manager_host, manager_port, manager_username \
         FROM pbx WHERE tenant_id = $1 ORDER BY id";
     PASSWORD = "SELECT password FROM pbx WHERE tenant_id = $1 AND id = $2";
+    SET_MANAGER_PASSWORD = "UPDATE pbx SET manager_password = $3 WHERE tenant_id = $1 AND id = $2";
+    FORGET_MANAGER_PASSWORD = "UPDATE pbx SET manager_password = NULL WHERE tenant_id = $1 AND id = $2";
+    MANAGER_PASSWORD = "SELECT manager_password FROM pbx WHERE tenant_id = $1 AND id = $2";
+    OBSERVER_OF = "SELECT name FROM end_point WHERE tenant_id = $1 AND pbx_id = $2 AND queue IS NOT NULL LIMIT 1";
     EXISTS = "SELECT COUNT(*) FROM pbx WHERE tenant_id = $1 AND id = $2";
     USED_BY = "SELECT 'trunk ' || name FROM trunk WHERE tenant_id = $1 AND pbx_id = $2 \
         UNION ALL SELECT 'end point ' || name FROM end_point WHERE tenant_id = $1 AND pbx_id = $2 LIMIT 1";
@@ -47,10 +54,19 @@ const SUBJECT: Subject = Subject::Entity(Kind::Pbx);
 
 impl Store {
     /// Saves a new PBX; its `id` is ignored and given anew. The password is sealed and never shown again.
-    pub async fn create_pbx<'a>(&self, scope: &Scope, pbx: impl Into<Locked<'a, Pbx>>, password: &str) -> Result<Pbx> {
-        let Locked { it: pbx, lock } = pbx.into();
+    pub async fn create_pbx<'a>(
+        &self,
+        scope: &Scope,
+        pbx: impl Into<Locked<'a, Pbx>>,
+        passwords: impl Into<Passwords<'_>>,
+    ) -> Result<Pbx> {
+        let (Locked { it: pbx, lock }, passwords) = (pbx.into(), passwords.into());
         pbx.check()?;
-        check_password(password)?;
+        passwords.check()?;
+        let password = passwords.own.ok_or_else(|| missing("password"))?;
+        if pbx.manager.is_some() && passwords.manager.is_none() {
+            return Err(missing("manager_password").into());
+        }
         let mut transaction = self.begin().await?;
         let again = audit::again(scope, SUBJECT);
         let id = query_scalar(again.map_or(CREATE, |_| CREATE_AGAIN))
@@ -59,19 +75,23 @@ impl Store {
             .bind(&pbx.host)
             .bind(i64::from(pbx.port))
             .bind(&pbx.username)
-            .bind(Vec::<u8>::new())
             .bind(&pbx.application)
             .bind(i64::from(pbx.originates_per_second))
             .bind(pbx.link.code())
             .bind(i64::from(pbx.unit_ms))
             .bind(i64::from(pbx.messages_per_unit))
+            .bind(pbx.manager.as_ref().map(|manager| manager.host.clone()))
+            .bind(pbx.manager.as_ref().map(|manager| i64::from(manager.port)))
+            .bind(pbx.manager.as_ref().map(|manager| manager.username.clone()))
+            .bind(Vec::<u8>::new())
             .bind_some(again)
             .fetch_one(&mut *transaction)
             .await
             .map_err(Error::naming("pbx", &pbx.name))?;
         self.seal_password(scope, PbxId(id), password, &mut transaction).await?;
+        self.take_manager_password(scope, pbx, PbxId(id), passwords.manager, &mut transaction).await?;
         locks::made(scope, Kind::Pbx, id, lock, &mut transaction).await?;
-        audit::note(scope, SUBJECT, id, None, &["password"], &mut transaction).await?;
+        audit::note(scope, SUBJECT, id, None, &passwords.names(), &mut transaction).await?;
         transaction.commit().await?;
         Ok(Pbx { id: PbxId(id), ..pbx.clone() })
     }
@@ -81,13 +101,19 @@ impl Store {
         &self,
         scope: &Scope,
         pbx: impl Into<Locked<'a, Pbx>>,
-        password: Option<&str>,
+        passwords: impl Into<Passwords<'_>>,
     ) -> Result<Pbx> {
-        let Locked { it: pbx, lock } = pbx.into();
+        let (Locked { it: pbx, lock }, passwords) = (pbx.into(), passwords.into());
         scope.check(Kind::Pbx, pbx.id.0)?;
         pbx.check()?;
-        password.map_or(Ok(()), check_password)?;
+        passwords.check()?;
         let mut transaction = self.begin().await?;
+        let observer: Option<String> =
+            query_scalar(OBSERVER_OF).bind(scope.tenant.0).bind(pbx.id.0).fetch_optional(&mut *transaction).await?;
+        if let Some(end_point) = observer.filter(|_| !pbx.observes_queues()) {
+            let problem = format!("is needed: end point {end_point} observes a queue of this PBX");
+            return Err(Invalid::new("manager_username", problem).into());
+        }
         let was = audit::snapshot(scope, SUBJECT, pbx.id.0, &mut transaction).await?;
         let done = query(UPDATE)
             .bind(scope.tenant.0)
@@ -101,18 +127,21 @@ impl Store {
             .bind(pbx.link.code())
             .bind(i64::from(pbx.unit_ms))
             .bind(i64::from(pbx.messages_per_unit))
+            .bind(pbx.manager.as_ref().map(|manager| manager.host.clone()))
+            .bind(pbx.manager.as_ref().map(|manager| i64::from(manager.port)))
+            .bind(pbx.manager.as_ref().map(|manager| manager.username.clone()))
             .execute(&mut *transaction)
             .await
             .map_err(Error::naming("pbx", &pbx.name))?;
         if done.rows_affected() == 0 {
             return Err(Error::not_found("pbx", pbx.id));
         }
-        if let Some(password) = password {
+        if let Some(password) = passwords.own {
             self.seal_password(scope, pbx.id, password, &mut transaction).await?;
         }
+        self.take_manager_password(scope, pbx, pbx.id, passwords.manager, &mut transaction).await?;
         locks::changed(scope, Kind::Pbx, pbx.id.0, lock, &mut transaction).await?;
-        let secrets: &[&str] = if password.is_some() { &["password"] } else { &[] };
-        audit::note(scope, SUBJECT, pbx.id.0, was, secrets, &mut transaction).await?;
+        audit::note(scope, SUBJECT, pbx.id.0, was, &passwords.names(), &mut transaction).await?;
         transaction.commit().await?;
         Ok(pbx.clone())
     }
@@ -140,6 +169,43 @@ impl Store {
             path: self.key_file().to_owned(),
             why: format!("does not open the password of pbx {id}: set it again"),
         })
+    }
+
+    /// The password of the manager user through which its queues are observed, if there is one.
+    pub async fn manager_password(&self, scope: &Scope, id: PbxId) -> Result<Option<String>> {
+        let row = query(MANAGER_PASSWORD).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
+        let sealed = row.ok_or_else(|| Error::not_found("pbx", id))?.opt_bytes("manager_password")?;
+        let Some(sealed) = sealed else { return Ok(None) };
+        let plain = self.cipher().open(&manager_purpose(scope, id), &sealed);
+        plain.and_then(|plain| String::from_utf8(plain).ok()).map(Some).ok_or_else(|| Error::Key {
+            path: self.key_file().to_owned(),
+            why: format!("does not open the manager password of pbx {id}: set it again"),
+        })
+    }
+
+    /// Keeps the one there is when none is given, and none without a manager user.
+    async fn take_manager_password(
+        &self,
+        scope: &Scope,
+        pbx: &Pbx,
+        id: PbxId,
+        password: Option<&str>,
+        connection: &mut Connection,
+    ) -> Result<()> {
+        let statement = match (&pbx.manager, password) {
+            (None, _) => query(FORGET_MANAGER_PASSWORD).bind(scope.tenant.0).bind(id.0),
+            (Some(_), Some(password)) => {
+                let sealed = self.cipher().seal(&manager_purpose(scope, id), password.as_bytes());
+                query(SET_MANAGER_PASSWORD).bind(scope.tenant.0).bind(id.0).bind(sealed)
+            }
+            (Some(_), None) => {
+                let row = query(MANAGER_PASSWORD).bind(scope.tenant.0).bind(id.0).fetch_one(connection).await?;
+                let has_one = row.opt_bytes("manager_password")?.is_some();
+                return if has_one { Ok(()) } else { Err(missing("manager_password").into()) };
+            }
+        };
+        statement.execute(connection).await?;
+        Ok(())
     }
 
     /// Deletes a PBX that no trunk and no end point names.
@@ -176,14 +242,69 @@ pub(crate) async fn check_exists(scope: &Scope, id: PbxId, connection: &mut Conn
     Ok(())
 }
 
+/// Whether the queues of a PBX can be observed.
+pub(crate) async fn observes_queues(scope: &Scope, id: PbxId, connection: &mut Connection) -> Result<bool> {
+    let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(connection).await?;
+    Ok(read(&row.ok_or_else(|| Error::not_found("pbx", id))?)?.observes_queues())
+}
+
+/// Passwords of a PBX, given when they are new.
+#[derive(Clone, Copy, Default)]
+pub struct Passwords<'a> {
+    /// Of the user by which it is reached.
+    pub own: Option<&'a str>,
+    /// Of the manager user through which its queues are observed.
+    pub manager: Option<&'a str>,
+}
+
+impl<'a> From<&'a str> for Passwords<'a> {
+    fn from(own: &'a str) -> Self {
+        Self { own: Some(own), manager: None }
+    }
+}
+
+impl<'a> From<&'a String> for Passwords<'a> {
+    fn from(own: &'a String) -> Self {
+        own.as_str().into()
+    }
+}
+
+impl<'a> From<Option<&'a str>> for Passwords<'a> {
+    fn from(own: Option<&'a str>) -> Self {
+        Self { own, manager: None }
+    }
+}
+
+impl Passwords<'_> {
+    fn check(&self) -> Result<()> {
+        self.own.map_or(Ok(()), |password| check_password("password", password))?;
+        self.manager.map_or(Ok(()), |password| check_password("manager_password", password))
+    }
+
+    /// Which are given.
+    fn names(&self) -> Vec<&'static str> {
+        let given = [("password", self.own), ("manager_password", self.manager)];
+        given.into_iter().filter(|(_, password)| password.is_some()).map(|(name, _)| name).collect()
+    }
+}
+
+fn missing(field: &str) -> Invalid {
+    let of = if field == "password" { "the ARI or manager user" } else { "the manager user that observes the queues" };
+    Invalid::new(field, format!("is missing: the password of {of}"))
+}
+
+fn manager_purpose(scope: &Scope, id: PbxId) -> String {
+    format!("pbx.manager_password of tenant {} pbx {id}", scope.tenant)
+}
+
 fn purpose(scope: &Scope, id: PbxId) -> String {
     format!("pbx.password of tenant {} pbx {id}", scope.tenant)
 }
 
-fn check_password(password: &str) -> Result<()> {
+fn check_password(field: &str, password: &str) -> Result<()> {
     if password.is_empty() || password.len() > MAX_PASSWORD_BYTES || password.chars().any(char::is_control) {
         let problem = format!("must be 1 to {MAX_PASSWORD_BYTES} bytes without control characters");
-        return Err(Invalid::new("password", problem).into());
+        return Err(Invalid::new(field, problem).into());
     }
     Ok(())
 }
@@ -206,6 +327,12 @@ fn read(row: &Row) -> Result<Pbx> {
         link: PbxLink::parse(&row.text("link")?)?,
         unit_ms: row.number("unit_ms")?,
         messages_per_unit: row.number("messages_per_unit")?,
+        manager: match row.opt_text("manager_username")? {
+            Some(username) => {
+                Some(Manager { host: row.text("manager_host")?, port: row.number("manager_port")?, username })
+            }
+            None => None,
+        },
     })
 }
 

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::journal::events::{Event, Events};
 use crate::scope::Scope;
 use crate::sql::{Columns, decode, json_of, now};
-use domain::{Campaign, CampaignId, ContactId, Invalid, ListId, RunId, RunState, Timestamp};
+use domain::{Boost, Campaign, CampaignId, ContactId, Invalid, ListId, RunId, RunState, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 
@@ -33,6 +33,8 @@ pub struct RunRecord {
     pub started_at: Timestamp,
     /// When it was completed or removed.
     pub ended_at: Option<Timestamp>,
+    /// Calls on their way per free agent of an observed queue, times that of the end point.
+    pub boost: Boost,
     /// Its figures, as of the last commit.
     pub totals: RunTotals,
 }
@@ -99,7 +101,8 @@ macro_rules! run_columns {
             "SELECT r.id, r.campaign_id, c.name AS campaign_name, r.state, r.why, r.actor, r.settings, r.started_at, ",
             "r.ended_at, r.placed, r.terminated, r.open_retries, ",
             // The column counts calls that are over; those in progress are few, and an index has them.
-            "r.connected + COALESCE(o.answered, 0) AS connected, r.put_off, r.refused ",
+            "r.connected + COALESCE(o.answered, 0) AS connected, r.put_off, r.refused, ",
+            "r.boost_permille ",
             "FROM run r JOIN campaign c ON c.id = r.campaign_id LEFT JOIN (SELECT a.run_id, ",
             "COUNT(a.connected_at) AS answered FROM attempt a WHERE +a.tenant_id = $1 AND a.ended_at IS NULL ",
             "GROUP BY a.run_id) o ON o.run_id = r.id ",
@@ -109,13 +112,14 @@ macro_rules! run_columns {
 }
 
 statements! {
-    CREATE = "INSERT INTO run (tenant_id, campaign_id, state, why, actor, settings, started_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING id";
+    CREATE = "INSERT INTO run (tenant_id, campaign_id, state, why, actor, settings, started_at, boost_permille) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING id";
     ADD_LIST = "INSERT INTO run_list (tenant_id, run_id, list_id, position) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (run_id, list_id) DO UPDATE SET position = excluded.position";
     DROP_LISTS = "DELETE FROM run_list WHERE tenant_id = $1 AND run_id = $2 AND NOT EXISTS \
         (SELECT 1 FROM run_contact rc WHERE rc.run_id = run_list.run_id AND rc.list_id = run_list.list_id)";
     RELOAD = "UPDATE run SET settings = $3 WHERE tenant_id = $1 AND id = $2";
+    BOOST = "UPDATE run SET boost_permille = $3 WHERE tenant_id = $1 AND id = $2";
     GET = run_columns!("WHERE r.tenant_id = $1 AND r.id = $2");
     PAGE = run_columns!(
         "WHERE r.tenant_id = $1 AND ($2 LIKE '%,' || r.campaign_id || ',%' OR $2 IS NULL) \
@@ -157,6 +161,7 @@ impl Store {
             .bind(actor)
             .bind(json_of(&settings))
             .bind(at.0)
+            .bind(i64::from(settings.initial_boost.permille()))
             .fetch_optional(&mut *transaction)
             .await?;
         let id = RunId(started.ok_or_else(|| Error::Conflict {
@@ -188,6 +193,21 @@ impl Store {
         let lists = lists(scope, id, &settings.lists, &mut transaction).await?;
         transaction.commit().await?;
         Ok(RunRestore { record, lists, settings })
+    }
+
+    /// Changes how much an open run over-dials; written down under `actor`.
+    pub async fn boost_run(&self, scope: &Scope, id: RunId, boost: Boost, actor: &str) -> Result<RunRecord> {
+        let mut transaction = self.begin().await?;
+        let record = get(scope, id, &mut transaction).await?;
+        if record.ended_at.is_some() {
+            return Err(Error::Conflict { what: format!("run {id}"), why: "is over".into() });
+        }
+        let permille = i64::from(boost.permille());
+        query(BOOST).bind(scope.tenant.0).bind(id.0).bind(permille).execute(&mut *transaction).await?;
+        let data = json!({ "from_permille": record.boost.permille(), "to_permille": permille });
+        Events::one(Event::of_run(scope.tenant, id, "run.boosted", now(), actor, data), &mut transaction).await?;
+        transaction.commit().await?;
+        Ok(RunRecord { boost, ..record })
     }
 
     /// One run.
@@ -299,6 +319,7 @@ fn read(row: &Row) -> Result<RunRecord> {
         actor: row.text("actor")?,
         started_at: row.at("started_at")?,
         ended_at: row.opt_at("ended_at")?,
+        boost: Boost::from_permille(row.number("boost_permille")?),
         totals: RunTotals {
             placed: row.int("placed")?,
             terminated: row.int("terminated")?,
@@ -321,6 +342,24 @@ mod tests {
         a_campaign_runs_once_at_a_time;
         a_campaign_that_lacks_something_does_not_start;
         a_run_keeps_its_settings_until_it_is_reloaded;
+        a_boost_of_a_run_stays_and_is_written_down;
+    }
+
+    async fn a_boost_of_a_run_stays_and_is_written_down(home: Home) {
+        let store = home.open().await;
+        let world = World::make(&store).await;
+        let scope = Scope::installation();
+        let campaign = Campaign { initial_boost: Boost::from_permille(1_500), ..world.campaign.clone() };
+        store.update_campaign(&scope, &campaign, "ana").await.unwrap();
+        let run = store.start_run(&scope, campaign.id, "ana", Timestamp(5)).await.unwrap();
+        assert_eq!(run.boost, campaign.initial_boost);
+        let boosted = store.boost_run(&scope, run.id, Boost::from_permille(2_000), "ben").await.unwrap();
+        store.reload_run(&scope, run.id, "ana").await.unwrap();
+        assert_eq!(store.run(&scope, run.id).await.unwrap().boost, boosted.boost);
+        let sql = "SELECT actor || ' ' || data FROM event WHERE kind = 'run.boosted'";
+        let written: Vec<String> = query_scalar(sql).fetch_all(store.readers()).await.unwrap();
+        assert_eq!(written, [r#"ben {"from_permille":1500,"to_permille":2000}"#]);
+        assert_eq!(store.boost_run(&scope, RunId(9), Boost::ONE, "ben").await.unwrap_err().code(), "not_found");
     }
 
     async fn a_campaign_runs_once_at_a_time(home: Home) {

@@ -49,6 +49,7 @@ pub(crate) const VERSIONS: &[Version] = &[
     version!("0015", "opening_hours"),
     version!("0016", "black_list"),
     version!("0017", "form"),
+    version!("0018", "queues"),
 ];
 
 statements! {

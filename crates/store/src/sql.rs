@@ -55,6 +55,7 @@ pub(crate) trait Columns {
     fn text(&self, name: &str) -> Result<String>;
     fn opt_text(&self, name: &str) -> Result<Option<String>>;
     fn bytes(&self, name: &str) -> Result<Vec<u8>>;
+    fn opt_bytes(&self, name: &str) -> Result<Option<Vec<u8>>>;
 
     /// A number that the schema keeps non-negative and small.
     fn number<T: TryFrom<i64>>(&self, name: &str) -> Result<T> {

@@ -179,6 +179,7 @@ impl World {
                 priority: 10,
                 caller_id: Default::default(),
                 contact: domain::rules::ContactReceipt::default(),
+                queue: None,
             },
         }
     }
@@ -248,6 +249,7 @@ pub(crate) fn pbx(name: &str) -> Pbx {
         link: domain::PbxLink::Ari,
         unit_ms: 50,
         messages_per_unit: 5,
+        manager: None,
     }
 }
 
@@ -272,6 +274,7 @@ pub(crate) fn end_point(name: &str, pbx: PbxId) -> EndPoint {
         context: "ivr".into(),
         extension: "100".into(),
         max_channels: 10,
+        queue: None,
     }
 }
 

@@ -68,6 +68,7 @@ impl Instance {
             ("MAX_FILES", FILES_MAX.min(open_files_limit()).to_string()),
             ("TRANSMIT_SILENCE", transmit_silence.to_owned()),
             ("REASON_MODULE", reason_module.to_owned()),
+            ("QUEUE_MODULE", if ari_port.is_some() { "load" } else { "noload" }.to_owned()),
             ("CDR", "no".to_owned()),
             ("CDR_MODULE", "noload".to_owned()),
             ("SIP_PORT", sip.to_string()),

@@ -14,7 +14,8 @@ macro_rules! files {
 
 const COMMON: &[(&str, &str)] = files!("common": "asterisk.conf", "cdr.conf", "indications.conf", "logger.conf",
     "modules.conf", "musiconhold.conf", "rtp.conf", "stasis.conf");
-const PBX: &[(&str, &str)] = files!("pbx": "ari.conf", "extensions.conf", "http.conf", "manager.conf", "pjsip.conf");
+const PBX: &[(&str, &str)] = files!("pbx": "ari.conf", "extensions.conf", "http.conf", "manager.conf", "pjsip.conf",
+    "queues.conf");
 const CARRIER: &[(&str, &str)] = files!("carrier": "extensions.conf", "http.conf", "manager.conf", "pjsip.conf");
 
 /// Files that may be empty, but whose absence makes a module complain or refuse to load.

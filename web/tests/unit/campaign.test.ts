@@ -22,6 +22,7 @@ const campaign: Schema["Campaign"] = {
   opening_hours: [2],
   answer_timeout_ms: 22500,
   forced_closure_s: 600,
+  initial_boost: 1.5,
   dial_clid: "${NAME} <066>",
   dial_account: "a",
   variables: { GREETING: "morning" },

@@ -105,6 +105,38 @@ document! {
         capacity: u32,
         /// Calls up or on their way.
         in_use: u32,
+        /// The queue that it observes, if it does.
+        queue: Option<LiveQueue>,
+    }
+    /// A queue behind an end point, as it is observed.
+    LiveQueue {
+        /// As Asterisk calls it.
+        name: String,
+        /// Whether it is known who is there. Nothing is dialled for it while it is not, and the figures are 0.
+        observed: bool,
+        /// Why no call may begin for it now; empty when one may.
+        why: String,
+        /// Members, paused or not.
+        logged_on: u32,
+        /// Paused members.
+        paused: u32,
+        /// Agents whom a call would reach now.
+        free: u32,
+        /// Callers for whom no agent's telephone rings.
+        waiting: u32,
+        /// Agents that calls of this end point may reckon with: free ones less those for whom callers wait or other end
+        /// points dial.
+        agents: u32,
+        /// Calls towards the end point that have not come to the queue.
+        on_the_way: u32,
+        /// Calls that may begin now.
+        wanted: u32,
+        /// Calls on their way per agent, times that of the run.
+        boost: f64,
+        /// More callers wait than allowed: WombatDialer's `BK:W`.
+        blocked_by_waiting: bool,
+        /// Facts that were missed and put right since the server started.
+        missed: u64,
     }
     /// A run.
     LiveRun {
@@ -120,6 +152,8 @@ document! {
         why: String,
         /// Lower is served first.
         priority: i32,
+        /// Calls on their way per free agent of an observed queue, times that of the end point.
+        boost: f64,
         /// When it was started.
         #[schema(format = DateTime)]
         started_at: String,
@@ -299,7 +333,27 @@ mod tests {
                 circuit: Circuit::Open,
                 probe_at: Some(at),
             }],
-            end_points: vec![LiveEndPoint { id: EndPointId(1), name: "message".into(), capacity: 9, in_use: 3 }],
+            end_points: vec![LiveEndPoint {
+                id: EndPointId(1),
+                name: "sales".into(),
+                capacity: 9,
+                in_use: 3,
+                queue: Some(LiveQueue {
+                    name: "999".into(),
+                    observed: true,
+                    why: String::new(),
+                    logged_on: 4,
+                    paused: 1,
+                    free: 2,
+                    waiting: 1,
+                    agents: 1,
+                    on_the_way: 0,
+                    wanted: 1,
+                    boost: 1.3,
+                    blocked_by_waiting: false,
+                    missed: 0,
+                }),
+            }],
             runs: vec![LiveRun {
                 id: RunId(1),
                 campaign: CampaignId(1),
@@ -307,6 +361,7 @@ mod tests {
                 state: RunState::WrongTime,
                 why: "outside its hours".into(),
                 priority: 10,
+                boost: 1.0,
                 started_at: at,
                 placed: 10,
                 terminated: 5,

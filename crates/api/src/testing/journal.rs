@@ -87,6 +87,7 @@ pub(super) fn attempt(id: i64, run: RunId, contact: &Contact) -> NewAttempt {
             priority: 10,
             caller_id: Default::default(),
             contact: domain::rules::ContactReceipt::default(),
+            queue: None,
         },
     }
 }

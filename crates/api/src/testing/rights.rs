@@ -141,6 +141,7 @@ fn body(method: &str, path: &str, ids: &BTreeMap<&str, i64>) -> Value {
         (_, "/api/user-classes/{id}" | "/api/user-classes") => {
             json!({"name": "taken over", "role": "admin", "all_keys": true})
         }
+        (_, "/api/runs/{id}/boost") => json!({"factor": 2}),
         (_, "/api/runs/{id}/lists") => json!({"list": of("lists")}),
         (_, "/api/lists/from-attempts") => json!({"name": "mine", "attempts": {"campaign": of("campaigns")}}),
         (_, "/api/tokens") => json!({"name": "mine", "scopes": ["admin"]}),

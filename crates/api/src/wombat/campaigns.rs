@@ -8,7 +8,7 @@ use crate::error::ApiError;
 use crate::extract::{Id, Json};
 use crate::runs;
 use axum::extract::State;
-use domain::Campaign;
+use domain::{Boost, Campaign};
 use node::NodeError;
 use store::{ListRecord, RunFilter, RunRecord, TokenScope};
 
@@ -70,19 +70,19 @@ async fn add_list(asked: &Asked<'_>) -> Result<Reply, ApiError> {
     Ok(Reply::Text(format!("list {:?} belongs to campaign {:?}", list.name, campaign.name)))
 }
 
-/// Over-dialling comes with end points that observe a queue; until there are some, nothing could be boosted.
+/// Percent of what the campaign's end points over-dial, from this moment on.
 async fn boost(asked: &Asked<'_>) -> Result<Reply, ApiError> {
     asked.may(TokenScope::Operate)?;
     let campaign = asked.campaign().await?;
     let factor = asked.needs("factor")?;
-    if !factor.parse::<u32>().is_ok_and(|percent| (1..=10_000).contains(&percent)) {
-        return Err(refuse(format!("factor {:?} is no percentage from 1 to 10000", shown(factor))));
-    }
-    asked.live_run(&campaign).await?;
-    Err(refuse(format!(
-        "campaign {:?} has no end point that observes a queue: there is nothing to boost",
-        campaign.name
-    )))
+    let percent = factor.parse::<u32>().ok().filter(|percent| (1..=2_000).contains(percent));
+    let Some(percent) = percent else {
+        return Err(refuse(format!("factor {:?} is no percentage from 1 to 2000", shown(factor))));
+    };
+    let run = asked.live_run(&campaign).await?;
+    let boost = Boost::from_permille(percent * 10);
+    asked.app.node()?.boost_run(&asked.caller.scope, run.id, boost, &asked.caller.name).await?;
+    Ok(Reply::Text(format!("Boosting set in Campaign: {percent}%")))
 }
 
 impl Asked<'_> {

@@ -212,7 +212,7 @@ async fn a_campaign_is_started_paused_reloaded_cloned_and_removed_by_name() {
         assert!(client.ok(&op(what)).await.contains(state), "{what}");
     }
     assert!(!client.ok(&op("unpause")).await.contains("PAUSED"));
-    assert!(client.error(&format!("{}&factor=200", op("boost"))).await.contains("observes a queue"));
+    assert!(client.ok(&format!("{}&factor=200", op("boost"))).await.contains("Boosting set in Campaign: 200%"));
     assert!(client.error(&format!("{}&factor=a", op("boost"))).await.contains("no percentage"));
 
     client.ok(&format!("{}&newcampaign=copy", op("clone"))).await;
@@ -424,6 +424,18 @@ async fn a_campaign_is_built_from_nothing() {
     client.ok("/wombat/api/campaigns/?op=start&campaign=C").await;
     client.ok("/wombat/api/campaigns/?op=reload&campaign=C").await;
 
+    // Agents in a queue, observed with the server's own manager user.
+    let server_of_queues = json!({"description": "Q", "ipAddress": "127.0.0.1", "login": "l", "password": "p"});
+    let observed = edit(&client, "asterisk/?mode=E", &server_of_queues).await["results"][0]["id"].clone();
+    let queue = json!({"type": "QUEUE", "astId": {"id": observed}, "queueName": "999", "maxChannels": "10",
+        "boostFactor": "1.5", "maxWaitingCalls": 3, "extension": "999", "context": "from-internal"});
+    let queue = edit(&client, "ep/?mode=E", &queue).await["results"][0].clone();
+    let facts = ["type", "queueName", "name", "boostFactor", "maxWaitingCalls"].map(|field| queue[field].clone());
+    assert_eq!(facts, [json!("QUEUE"), json!("999"), json!("999"), json!(1.5), json!(3)]);
+    let changed = json!({"epId": queue["epId"], "boostFactor": 2});
+    let changed = edit(&client, "ep/?mode=E", &changed).await["results"][0].clone();
+    assert_eq!((&changed["queueName"], &changed["boostFactor"]), (&json!("999"), &json!(2.0)));
+
     // Changing what is there keeps what is not said.
     let changed = edit(&client, "ep/?mode=E", &json!({"epId": ep["epId"], "maxChannels": 3})).await;
     assert_eq!(
@@ -455,7 +467,14 @@ async fn the_configuration_api_refuses_by_name_and_changes_nothing() {
         ("asterisk?mode=E", json!({"description": "x", "serverType": "FREESWITCH"}), "serverType"),
         ("asterisk?mode=D", json!({"id": pbx}), "in use"),
         ("trunk?mode=E", json!({"astId": {"id": pbx}, "name": "t", "dialstring": "Local/${num}@x"}), "/n"),
-        ("ep?mode=E", json!({"type": "QUEUE", "queueName": "q"}), "type"),
+        (
+            "ep?mode=E",
+            json!({"type": "QUEUE", "queueName": "q", "astId": {"id": pbx}, "context": "c", "extension": "1"}),
+            "manager_username",
+        ),
+        ("ep?mode=E", json!({"type": "PHONE", "queueName": "q", "astId": {"id": pbx}}), "queueName"),
+        ("ep?mode=E", json!({"type": "QUEUE", "boostFactor": "much", "astId": {"id": pbx}}), "boostFactor"),
+        ("ep?mode=E", json!({"type": "QUEUE", "reverseDialing": true}), "reverseDialing"),
         ("list?mode=E", json!([1]), "record"),
         ("list/record?mode=E", json!({"number": "1"}), "parent"),
         ("campaign/list?mode=E&parent=77", json!({"cl": {"listId": 1}}), "77"),

@@ -109,6 +109,9 @@ pub(crate) struct Settings {
     /// Close answered calls after this long, e.g. 10m; 0 = never [default: 0]
     #[arg(long, value_name = "SPAN", value_parser = span::seconds)]
     forced_closure: Option<u32>,
+    /// Calls on their way per free agent of an observed queue when a run begins, times the end point's own [default: 1]
+    #[arg(long, value_name = "FACTOR")]
+    boost: Option<f64>,
     /// Caller id; may hold ${num}, ${list} and attribute names
     #[arg(long, value_name = "TEMPLATE")]
     clid: Option<String>,
@@ -177,6 +180,7 @@ impl Settings {
             ("opening_hours", opening_hours),
             ("answer_timeout_ms", self.answer_timeout.map(Value::from)),
             ("forced_closure_s", self.forced_closure.map(Value::from)),
+            ("initial_boost", self.boost.map(Value::from)),
             ("dial_clid", self.clid.map(Value::from)),
             ("dial_account", self.account.map(Value::from)),
             ("packs", if self.packs.is_empty() { None } else { Some(Value::from(self.packs)) }),
@@ -280,6 +284,7 @@ async fn show(session: &Session, name: &str) -> Result<(), Failure> {
             ("opening hours", names(&campaign["opening_hours"], &sets)),
             ("answer timeout, ms", cell(campaign, "answer_timeout_ms")),
             ("forced closure, s", cell(campaign, "forced_closure_s")),
+            ("initial boost", cell(campaign, "initial_boost")),
             ("idle on termination", cell(campaign, "idle_on_termination")),
             ("batch size", cell(campaign, "batch_size")),
             ("caller id", cell(campaign, "dial_clid")),

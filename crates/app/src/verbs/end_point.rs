@@ -1,16 +1,16 @@
 //! `carillon endpoint`: where answered calls go.
 
 use super::lock::Lock;
-use super::{add, clone, list_all, object, patch, remove, show_one};
+use super::{add, clone, list_all, object, patch, remove, rows_table, show_one};
 use crate::client::{Noun, Session};
 use crate::failure::Failure;
-use clap::Subcommand;
-use serde_json::Value;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
 /// What to do with end points.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Add an end point: a dialplan extension
+    /// Add an end point: a dialplan extension, with --queue one behind which agents of an Asterisk queue wait
     Add {
         /// Its name
         name: String,
@@ -26,6 +26,8 @@ pub(crate) enum Verb {
         /// Calls at once over all campaigns
         #[arg(long, value_name = "N")]
         max_channels: u32,
+        #[command(flatten)]
+        agents: Agents,
         #[command(flatten)]
         lock: Lock,
     },
@@ -56,7 +58,14 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "N")]
         max_channels: Option<u32>,
         #[command(flatten)]
+        agents: Agents,
+        #[command(flatten)]
         lock: Lock,
+    },
+    /// The agents of the queue that an end point observes, as they are seen now
+    Agents {
+        /// Name or id
+        end_point: String,
     },
     /// Make the same end point once more under another name
     Clone {
@@ -72,7 +81,48 @@ pub(crate) enum Verb {
     },
 }
 
-const COLUMNS: [(&str, &str); 8] = [
+/// The queue behind an end point.
+#[derive(Debug, Args)]
+pub(crate) struct Agents {
+    /// The Asterisk queue whose agents say how many calls are wanted; '' makes it a plain extension again
+    #[arg(long, value_name = "QUEUE")]
+    queue: Option<String>,
+    /// Calls on their way per free agent, 0.01 to 20 [default: 1]
+    #[arg(long, value_name = "FACTOR")]
+    boost: Option<f64>,
+    /// With more callers waiting beyond the free agents nothing is dialled [default: 2]
+    #[arg(long, value_name = "N")]
+    max_waiting: Option<u32>,
+}
+
+impl Agents {
+    /// The body with what is said of the queue.
+    fn over(self, mut body: Value) -> Value {
+        match self.queue.as_deref() {
+            Some("") => {
+                for (field, value) in [
+                    ("kind", json!("PHONE")),
+                    ("queue", json!(null)),
+                    ("boost", json!(null)),
+                    ("max_waiting", json!(null)),
+                ] {
+                    body[field] = value;
+                }
+            }
+            Some(queue) => (body["kind"], body["queue"]) = (json!("QUEUE"), json!(queue)),
+            None => {}
+        }
+        if let Some(boost) = self.boost {
+            body["boost"] = json!(boost);
+        }
+        if let Some(most) = self.max_waiting {
+            body["max_waiting"] = json!(most);
+        }
+        body
+    }
+}
+
+const COLUMNS: [(&str, &str); 9] = [
     ("id", "id"),
     ("name", "name"),
     ("kind", "kind"),
@@ -80,35 +130,52 @@ const COLUMNS: [(&str, &str); 8] = [
     ("context", "context"),
     ("extension", "extension"),
     ("channels", "max_channels"),
+    ("queue", "queue"),
     ("hidden", "hidden"),
 ];
 /// The same, and who sees it.
-const FIELDS: [(&str, &str); 9] = {
-    let [id, name, kind, pbx, context, extension, channels, hidden] = COLUMNS;
-    [id, name, kind, pbx, context, extension, channels, ("key", "security_key"), hidden]
+const FIELDS: [(&str, &str); 12] = {
+    let [id, name, kind, pbx, context, extension, channels, queue, hidden] = COLUMNS;
+    let (boost, waiting) = (("boost", "boost"), ("max waiting", "max_waiting"));
+    [id, name, kind, pbx, context, extension, channels, queue, boost, waiting, ("key", "security_key"), hidden]
 };
 
 /// Does it.
 pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     match verb {
-        Verb::Add { name, pbx, context, extension, max_channels, lock } => {
+        Verb::Add { name, pbx, context, extension, max_channels, agents, lock } => {
             let pbx = session.client.id(Noun::Pbx, &pbx).await?;
             let body = body(Some(name), Some(pbx), Some(context), Some(extension), Some(max_channels));
-            add(session, Noun::EndPoint, &lock.over(body)).await
+            add(session, Noun::EndPoint, &lock.over(agents.over(body))).await
         }
         Verb::List => list_all(session, Noun::EndPoint, false, &COLUMNS).await,
         Verb::Show { end_point } => show_one(session, Noun::EndPoint, &end_point, &FIELDS).await,
-        Verb::Set { end_point, name, pbx, context, extension, max_channels, lock } => {
+        Verb::Set { end_point, name, pbx, context, extension, max_channels, agents, lock } => {
             let pbx = match pbx {
                 Some(pbx) => Some(session.client.id(Noun::Pbx, &pbx).await?),
                 None => None,
             };
-            let body = lock.over(body(name, pbx, context, extension, max_channels));
+            let body = lock.over(agents.over(body(name, pbx, context, extension, max_channels)));
             patch(session, Noun::EndPoint, &end_point, body).await
         }
+        Verb::Agents { end_point } => show_agents(&end_point, session).await,
         Verb::Clone { end_point, name } => clone(session, Noun::EndPoint, &end_point, &name).await,
         Verb::Remove { end_point } => remove(session, Noun::EndPoint, &end_point).await,
     }
+}
+
+async fn show_agents(end_point: &str, session: &Session) -> Result<(), Failure> {
+    let path = format!("{}/agents", session.client.path(Noun::EndPoint, end_point).await?);
+    let answer = session.client.get(&path).await?;
+    session.print(&answer, |agents| match agents["items"].as_array().filter(|rows| !rows.is_empty()) {
+        Some(rows) => {
+            let columns =
+                [("agent", "name"), ("telephone", "interface"), ("state", "state"), ("why paused", "paused_reason")];
+            rows_table(rows, &columns).to_string()
+        }
+        None => "nobody is logged on, or the queue is not observed: see `carillon live`".to_owned(),
+    });
+    Ok(())
 }
 
 fn body(

@@ -109,7 +109,31 @@ fn links(live: &Value) -> String {
     if table.row_count() > 0 {
         text.push_str(&format!("{table}\n"));
     }
+    text.push_str(&queues(live));
     text
+}
+
+/// What is known of the agents behind end points.
+fn queues(live: &Value) -> String {
+    let mut table =
+        table(&["end point", "queue", "agents", "free", "waiting", "on the way", "wanted", "boost", "why not"]);
+    for end_point in rows(live, "end_points").filter(|row| !row["queue"].is_null()) {
+        let queue = &end_point["queue"];
+        let known = queue["observed"] == true;
+        let figure = |name: &str| if known { cell(queue, name) } else { "?".to_owned() };
+        table.add_row([
+            cell(end_point, "name"),
+            cell(queue, "name"),
+            figure("logged_on"),
+            figure("free"),
+            figure("waiting"),
+            figure("on_the_way"),
+            figure("wanted"),
+            cell(queue, "boost"),
+            cell(queue, "why"),
+        ]);
+    }
+    if table.row_count() == 0 { String::new() } else { format!("{table}\n") }
 }
 
 fn runs(live: &Value, run: Option<i64>) -> String {
@@ -214,6 +238,7 @@ mod tests {
             state,
             why: "waits for a trunk".into(),
             priority: 10,
+            boost: 1.0,
             started_at: at,
             placed: 120,
             terminated: 90,
@@ -260,7 +285,13 @@ mod tests {
                 circuit: Circuit::Open,
                 probe_at: Some(at),
             }],
-            end_points: vec![LiveEndPoint { id: EndPointId(1), name: "message".into(), capacity: 5, in_use: 1 }],
+            end_points: vec![LiveEndPoint {
+                id: EndPointId(1),
+                name: "message".into(),
+                capacity: 5,
+                in_use: 1,
+                queue: None,
+            }],
             runs: vec![run(7, "spring", RunState::Running), run(8, "autumn", RunState::Paused)],
             calls: vec![LiveCall {
                 attempt: AttemptId(991),

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 /// The variable that may hold the password.
 const PASSWORD_VARIABLE: &str = "CARILLON_PBX_PASSWORD";
+/// The variable that may hold the password of the manager user.
+const MANAGER_PASSWORD_VARIABLE: &str = "CARILLON_MANAGER_PASSWORD";
 /// A longer text is no password, bytes.
 const MAX_PASSWORD_BYTES: u64 = 4 * 1024;
 /// What the API takes of a PBX.
@@ -27,6 +29,10 @@ const FIELDS: &[&str] = &[
     "originates_per_second",
     "unit_ms",
     "messages_per_unit",
+    "manager_host",
+    "manager_port",
+    "manager_username",
+    "manager_password",
     "security_key",
     "hidden",
 ];
@@ -109,6 +115,18 @@ pub(crate) struct Settings {
     /// Over AMI: messages sent in any one unit, at most [default: 5]
     #[arg(long, value_name = "N")]
     messages_per_unit: Option<u32>,
+    /// Over ARI: the manager user that observes queues, for end points with agents; '' takes it away
+    #[arg(long, value_name = "USER")]
+    manager_user: Option<String>,
+    /// File with the manager user's password; the variable CARILLON_MANAGER_PASSWORD works too
+    #[arg(long, value_name = "FILE")]
+    manager_password_file: Option<PathBuf>,
+    /// Host name or address of the manager interface [default: --host]
+    #[arg(long, value_name = "HOST")]
+    manager_host: Option<String>,
+    /// Its port [default: 5038]
+    #[arg(long, value_name = "PORT")]
+    manager_port: Option<u16>,
     /// File with the user's password; the variable CARILLON_PBX_PASSWORD works too
     #[arg(long, value_name = "FILE", conflicts_with = "password_stdin")]
     password_file: Option<PathBuf>,
@@ -120,7 +138,14 @@ pub(crate) struct Settings {
 impl Settings {
     fn body(self, name: Option<String>, host: Option<String>, user: Option<String>) -> Result<Value, Failure> {
         let password = self.password()?;
-        Ok(object([
+        let manager_password = match &self.manager_password_file {
+            Some(path) => Some(read_password(path)?),
+            None if self.manager_user.as_ref().is_some_and(|user| !user.is_empty()) => {
+                std::env::var(MANAGER_PASSWORD_VARIABLE).ok()
+            }
+            None => None,
+        };
+        let mut body = object([
             ("name", name.map(Value::from)),
             ("link", self.link.map(|link| Value::from(link.to_ascii_uppercase()))),
             ("host", host.map(Value::from)),
@@ -131,26 +156,42 @@ impl Settings {
             ("originates_per_second", self.originates_per_second.map(Value::from)),
             ("unit_ms", self.unit_ms.map(Value::from)),
             ("messages_per_unit", self.messages_per_unit.map(Value::from)),
-        ]))
+            ("manager_host", self.manager_host.map(Value::from)),
+            ("manager_port", self.manager_port.map(Value::from)),
+            ("manager_username", self.manager_user.clone().map(Value::from)),
+            ("manager_password", manager_password.map(Value::from)),
+        ]);
+        if self.manager_user.as_deref() == Some("") {
+            for field in ["manager_username", "manager_host", "manager_port"] {
+                body[field] = Value::Null;
+            }
+        }
+        Ok(body)
     }
 
     /// From the file, standard input or the variable, in this order, less the line break at its end.
     fn password(&self) -> Result<Option<String>, Failure> {
-        let read = |source: &mut dyn Read, from: &Path| {
-            let mut text = String::new();
-            let read = source.take(MAX_PASSWORD_BYTES).read_to_string(&mut text);
-            read.map_err(|error| Failure::file("read the password from", from, error))?;
-            Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
-        };
         if let Some(path) = &self.password_file {
-            let mut file = File::open(path).map_err(|error| Failure::file("read the password from", path, error))?;
-            return read(&mut file, path);
+            return read_password(path).map(Some);
         }
         if self.password_stdin {
-            return read(&mut std::io::stdin(), Path::new("standard input"));
+            return read_from(&mut std::io::stdin(), Path::new("standard input")).map(Some);
         }
         Ok(std::env::var(PASSWORD_VARIABLE).ok())
     }
+}
+
+fn read_password(path: &Path) -> Result<String, Failure> {
+    let mut file = File::open(path).map_err(|error| Failure::file("read the password from", path, error))?;
+    read_from(&mut file, path)
+}
+
+/// Less the line break at its end.
+fn read_from(source: &mut dyn Read, from: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = source.take(MAX_PASSWORD_BYTES).read_to_string(&mut text);
+    read.map_err(|error| Failure::file("read the password from", from, error))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// Does it.

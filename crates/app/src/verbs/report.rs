@@ -145,6 +145,7 @@ mod tests {
                 actor: "admin".into(),
                 started_at: Timestamp(0),
                 ended_at: Some(Timestamp(60_000_000)),
+                boost: domain::Boost::ONE,
                 totals: RunTotals { placed: 412, terminated: 300, connected: 201, ..RunTotals::default() },
             }],
             contacts: 300,

@@ -25,6 +25,14 @@ pub(crate) enum Verb {
     Remove(Which),
     /// Take over what was changed in its campaign
     Reload(Which),
+    /// Change how many calls are on their way per free agent of an observed queue, times the end point's own boost
+    Boost {
+        /// Its id, or the name of its campaign
+        run: String,
+        /// 1: as the end point says; 1.5: half as many again
+        #[arg(allow_negative_numbers = true)]
+        factor: f64,
+    },
     /// Dial another list, too, after those that it has
     AddList {
         /// Its id, or the name of its campaign
@@ -75,6 +83,9 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
         Verb::Unpause(which) => change(&which.run, "unpause", session).await,
         Verb::Remove(which) => change(&which.run, "remove", session).await,
         Verb::Reload(which) => change(&which.run, "reload", session).await,
+        Verb::Boost { run, factor } => {
+            change_with(&run, "boost", Some(&serde_json::json!({ "factor": factor })), session).await
+        }
         Verb::AddList { run, list } => {
             let list = session.client.id(Noun::List, &list).await?;
             change_with(&run, "lists", Some(&serde_json::json!({ "list": list })), session).await

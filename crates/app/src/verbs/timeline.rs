@@ -97,9 +97,21 @@ fn scheduled(attempt: &Value, data: &Value) -> Vec<String> {
             cell(receipt, "priority"),
         )
     });
+    let queue = receipt["queue"].as_object().map(|_| {
+        let queue = &receipt["queue"];
+        let boost = queue["boost_permille"].as_f64().unwrap_or_default() / 1_000.0;
+        format!(
+            "agents: {} free, {} callers waiting, {} to reckon with at boost {boost}, {} calls on the way",
+            cell(queue, "free"),
+            cell(queue, "waiting"),
+            cell(queue, "agents"),
+            cell(queue, "on_the_way"),
+        )
+    });
     let mut lines = vec![picked];
     lines.extend(about_contact(&receipt["contact"]));
     lines.extend(pacing);
+    lines.extend(queue);
     lines.extend([
         format!("allowed by: {}", rules.join(", ")),
         format!(

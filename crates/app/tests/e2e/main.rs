@@ -23,6 +23,7 @@ mod live;
 mod manual;
 mod outcomes;
 mod postgres;
+mod queues;
 mod restart;
 mod restart_state;
 mod restore;

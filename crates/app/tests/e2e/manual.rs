@@ -102,6 +102,20 @@ fn campaigns_md_sets_every_setting() {
 }
 
 #[test]
+fn agents_md_dials_for_who_is_there() {
+    let world = World::start();
+    let printed = Reader::of("agents.md", &world).follow();
+    holds(&printed, &["nobody is logged on to the queue", "end point agents changed", "is REMOVED"]);
+    let files = world.pair.pbx.folder().join("etc");
+    let there = ["queues.conf", "extensions.conf"].map(|name| fs::read_to_string(files.join(name)).unwrap()).concat();
+    for line in
+        page("agents.md").split("```ini\n").skip(1).flat_map(|block| block.lines().take_while(|line| *line != "```"))
+    {
+        assert!(line.is_empty() || there.lines().any(|known| known == line), "the PBX is not set up with {line:?}");
+    }
+}
+
+#[test]
 fn watching_md_shows_figures_timeline_and_report() {
     let world = World::start();
     let printed = Reader::of("watching.md", &world).follow();
@@ -297,6 +311,7 @@ impl Reader {
             .with("ARI_USER", ari.user)
             .with("AMI_PORT", world.pair.ports.pbx_ami.to_string())
             .with("AMI_USER", world.pair.pbx.manager().user)
+            .with("CARILLON_MANAGER_PASSWORD", ari.password.clone())
             .with("CARILLON_PBX_PASSWORD", ari.password)
     }
 

@@ -56,7 +56,11 @@ impl<'a> Pace<'a> {
     pub(crate) fn capacity(&mut self, end_point: &EndPoint, run: Boost) -> Result<Capacity, Refusal> {
         let channels = if end_point.removed { 0 } else { end_point.spec.max_channels.saturating_sub(end_point.in_use) };
         let Some(queue) = &end_point.spec.queue else {
-            return if channels > 0 { Ok(Capacity { free: channels, queue: None }) } else { Err(Refusal::EndPointsFull) };
+            return if channels > 0 {
+                Ok(Capacity { free: channels, queue: None })
+            } else {
+                Err(Refusal::EndPointsFull)
+            };
         };
         let seen = self.queue(end_point, queue)?;
         let call = Load::of_call(queue.boost, run);

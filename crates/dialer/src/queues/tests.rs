@@ -5,12 +5,7 @@ const PBX: PbxId = PbxId(1);
 const NOW: Mono = Mono(0);
 
 fn member(interface: &str) -> Member {
-    Member {
-        interface: interface.into(),
-        name: interface.into(),
-        device: DeviceState::NotInUse,
-        ..Member::default()
-    }
+    Member { interface: interface.into(), name: interface.into(), device: DeviceState::NotInUse, ..Member::default() }
 }
 
 fn caller(channel: &str) -> Caller {

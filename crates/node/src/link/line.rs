@@ -1,5 +1,6 @@
 //! The two ways to reach a PBX behind one set of functions.
 
+use super::queues::{EVENTS_MAX, is_for_observers};
 use super::{Told, ami, ari, facts};
 use crate::channels::FoundChannel;
 use crate::configuration::Password;
@@ -24,7 +25,12 @@ pub enum Line {
 pub struct Source {
     link: PbxLink,
     told: mpsc::Receiver<Incoming>,
+    /// Over the manager interface: connections and events of queues are told to the observer, too.
+    observer: Option<mpsc::Sender<Incoming>>,
 }
+
+/// A client of the manager interface, and what is heard over it.
+pub(crate) type Heard = (::ami::Client, mpsc::Receiver<Incoming>);
 
 /// What came of an originate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,13 +73,21 @@ pub enum Listed {
 }
 
 impl Line {
-    /// Begins to connect, and does so for ever. An error: the settings can never work.
-    pub fn connect(pbx: &Pbx, password: &Password) -> Result<(Self, Source), String> {
+    /// Begins to connect, and does so for ever. An error: the settings can never work. With what an observer of its queues
+    /// hears, where the link itself tells of them.
+    pub fn connect(pbx: &Pbx, password: &Password) -> Result<(Self, Source, Option<Heard>), String> {
         let (line, told) = match pbx.link {
             PbxLink::Ari => ari::connect(pbx, password).map(|(client, told)| (Self::Ari(client), told)),
             PbxLink::Ami => ami::connect(pbx, password).map(|(client, told)| (Self::Ami(client), told)),
         }?;
-        Ok((line, Source { link: pbx.link, told }))
+        let (observer, heard) = match &line {
+            Self::Ari(_) => (None, None),
+            Self::Ami(client) => {
+                let (observer, heard) = mpsc::channel(EVENTS_MAX);
+                (Some(observer), Some((client.clone(), heard)))
+            }
+        };
+        Ok((line, Source { link: pbx.link, told, observer }, heard))
     }
 
     /// Queued by the call itself, so that originates leave in the order of their calls; not sent after `send_before`.
@@ -155,6 +169,10 @@ impl Line {
 impl Source {
     /// What comes next; `None`: the line has ended.
     pub async fn next(&mut self, prefix: &str) -> Option<Told> {
-        Some(facts::told(prefix, self.link, self.told.recv().await?))
+        let incoming = self.told.recv().await?;
+        if let Some(observer) = self.observer.as_ref().filter(|_| is_for_observers(&incoming)) {
+            let _nobody_observes = observer.send(incoming.clone()).await;
+        }
+        Some(facts::told(prefix, self.link, incoming))
     }
 }

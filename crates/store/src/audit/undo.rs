@@ -4,6 +4,7 @@ use super::{AuditRecord, CHANGED, CONTACTS, Subject, differences, latest};
 use crate::db::Store;
 use crate::error::{Error, Result};
 use crate::locks::Lock;
+use crate::pbxs::Passwords;
 use crate::scope::{Kind, Scope};
 use crate::secret::{hex, random};
 use crate::sql::now;
@@ -181,7 +182,9 @@ impl Store {
         match subject {
             Subject::Entity(Kind::Pbx) => {
                 let pbx: Pbx = state(was)?;
-                self.create_pbx(scope, (&pbx, &lock), &unknown_password()).await?;
+                let (own, manager) = (unknown_password(), pbx.manager.is_some().then(unknown_password));
+                let passwords = Passwords { own: Some(&own), manager: manager.as_deref() };
+                self.create_pbx(scope, (&pbx, &lock), passwords).await?;
                 return Ok(Ok("its password was not kept: set it, until then it does not connect"));
             }
             Subject::Entity(Kind::Trunk) => {
@@ -260,7 +263,7 @@ impl Store {
         match subject {
             Subject::Entity(Kind::Pbx) => {
                 let pbx = Pbx { id: PbxId(id), ..state(was)? };
-                self.update_pbx(scope, (&pbx, &lock), None).await?;
+                self.update_pbx(scope, (&pbx, &lock), Passwords::default()).await?;
             }
             Subject::Entity(Kind::Trunk) => {
                 let trunk = Trunk { id: TrunkId(id), ..state(was)? };

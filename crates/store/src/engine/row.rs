@@ -58,4 +58,8 @@ impl Columns for Row {
     fn bytes(&self, name: &str) -> Result<Vec<u8>> {
         Ok(get!(self, name)?)
     }
+
+    fn opt_bytes(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        Ok(get!(self, name)?)
+    }
 }

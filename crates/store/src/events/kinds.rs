@@ -105,6 +105,16 @@ const RECEIPT: &[Field] = &[
     field("priority", Type::Int, "the campaign's priority: lower is served first"),
     field("caller_id", Type::Words(&["pbx", "campaign"]), "who chose the caller id"),
     field("contact", Type::Object(CONTACT_RECEIPT), "what the rules about the contact were asked with"),
+    maybe("queue", Type::Object(QUEUE_RECEIPT), "what was known of the queue behind the end point"),
+];
+
+const QUEUE_RECEIPT: &[Field] = &[
+    field("free", Type::Int, "its free agents"),
+    field("waiting", Type::Int, "its callers to whom no agent's telephone rings"),
+    field("agents", Type::Int, "agents that calls of this end point may reckon with"),
+    field("on_the_way", Type::Int, "calls towards the end point that have not come to the queue, before this one"),
+    field("taken_permille", Type::Int, "what these take of the agents, in thousandths of one"),
+    field("boost_permille", Type::Int, "calls on their way per agent, in thousandths: end point's times run's"),
 ];
 
 const CONTACT_RECEIPT: &[Field] = &[
@@ -274,6 +284,15 @@ pub const KINDS: &[Kind] = &[
         "run",
         "The run took over its changed campaign.",
         &[field("lists", Type::Ints, "its lists in order")],
+    ),
+    kind(
+        "run.boosted",
+        "run",
+        "Somebody changed how much the run over-dials.",
+        &[
+            field("from_permille", Type::Int, "calls on their way per free agent until now, in thousandths"),
+            field("to_permille", Type::Int, "the same from now on"),
+        ],
     ),
     kind("run.state_changed", "run", "The run is in another state.", RUN_CHANGE),
     kind("run.completed", "run", "The run is out of work and over.", RUN_CHANGE),

@@ -164,6 +164,7 @@ fn attempt(
             priority: 10,
             caller_id: Default::default(),
             contact: domain::rules::ContactReceipt::default(),
+            queue: None,
         },
     };
     let answered_at = connected_at.unwrap_or(to);

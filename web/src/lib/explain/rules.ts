@@ -19,6 +19,7 @@ const names: Record<string, () => string> = {
   circuit_closed: m.rule_circuit_closed,
   end_point_free: m.rule_end_point_free,
   rate_kept: m.rule_rate_kept,
+  agents_free: m.rule_agents_free,
   hourly_cap_kept: m.rule_hourly_cap_kept,
 };
 

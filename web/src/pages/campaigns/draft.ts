@@ -19,6 +19,7 @@ export interface CampaignDraft {
   opening_hours: number[];
   answer_timeout_s: number | null;
   forced_closure_s: number | null;
+  initial_boost: number | null;
   idle_on_termination: boolean;
   batch_size: number | null;
   dial_clid: string;
@@ -57,6 +58,7 @@ export function newDraft(zone: string): CampaignDraft {
     opening_hours: [],
     answer_timeout_s: 30,
     forced_closure_s: 0,
+    initial_boost: 1,
     idle_on_termination: false,
     batch_size: 100,
     dial_clid: "",
@@ -97,6 +99,7 @@ export function draftOf(campaign: Schema["Campaign"], copy: string | null): Camp
     opening_hours: [...campaign.opening_hours],
     answer_timeout_s: campaign.answer_timeout_ms / 1000,
     forced_closure_s: campaign.forced_closure_s,
+    initial_boost: campaign.initial_boost,
     idle_on_termination: campaign.idle_on_termination,
     batch_size: campaign.batch_size,
     dial_clid: campaign.dial_clid,
@@ -143,6 +146,7 @@ export function inputOf(draft: CampaignDraft): Input {
     opening_hours: draft.opening_hours,
     answer_timeout_ms: draft.answer_timeout_s === null ? undefined : Math.round(draft.answer_timeout_s * 1000),
     forced_closure_s: draft.forced_closure_s ?? 0,
+    initial_boost: draft.initial_boost ?? 1,
     idle_on_termination: draft.idle_on_termination,
     batch_size: draft.batch_size ?? undefined,
     dial_clid: draft.dial_clid,

@@ -1,7 +1,7 @@
 //! Campaigns: thirty fields and four that say who made it.
 
 use super::super::{Asked, refuse};
-use super::places::{key, number, texts};
+use super::places::{decimal, key, number, texts};
 use super::record::Record;
 use super::{Made, saved};
 use crate::auth::Admin;
@@ -24,7 +24,6 @@ const NOT_YET: [(&str, &[&str]); 11] = [
     ("agentClid", &[]),
     ("dial_pres", &[]),
     ("autopause", &["false", "0"]),
-    ("initialBoostFactor", &["1"]),
     ("initialPredictiveModel", &["OFF"]),
     ("addlLogging", &["NO", "NONE"]),
     ("loggingAlias", &[]),
@@ -119,7 +118,7 @@ fn record_of(campaign: &campaigns::Campaign, http_notify: &str) -> Value {
         "dial_pres": "",
         "autopause": false,
         "campaignVars": variables.collect::<Vec<_>>().join(","),
-        "initialBoostFactor": 1.0,
+        "initialBoostFactor": campaign.initial_boost,
         "initialPredictiveModel": "OFF",
         "amdTracking": amd_mode,
         "amdParams": passed("AMD_EXTRA"),
@@ -164,6 +163,7 @@ pub(super) async fn edit(asked: &Asked<'_>, record: &Record) -> Result<Value, Ap
     if let Some(pace) = record.text("pace")?.filter(|pace| !pace.trim().is_empty()) {
         fields.insert("status".into(), json!(pace.trim().to_ascii_uppercase()));
     }
+    decimal(record, &mut fields, "initialBoostFactor", "initial_boost")?;
     if let Some(idles) = record.flag("pauseWhenFinished")? {
         fields.insert("idle_on_termination".into(), json!(idles));
     }

@@ -1,6 +1,6 @@
 //! Asterisk servers, trunks and end points.
 
-use super::super::{Asked, refuse};
+use super::super::{Asked, refuse, shown};
 use super::record::Record;
 use super::{Made, Room, saved};
 use crate::auth::Admin;
@@ -10,6 +10,8 @@ use crate::locks::Shown;
 use crate::{end_points, pbxs, trunks};
 use axum::extract::State;
 use axum::http::StatusCode;
+use domain::EndPointKind;
+use domain::end_point::DEFAULT_MAX_WAITING;
 use serde_json::{Map, Value, json};
 use store::Kind;
 
@@ -71,6 +73,11 @@ pub(super) async fn edit_pbx(asked: &Asked<'_>, record: &Record) -> Result<Value
             ("unit_ms".into(), json!(pbx.unit_ms)),
             ("messages_per_unit".into(), json!(pbx.messages_per_unit)),
         ]);
+        if let Some(manager) = &pbx.manager {
+            fields.insert("manager_host".into(), json!(manager.host));
+            fields.insert("manager_port".into(), json!(manager.port));
+            fields.insert("manager_username".into(), json!(manager.username));
+        }
         link = pbx.link;
     }
     if let Some(named) = record.text("serverType")?.filter(|text| !text.trim().is_empty()) {
@@ -154,14 +161,14 @@ pub(super) async fn end_points(asked: &Asked<'_>) -> Result<Vec<Value>, ApiError
             "epId": end_point.id,
             "astId": server(&servers, end_point.pbx),
             "type": end_point.kind,
-            "queueName": "",
+            "queueName": end_point.queue.as_deref().unwrap_or_default(),
             "name": end_point.name,
             "description": "",
             "maxChannels": end_point.max_channels,
             "extension": end_point.extension,
             "context": end_point.context,
-            "boostFactor": 1,
-            "maxWaitingCalls": 2,
+            "boostFactor": end_point.boost.unwrap_or(1.0),
+            "maxWaitingCalls": end_point.max_waiting.unwrap_or(DEFAULT_MAX_WAITING),
             "reverseDialing": false,
             "stepwiseReverse": false,
             "dialFind": "",
@@ -175,32 +182,61 @@ pub(super) async fn end_points(asked: &Asked<'_>) -> Result<Vec<Value>, ApiError
     Ok(all.into_iter().map(record).collect())
 }
 
-/// What only queues have is refused as long as there are none; of the two texts that name an end point one is kept.
+/// Agents who are called first are refused as long as there are none; of the texts that name an end point one is kept. A
+/// QUEUE without any of them is called like its queue.
 pub(super) async fn edit_end_point(asked: &Asked<'_>, record: &Record) -> Result<Value, ApiError> {
-    record.only("type", &["PHONE"])?;
+    record.only("type", &["PHONE", "QUEUE"])?;
     for (name, values) in [
-        ("queueName", &[][..]),
-        ("reverseDialing", &["false", "0"]),
+        ("reverseDialing", &["false", "0"][..]),
         ("stepwiseReverse", &["false", "0"]),
-        ("boostFactor", &["1"]),
         ("dialFind", &[]),
         ("dialReplace", &[]),
     ] {
         record.only(name, values)?;
     }
+    let id = record.id("epId")?;
+    let existing = match id {
+        Some(id) => Some(asked.app.store.end_point(&asked.caller.scope, domain::EndPointId(id)).await?),
+        None => None,
+    };
+    let kind = match record.text("type")?.filter(|kind| !kind.trim().is_empty()) {
+        Some(kind) if kind.trim().eq_ignore_ascii_case("QUEUE") => EndPointKind::Queue,
+        Some(_) => EndPointKind::Phone,
+        None => existing.as_ref().map_or(EndPointKind::Phone, |end_point| end_point.kind),
+    };
+    let queue = record.text("queueName")?.filter(|queue| !queue.trim().is_empty());
     let name = record.text("name")?.filter(|name| !name.trim().is_empty());
     let description = record.text("description")?.filter(|text| !text.trim().is_empty());
     if name.is_some() && description.is_some() && name != description {
         return Err(refuse("name and description differ, and an end point has one of them: leave description empty"));
     }
     let mut fields = place(record)?;
-    if let Some(name) = name.or(description) {
+    fields.insert("kind".into(), json!(kind));
+    match kind {
+        EndPointKind::Queue => {
+            if let Some(queue) = &queue {
+                fields.insert("queue".into(), json!(queue.trim()));
+            }
+            decimal(record, &mut fields, "boostFactor", "boost")?;
+            number(record, &mut fields, "maxWaitingCalls", "max_waiting")?;
+        }
+        // WombatDialer's record has what only queues have on every end point: it says nothing of a telephone.
+        EndPointKind::Phone => {
+            if queue.is_some() {
+                return Err(refuse("queueName is for end points of type QUEUE"));
+            }
+            for field in ["queue", "boost", "max_waiting"] {
+                fields.insert(field.into(), Value::Null);
+            }
+        }
+    }
+    if let Some(name) = name.or(description).or(queue.filter(|_| existing.is_none())) {
         fields.insert("name".into(), json!(name));
     }
     texts(record, &mut fields, &[("extension", "extension"), ("context", "context")])?;
     number(record, &mut fields, "maxChannels", "max_channels")?;
     let (admin, state) = (Admin(asked.caller.clone()), State(asked.app.clone()));
-    let id = match record.id("epId")? {
+    let id = match id {
         Some(id) => end_points::patch_end_point(admin, state, Id(id), Patch::of(fields)).await?.0.id,
         None => {
             fields.entry("max_channels").or_insert(json!(1));
@@ -261,6 +297,20 @@ pub(super) fn texts(record: &Record, fields: &mut Map<String, Value>, names: &[(
             fields.insert((*ours).to_owned(), json!(text));
         }
     }
+    Ok(())
+}
+
+/// A decimal number under its name in the native API; an empty text is none.
+pub(super) fn decimal(
+    record: &Record,
+    fields: &mut Map<String, Value>,
+    theirs: &str,
+    ours: &str,
+) -> Result<(), ApiError> {
+    let Some(text) = record.text(theirs)?.filter(|text| !text.trim().is_empty()) else { return Ok(()) };
+    let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+    let number = number.ok_or_else(|| refuse(format!("{theirs} {:?} is no number", shown(&text))))?;
+    fields.insert(ours.to_owned(), json!(number));
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::Receiver;
 /// From the first packet to the log-in; the client's own deadline is shorter.
 const LOGIN_DEADLINE: Duration = Duration::from_secs(8);
 /// The lines of manager.conf that are needed.
-pub(super) const RIGHTS: &str = "read = system,call,user and write = call,originate,reporting";
+pub(super) const RIGHTS: &str = "read = system,call,user,agent and write = call,originate,reporting";
 /// Without these no call can be placed, ended or found.
 const NEEDED: [&str; 4] = ["Originate", "Hangup", "Status", "CoreShowChannels"];
 /// Who may use one of these owns the PBX, and often its machine.
@@ -54,12 +54,18 @@ pub(super) async fn examine(
 /// With the version of the Asterisk that let us in.
 async fn login(pbx: &Pbx, told: &mut Receiver<Incoming>) -> (Finding, Option<String>) {
     let place = format!("{}:{}", pbx.host, pbx.port);
+    match enter(told, &place).await {
+        Ok(version) => (Finding::ok("pbx.login", format!("{place} lets {} in", pbx.username)), Some(version)),
+        Err(finding) => (finding, None),
+    }
+}
+
+/// Waits for the first connection; the version, or why there is none.
+pub(super) async fn enter(told: &mut Receiver<Incoming>, place: &str) -> Result<String, Finding> {
     match tokio::time::timeout(LOGIN_DEADLINE, told.recv()).await {
-        Ok(Some(Incoming::Connected { version, .. })) => {
-            (Finding::ok("pbx.login", format!("{place} lets {} in", pbx.username)), Some(version))
-        }
-        Ok(Some(Incoming::Lost { why, .. })) => (judge_login(&why), None),
-        _ => (Finding::failed("pbx.reach", format!("{place} says nothing"), "see Asterisk's log"), None),
+        Ok(Some(Incoming::Connected { version, .. })) => Ok(version),
+        Ok(Some(Incoming::Lost { why, .. })) => Err(judge_login(&why)),
+        _ => Err(Finding::failed("pbx.reach", format!("{place} says nothing"), "see Asterisk's log")),
     }
 }
 

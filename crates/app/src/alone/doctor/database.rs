@@ -2,7 +2,7 @@
 
 use super::super::open;
 use super::finding::Finding;
-use super::{clock, pbx};
+use super::{clock, pbx, queues};
 use crate::config::Config;
 use domain::Timestamp;
 use std::time::Duration;
@@ -85,7 +85,9 @@ async fn contents(store: &Store, findings: &mut Vec<Finding>) -> store::Result<(
             Ok(password) => {
                 let trunks = trunks.iter().filter(|trunk| trunk.pbx == known.id);
                 let end_points = end_points.iter().filter(|end_point| end_point.pbx == known.id);
-                findings.extend(pbx::examine(&known, &password, trunks, end_points).await);
+                findings.extend(pbx::examine(&known, &password, trunks, end_points.clone()).await);
+                let manager = store.manager_password(&scope, known.id).await?.unwrap_or(password);
+                findings.extend(queues::examine(&known, &manager, end_points).await);
             }
             Err(error) => findings.push(refused(&error).about(&known.name)),
         }

@@ -9,6 +9,7 @@ mod database;
 mod disk;
 mod finding;
 mod pbx;
+mod queues;
 mod server;
 mod trunk;
 mod zone;

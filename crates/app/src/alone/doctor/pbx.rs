@@ -433,6 +433,7 @@ mod tests {
             link: domain::PbxLink::Ari,
             unit_ms: 50,
             messages_per_unit: 5,
+            manager: None,
         };
         assert_eq!(strength(&pbx, "Carillon").state, State::Warning);
         assert_eq!(strength(&pbx, "short").state, State::Warning);
