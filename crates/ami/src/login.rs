@@ -20,7 +20,7 @@ const GREETING: &[u8] = b"Asterisk Call Manager/";
 /// Longest greeting, with its line end.
 const GREETING_BYTES_MAX: usize = 200;
 /// The events we act on; a user who may read more is sent no more than these.
-const EVENT_CLASSES: &str = "system,call,user";
+const EVENT_CLASSES: &str = "system,call,user,agent";
 /// Events that may come before the answers of the log-in, at most: the interface sends a few thousand a second.
 const HELD_MAX: usize = 20_000;
 
@@ -51,7 +51,7 @@ pub(crate) async fn open(settings: &Settings, pace: &mut Pace) -> Result<(Opened
         stage = "greets and does not answer the log-in";
         login.log_in().await?;
         stage = "tells nothing of having booted: is it booting, or may the user not read system events? \
-                 Set read = system,call,user for it in manager.conf";
+                 Set read = system,call,user,agent for it in manager.conf";
         login.fully_booted().await?;
         stage = "did not say who it is";
         login.who_is_there().await

@@ -26,7 +26,10 @@ pub(crate) fn event(name: &str, message: &Message) -> Option<QueueEvent> {
     let text = |name: &str| message.get(name).filter(|text| !text.is_empty()).map(str::to_owned);
     let queue = text("Queue")?;
     Some(match name {
-        "QueueMemberAdded" | "QueueMemberStatus" | "QueueMemberPause" | "QueueMemberPenalty"
+        "QueueMemberAdded"
+        | "QueueMemberStatus"
+        | "QueueMemberPause"
+        | "QueueMemberPenalty"
         | "QueueMemberRinginuse" => QueueEvent::Member { queue, member: member(message)? },
         "QueueMemberRemoved" => QueueEvent::MemberRemoved { queue, interface: text("Interface")? },
         "QueueCallerJoin" => QueueEvent::CallerJoined { queue, channel_id: text("Uniqueid")? },

@@ -27,6 +27,7 @@ fn word(message: &Message) -> String {
         EventKind::HangupRequest { soft } => format!("asked {soft}"),
         EventKind::Destroyed { cause, tech_cause, .. } => format!("gone {cause} {tech_cause:?}"),
         EventKind::UserEvent { name, .. } => format!("user {name}"),
+        EventKind::Queue(_) => unreachable!("only the manager interface tells of queues"),
         EventKind::Other(name) => format!("other {name}"),
     }
 }

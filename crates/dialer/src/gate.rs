@@ -175,6 +175,6 @@ pub fn receipt(
         priority: run.settings.priority,
         caller_id: run.settings.caller_id,
         contact,
-        queue,
+        queue: queue.map(Box::new),
     }
 }

@@ -264,7 +264,7 @@ impl Ledger {
                     let detail = format!("end point {end_point} has {to_end_point} calls already");
                     return broken(Invariant::EndPointCapacityKept, detail);
                 }
-                if let Err((invariant, why)) = self.queues.check(end_point, new.receipt.queue.as_ref()) {
+                if let Err((invariant, why)) = self.queues.check(end_point, new.receipt.queue.as_deref()) {
                     return broken(invariant, format!("end point {end_point}: {why}"));
                 }
                 let stage = Stage::Journalling;

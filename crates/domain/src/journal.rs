@@ -165,7 +165,7 @@ pub struct Receipt {
     pub contact: ContactReceipt,
     /// What was known of the queue behind the end point, if there is one.
     #[serde(default)]
-    pub queue: Option<QueueReceipt>,
+    pub queue: Option<Box<QueueReceipt>>,
 }
 
 /// What was known of an observed queue when a call was decided.

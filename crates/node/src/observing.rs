@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 /// An observer as the shell knows it. Dropped, it ends.
-pub struct PbxObserver {
+pub(crate) struct PbxObserver {
     /// Which one: what an earlier one of the same PBX still says is not heard.
     number: u64,
     /// Told whether any end point observes a queue there.

@@ -70,7 +70,9 @@ impl Floor {
     }
 
     fn cli(&self, line: &str) {
-        self.world.pair.pbx.cli(line).unwrap();
+        let answer = self.world.pair.pbx.cli(line).unwrap();
+        let refused = ["Unable", "No such", "Invalid", "Usage"].iter().any(|word| answer.contains(word));
+        assert!(!refused, "{line}: {answer}");
     }
 
     fn log_on(&self, agent: u32, queue: &str) {
@@ -253,8 +255,8 @@ fn seven_free_agents_and_a_boost_of_1_3_are_nine_calls() {
     // An end point that may not be observed is refused with what to do.
     let body =
         json!({"pbx": world.pbx, "name": "x", "kind": "QUEUE", "context": "c", "extension": "1", "max_channels": 1});
-    let refused = world.api.request("POST", "/api/end-points", Some(&body)).unwrap();
-    assert_eq!(refused.status, 422);
+    let (status, refused) = world.api.post("/api/end-points", &body).unwrap();
+    assert_eq!((status, &refused["error"]["field"]), (422, &json!("queue")), "{refused}");
 }
 
 #[test]
@@ -295,9 +297,10 @@ fn nothing_is_dialled_while_nobody_knows_who_is_there() {
     let world = &floor.world;
     let end_point = floor.observing("sales", "support", json!({"max_channels": 30}));
     floor.log_on(10, "support");
-    let numbers: Vec<String> = (0..40).map(|n| format!("15554000{n:03}")).collect();
+    // They ring for a second.
+    let numbers: Vec<String> = (0..90).map(|n| format!("15553101{n:03}")).collect();
     let run = floor.dial("busy", &numbers, &[end_point], json!({"rules": []}));
-    world.wait_for_attempts(run, "a few calls", A_CALL, |attempts| attempts.len() >= 3);
+    world.wait_for_attempts(run, "a few calls", A_CALL, |attempts| attempts.len() >= 2);
     let proxy = floor.manager.as_ref().unwrap_or_else(|| world.proxy());
     proxy.blackhole();
     let unseen = floor.until("sales", "out of sight", |queue| queue["observed"] == false);
@@ -313,7 +316,7 @@ fn nothing_is_dialled_while_nobody_knows_who_is_there() {
     floor.until("sales", "seen again", |queue| queue["observed"] == true && queue["logged_on"] == 0);
     assert_eq!(world.attempts(run).len(), meanwhile, "nobody is there");
     floor.log_on(10, "support");
-    world.wait_for_attempts(run, "dialling goes on", A_CALL, |attempts| attempts.len() > meanwhile + 2);
+    world.wait_for_attempts(run, "dialling goes on", A_CALL, |attempts| attempts.len() > meanwhile);
 }
 
 #[test]

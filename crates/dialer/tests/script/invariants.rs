@@ -162,7 +162,7 @@ fn for_agents(members: &[&str], receipt: Option<QueueReceipt>) -> Option<Invaria
     let members = members.iter().map(member).collect();
     ledger.told(PBX, &News::Observed(vec![QueueSnapshot { name: "999".into(), members, callers: vec![] }]));
     let mut new = new_attempt(1, 1, 5);
-    new.receipt.queue = receipt;
+    new.receipt.queue = receipt.map(Box::new);
     ledger.check(&journal(new), CALM, calm).err().map(|violation| violation.0)
 }
 
@@ -269,7 +269,7 @@ fn break_it(invariant: Invariant) -> Option<Invariant> {
             assert_eq!(for_agents(&["SIP/1"], None), Some(invariant), "a telephone's receipt");
             let mut ledger = observing();
             let mut new = new_attempt(1, 1, 5);
-            new.receipt.queue = Some(receipt);
+            new.receipt.queue = Some(Box::new(receipt));
             ledger.check(&journal(new), CALM, calm).err().map(|violation| violation.0)
         }
         Invariant::AgentsNotOversold => {

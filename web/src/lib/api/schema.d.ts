@@ -482,6 +482,23 @@ export interface paths {
         patch: operations["patch_end_point"];
         trace?: never;
     };
+    "/api/end-points/{id}/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The agents of the queue that an end point observes, as they are seen now. */
+        get: operations["end_point_agents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/end-points/{id}/clone": {
         parameters: {
             query?: never;
@@ -987,6 +1004,26 @@ export interface paths {
         get: operations["get_run"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{id}/boost": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Changes how much a live run over-dials, from this moment on. It stays over reloads and restarts; the next run begins with
+         *     the campaign's own.
+         */
+        post: operations["boost_run"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1898,6 +1935,15 @@ export interface components {
         Attributes: {
             [key: string]: string;
         };
+        /** @description How much a run over-dials. */
+        BoostInput: {
+            /**
+             * Format: double
+             * @description Calls on their way per free agent, `0.01..=20`, times that of the end point.
+             * @example 1.5
+             */
+            factor: number;
+        };
         /** @description A call that waits for its turn. */
         Call: {
             /**
@@ -1999,6 +2045,11 @@ export interface components {
             id: number;
             /** @description Out of numbers: wait for more instead of completing. */
             idle_on_termination: boolean;
+            /**
+             * Format: double
+             * @description Calls on their way per free agent of an observed queue when a run begins, times that of the end point.
+             */
+            initial_boost: number;
             /** @description What it is limited to beyond its packs. */
             limits: components["schemas"]["Limits"];
             /** @description Ids of its lists, in the order in which they are dialled. */
@@ -2072,6 +2123,13 @@ export interface components {
             forced_closure_s?: number;
             /** @description Out of numbers: wait for more instead of completing. */
             idle_on_termination?: boolean;
+            /**
+             * Format: double
+             * @description Calls on their way per free agent of an observed queue when a run begins, `0.01..=20`, times that of the end point; a
+             *     live run is changed with `POST /api/runs/{id}/boost`.
+             * @default 1
+             */
+            initial_boost?: number;
             /** @description What it is limited to beyond its packs; replaced as a whole. */
             limits?: components["schemas"]["Limits"];
             /** @description Ids of its lists, in the order in which they are dialled. */
@@ -2167,6 +2225,13 @@ export interface components {
             forced_closure_s?: number;
             /** @description Out of numbers: wait for more instead of completing. */
             idle_on_termination?: boolean;
+            /**
+             * Format: double
+             * @description Calls on their way per free agent of an observed queue when a run begins, `0.01..=20`, times that of the end point; a
+             *     live run is changed with `POST /api/runs/{id}/boost`.
+             * @default 1
+             */
+            initial_boost?: number;
             /** @description What it is limited to beyond its packs; replaced as a whole. */
             limits?: components["schemas"]["Limits"];
             /** @description Ids of its lists, in the order in which they are dialled. */
@@ -2583,6 +2648,12 @@ export interface components {
         /** @description Where an answered call goes. */
         EndPoint: {
             /**
+             * Format: double
+             * @description Of a QUEUE: calls on their way per free agent, times that of the run.
+             * @example 1.3
+             */
+            boost: number | null;
+            /**
              * @description Dialplan context.
              * @example from-carillon
              */
@@ -2612,6 +2683,12 @@ export interface components {
              */
             max_channels: number;
             /**
+             * Format: int32
+             * @description Of a QUEUE: with more callers waiting beyond the free agents nothing is dialled.
+             * @example 2
+             */
+            max_waiting: number | null;
+            /**
              * @description Unique.
              * @example message
              */
@@ -2622,6 +2699,11 @@ export interface components {
              */
             pbx: number;
             /**
+             * @description Of a QUEUE: the Asterisk queue whose agents say how many calls are wanted.
+             * @example support
+             */
+            queue: string | null;
+            /**
              * @description Who holds it sees this; empty: everybody.
              * @example SALES
              */
@@ -2629,6 +2711,13 @@ export interface components {
         };
         /** @description An end point as it is created or replaced. */
         EndPointInput: {
+            /**
+             * Format: double
+             * @description Of a QUEUE: calls on their way per free agent, `0.01..=20`, times that of the run; 1 when not given: never more calls
+             *     than agents.
+             * @example 1.3
+             */
+            boost?: number | null;
             /**
              * @description Dialplan context.
              * @example from-carillon
@@ -2650,6 +2739,12 @@ export interface components {
              */
             max_channels: number;
             /**
+             * Format: int32
+             * @description Of a QUEUE: with more callers waiting beyond the free agents nothing is dialled, `0..=1000`; 2 when not given.
+             * @example 2
+             */
+            max_waiting?: number | null;
+            /**
              * @description Unique, 1..=60 characters.
              * @example message
              */
@@ -2660,6 +2755,12 @@ export interface components {
              */
             pbx: number;
             /**
+             * @description Of a QUEUE, and needed there: the Asterisk queue whose agents say how many calls are wanted, as queues.conf calls it.
+             *     It is observed only; the dialplan behind the extension brings the call to it.
+             * @example support
+             */
+            queue?: string | null;
+            /**
              * @description Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
              * @example SALES
              */
@@ -2669,9 +2770,16 @@ export interface components {
          * @description What an end point is. A `PHONE` is a dialplan extension.
          * @enum {string}
          */
-        EndPointKind: "PHONE";
+        EndPointKind: "PHONE" | "QUEUE";
         /** @description An end point as it is created or replaced. */
         EndPointPatch: {
+            /**
+             * Format: double
+             * @description Of a QUEUE: calls on their way per free agent, `0.01..=20`, times that of the run; 1 when not given: never more calls
+             *     than agents.
+             * @example 1.3
+             */
+            boost?: number | null;
             /**
              * @description Dialplan context.
              * @example from-carillon
@@ -2693,6 +2801,12 @@ export interface components {
              */
             max_channels?: number;
             /**
+             * Format: int32
+             * @description Of a QUEUE: with more callers waiting beyond the free agents nothing is dialled, `0..=1000`; 2 when not given.
+             * @example 2
+             */
+            max_waiting?: number | null;
+            /**
              * @description Unique, 1..=60 characters.
              * @example message
              */
@@ -2702,6 +2816,12 @@ export interface components {
              * @description The PBX it belongs to: it serves only trunks of the same PBX.
              */
             pbx?: number;
+            /**
+             * @description Of a QUEUE, and needed there: the Asterisk queue whose agents say how many calls are wanted, as queues.conf calls it.
+             *     It is observed only; the dialplan behind the extension brings the call to it.
+             * @example support
+             */
+            queue?: string | null;
             /**
              * @description Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
              * @example SALES
@@ -3301,6 +3421,7 @@ export interface components {
             in_use: number;
             /** @description Its name. */
             name: string;
+            queue: components["schemas"]["LiveQueue"] | null;
         };
         /** @description A cap on calls per hour to a prefix that is reached. */
         LiveHourlyCap: {
@@ -3363,6 +3484,63 @@ export interface components {
             /** @description Why it is not up; empty when it is. */
             why: string;
         };
+        /** @description A queue behind an end point, as it is observed. */
+        LiveQueue: {
+            /**
+             * Format: int32
+             * @description Agents that calls of this end point may reckon with: free ones less those for whom callers wait or other end
+             *     points dial.
+             */
+            agents: number;
+            /** @description More callers wait than allowed: WombatDialer's `BK:W`. */
+            blocked_by_waiting: boolean;
+            /**
+             * Format: double
+             * @description Calls on their way per agent, times that of the run.
+             */
+            boost: number;
+            /**
+             * Format: int32
+             * @description Agents whom a call would reach now.
+             */
+            free: number;
+            /**
+             * Format: int32
+             * @description Members, paused or not.
+             */
+            logged_on: number;
+            /**
+             * Format: int64
+             * @description Facts that were missed and put right since the server started.
+             */
+            missed: number;
+            /** @description As Asterisk calls it. */
+            name: string;
+            /** @description Whether it is known who is there. Nothing is dialled for it while it is not, and the figures are 0. */
+            observed: boolean;
+            /**
+             * Format: int32
+             * @description Calls towards the end point that have not come to the queue.
+             */
+            on_the_way: number;
+            /**
+             * Format: int32
+             * @description Paused members.
+             */
+            paused: number;
+            /**
+             * Format: int32
+             * @description Callers for whom no agent's telephone rings.
+             */
+            waiting: number;
+            /**
+             * Format: int32
+             * @description Calls that may begin now.
+             */
+            wanted: number;
+            /** @description Why no call may begin for it now; empty when one may. */
+            why: string;
+        };
         /** @description A run. */
         LiveRun: {
             /**
@@ -3370,6 +3548,11 @@ export interface components {
              * @description Attempts per hour since the start.
              */
             attempts_per_hour: number;
+            /**
+             * Format: double
+             * @description Calls on their way per free agent of an observed queue, times that of the end point.
+             */
+            boost: number;
             /**
              * Format: int64
              * @description `hopper + open_retries`: WombatDialer's "items in call cache".
@@ -4156,6 +4339,15 @@ export interface components {
             id: number;
             /** @description How it is reached. */
             link: components["schemas"]["PbxLink"];
+            /** @description Over ARI: host name or address of the manager interface through which its queues are observed; `null`: they are not. */
+            manager_host: string | null;
+            /**
+             * Format: int32
+             * @description Its port.
+             */
+            manager_port: number | null;
+            /** @description The manager user that observes. */
+            manager_username: string | null;
             /**
              * Format: int32
              * @description Over AMI: messages sent in any one unit, at most.
@@ -4212,6 +4404,21 @@ export interface components {
              * @default ARI
              */
             link?: components["schemas"]["PbxLink"];
+            /** @description Host name or address of the manager interface; `host` when not given. */
+            manager_host?: string | null;
+            /** @description Its password. Write-only, encrypted at rest. Without it a replaced PBX keeps the one it has. */
+            manager_password?: string | null;
+            /**
+             * Format: int32
+             * @description Its port; 5038 when not given.
+             * @example 5038
+             */
+            manager_port?: number | null;
+            /**
+             * @description Over ARI, where end points observe queues: a user of manager.conf that reads `agent`. Over AMI its own user does.
+             * @example carillon
+             */
+            manager_username?: string | null;
             /**
              * Format: int32
              * @description Over AMI: messages sent in any one unit, `1..=1000`.
@@ -4264,6 +4471,30 @@ export interface components {
          * @enum {string}
          */
         PbxState: "up" | "reconciling" | "stale" | "down";
+        /** @description An agent of the queue that an end point observes. */
+        QueueAgent: {
+            /**
+             * @description The telephone that the queue calls.
+             * @example PJSIP/1001
+             */
+            interface: string;
+            /** @description What the queue calls the member. */
+            name: string;
+            /** @description Why it is paused, if it was said. */
+            paused_reason: string;
+            /** @description What it is doing, as far as the queues of its PBX show. */
+            state: components["schemas"]["QueueAgentState"];
+        };
+        /**
+         * @description What an agent is doing.
+         * @enum {string}
+         */
+        QueueAgentState: "idle" | "paused" | "ringing" | "talking" | "wrap_up" | "unavailable";
+        /** @description The agents of one end point. */
+        QueueAgents: {
+            /** @description By their telephone; empty while the queue is not observed. */
+            items: components["schemas"]["QueueAgent"][];
+        };
         /** @description Whether calls can be placed. */
         Readiness: {
             /** @description They can. */
@@ -4566,6 +4797,11 @@ export interface components {
         Run: {
             /** @description Who started it. */
             actor: string;
+            /**
+             * Format: double
+             * @description Calls on their way per free agent of an observed queue, times that of the end point.
+             */
+            boost: number;
             /**
              * Format: int64
              * @description The campaign it executes.
@@ -6694,6 +6930,37 @@ export interface operations {
             };
         };
     };
+    end_point_agents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description its agents */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueAgents"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     clone_end_point: {
         parameters: {
             query?: never;
@@ -8035,6 +8302,41 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description the run */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    boost_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BoostInput"];
+            };
+        };
+        responses: {
+            /** @description the run as it is now */
             200: {
                 headers: {
                     [name: string]: unknown;
