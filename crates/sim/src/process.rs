@@ -266,6 +266,7 @@ impl World {
                 self.check_words(&why);
                 self.store.held = true;
             }
+            Command::QueuesHealed { .. } => {}
             Command::CircuitChanged { probe_at, .. } => self.summary.circuits_opened += u64::from(probe_at.is_some()),
             Command::Violated { invariant, detail, .. } => {
                 self.broke(Check::OwnInvariants, format!("{invariant}: {detail}"));
