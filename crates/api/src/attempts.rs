@@ -304,6 +304,8 @@ pub struct AttemptQuery {
     to: Option<Timestamp>,
     /// `true`: not over; `false`: over.
     open: Option<bool>,
+    /// `true`: somebody went off-hook; `false`: nobody did.
+    answered: Option<bool>,
     /// Those that were taken back too, which no figure counts.
     withdrawn: Option<bool>,
     /// By id, in the order in which they were decided, or the newest first.
@@ -331,6 +333,7 @@ impl AttemptQuery {
             from: self.from,
             to: self.to,
             open: self.open,
+            answered: self.answered,
             withdrawn: self.withdrawn.unwrap_or(false),
             order: self.order.unwrap_or_default().into(),
             after: self.after.map(AttemptId),

@@ -3,7 +3,7 @@
 use sim::{Check, FaultSet, Options, Sabotage};
 
 /// Worlds that a sabotage may take to be found in.
-const WORLDS: u64 = 60;
+const WORLDS: u64 = 300;
 
 #[test]
 fn every_check_finds_what_it_looks_for() {

@@ -49,6 +49,8 @@ pub struct AttemptFilter {
     pub to: Option<Timestamp>,
     /// `true`: not over; `false`: over.
     pub open: Option<bool>,
+    /// `true`: somebody went off-hook; `false`: nobody did.
+    pub answered: Option<bool>,
     /// Those that were taken back too, which no figure counts.
     pub withdrawn: bool,
     /// By which end of the ids they are read.

@@ -38,10 +38,10 @@ test("from an empty system to a telephone that rings", async ({ page }) => {
 
   await go(page, "The PBX", "Add a PBX");
   await page.getByLabel("Name").fill("office");
-  await page.getByLabel("Host").fill(given.host!);
-  await page.getByLabel("Port").fill(given.port!);
-  await page.getByLabel("ARI user").fill(given.username!);
-  await page.getByLabel("Password").fill(given.password!);
+  await page.getByLabel("Host", { exact: true }).fill(given.host!);
+  await page.getByLabel("Port", { exact: true }).fill(given.port!);
+  await page.getByLabel("ARI user", { exact: true }).fill(given.username!);
+  await page.getByLabel("Password", { exact: true }).fill(given.password!);
   await add(page);
 
   await go(page, "The way out", "Add a trunk");

@@ -29,10 +29,10 @@ test("set up, dial and explain", async ({ page }) => {
 
   await open(page, "/pbxs/new", "New PBX");
   await page.getByLabel("Name").fill("office");
-  await page.getByLabel("Host").fill(given.host!);
-  await page.getByLabel("Port").fill(given.port!);
-  await page.getByLabel("ARI user").fill(given.username!);
-  await page.getByLabel("Password").fill(given.password!);
+  await page.getByLabel("Host", { exact: true }).fill(given.host!);
+  await page.getByLabel("Port", { exact: true }).fill(given.port!);
+  await page.getByLabel("ARI user", { exact: true }).fill(given.username!);
+  await page.getByLabel("Password", { exact: true }).fill(given.password!);
   await page.getByRole("button", { name: /Save|Add/ }).last().click();
   await expect(page).toHaveURL(/\/pbxs$/);
   await expect(page.getByText("Up", { exact: true }).first()).toBeVisible();

@@ -59,6 +59,9 @@ pub(crate) struct Filter {
     /// Decided before; a day alone means its end
     #[arg(long, value_parser = instant_or_end)]
     to: Option<Timestamp>,
+    /// Only those that somebody answered
+    #[arg(long)]
+    answered: bool,
     /// The newest first
     #[arg(long)]
     newest: bool,
@@ -110,6 +113,9 @@ async fn list(filter: Filter, session: &Session) -> Result<(), Failure> {
     let client = &session.client;
     let mut query = vec![("limit", filter.limit.to_string())];
     query.extend(filter.after.map(|after| ("after", after.to_string())));
+    if filter.answered {
+        query.push(("answered", "true".to_owned()));
+    }
     if filter.newest {
         query.push(("order", "desc".to_owned()));
     }

@@ -27,7 +27,8 @@ macro_rules! ids {
             AND (a.campaign_id = $5 OR $5 IS NULL) AND (a.list_id = $6 OR $6 IS NULL) \
             AND (a.state = $7 OR $7 IS NULL) AND (a.trunk_id = $8 OR $8 IS NULL) \
             AND +a.scheduled_at >= $9 AND +a.scheduled_at < $10 \
-            AND ((a.ended_at IS NULL) = ($11 <> 0) OR $11 IS NULL) AND ($13 <> 0 OR a.state <> 'WITHDRAWN') AND ",
+            AND ((a.ended_at IS NULL) = ($11 <> 0) OR $11 IS NULL) AND ($13 <> 0 OR a.state <> 'WITHDRAWN') \
+            AND ((a.connected_at IS NOT NULL) = ($15 <> 0) OR $15 IS NULL) AND ",
             $than,
             " $12 ORDER BY ",
             $order,
@@ -260,7 +261,8 @@ async fn ids(
         .bind(filter.open.map(i64::from))
         .bind(after.unwrap_or(begin))
         .bind(i64::from(filter.withdrawn || filter.state.as_deref() == Some("WITHDRAWN")))
-        .bind(i64::from(page(filter.limit)));
+        .bind(i64::from(page(filter.limit)))
+        .bind(filter.answered.map(i64::from));
     Ok(ids.fetch_all(connection).await?)
 }
 

@@ -458,6 +458,8 @@ async fn attempts_are_found_by_every_filter(home: Home) {
         (AttemptFilter { state: Some("RS_NOANSWER".into()), ..all() }, vec![2]),
         (AttemptFilter { trunk: Some(domain::TrunkId(9)), ..all() }, vec![]),
         (AttemptFilter { open: Some(true), ..all() }, vec![3]),
+        (AttemptFilter { answered: Some(true), ..all() }, vec![1]),
+        (AttemptFilter { answered: Some(false), ..all() }, vec![2, 3]),
         (AttemptFilter { open: Some(false), ..all() }, vec![1, 2]),
         (AttemptFilter { from: Some(Timestamp(2_000_000)), to: Some(Timestamp(3_000_000)), ..all() }, vec![2]),
     ] {

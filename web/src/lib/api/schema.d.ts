@@ -1860,6 +1860,11 @@ export interface components {
              */
             after: number | null;
             /**
+             * @description `true`: somebody went off-hook; `false`: nobody did.
+             * @default null
+             */
+            answered: boolean | null;
+            /**
              * Format: int64
              * @description Of this campaign.
              * @default null
@@ -5808,6 +5813,8 @@ export interface operations {
                 to?: string;
                 /** @description `true`: not over; `false`: over. */
                 open?: boolean;
+                /** @description `true`: somebody went off-hook; `false`: nobody did. */
+                answered?: boolean;
                 /** @description Those that were taken back too, which no figure counts. */
                 withdrawn?: boolean;
                 /** @description By id, in the order in which they were decided, or the newest first. */
