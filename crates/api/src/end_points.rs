@@ -192,40 +192,15 @@ pub struct QueueAgent {
     /// What the queue calls the member.
     pub name: String,
     /// What it is doing, as far as the queues of its PBX show.
-    pub state: QueueAgentState,
+    #[schema(value_type = words::QueueAgentState)]
+    pub state: live::QueueAgentState,
     /// Why it is paused, if it was said.
     pub paused_reason: String,
 }
 
-/// What an agent is doing.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum QueueAgentState {
-    /// A call would reach it.
-    Idle,
-    /// Paused in this queue.
-    Paused,
-    /// Its telephone rings.
-    Ringing,
-    /// In a call, of this queue or not.
-    Talking,
-    /// Left alone after a call.
-    WrapUp,
-    /// Its telephone is not there.
-    Unavailable,
-}
-
 impl From<live::QueueAgent> for QueueAgent {
     fn from(agent: live::QueueAgent) -> Self {
-        let state = match agent.state {
-            live::QueueAgentState::Idle => QueueAgentState::Idle,
-            live::QueueAgentState::Paused => QueueAgentState::Paused,
-            live::QueueAgentState::Ringing => QueueAgentState::Ringing,
-            live::QueueAgentState::Talking => QueueAgentState::Talking,
-            live::QueueAgentState::WrapUp => QueueAgentState::WrapUp,
-            live::QueueAgentState::Unavailable => QueueAgentState::Unavailable,
-        };
-        let live::QueueAgent { interface, name, paused_reason, .. } = agent;
+        let live::QueueAgent { interface, name, state, paused_reason } = agent;
         Self { interface, name, state, paused_reason }
     }
 }

@@ -92,8 +92,8 @@ async fn create_test_call(
         check_cheap(&number, &app.zone)?;
     }
     let node = app.node()?;
-    let had = store.campaigns(scope).await?.into_iter().find(|campaign| campaign.name == TEST_CALLS);
-    if let Some(run) = open_run(store, scope).await? {
+    let had = campaign_of(store, scope).await?;
+    if let Some(run) = open_run(store, scope, had.as_ref()).await? {
         if in_call(store, scope, run.id).await? {
             let message = format!("the last test call is not over: run {}", run.id);
             return Err(
@@ -163,10 +163,14 @@ async fn list_of(store: &Store, scope: &Scope, number: Dialable, own: bool) -> R
     Ok((list, contact))
 }
 
+/// The campaign of test calls, once there was one.
+async fn campaign_of(store: &Store, scope: &Scope) -> store::Result<Option<Campaign>> {
+    Ok(store.campaigns(scope).await?.into_iter().find(|campaign| campaign.name == TEST_CALLS))
+}
+
 /// The run of a test call that is not over.
-async fn open_run(store: &Store, scope: &Scope) -> store::Result<Option<RunRecord>> {
-    let campaigns = store.campaigns(scope).await?;
-    let Some(campaign) = campaigns.into_iter().find(|campaign| campaign.name == TEST_CALLS) else { return Ok(None) };
+async fn open_run(store: &Store, scope: &Scope, campaign: Option<&Campaign>) -> store::Result<Option<RunRecord>> {
+    let Some(campaign) = campaign else { return Ok(None) };
     let open = RunFilter { campaign: Some(campaign.id), open: Some(true), limit: 1, ..RunFilter::default() };
     Ok(store.runs(scope, &open).await?.pop())
 }
@@ -178,7 +182,9 @@ async fn in_call(store: &Store, scope: &Scope, run: RunId) -> store::Result<bool
 
 /// Looks after a test call that was on its way when the server stopped.
 pub async fn resume_test_calls(app: &App) -> store::Result<()> {
-    if let Some(run) = open_run(&app.store, &Scope::installation()).await? {
+    let scope = Scope::installation();
+    let campaign = campaign_of(&app.store, &scope).await?;
+    if let Some(run) = open_run(&app.store, &scope, campaign.as_ref()).await? {
         watch(app.clone(), run.id);
     }
     Ok(())

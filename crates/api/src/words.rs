@@ -44,6 +44,9 @@ words! {
     ("snake_case") Dialling { Dialling, Held }
     /// State of the link to a PBX.
     ("snake_case") PbxState { Up, Reconciling, Stale, Down }
+    /// What an agent of an observed queue is doing: a call would reach an `idle` one; `wrap_up` is left alone after a call, the
+    /// telephone of an `unavailable` one is not there.
+    ("snake_case") QueueAgentState { Idle, Paused, Ringing, Talking, WrapUp, Unavailable }
     /// State of a trunk's circuit breaker.
     ("snake_case") Circuit { Closed, Open, Probing }
     /// Where an import stands: `failed` ones can be resumed.
@@ -84,6 +87,7 @@ mod tests {
         same::<Mode, domain::Mode>(2);
         same::<EndPointKind, domain::EndPointKind>(2);
         same::<OpeningMode, domain::OpeningMode>(2);
+        same::<QueueAgentState, node::live::QueueAgentState>(6);
         same::<Direction, domain::Direction>(1);
         same::<WorkSource, domain::WorkSource>(1);
         same::<EndedBy, domain::EndedBy>(9);

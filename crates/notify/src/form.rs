@@ -7,9 +7,8 @@ use store::AttemptRecord;
 /// `num`, `reschedule` (seconds until the retry; 0: none), `I_` and each input attribute, `extstate`, `state`, `O_` and each
 /// output attribute, `retry`.
 pub(crate) fn of(number: &str, attempt: &AttemptRecord, inputs: &Attributes) -> String {
-    let retry_in_s = attempt.retry_at.zip(attempt.ended_at).map_or(0, |(at, end)| (at.ms_since(end) + 500) / 1_000);
     let mut form = Serializer::new(String::new());
-    form.append_pair("num", number).append_pair("reschedule", &retry_in_s.max(0).to_string());
+    form.append_pair("num", number).append_pair("reschedule", &attempt.retry_in_s().to_string());
     attributes(&mut form, "I_", inputs);
     form.append_pair("extstate", &attempt.ext_state).append_pair("state", &attempt.state);
     attributes(&mut form, "O_", &attempt.outputs);

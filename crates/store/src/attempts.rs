@@ -136,6 +136,14 @@ pub struct AttemptRecord {
     pub outputs: Attributes,
 }
 
+impl AttemptRecord {
+    /// Whole seconds from its end to its retry, rounded; 0 without one.
+    #[must_use]
+    pub fn retry_in_s(&self) -> i64 {
+        self.retry_at.zip(self.ended_at).map_or(0, |(at, end)| ((at.ms_since(end) + 500) / 1_000).max(0))
+    }
+}
+
 impl fmt::Debug for AttemptRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AttemptRecord({} of run {}, contact {}, {})", self.id, self.run, self.contact, self.state)

@@ -19,6 +19,7 @@ pub mod disk;
 mod fetch;
 pub mod http;
 mod instance;
+pub mod measure;
 mod pair;
 pub mod ports;
 pub mod postgres;

@@ -100,7 +100,6 @@ pub(super) async fn logs(asked: &Asked<'_>) -> Result<Reply, ApiError> {
 }
 
 fn log_record(call: &AttemptRecord, zone: &str) -> Value {
-    let next = call.retry_at.zip(call.ended_at).map_or(0, |(retry, ended)| (retry.ms_since(ended) + 500) / 1_000);
     json!({
         "id": call.id,
         "campaign": call.campaign_name,
@@ -114,7 +113,7 @@ fn log_record(call: &AttemptRecord, zone: &str) -> Value {
         "statusCode": call.state,
         "statusExt": call.ext_state,
         "retry": call.retry,
-        "nextRetry": next,
+        "nextRetry": call.retry_in_s(),
         "trunk": place(call.pbx_name.as_deref(), call.trunk_name.as_deref()),
         "attributes": native_text(&call.outputs),
         "astChannel": call.channel,

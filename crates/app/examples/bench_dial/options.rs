@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use testkit::measure;
 
 use crate::line::Link;
 
@@ -47,7 +48,7 @@ impl Options {
             rates: RATES.to_vec(),
             from: FROM,
             drain: Duration::from_secs(DRAIN_SECONDS),
-            carillon: binary()?,
+            carillon: measure::program("cargo xtask bench dial")?,
         };
         let mut arguments = env::args().skip(1);
         while let Some(argument) = arguments.next() {
@@ -85,20 +86,6 @@ impl Options {
             profile => profile.to_owned(),
         }
     }
-}
-
-/// Examples are built into a folder below the one of the program.
-fn binary() -> Result<PathBuf> {
-    let path = match env::var_os("CARILLON_BIN") {
-        Some(path) => PathBuf::from(path),
-        None => {
-            let own = env::current_exe()?;
-            let folder = own.parent().and_then(|folder| folder.parent());
-            folder.context("this example lies in a folder of its own")?.join("carillon")
-        }
-    };
-    ensure!(path.is_file(), "no {}: run `cargo xtask bench dial`, or set CARILLON_BIN", path.display());
-    Ok(path)
 }
 
 fn link(text: &str) -> Result<Link> {

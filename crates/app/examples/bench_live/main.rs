@@ -21,15 +21,15 @@ mod server;
 
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::path::PathBuf;
 use std::time::Duration;
-use std::{env, fs, thread};
+use std::{env, thread};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use domain::Timestamp;
 use serde_json::{Value, json};
+use testkit::measure::Options;
 use testkit::sipp::Callee;
-use testkit::{Instance, PortBlock, Template, process};
+use testkit::{Instance, PortBlock, Template, measure, process};
 
 use crate::screen::{Screen, Shown};
 use crate::server::{Server, id_of};
@@ -52,11 +52,11 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const REST: Duration = Duration::from_secs(2);
 
 fn main() -> Result<()> {
-    let (as_json, seconds) = options()?;
+    let Options { json: as_json, seconds } = Options::of(env::args().skip(1), SECONDS, 5)?;
     let ports = PortBlock::lease_wide()?;
     let pbx = Instance::start(Template::Pbx, &ports)?;
     let _callee = Callee::start(&ports, TALK)?;
-    let server = Server::start(&binary()?, ports.api)?;
+    let server = Server::start(&measure::program("cargo xtask bench live")?, ports.api)?;
     let room = u32::try_from(LIVE * 2)?;
     let (trunk, end_point) = server.furnish(&pbx, "bench-live", room, RATE)?;
     let run = start(&server, trunk, end_point, RATE * (TALK.as_secs() as usize + seconds + 10))?;
@@ -76,7 +76,7 @@ fn main() -> Result<()> {
         (least, most) = (least.min(now), most.max(now));
     }
     let to = now_us();
-    let load = load();
+    let load = measure::load();
     thread::sleep(REST);
     let shown: Vec<Shown> = screens.into_iter().map(Screen::close).collect::<Result<_>>()?;
     let changes = changes(&server, run, from, to)?;
@@ -96,8 +96,8 @@ fn main() -> Result<()> {
     }
     server.stop();
     let bytes: usize = shown.iter().map(|screen| screen.bytes).sum();
-    let [p50, p95, p99, max] = shares(&mut of_asterisk);
-    let own = shares(&mut of_carillon);
+    let [p50, p95, p99, max] = measure::shares(&mut of_asterisk, SHARES);
+    let own = measure::shares(&mut of_carillon, SHARES);
     let figures = json!({
         "p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "max_ms": max, "target_p99_ms": TARGET_MS,
         "from_receipt": {"p50_ms": own[0], "p95_ms": own[1], "p99_ms": own[2], "max_ms": own[3]},
@@ -115,33 +115,6 @@ fn main() -> Result<()> {
     ensure!(least >= LIVE * 9 / 10, "only {least} calls were up at once, {LIVE} are the rule");
     ensure!(p99 <= TARGET_MS, "the slowest hundredth took {p99} ms, {TARGET_MS} ms are the target (load {load})");
     Ok(())
-}
-
-fn options() -> Result<(bool, usize)> {
-    let (mut json, mut seconds) = (false, SECONDS);
-    let mut arguments = env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--json" => json = true,
-            "--seconds" => seconds = arguments.next().context("--seconds needs a value")?.parse()?,
-            _ => bail!("unknown option {argument}: there are --json and --seconds"),
-        }
-    }
-    ensure!((5..=600).contains(&seconds), "--seconds: 5 to 600");
-    Ok((json, seconds))
-}
-
-/// The program that is measured: examples are built into a folder below the one of the program.
-fn binary() -> Result<PathBuf> {
-    let path = match env::var_os("CARILLON_BIN") {
-        Some(path) => PathBuf::from(path),
-        None => {
-            let own = env::current_exe()?;
-            own.parent().and_then(|folder| folder.parent()).context("this example lies in a folder")?.join("carillon")
-        }
-    };
-    ensure!(path.is_file(), "no {}: run `cargo xtask bench live`, or set CARILLON_BIN", path.display());
-    Ok(path)
 }
 
 /// A run that calls so many people.
@@ -230,20 +203,8 @@ fn instant(value: &Value) -> Result<Option<i64>> {
     Ok(at.map(|at| at.0))
 }
 
-/// The values under which 50, 95, 99 and all of a hundred lie, two digits. Sorts them.
-fn shares(waits: &mut [f64]) -> [f64; 4] {
-    waits.sort_unstable_by(f64::total_cmp);
-    [50, 95, 99, 100].map(|percent| {
-        let at = (waits.len() * percent / 100).min(waits.len().saturating_sub(1));
-        waits.get(at).map_or(f64::NAN, |ms| (ms * 100.0).round() / 100.0)
-    })
-}
-
-/// Processes that want to run, mean of the last minute: above the number of cores the figures are not to be trusted.
-fn load() -> f64 {
-    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(f64::NAN)
-}
+/// What is said of waits: the middle, the tail and the longest.
+const SHARES: [usize; 4] = [50, 95, 99, 100];
 
 /// Per attempt, when a screen was first told.
 type Arrivals = HashMap<i64, i64>;

@@ -15,16 +15,16 @@
 mod server;
 
 use std::fmt::Write;
-use std::path::PathBuf;
 use std::time::Duration;
 use std::{env, fs};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use domain::Timestamp;
 use serde_json::{Value, json};
+use testkit::measure::{Options, shares};
 use testkit::receiver::{Receiver, SILENCE};
 use testkit::sipp::Callee;
-use testkit::{Instance, PortBlock, Template, process};
+use testkit::{Instance, PortBlock, Template, measure, process};
 
 use crate::server::{Server, id_of};
 
@@ -48,13 +48,17 @@ const PATIENCE: Duration = Duration::from_secs(180);
 const END: Duration = Duration::from_secs(15);
 
 fn main() -> Result<()> {
-    let (json, seconds) = options()?;
+    let Options { json, seconds } = Options::of(env::args().skip(1), SECONDS, 1)?;
     let ports = PortBlock::lease_wide()?;
     let pbx = Instance::start(Template::Pbx, &ports)?;
     let _callee = Callee::start(&ports, TALK)?;
     let receiver = Receiver::start()?;
     receiver.answers(|_| SILENCE);
-    let server = Server::start_with(&binary()?, ports.api, "[webhooks]\nallow = [\"127.0.0.0/8\"]\n")?;
+    let server = Server::start_with(
+        &measure::program("cargo xtask bench webhooks")?,
+        ports.api,
+        "[webhooks]\nallow = [\"127.0.0.0/8\"]\n",
+    )?;
     let desk = Desk::furnish(&server, &pbx)?;
     desk.dial(RATE * BACKLOG_SECONDS)?;
 
@@ -71,12 +75,13 @@ fn main() -> Result<()> {
     let attempted = receiver.received().len();
     server.stop();
 
+    let [without_p50, without_p95] = shares(&mut without, [50, 95]);
+    let [with_p50, with_p95] = shares(&mut with, [50, 95]);
     let figures = json!({
-        "without_p50_ms": share(&mut without, 50), "without_p95_ms": share(&mut without, 95),
-        "with_p50_ms": share(&mut with, 50), "with_p95_ms": share(&mut with, 95),
-        "p50_ratio": share(&mut with, 50) / share(&mut without, 50), "p95_ratio": share(&mut with, 95) / share(&mut without, 95),
+        "without_p50_ms": without_p50, "without_p95_ms": without_p95, "with_p50_ms": with_p50, "with_p95_ms": with_p95,
+        "p50_ratio": with_p50 / without_p50, "p95_ratio": with_p95 / without_p95,
         "calls": with.len() + without.len(), "backlog": backlog, "requests": attempted, "rss_mb": memory.round(),
-        "load": load(), "asterisk": pbx.version(),
+        "load": measure::load(), "asterisk": pbx.version(),
     });
     if json {
         println!("{figures}");
@@ -84,33 +89,6 @@ fn main() -> Result<()> {
         println!("{figures:#}");
     }
     Ok(())
-}
-
-fn options() -> Result<(bool, usize)> {
-    let (mut json, mut seconds) = (false, SECONDS);
-    let mut arguments = env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--json" => json = true,
-            "--seconds" => seconds = arguments.next().context("--seconds needs a value")?.parse()?,
-            _ => bail!("unknown option {argument}: there are --json and --seconds"),
-        }
-    }
-    ensure!((1..=600).contains(&seconds), "--seconds: 1 to 600");
-    Ok((json, seconds))
-}
-
-/// The program that is measured: examples are built into a folder below the one of the program.
-fn binary() -> Result<PathBuf> {
-    let path = match env::var_os("CARILLON_BIN") {
-        Some(path) => PathBuf::from(path),
-        None => {
-            let own = env::current_exe()?;
-            own.parent().and_then(|folder| folder.parent()).context("this example lies in a folder")?.join("carillon")
-        }
-    };
-    ensure!(path.is_file(), "no {}: run `cargo xtask bench webhooks`, or set CARILLON_BIN", path.display());
-    Ok(path)
 }
 
 /// What runs need.
@@ -160,8 +138,8 @@ impl<'a> Desk<'a> {
                 None => break,
             }
         }
-        let mut sorted = waits.clone();
-        eprintln!("{people} calls: p50 {} ms, p95 {} ms", share(&mut sorted, 50), share(&mut sorted, 95));
+        let [p50, p95] = shares(&mut waits.clone(), [50, 95]);
+        eprintln!("{people} calls: p50 {p50} ms, p95 {p95} ms");
         Ok(waits)
     }
 
@@ -193,19 +171,6 @@ impl<'a> Desk<'a> {
 
 fn instant(value: &Value) -> Result<Timestamp> {
     serde_json::from_value(value.clone()).with_context(|| format!("{value} is no instant"))
-}
-
-/// The value under which `percent` of them lie, two digits. Sorts them.
-fn share(waits: &mut [f64], percent: usize) -> f64 {
-    waits.sort_unstable_by(f64::total_cmp);
-    let at = (waits.len() * percent / 100).min(waits.len().saturating_sub(1));
-    waits.get(at).map_or(f64::NAN, |ms| (ms * 100.0).round() / 100.0)
-}
-
-/// Processes that want to run, mean of the last minute: above the number of cores the figures are not to be trusted.
-fn load() -> f64 {
-    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(f64::NAN)
 }
 
 /// Tells one list from the next.

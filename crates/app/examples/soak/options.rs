@@ -4,6 +4,7 @@ use std::env;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
+use testkit::measure;
 
 /// Attempts of a soak.
 const ATTEMPTS: u64 = 1_000_000;
@@ -26,7 +27,13 @@ pub(crate) struct Options {
 impl Options {
     /// Of this process.
     pub(crate) fn read() -> Result<Self> {
-        let mut options = Self { attempts: ATTEMPTS, minutes: None, rate: RATE, json: false, carillon: binary()? };
+        let mut options = Self {
+            attempts: ATTEMPTS,
+            minutes: None,
+            rate: RATE,
+            json: false,
+            carillon: measure::program("cargo xtask soak")?,
+        };
         let mut arguments = env::args().skip(1);
         while let Some(argument) = arguments.next() {
             let mut number = || -> Result<u64> {
@@ -45,18 +52,4 @@ impl Options {
         ensure!(options.attempts > 0 && options.minutes != Some(0), "a soak takes at least one attempt and one minute");
         Ok(options)
     }
-}
-
-/// Examples are built into a folder below the one of the program.
-fn binary() -> Result<PathBuf> {
-    let path = match env::var_os("CARILLON_BIN") {
-        Some(path) => PathBuf::from(path),
-        None => {
-            let own = env::current_exe()?;
-            let folder = own.parent().and_then(|folder| folder.parent());
-            folder.context("this example lies in a folder of its own")?.join("carillon")
-        }
-    };
-    ensure!(path.is_file(), "no {}: run `cargo xtask soak`, or set CARILLON_BIN", path.display());
-    Ok(path)
 }

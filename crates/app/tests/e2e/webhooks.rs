@@ -10,8 +10,8 @@ use testkit::receiver::{Received, Receiver, SILENCE};
 const A_RUN: Duration = Duration::from_secs(90);
 /// Events that wait for a receiver that is away.
 const BACKLOG: i64 = 10_000;
-/// What a slow machine may add to one call in twenty, milliseconds.
-const NOISE_MS: i64 = 60;
+/// What a slow machine may add to the middle one of a run's calls, milliseconds.
+const NOISE_MS: i64 = 15;
 
 fn event(request: &Received) -> Value {
     serde_json::from_str(&request.body).unwrap()
@@ -79,7 +79,7 @@ fn latencies(attempts: &[Value]) -> Vec<i64> {
 #[test]
 fn ten_thousand_events_that_wait_for_a_dead_receiver_change_nothing_for_calls() {
     let mut world = World::allowing_webhooks();
-    let numbers: Vec<String> = (0..40).map(|n| format!("155510{n:02}001")).collect();
+    let numbers: Vec<String> = (0..24).map(|n| format!("155510{n:02}001")).collect();
     let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
     let without = latencies(&world.complete(world.dial("without", &numbers, json!({})), A_RUN));
     let receiver = Receiver::start().unwrap();
@@ -109,12 +109,16 @@ fn ten_thousand_events_that_wait_for_a_dead_receiver_change_nothing_for_calls() 
     let record = world.get(&format!("/api/webhooks/{webhook}"));
     assert!(record["behind"].as_i64().unwrap() >= BACKLOG, "{record}");
     assert_eq!(record["delivered"], 0, "{record}");
-    let share = |waits: &[i64], of: usize| waits[waits.len() * of / 100];
-    println!("ms from decision to originate: without {without:?}, with a dead receiver {with:?}");
-    assert!(share(&with, 50) <= share(&without, 50) + NOISE_MS / 4, "half: {without:?} {with:?}");
-    // The tail belongs to whatever else runs on this machine: `cargo xtask bench webhooks` measures it.
     let asked = receiver.received().len();
     assert!(asked < 30, "{asked} requests to a receiver that does not answer");
+    // Half of them: the tail belongs to whatever else runs on this machine, `cargo xtask bench webhooks` measures it.
+    // Once more without it: what the machine became slower by in the meantime is not the receiver's.
+    world.run(&["webhook", "remove", "dead"]).ok();
+    let after = latencies(&world.complete(world.dial("after", &numbers, json!({})), A_RUN));
+    println!("ms from decision to originate: without {without:?}, with a dead receiver {with:?}, after it {after:?}");
+    let half = |waits: &[i64]| waits[waits.len() / 2];
+    let allowed = half(&without).max(half(&after)) + NOISE_MS;
+    assert!(half(&with) <= allowed, "half: {without:?} {with:?} {after:?}");
 }
 
 #[test]

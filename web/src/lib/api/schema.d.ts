@@ -4491,7 +4491,8 @@ export interface components {
             state: components["schemas"]["QueueAgentState"];
         };
         /**
-         * @description What an agent is doing.
+         * @description What an agent of an observed queue is doing: a call would reach an `idle` one; `wrap_up` is left alone after a call, the
+         *     telephone of an `unavailable` one is not there.
          * @enum {string}
          */
         QueueAgentState: "idle" | "paused" | "ringing" | "talking" | "wrap_up" | "unavailable";
