@@ -14,7 +14,7 @@ macro_rules! files {
 
 const COMMON: &[(&str, &str)] = files!("common": "asterisk.conf", "cdr.conf", "indications.conf", "logger.conf",
     "modules.conf", "musiconhold.conf", "rtp.conf", "stasis.conf");
-const PBX: &[(&str, &str)] = files!("pbx": "ari.conf", "extensions.conf", "http.conf", "manager.conf", "pjsip.conf",
+const PBX: &[(&str, &str)] = files!("pbx": "ari.conf", "cookbook.conf", "extensions.conf", "http.conf", "manager.conf", "pjsip.conf",
     "queues.conf");
 const CARRIER: &[(&str, &str)] = files!("carrier": "extensions.conf", "http.conf", "manager.conf", "pjsip.conf");
 
@@ -120,7 +120,7 @@ mod tests {
             .filter_map(|line| line.strip_prefix("exten => ")?.split_once(",1,").map(|(name, _)| name))
             .filter(|name| name.len() == 2 && name.bytes().all(|byte| byte.is_ascii_digit()))
             .collect();
-        assert_eq!(defined.len(), 28);
+        assert_eq!(defined.len(), 29);
         for name in defined {
             assert!(head.contains(&format!(" {name}  ")), "{name} is not described");
         }

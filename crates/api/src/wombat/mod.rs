@@ -34,8 +34,8 @@ use std::time::Instant;
 /// Who may use it, and where it is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// The first part of its paths.
-    pub context: String,
+    /// The first part of its paths, under any of these names.
+    pub contexts: Vec<String>,
     /// Users may send login and password with each request.
     pub basic_users: bool,
     /// From where nothing else is asked for.
@@ -44,18 +44,25 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { context: "wombat".into(), basic_users: false, allow: Vec::new() }
+        // Both names are in use: the one of its packages, and the one that its own examples call.
+        let contexts = ["wombat", "WombatDialer"].map(str::to_owned).to_vec();
+        Self { contexts, basic_users: false, allow: Vec::new() }
     }
 }
 
 impl Settings {
-    /// A context as it may stand in a path; the error says what would be right.
-    pub fn checked_context(text: &str) -> Result<String, String> {
-        let fits = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-        if text.is_empty() || text.len() > 60 || !fits || ["api", "assets", ".", ".."].contains(&text) {
-            return Err(format!("{text:?} is no part of a path: 1 to 60 letters, digits, - _ and ., and not \"api\""));
+    /// Contexts as they may stand in a path, divided by commas; the error says what would be right.
+    pub fn checked_contexts(text: &str) -> Result<Vec<String>, String> {
+        let contexts: Vec<&str> = text.split(',').map(str::trim).collect();
+        for context in &contexts {
+            let fits = context.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+            if context.is_empty() || context.len() > 60 || !fits || ["api", "assets", ".", ".."].contains(context) {
+                return Err(format!(
+                    "{context:?} is no part of a path: 1 to 60 letters, digits, - _ and ., and not \"api\""
+                ));
+            }
         }
-        Ok(text.to_owned())
+        Ok(contexts.into_iter().map(str::to_owned).collect())
     }
 }
 
@@ -83,7 +90,8 @@ impl Wombat {
     /// stand at the end, and so may `index.jsp`.
     pub(crate) fn room(&self, path: &str) -> Option<String> {
         let mut parts = path.split('/').filter(|part| !part.is_empty());
-        if parts.next() != Some(self.settings.context.as_str()) || parts.next() != Some("api") {
+        let context = parts.next()?;
+        if !self.settings.contexts.iter().any(|known| known == context) || parts.next() != Some("api") {
             return None;
         }
         let mut rest: Vec<&str> = parts.collect();

@@ -164,10 +164,15 @@ async fn every_spelling_of_an_address_leads_to_the_room() {
     assert_eq!(posted.text(), "OK: List: a added 2 numbers\n");
     assert_eq!(client.get("/wombat/api/nothing/?op=x").await.status, 404);
     assert_eq!(client.get("/wombat/api").await.status, 404);
-    assert_eq!(client.get("/WombatDialer/api/lists/?op=x").await.status.is_success(), crate::web::is_built());
-    server.wombat(Wombat::of(Settings { context: "WombatDialer".into(), ..Settings::default() }));
-    assert_eq!(Client::of(&server).get("/WombatDialer/api/lists/?op=x").await.status, 403);
-    assert!(Settings::checked_context("a/b").is_err() && Settings::checked_context("api").is_err());
+    client.ok("/WombatDialer/api/lists/?op=addToList&list=a&numbers=1").await;
+    assert_eq!(client.get("/dialer/api/lists/?op=x").await.status.is_success(), crate::web::is_built());
+    let contexts = Settings::checked_contexts("dialer, wbt").unwrap();
+    server.wombat(Wombat::of(Settings { contexts, ..Settings::default() }));
+    assert_eq!(Client::of(&server).get("/wbt/api/lists/?op=x").await.status, 403);
+    assert_eq!(Client::of(&server).get("/wombat/api/lists/?op=x").await.status.is_success(), crate::web::is_built());
+    for bad in ["a/b", "api", "", "wombat,"] {
+        assert!(Settings::checked_contexts(bad).is_err(), "{bad}");
+    }
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ fn rows(config: &Config) -> Vec<(&'static str, Value)> {
         ("country", json!(config.country)),
         ("disk_free_min_mib", json!(config.disk_free_min_mib)),
         ("webhooks.allow", json!(config.webhooks_allow.iter().map(ToString::to_string).collect::<Vec<_>>())),
-        ("wombat.context", json!(config.wombat.context)),
+        ("wombat.context", json!(config.wombat.contexts)),
         ("wombat.users", json!(if config.wombat.basic_users { "basic" } else { "none" })),
         ("wombat.allow", json!(config.wombat.allow.iter().map(ToString::to_string).collect::<Vec<_>>())),
         ("log.target", json!(config.log.target.name())),

@@ -426,11 +426,13 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "wombat.context",
-        about: &["The first part of the path of WombatDialer's API: /wombat/api/... with the default."],
-        example: "\"wombat\"",
+        about: &[
+            "The first part of the path of WombatDialer's API, under any of these names: /wombat/api/... for example.",
+        ],
+        example: "[\"wombat\", \"WombatDialer\"]",
         derived: false,
         set: |draft, value| {
-            draft.wombat.context = api::wombat::Settings::checked_context(value.text)?;
+            draft.wombat.contexts = api::wombat::Settings::checked_contexts(value.text)?;
             Ok(())
         },
     },

@@ -1,5 +1,8 @@
 //! Scripts and dialplans written for WombatDialer, with real calls.
 
+mod cookbook;
+mod recipes;
+
 use crate::world::World;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
