@@ -38,7 +38,7 @@ pub(crate) fn event(name: &str, message: &Message) -> Option<QueueEvent> {
         "AgentCalled" => QueueEvent::AgentCalled { channel_id: text("Uniqueid")?, interface: text("Interface")? },
         "AgentConnect" => QueueEvent::AgentConnected { channel_id: text("Uniqueid")?, interface: text("Interface")? },
         "AgentRingNoAnswer" | "AgentDump" | "AgentComplete" => {
-            QueueEvent::AgentReleased { channel_id: text("Uniqueid")?, interface: text("Interface")? }
+            QueueEvent::AgentReleased { channel_id: text("Uniqueid"), interface: text("Interface")? }
         }
         _ => return None,
     })
@@ -88,6 +88,12 @@ mod tests {
             "Event: QueueCallerJoin\nChannel: PJSIP/x-1\nUniqueid: 17.5\nQueue: support\nPosition: 1\nCount: 1\n\n";
         let kind = crate::event(&messages(joined)[0]).unwrap().kind;
         let expected = QueueEvent::CallerJoined { queue: "support".into(), channel_id: "17.5".into() };
+        assert_eq!(kind, EventKind::Queue(expected));
+        // Whoever called hung up first: Asterisk knows nothing of that channel any more.
+        let complete = "Event: AgentComplete\nQueue: support\nInterface: Local/1@agents/n\nMemberName: Ana\n\
+            HoldTime: 0\nTalkTime: 2\nReason: caller\n\n";
+        let kind = crate::event(&messages(complete)[0]).unwrap().kind;
+        let expected = QueueEvent::AgentReleased { channel_id: None, interface: "Local/1@agents/n".into() };
         assert_eq!(kind, EventKind::Queue(expected));
     }
 

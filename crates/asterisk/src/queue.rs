@@ -54,8 +54,8 @@ pub enum QueueEvent {
     },
     /// A member did not answer, hung up before it talked, or its conversation is over.
     AgentReleased {
-        /// Unique id of the caller's channel.
-        channel_id: String,
+        /// Unique id of the caller's channel; none where that is gone already, because it hung up first.
+        channel_id: Option<String>,
         /// The member's telephone.
         interface: String,
     },

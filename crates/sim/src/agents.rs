@@ -240,7 +240,7 @@ impl World {
             self.say_of_queues(id, News::CallerGone { queue, channel: channel.name(), gave_up: true });
         }
         if let (Some(index), Some(interface)) = (talked, interface) {
-            self.say_of_queues(id, News::Released { channel: channel.name(), interface });
+            self.say_of_queues(id, News::Released { channel: Some(channel.name()), interface });
             self.tell_agent(id, index);
             self.serve(id);
         }

@@ -176,9 +176,7 @@ impl Queues {
                     observed.claims.insert((interface, channel), Claim { connected: true, until: None });
                 }
             }
-            News::Released { channel, interface } => {
-                observed.claims.remove(&(interface, channel));
-            }
+            News::Released { channel, interface } => observed.released(now, channel, interface),
         }
         effects
     }
@@ -307,6 +305,24 @@ impl Observed {
             if of == channel && !claim.connected {
                 claim.until = until;
             }
+        }
+    }
+
+    fn released(&mut self, now: Mono, channel: Option<Channel>, interface: Interface) {
+        let queues = &self.queues;
+        let waits = |caller: &str| queues.values().any(|queue| queue.callers.contains_key(caller));
+        let mut talked = false;
+        self.claims.retain(|(of, caller), claim| {
+            let is_it = channel.as_ref().map_or(claim.connected || !waits(caller), |gone| gone == caller);
+            let over = *of == interface && is_it;
+            talked |= over && claim.connected;
+            !over
+        });
+        // A conversation that did not show as one is followed by the same quiet as others.
+        let members = queues.values().filter_map(|queue| queue.members.get(&interface));
+        let wrap_up_s = members.map(|member| member.wrap_up_s).max().unwrap_or(0);
+        if talked && wrap_up_s > 0 {
+            self.wrapping.insert(interface, now.plus_ms(u64::from(wrap_up_s) * 1_000));
         }
     }
 

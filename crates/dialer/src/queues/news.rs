@@ -60,8 +60,8 @@ pub enum News {
     },
     /// A member's telephone does not ring for a caller any more, or the conversation is over.
     Released {
-        /// The caller's channel.
-        channel: String,
+        /// The caller's channel; none: it is gone already, and so is what the member had with it.
+        channel: Option<String>,
         /// Whose telephone.
         interface: String,
     },

@@ -97,16 +97,34 @@ fn a_caller_whose_agent_s_telephone_rings_is_not_subtracted_twice() {
     assert_eq!((desk.at("999"), desk.state("999", "Local/2@x")), ((1, 0), AgentState::Talking));
     desk.is("999", |member| member.in_call = true, "Local/2@x");
     assert_eq!(desk.at("999"), (1, 0));
-    desk.tell(News::Released { channel: "1.1".into(), interface: "Local/2@x".into() });
+    desk.tell(News::Released { channel: Some("1.1".into()), interface: "Local/2@x".into() });
     desk.is("999", |_| (), "Local/2@x");
     assert_eq!(desk.at("999"), (2, 0));
+}
+
+#[test]
+fn a_conversation_that_never_showed_is_over_when_its_caller_is_gone() {
+    // A telephone without a state of its own: Asterisk says nothing of it between the beginning of the ringing and the end.
+    let mut desk = Desk::with(&[snapshot("999", &["Local/2@x"], &["1.1", "1.2"])]);
+    desk.is("999", |member| member.wrap_up_s = 5, "Local/2@x");
+    desk.tell(called("1.1", "Local/2@x"));
+    desk.tell(gone("999", "1.1", false));
+    desk.tell(News::Connected { channel: "1.1".into(), interface: "Local/2@x".into() });
+    assert_eq!(desk.state("999", "Local/2@x"), AgentState::Talking);
+    desk.tell(News::Released { channel: None, interface: "Local/2@x".into() });
+    assert_eq!((desk.at("999"), desk.state("999", "Local/2@x")), ((0, 1), AgentState::WrapUp));
+    assert_eq!(desk.0.next_change(), Some(NOW.plus_ms(5_000)));
+    // Its telephone rings for the next one already: that is not what is over.
+    desk.tell(called("1.2", "Local/2@x"));
+    desk.tell(News::Released { channel: None, interface: "Local/2@x".into() });
+    assert_eq!(desk.state("999", "Local/2@x"), AgentState::Ringing);
 }
 
 #[test]
 fn an_agent_who_did_not_take_the_caller_is_free_again() {
     let mut desk = Desk::with(&[snapshot("999", &["SIP/1", "SIP/2"], &["1.1"])]);
     desk.tell(called("1.1", "SIP/1"));
-    desk.tell(News::Released { channel: "1.1".into(), interface: "SIP/1".into() });
+    desk.tell(News::Released { channel: Some("1.1".into()), interface: "SIP/1".into() });
     assert_eq!(desk.at("999"), (2, 1));
     desk.tell(called("1.1", "SIP/1"));
     desk.tell(called("1.1", "SIP/2"));
