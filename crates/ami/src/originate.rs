@@ -27,7 +27,7 @@ pub(crate) fn action(originate: &Originate) -> Result<Action, NotSent> {
         .with("Priority", originate.priority.to_string())
         .with("Timeout", originate.ring_ms_max.to_string())
         .with("Async", "true");
-    if let Some(caller_id) = &originate.caller_id {
+    if let Some(caller_id) = originate.caller_id_of_both() {
         action = action.with("CallerID", caller_id);
     }
     if let Some(account_code) = &originate.account_code {
@@ -97,6 +97,7 @@ mod tests {
             extension: "message".into(),
             priority: 1,
             caller_id: None,
+            enters_as: None,
             ring_ms_max: 30_000,
             variables: BTreeMap::new(),
             account_code: None,

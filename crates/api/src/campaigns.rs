@@ -65,6 +65,10 @@ pub struct Campaign {
     pub initial_boost: f64,
     /// Caller id of its calls; empty leaves the PBX's own.
     pub dial_clid: String,
+    /// Caller id with which an answered call enters its end point, for agents to see; empty: `dial_clid`.
+    pub agent_clid: String,
+    /// Caller id that callees see; empty: `dial_clid`.
+    pub dial_presentation: String,
     /// Account code of its calls.
     pub dial_account: String,
     /// Variables set on every call.
@@ -113,6 +117,8 @@ impl From<domain::Campaign> for Campaign {
             forced_closure_s,
             initial_boost,
             dial_clid,
+            agent_clid,
+            dial_presentation,
             dial_account,
             variables,
             trunks,
@@ -143,6 +149,8 @@ impl From<domain::Campaign> for Campaign {
             forced_closure_s,
             initial_boost,
             dial_clid,
+            agent_clid,
+            dial_presentation,
             dial_account,
             variables,
             trunks,
@@ -219,10 +227,19 @@ pub struct CampaignInput {
     #[serde(default = "defaults::initial_boost")]
     #[schema(default = 1.0)]
     pub initial_boost: f64,
-    /// Caller id of its calls; `${num}`, `${list}`, `${campaign}`, `${retry}` and attribute names are replaced.
+    /// Caller id of its calls; `${num}`, `${list}`, `${campaign}`, `${retry}`, `${hopperId}` (the id of the attempt) and
+    /// attribute names are replaced.
     #[serde(default)]
     #[schema(example = "Spring <0912345>")]
     pub dial_clid: String,
+    /// Caller id with which an answered call enters its end point, for agents to see, with the same place-holders; empty:
+    /// `dial_clid`.
+    #[serde(default)]
+    #[schema(example = "C1 ${NAME}")]
+    pub agent_clid: String,
+    /// Caller id that callees see, with the same place-holders; empty: `dial_clid`. The carrier may put its own in its place.
+    #[serde(default)]
+    pub dial_presentation: String,
     /// Account code of its calls, with the same place-holders.
     #[serde(default)]
     pub dial_account: String,
@@ -350,6 +367,8 @@ impl CampaignInput {
             forced_closure_s: self.forced_closure_s,
             initial_boost: Boost::of("initial_boost", self.initial_boost)?,
             dial_clid: Template::parse("dial_clid", &self.dial_clid)?,
+            agent_clid: Template::parse("agent_clid", &self.agent_clid)?,
+            dial_presentation: Template::parse("dial_presentation", &self.dial_presentation)?,
             dial_account: Template::parse("dial_account", &self.dial_account)?,
             variables: self.variables.checked()?,
             trunks: self.trunks.into_iter().map(TrunkId).collect(),
@@ -396,6 +415,8 @@ impl From<domain::Campaign> for CampaignInput {
             forced_closure_s: c.forced_closure_s,
             initial_boost: c.initial_boost.factor(),
             dial_clid: c.dial_clid.as_str().to_owned(),
+            agent_clid: c.agent_clid.as_str().to_owned(),
+            dial_presentation: c.dial_presentation.as_str().to_owned(),
             dial_account: c.dial_account.as_str().to_owned(),
             variables: AttributeMap::from(&c.variables),
             trunks: c.trunks.into_iter().map(|id| id.0).collect(),
@@ -560,6 +581,7 @@ mod tests {
             (json!({"time_start": "9:30"}), "time_start", "9:30"),
             (json!({"answer_timeout_ms": 14_999}), "answer_timeout_ms", "ring for 15 s"),
             (json!({"dial_clid": "${CALLERID(num)}"}), "dial_clid", "CALLERID"),
+            (json!({"agent_clid": "C1 ${NAME"}), "agent_clid", "not closed"),
             (json!({"variables": {"EXTEN": "1"}}), "attribute", "EXTEN"),
             (json!({"rules": [{"status": "CONNECTED", "max_attempts": 1, "retry_after_s": 1}]}), "status", "CONNECTED"),
             (json!({"limits": {"gap": 3}}), "limits.gap", "unknown field"),

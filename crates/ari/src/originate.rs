@@ -22,8 +22,8 @@ pub(crate) fn request(originate: &Originate) -> Request {
         "timeout": originate.ring_ms_max.div_ceil(1_000),
     });
     let fields = body.as_object_mut().expect("made as an object above");
-    if let Some(caller_id) = &originate.caller_id {
-        fields.insert("callerId".to_owned(), Value::from(caller_id.as_str()));
+    if let Some(caller_id) = originate.caller_id_of_both() {
+        fields.insert("callerId".to_owned(), Value::from(caller_id));
     }
     // The originate has no field of its own for these: they are set like variables.
     let account = originate.account_code.iter().map(|code| (ACCOUNT_FUNCTION, code.as_str()));
@@ -37,7 +37,7 @@ pub(crate) fn request(originate: &Originate) -> Request {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use asterisk::USER_FIELD_FUNCTION;
+    use asterisk::is_own_function;
     use proptest::collection::{btree_map, vec};
     use proptest::option;
     use proptest::prelude::*;
@@ -51,6 +51,7 @@ mod tests {
             extension: "message".into(),
             priority: 1,
             caller_id: None,
+            enters_as: None,
             ring_ms_max: 30_001,
             variables: BTreeMap::new(),
             account_code: None,
@@ -117,12 +118,13 @@ mod tests {
         fn every_field_is_refused_or_arrives_as_data(
             texts in vec(hostile(), 5),
             caller_id in option::of(hostile()),
+            enters_as in option::of(hostile()),
             account_code in option::of(hostile()),
             variables in btree_map(hostile(), hostile(), 0..4),
         ) {
             let [channel_id, device, context, extension, user_field] = <[String; 5]>::try_from(texts).unwrap();
             let call = Originate {
-                channel_id, device, context, extension, priority: 1, caller_id, ring_ms_max: 30_000, variables,
+                channel_id, device, context, extension, priority: 1, caller_id, enters_as, ring_ms_max: 30_000, variables,
                 account_code, user_field: Some(user_field),
             };
             if call.check().is_err() {
@@ -135,13 +137,13 @@ mod tests {
             let body: Value = serde_json::from_str(&line).unwrap();
             for (field, text) in [
                 ("channelId", Some(&call.channel_id)), ("endpoint", Some(&call.device)), ("context", Some(&call.context)),
-                ("extension", Some(&call.extension)), ("callerId", call.caller_id.as_ref()),
+                ("extension", Some(&call.extension)), ("callerId", call.caller_id.as_ref().filter(|_| call.enters_as.is_none())),
             ] {
                 prop_assert_eq!(body.get(field).and_then(Value::as_str), text.map(String::as_str));
                 prop_assert!(text.is_none_or(|text| !text.contains(char::is_control)), "{field}: a second line");
             }
             for (name, value) in body["variables"].as_object().into_iter().flatten() {
-                let ours = [ACCOUNT_FUNCTION, USER_FIELD_FUNCTION].contains(&name.as_str());
+                let ours = name == ACCOUNT_FUNCTION || is_own_function(name);
                 prop_assert!(ours || !name.contains(|c: char| !c.is_ascii_alphanumeric() && c != '_'), "{name}");
                 prop_assert!(ours || call.variables.get(name).map(String::as_str) == value.as_str(), "{name}");
             }

@@ -10,6 +10,15 @@ const VARIABLE_NAME_MAX: usize = 64;
 /// Where Asterisk keeps the user field of a channel's call record. Our own constant: no name that comes from outside may
 /// be a function.
 pub const USER_FIELD_FUNCTION: &str = "CDR(userfield)";
+/// Name and number that the dialplan finds as the caller's.
+const ENTERS_FUNCTIONS: [&str; 2] = ["CALLERID(name)", "CALLERID(num)"];
+/// Name and number that are sent to the called party; `i`: no update is sent for it.
+const SEEN_FUNCTIONS: [&str; 2] = ["CONNECTEDLINE(name,i)", "CONNECTEDLINE(num,i)"];
+
+/// Whether this name is one of the functions that [`Originate::variables`] sets.
+pub fn is_own_function(name: &str) -> bool {
+    name == USER_FIELD_FUNCTION || ENTERS_FUNCTIONS.contains(&name) || SEEN_FUNCTIONS.contains(&name)
+}
 
 /// One outgoing call, into the dialplan when it is answered.
 ///
@@ -28,8 +37,11 @@ pub struct Originate {
     pub extension: String,
     /// Its priority, usually 1.
     pub priority: u32,
-    /// `number` or `"name" <number>`.
+    /// What the called party sees, `number` or `"name" <number>`; without [`Self::enters_as`] also the caller id with which the
+    /// answered channel enters the dialplan.
     pub caller_id: Option<String>,
+    /// The caller id with which the answered channel enters the dialplan, when that is not what the called party sees.
+    pub enters_as: Option<String>,
     /// Asterisk gives up ringing after this many milliseconds, rounded up to what the interface takes. A safety net: it
     /// runs up to 5 % slow with early media, so the caller's own timer should be shorter.
     pub ring_ms_max: u32,
@@ -50,6 +62,7 @@ impl Originate {
             ("context", &self.context),
             ("extension", &self.extension),
             ("caller id", self.caller_id.as_deref().unwrap_or_default()),
+            ("caller id in the dialplan", self.enters_as.as_deref().unwrap_or_default()),
             ("account code", self.account_code.as_deref().unwrap_or_default()),
             ("user field", self.user_field.as_deref().unwrap_or_default()),
         ]
@@ -74,10 +87,49 @@ impl Originate {
         self.variables.iter().try_for_each(|(name, value)| check_variable(name, value))
     }
 
-    /// Variables, and the user field as one.
+    /// The caller id for the field that interfaces have for it: Asterisk makes it both what the called party sees and what
+    /// the dialplan finds.
+    pub fn caller_id_of_both(&self) -> Option<&str> {
+        self.caller_id.as_deref().filter(|_| self.enters_as.is_none())
+    }
+
+    /// Variables, and what is set like one: the user field, and caller ids that differ.
     pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
         let plain = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        plain.chain(self.user_field.iter().map(|text| (USER_FIELD_FUNCTION, text.as_str())))
+        let differing = self.enters_as.iter().flat_map(|enters_as| {
+            let seen = self.caller_id.as_deref().into_iter().flat_map(|text| functions(SEEN_FUNCTIONS, text));
+            functions(ENTERS_FUNCTIONS, enters_as).into_iter().chain(seen)
+        });
+        plain.chain(self.user_field.iter().map(|text| (USER_FIELD_FUNCTION, text.as_str()))).chain(differing)
+    }
+}
+
+/// Name and number of a caller id, each under its function. An empty part is set, too: the PBX's own would stand beside ours.
+fn functions<'a>([name, number]: [&'a str; 2], caller_id: &'a str) -> [(&'a str, &'a str); 2] {
+    let parts = CallerId::of(caller_id);
+    [(name, parts.name), (number, parts.number)]
+}
+
+/// A caller id in its parts, as Asterisk splits it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct CallerId<'a> {
+    name: &'a str,
+    number: &'a str,
+}
+
+impl<'a> CallerId<'a> {
+    /// `"name" <number>`, a number alone, or a name alone.
+    fn of(text: &'a str) -> Self {
+        let text = text.trim();
+        if let Some((name, number)) = text.strip_suffix('>').and_then(|text| text.rsplit_once('<')) {
+            let name = name.trim();
+            let name = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or(name);
+            return Self { name, number: number.trim() };
+        }
+        match text.bytes().all(|byte| byte.is_ascii_digit() || b"+*#()-. ".contains(&byte)) {
+            true => Self { name: "", number: text },
+            false => Self { name: text.trim_matches('"'), number: "" },
+        }
     }
 }
 
@@ -111,11 +163,38 @@ mod tests {
             extension: "message".into(),
             priority: 1,
             caller_id: None,
+            enters_as: None,
             ring_ms_max: 30_001,
             variables: BTreeMap::new(),
             account_code: None,
             user_field: None,
         }
+    }
+
+    #[test]
+    fn a_caller_id_has_a_name_and_a_number() {
+        for (text, name, number) in [
+            ("\"WHITE\" <0912345>", "WHITE", "0912345"),
+            ("C1 WHITE <666> <0912345>", "C1 WHITE <666>", "0912345"),
+            ("+39 (091) 23-45", "", "+39 (091) 23-45"),
+            ("C1 WHITE", "C1 WHITE", ""),
+            ("<091>", "", "091"),
+        ] {
+            assert_eq!(CallerId::of(text), CallerId { name, number }, "{text}");
+        }
+    }
+
+    #[test]
+    fn caller_ids_that_differ_are_set_apart_and_an_equal_one_once() {
+        let both = Originate { caller_id: Some("0800".into()), ..call() };
+        assert_eq!((both.caller_id_of_both(), both.variables().count()), (Some("0800"), 0));
+        let apart = Originate { enters_as: Some("C1 WHITE".into()), ..both };
+        assert_eq!(apart.caller_id_of_both(), None);
+        let set: Vec<_> = apart.variables().collect();
+        let name = [("CALLERID(name)", "C1 WHITE"), ("CALLERID(num)", "")];
+        let seen = [("CONNECTEDLINE(name,i)", ""), ("CONNECTEDLINE(num,i)", "0800")];
+        assert_eq!(set, [name, seen].concat());
+        assert!(set.iter().all(|(name, _)| is_own_function(name)));
     }
 
     #[test]

@@ -87,6 +87,12 @@ pub struct Campaign {
     pub initial_boost: Boost,
     /// Caller id of its calls; empty leaves the PBX's own.
     pub dial_clid: Template,
+    /// Caller id with which an answered call enters its end point, for agents to see; empty: `dial_clid`.
+    #[serde(default)]
+    pub agent_clid: Template,
+    /// Caller id that callees see; empty: `dial_clid`. The carrier may put its own in its place.
+    #[serde(default)]
+    pub dial_presentation: Template,
     /// Account code of its calls.
     pub dial_account: Template,
     /// Variables set on every call; a contact's attribute of the same name wins.
@@ -135,6 +141,8 @@ impl Campaign {
             forced_closure_s: 0,
             initial_boost: Boost::ONE,
             dial_clid: Template::default(),
+            agent_clid: Template::default(),
+            dial_presentation: Template::default(),
             dial_account: Template::default(),
             variables: Attributes::default(),
             trunks: Vec::new(),
@@ -181,6 +189,8 @@ impl Campaign {
             return Err(Invalid::new("answer_timeout_ms", problem));
         }
         Template::parse("dial_clid", self.dial_clid.as_str())?;
+        Template::parse("agent_clid", self.agent_clid.as_str())?;
+        Template::parse("dial_presentation", self.dial_presentation.as_str())?;
         Template::parse("dial_account", self.dial_account.as_str())?;
         check_links("trunks", &self.trunks)?;
         check_links("end_points", &self.end_points)?;

@@ -8,7 +8,8 @@ pub const MAX_TEMPLATE_CHARS: usize = 200;
 /// Longest expansion, in characters; the rest is cut off.
 pub const MAX_EXPANDED_CHARS: usize = 80;
 
-/// A text in which `${NAME}` stands for an attribute of the contact or for `num`, `list`, `campaign` or `retry`.
+/// A text in which `${NAME}` stands for an attribute of the contact or for `num`, `list`,
+/// `campaign`, `retry` (the first try is 0) or `hopperId` (the id of the attempt).
 ///
 /// Expanded once: a value that itself holds `${...}` stays as it is. An unknown name expands to nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -92,7 +92,10 @@ pub fn run_settings(campaign: &Campaign, hours: Hours) -> Result<RunSettings, do
         answer_timeout_ms: campaign.answer_timeout_ms.max(rules.min_ring_s() * 1_000),
         forced_closure_s: campaign.forced_closure_s,
         idle_on_termination: campaign.idle_on_termination,
-        caller_id: if campaign.dial_clid.is_empty() { CallerIdFrom::Pbx } else { CallerIdFrom::Campaign },
+        caller_id: match campaign.dial_clid.is_empty() && campaign.dial_presentation.is_empty() {
+            true => CallerIdFrom::Pbx,
+            false => CallerIdFrom::Campaign,
+        },
         trunks: campaign.trunks.clone(),
         end_points: campaign.end_points.clone(),
         reschedule: campaign.rules.clone(),

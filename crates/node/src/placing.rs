@@ -2,7 +2,7 @@
 
 use crate::configuration::Configuration;
 use dialer::Originate;
-use domain::{Campaign, RecordMark};
+use domain::{Campaign, RecordMark, Template};
 use std::collections::BTreeMap;
 
 /// One outgoing call, whichever way the PBX is reached.
@@ -16,8 +16,10 @@ pub struct Placement {
     pub context: String,
     /// Its extension; the priority is 1.
     pub extension: String,
-    /// `number` or `"name" <number>`.
+    /// What the callee sees, `number` or `"name" <number>`; `None`: what the PBX has of its own.
     pub caller_id: Option<String>,
+    /// The caller id with which the answered call enters its end point, when that is another.
+    pub enters_as: Option<String>,
     /// When the dialler's own timer gives up ringing, milliseconds.
     pub timeout_ms: u32,
     /// Channel variables by name.
@@ -71,17 +73,20 @@ pub fn originate(
         ("WOMBAT_DIALING_LIST", contact.list_name.as_str()),
     ];
     variables.extend(ours.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    let caller_id = campaign.dial_clid.expand(value);
-    let account = campaign.dial_account.expand(value);
+    let expanded = |template: &Template| Some(template.expand(value)).filter(|text| !text.trim().is_empty());
+    let clid = expanded(&campaign.dial_clid);
+    let caller_id = expanded(&campaign.dial_presentation).or_else(|| clid.clone());
+    let enters_as = expanded(&campaign.agent_clid).or(clid).filter(|clid| caller_id.as_ref() != Some(clid));
     Some(Placement {
         channel_id,
         device: trunk.dial_string.replace("${num}", number),
         context: end_point.context.clone(),
         extension: end_point.extension.clone(),
-        caller_id: (!caller_id.trim().is_empty()).then_some(caller_id),
+        caller_id,
+        enters_as,
         timeout_ms: call.timeout_ms,
         variables,
-        account_code: (!account.trim().is_empty()).then_some(account),
+        account_code: expanded(&campaign.dial_account),
         mark: mark.to_string(),
     })
 }

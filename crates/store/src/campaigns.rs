@@ -23,9 +23,9 @@ macro_rules! create {
             $column,
             "tenant_id, name, direction, work, priority, status, idle_on_termination, batch_size, time_start, \
             time_end, time_days, zone, answer_timeout_ms, forced_closure_s, dial_clid, dial_account, \
-            variables, packs, limits, boost_permille) VALUES (",
+            variables, packs, limits, boost_permille, agent_clid, dial_presentation) VALUES (",
             $value,
-            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) RETURNING \
+            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) RETURNING \
             id"
         )
     };
@@ -33,14 +33,15 @@ macro_rules! create {
 
 statements! {
     CREATE = create!("", "");
-    CREATE_AGAIN = create!("id, ", "$21, ");
+    CREATE_AGAIN = create!("id, ", "$23, ");
     UPDATE = "UPDATE campaign SET name = $2, direction = $3, work = $4, priority = $5, status = $6, \
         idle_on_termination = $7, batch_size = $8, time_start = $9, time_end = $10, time_days = $11, zone = $12, \
         answer_timeout_ms = $13, forced_closure_s = $14, dial_clid = $15, dial_account = $16, variables = $17, \
-        packs = $18, limits = $19, boost_permille = $20 WHERE tenant_id = $1 AND id = $21 RETURNING id";
+        packs = $18, limits = $19, boost_permille = $20, agent_clid = $21, dial_presentation = $22 \
+        WHERE tenant_id = $1 AND id = $23 RETURNING id";
     GET = "SELECT id, name, direction, work, priority, status, idle_on_termination, batch_size, time_start, time_end, \
         time_days, zone, answer_timeout_ms, forced_closure_s, dial_clid, dial_account, variables, packs, limits, \
-        boost_permille FROM campaign WHERE tenant_id = $1 AND id = $2";
+        boost_permille, agent_clid, dial_presentation FROM campaign WHERE tenant_id = $1 AND id = $2";
     IDS = "SELECT id FROM campaign WHERE tenant_id = $1 ORDER BY id";
     TRUNKS = "SELECT trunk_id FROM campaign_trunk WHERE tenant_id = $1 AND campaign_id = $2 ORDER BY position";
     END_POINTS = "SELECT end_point_id FROM campaign_end_point WHERE tenant_id = $1 AND campaign_id = $2 ORDER BY position";
@@ -313,7 +314,7 @@ async fn unlink(scope: &Scope, id: CampaignId, connection: &mut Connection) -> R
     Ok(())
 }
 
-/// Binds `$1` to `$20` of [`CREATE`] and [`UPDATE`].
+/// Binds `$1` to `$22` of [`CREATE`] and [`UPDATE`].
 fn bind(statement: Query, scope: &Scope, campaign: &Campaign) -> Query {
     statement
         .bind(scope.tenant.0)
@@ -336,6 +337,8 @@ fn bind(statement: Query, scope: &Scope, campaign: &Campaign) -> Query {
         .bind(json_of(&campaign.packs))
         .bind(json_of(&campaign.limits))
         .bind(i64::from(campaign.initial_boost.permille()))
+        .bind(campaign.agent_clid.as_str().to_owned())
+        .bind(campaign.dial_presentation.as_str().to_owned())
 }
 
 fn read(row: &Row) -> Result<Campaign> {
@@ -355,6 +358,8 @@ fn read(row: &Row) -> Result<Campaign> {
         answer_timeout_ms: row.number("answer_timeout_ms")?,
         forced_closure_s: row.number("forced_closure_s")?,
         dial_clid: Template::parse("dial_clid", &row.text("dial_clid")?)?,
+        agent_clid: Template::parse("agent_clid", &row.text("agent_clid")?)?,
+        dial_presentation: Template::parse("dial_presentation", &row.text("dial_presentation")?)?,
         dial_account: Template::parse("dial_account", &row.text("dial_account")?)?,
         variables: row.json("variables")?,
         trunks: Vec::new(),
@@ -408,6 +413,8 @@ mod tests {
         let mut campaign = Campaign::named("summer", "Europe/Madrid");
         campaign.variables.add("GREETING", "hello, \"you\"").unwrap();
         campaign.dial_clid = Template::parse("dial_clid", "${NAME}").unwrap();
+        campaign.agent_clid = Template::parse("agent_clid", "C1 ${NAME}").unwrap();
+        campaign.dial_presentation = Template::parse("dial_presentation", "0800").unwrap();
         campaign.status = CampaignStatus::Closed;
         campaign.trunks = vec![world.trunk.id];
         campaign.end_points = vec![world.end_point.id];

@@ -50,6 +50,7 @@ pub(crate) const VERSIONS: &[Version] = &[
     version!("0016", "black_list"),
     version!("0017", "form"),
     version!("0018", "queues"),
+    version!("0019", "caller_ids"),
 ];
 
 statements! {

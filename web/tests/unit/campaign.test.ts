@@ -24,6 +24,8 @@ const campaign: Schema["Campaign"] = {
   forced_closure_s: 600,
   initial_boost: 1.5,
   dial_clid: "${NAME} <066>",
+  agent_clid: "C1 ${NAME}",
+  dial_presentation: "0800",
   dial_account: "a",
   variables: { GREETING: "morning" },
   trunks: [2, 1],

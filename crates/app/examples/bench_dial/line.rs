@@ -98,6 +98,7 @@ impl Line {
             extension,
             priority: 1,
             caller_id: None,
+            enters_as: None,
             ring_ms_max: RING_MS,
             variables: BTreeMap::new(),
             account_code: None,

@@ -112,9 +112,16 @@ pub(crate) struct Settings {
     /// Calls on their way per free agent of an observed queue when a run begins, times the end point's own [default: 1]
     #[arg(long, value_name = "FACTOR")]
     boost: Option<f64>,
-    /// Caller id; may hold ${num}, ${list} and attribute names
+    /// Caller id; may hold ${num}, ${list}, ${campaign}, ${retry}, ${hopperId} and attribute names
     #[arg(long, value_name = "TEMPLATE")]
     clid: Option<String>,
+    /// Caller id with which an answered call enters its end point, for agents to see, with the same place-holders
+    /// [default: that of --clid]
+    #[arg(long, value_name = "TEMPLATE")]
+    agent_clid: Option<String>,
+    /// Caller id that callees see, with the same place-holders [default: that of --clid]
+    #[arg(long, value_name = "TEMPLATE")]
+    presentation: Option<String>,
     /// Account code, with the same place-holders
     #[arg(long, value_name = "TEMPLATE")]
     account: Option<String>,
@@ -182,6 +189,8 @@ impl Settings {
             ("forced_closure_s", self.forced_closure.map(Value::from)),
             ("initial_boost", self.boost.map(Value::from)),
             ("dial_clid", self.clid.map(Value::from)),
+            ("agent_clid", self.agent_clid.map(Value::from)),
+            ("dial_presentation", self.presentation.map(Value::from)),
             ("dial_account", self.account.map(Value::from)),
             ("packs", if self.packs.is_empty() { None } else { Some(Value::from(self.packs)) }),
             ("limits", self.limits.applied_to(limits)),
@@ -288,6 +297,8 @@ async fn show(session: &Session, name: &str) -> Result<(), Failure> {
             ("idle on termination", cell(campaign, "idle_on_termination")),
             ("batch size", cell(campaign, "batch_size")),
             ("caller id", cell(campaign, "dial_clid")),
+            ("agents see", cell(campaign, "agent_clid")),
+            ("callees see", cell(campaign, "dial_presentation")),
             ("account", cell(campaign, "dial_account")),
             ("variables", campaign["variables"].to_string()),
             ("packs", cell(campaign, "packs")),

@@ -8,6 +8,7 @@ use testkit::ami::{Ami, Message};
 on_ami_too! {
     attributes_arrive_as_channel_variables_exactly_as_they_are;
     the_caller_id_template_reaches_the_carrier_and_the_account_code_the_channel;
+    agents_and_callees_see_what_is_meant_for_each;
     line_breaks_never_become_a_header_a_variable_or_an_action;
 }
 
@@ -32,12 +33,20 @@ fn decoded(text: &str) -> String {
 
 /// Dials one contact to the extension `attributes` and returns what the dialplan says it received.
 fn reported(world: &World, contact: Value, changes: Value) -> Message {
+    reported_as(world, "verbatim", contact, changes)
+}
+
+/// As [`reported`], by a list, a campaign and an end point of this name.
+fn reported_as(world: &World, name: &str, contact: Value, changes: Value) -> Message {
     let mut ami = Ami::connect(&world.pair.pbx.ami()).unwrap();
-    let list = world.list("people", &[]);
+    let list = world.list(name, &[]);
     world.add_contacts(list, vec![contact]);
-    let end_point = world.add_end_point("attributes", 1);
+    let end_point = world.create(
+        "end-points",
+        json!({"pbx": world.pbx, "name": name, "context": "carillon-demo", "extension": "attributes", "max_channels": 1}),
+    );
     let changes = crate::world::merged(json!({"end_points": [end_point]}), changes);
-    let run = world.start_run(world.campaign("verbatim", &[list], changes));
+    let run = world.start_run(world.campaign(name, &[list], changes));
     let report = ami.wait_for(ONE_CALL, |event| event.get("UserEvent") == "ATTRIBUTES").unwrap();
     let attempts = world.complete(run, ONE_CALL);
     assert_eq!(attempts[0]["state"], "TERMINATED", "{}", brief(&attempts));
@@ -90,6 +99,34 @@ fn the_caller_id_template_reaches_the_carrier_and_the_account_code_the_channel()
     let hangup = |event: &Message| event.get("Event") == "Hangup" && event.get("Uniqueid") == channel;
     let ended = pbx.wait_for(ONE_CALL, hangup).unwrap();
     assert_eq!(ended.get("AccountCode"), "acc-clid-0", "{ended:?}");
+}
+
+#[test]
+fn agents_and_callees_see_what_is_meant_for_each() {
+    let world = World::start();
+    let mut carrier = Ami::connect(&world.pair.carrier.ami()).unwrap();
+    let mut seen = |name: &str, templates: Value| {
+        let contact = json!({"number": "15551000001", "attributes": {"NAME": "WHITE, \"W\"", "CLI": "0912345"}});
+        let at_the_end_point = reported_as(&world, name, contact, templates);
+        let event = carrier.wait_for(ONE_CALL, |event| event.get("Event") == "Newchannel").unwrap();
+        let of = |event: &Message, name: &str, number: &str| [decoded(event.get(name)), decoded(event.get(number))];
+        [of(&event, "CallerIDName", "CallerIDNum"), of(&at_the_end_point, "CALLERNAME", "CALLERNUM")]
+    };
+    let clid = "Spring <${CLI}>";
+    let pair = |name: &str, number: &str| [name.to_owned(), number.to_owned()];
+    let both = seen("both", json!({"dial_clid": clid}));
+    assert_eq!(both, [pair("Spring", "0912345"), pair("Spring", "0912345")]);
+    let agent = seen("agent", json!({"dial_clid": clid, "agent_clid": "C1 ${NAME} <${num}>"}));
+    assert_eq!(agent, [pair("Spring", "0912345"), pair("C1 WHITE, \"W\"", "15551000001")]);
+    let presented = seen("presented", json!({"dial_clid": clid, "dial_presentation": "0800123"}));
+    assert_eq!(presented[0][1], "0800123");
+    assert_eq!(presented[1], pair("Spring", "0912345"));
+    let built_in = seen(
+        "built in",
+        json!({"dial_presentation": "<0800${retry}>", "agent_clid": "${list} ${campaign} ${hopperId}"}),
+    );
+    assert_eq!(built_in[0][1], "08000");
+    assert!(built_in[1][0].starts_with("built in built in ") && built_in[1][1].is_empty(), "{built_in:?}");
 }
 
 #[test]

@@ -131,6 +131,7 @@ pub(crate) fn call(number: &str) -> Originate {
         extension: "hold".into(),
         priority: 1,
         caller_id: Some("\"Carillon\" <15550001111>".into()),
+        enters_as: None,
         ring_ms_max: 60_000,
         variables: BTreeMap::new(),
         account_code: None,

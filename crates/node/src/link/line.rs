@@ -103,6 +103,7 @@ impl Line {
             extension: call.extension,
             priority: 1,
             caller_id: call.caller_id,
+            enters_as: call.enters_as,
             ring_ms_max: call.timeout_ms,
             variables: call.variables,
             account_code: call.account_code,

@@ -2013,6 +2013,8 @@ export interface components {
         };
         /** @description A campaign. */
         Campaign: {
+            /** @description Caller id with which an answered call enters its end point, for agents to see; empty: `dial_clid`. */
+            agent_clid: string;
             /**
              * Format: int32
              * @description Ringing time after which a call is given up, milliseconds.
@@ -2034,6 +2036,8 @@ export interface components {
             dial_account: string;
             /** @description Caller id of its calls; empty leaves the PBX's own. */
             dial_clid: string;
+            /** @description Caller id that callees see; empty: `dial_clid`. */
+            dial_presentation: string;
             /** @description Which way its calls go. */
             direction: components["schemas"]["Direction"];
             /** @description Ids of its end points. */
@@ -2097,6 +2101,12 @@ export interface components {
         /** @description A campaign as it is created or replaced; fields that are not given take WombatDialer's defaults. */
         CampaignInput: {
             /**
+             * @description Caller id with which an answered call enters its end point, for agents to see, with the same place-holders; empty:
+             *     `dial_clid`.
+             * @example C1 ${NAME}
+             */
+            agent_clid?: string;
+            /**
              * Format: int32
              * @description Ringing time after which a call is given up, milliseconds, `1000..=300000`.
              * @default 30000
@@ -2113,10 +2123,13 @@ export interface components {
             /** @description Account code of its calls, with the same place-holders. */
             dial_account?: string;
             /**
-             * @description Caller id of its calls; `${num}`, `${list}`, `${campaign}`, `${retry}` and attribute names are replaced.
+             * @description Caller id of its calls; `${num}`, `${list}`, `${campaign}`, `${retry}`, `${hopperId}` (the id of the attempt) and
+             *     attribute names are replaced.
              * @example Spring <0912345>
              */
             dial_clid?: string;
+            /** @description Caller id that callees see, with the same place-holders; empty: `dial_clid`. The carrier may put its own in its place. */
+            dial_presentation?: string;
             /** @description Which way its calls go. */
             direction?: components["schemas"]["Direction"];
             /** @description Ids of its end points. */
@@ -2199,6 +2212,12 @@ export interface components {
         /** @description A campaign as it is created or replaced; fields that are not given take WombatDialer's defaults. */
         CampaignPatch: {
             /**
+             * @description Caller id with which an answered call enters its end point, for agents to see, with the same place-holders; empty:
+             *     `dial_clid`.
+             * @example C1 ${NAME}
+             */
+            agent_clid?: string;
+            /**
              * Format: int32
              * @description Ringing time after which a call is given up, milliseconds, `1000..=300000`.
              * @default 30000
@@ -2215,10 +2234,13 @@ export interface components {
             /** @description Account code of its calls, with the same place-holders. */
             dial_account?: string;
             /**
-             * @description Caller id of its calls; `${num}`, `${list}`, `${campaign}`, `${retry}` and attribute names are replaced.
+             * @description Caller id of its calls; `${num}`, `${list}`, `${campaign}`, `${retry}`, `${hopperId}` (the id of the attempt) and
+             *     attribute names are replaced.
              * @example Spring <0912345>
              */
             dial_clid?: string;
+            /** @description Caller id that callees see, with the same place-holders; empty: `dial_clid`. The carrier may put its own in its place. */
+            dial_presentation?: string;
             /** @description Which way its calls go. */
             direction?: components["schemas"]["Direction"];
             /** @description Ids of its end points. */

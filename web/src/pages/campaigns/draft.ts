@@ -23,6 +23,8 @@ export interface CampaignDraft {
   idle_on_termination: boolean;
   batch_size: number | null;
   dial_clid: string;
+  agent_clid: string;
+  dial_presentation: string;
   dial_account: string;
   variables: { name: string; value: string }[];
   rules: { id: number | null; status: string; status_ext: string; max_attempts: number | null; retry_after_s: number | null; mode: Schema["Mode"] }[];
@@ -62,6 +64,8 @@ export function newDraft(zone: string): CampaignDraft {
     idle_on_termination: false,
     batch_size: 100,
     dial_clid: "",
+    agent_clid: "",
+    dial_presentation: "",
     dial_account: "",
     variables: [],
     rules: [],
@@ -103,6 +107,8 @@ export function draftOf(campaign: Schema["Campaign"], copy: string | null): Camp
     idle_on_termination: campaign.idle_on_termination,
     batch_size: campaign.batch_size,
     dial_clid: campaign.dial_clid,
+    agent_clid: campaign.agent_clid,
+    dial_presentation: campaign.dial_presentation,
     dial_account: campaign.dial_account,
     variables: Object.entries(campaign.variables).map(([name, value]) => ({ name, value })),
     rules: campaign.rules.map((rule) => ({
@@ -150,6 +156,8 @@ export function inputOf(draft: CampaignDraft): Input {
     idle_on_termination: draft.idle_on_termination,
     batch_size: draft.batch_size ?? undefined,
     dial_clid: draft.dial_clid,
+    agent_clid: draft.agent_clid,
+    dial_presentation: draft.dial_presentation,
     dial_account: draft.dial_account,
     variables: Object.fromEntries(draft.variables.map(({ name, value }) => [name.trim(), value])),
     rules: draft.rules.map(({ id, max_attempts, retry_after_s, status, ...rule }) => ({

@@ -20,9 +20,7 @@ use store::import::parse_native;
 use store::{Kind, TokenScope, WebhookFormat};
 
 /// What Carillon has no field for yet, with the values that mean nothing is asked for.
-const NOT_YET: [(&str, &[&str]); 10] = [
-    ("agentClid", &[]),
-    ("dial_pres", &[]),
+const NOT_YET: [(&str, &[&str]); 8] = [
     ("autopause", &["false", "0"]),
     ("initialPredictiveModel", &["OFF"]),
     ("addlLogging", &["NO", "NONE"]),
@@ -113,9 +111,9 @@ fn record_of(campaign: &campaigns::Campaign, http_notify: &str) -> Value {
         "dial_timeout": campaign.answer_timeout_ms,
         "maxCallLength": campaign.forced_closure_s,
         "dial_clid": campaign.dial_clid,
-        "agentClid": "",
+        "agentClid": campaign.agent_clid,
         "dial_account": campaign.dial_account,
-        "dial_pres": "",
+        "dial_pres": campaign.dial_presentation,
         "autopause": false,
         "campaignVars": variables.collect::<Vec<_>>().join(","),
         "initialBoostFactor": campaign.initial_boost,
@@ -148,7 +146,9 @@ pub(super) async fn edit(asked: &Asked<'_>, record: &Record) -> Result<Value, Ap
             ("timeEndHr", "time_end"),
             ("timeDow", "time_days"),
             ("dial_clid", "dial_clid"),
+            ("agentClid", "agent_clid"),
             ("dial_account", "dial_account"),
+            ("dial_pres", "dial_presentation"),
         ],
     )?;
     key(record, &mut fields)?;
