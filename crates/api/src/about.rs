@@ -34,6 +34,9 @@ pub struct About {
     pub engine_version: String,
     /// Size of the database.
     pub database_bytes: u64,
+    /// Where WombatDialer's API is.
+    #[schema(example = "/wombat/api")]
+    pub wombat: String,
 }
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -45,6 +48,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     responses((status = 200, description = "what runs", body = About)))]
 async fn get_about(Read(_caller): Read, State(app): State<App>) -> Result<axum::Json<About>, ApiError> {
     let keeper = app.store.keeper().await?;
+    let wombat = app.wombat.address();
     Ok(axum::Json(About {
         product: "Carillon".into(),
         version: env!("CARGO_PKG_VERSION").into(),
@@ -54,6 +58,7 @@ async fn get_about(Read(_caller): Read, State(app): State<App>) -> Result<axum::
         engine: keeper.engine.into(),
         engine_version: keeper.version,
         database_bytes: keeper.bytes,
+        wombat,
     }))
 }
 

@@ -5,7 +5,7 @@ use crate::client::Target;
 use crate::config::Source;
 use crate::verbs::{
     alert, attempt, audit, campaign, class, contact, dialling, end_point, event, forget, list, live, opening_hours,
-    pbx, report, run, suppression, token, trunk, user, webhook, why,
+    pbx, report, run, suppression, switch_from, token, trunk, user, webhook, why,
 };
 use clap::{Parser, Subcommand};
 
@@ -113,6 +113,9 @@ pub(crate) enum Command {
     /// People who sign in with a browser
     #[command(subcommand)]
     User(user::Verb),
+    /// Make here what another dialler is configured with
+    #[command(subcommand)]
+    SwitchFrom(switch_from::Verb),
     /// What users may do and see
     #[command(subcommand)]
     Class(class::Verb),

@@ -51,6 +51,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Attempt(verb) => verbs::attempt::run(verb, &session()?).await,
         Command::Event(verb) => verbs::event::run(verb, &session()?).await,
         Command::Webhook(verb) => verbs::webhook::run(verb, &session()?).await,
+        Command::SwitchFrom(verb) => verbs::switch_from::run(verb, &session()?).await,
         Command::Report(options) => verbs::report::run(options, &session()?).await,
         Command::Alert(verb) => verbs::alert::run(verb, &session()?).await,
         Command::Why(options) => verbs::why::run(options, &session()?).await,

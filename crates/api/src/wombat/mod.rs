@@ -86,6 +86,11 @@ impl Wombat {
         Self { settings: Arc::new(settings), intake: Intake::default(), started: Instant::now() }
     }
 
+    /// The beginning of its paths, under the first of its names.
+    pub(crate) fn address(&self) -> String {
+        format!("/{}/api", self.settings.contexts.first().map_or("wombat", String::as_str))
+    }
+
     /// Which room a path leads to, e.g. `edit/list/record`; `None`: it is not of this API. Slashes may be doubled or
     /// stand at the end, and so may `index.jsp`.
     pub(crate) fn room(&self, path: &str) -> Option<String> {

@@ -81,6 +81,13 @@ impl Client {
         self.exchange(Method::POST, path, &[], body.map(json), DEADLINE).await
     }
 
+    /// `POST` of a form, to the part of the API that takes those.
+    pub(crate) async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Result<Answer, Failure> {
+        let encoded = Url::parse_with_params("http://form", fields).map_err(Failure::refused)?;
+        let body = Body::from(encoded.query().unwrap_or_default().to_owned());
+        self.exchange(Method::POST, path, &[], Some(("application/x-www-form-urlencoded", body)), DEADLINE).await
+    }
+
     /// `PUT` of JSON.
     pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
         self.exchange(Method::PUT, path, &[], Some(json(body)), DEADLINE).await

@@ -23,6 +23,7 @@ mod rule;
 pub(crate) mod run;
 mod screen;
 pub(crate) mod suppression;
+pub(crate) mod switch_from;
 mod timeline;
 pub(crate) mod token;
 mod told;

@@ -181,7 +181,7 @@ impl Settings {
     }
 }
 
-fn read_password(path: &Path) -> Result<String, Failure> {
+pub(super) fn read_password(path: &Path) -> Result<String, Failure> {
     let mut file = File::open(path).map_err(|error| Failure::file("read the password from", path, error))?;
     read_from(&mut file, path)
 }

@@ -36,6 +36,7 @@ mod stop_dialling;
 mod stop_server;
 mod storms;
 mod suppression;
+mod switch_from;
 mod terminal;
 mod tutorial;
 mod variables;
