@@ -1658,6 +1658,11 @@ export interface components {
             /** @description Version of the program. */
             version: string;
             /**
+             * @description Where WombatDialer's API is.
+             * @example /wombat/api
+             */
+            wombat: string;
+            /**
              * @description IANA zone of campaigns that name none.
              * @example Europe/Rome
              */
