@@ -40,7 +40,7 @@ export interface Look {
   help?: () => string;
 }
 
-export type StateKind = "run" | "call" | "pbx" | "circuit" | "import" | "campaign" | "dialling";
+export type StateKind = "run" | "call" | "pbx" | "circuit" | "import" | "campaign" | "dialling" | "agent";
 
 export const looks: Record<StateKind, Record<string, Look>> = {
   run: {
@@ -94,6 +94,14 @@ export const looks: Record<StateKind, Record<string, Look>> = {
   dialling: {
     dialling: { tone: "ok", icon: PhoneOutgoing, word: m.dialling_on },
     held: { tone: "bad", icon: Hand, word: m.dialling_held },
+  },
+  agent: {
+    idle: { tone: "ok", icon: Check, word: m.agent_idle, help: m.agent_idle_help },
+    ringing: { tone: "info", icon: PhoneOutgoing, word: m.agent_ringing, help: m.agent_ringing_help },
+    talking: { tone: "info", icon: PhoneCall, word: m.agent_talking, help: m.agent_talking_help },
+    wrap_up: { tone: "neutral", icon: Hourglass, word: m.agent_wrap_up, help: m.agent_wrap_up_help },
+    paused: { tone: "warn", icon: Pause, word: m.agent_paused, help: m.agent_paused_help },
+    unavailable: { tone: "neutral", icon: Unplug, word: m.agent_unavailable, help: m.agent_unavailable_help },
   },
 };
 
