@@ -4,6 +4,7 @@
 //! and the widths of tables may differ, `...` stands for anything. What prints `error: ` must fail, all else must succeed.
 
 use crate::common::Home;
+use crate::switch_from::Wombat;
 use crate::world::{PATIENCE, World};
 use std::collections::BTreeSet;
 use std::fs;
@@ -157,6 +158,14 @@ fn wombatdialer_md_is_spoken() {
     let world = World::start();
     let printed = Reader::of("wombatdialer.md", &world).follow();
     holds(&printed, &["is started: run 1", "is PAUSED", "is a copy of", "\"state\": \"READY\"", "WBTUP"]);
+}
+
+#[test]
+fn switching_md_takes_a_configuration_over() {
+    let world = World::without_pbx();
+    let wombat = Wombat::of(&world.pair.pbx.manager());
+    let printed = Reader::of("switching.md", &world).with("WOMBAT", wombat.address()).follow();
+    holds(&printed, &["would be made", "here already", "spring", "callbacks"]);
 }
 
 #[test]

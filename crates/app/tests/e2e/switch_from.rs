@@ -8,16 +8,27 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
+use testkit::Login;
 
 /// A few short calls on a busy machine.
 const A_FEW_CALLS: Duration = Duration::from_secs(60);
 
 /// A WombatDialer of which somebody wrote down what it answers. It ends with the process of the test.
-struct Wombat {
+pub(crate) struct Wombat {
     port: u16,
 }
 
 impl Wombat {
+    /// One that has this manager user of a PBX.
+    pub(crate) fn of(login: &Login) -> Self {
+        Self::start(BTreeMap::from([
+            ("@HOST@", login.host.clone()),
+            ("@PORT@", login.port.to_string()),
+            ("@LOGIN@", login.user.clone()),
+            ("@PASSWORD@", login.password.clone()),
+        ]))
+    }
+
     /// With these words in the place of `@NAME@`.
     fn start(words: BTreeMap<&'static str, String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -30,7 +41,7 @@ impl Wombat {
         Self { port }
     }
 
-    fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("http://127.0.0.1:{}/wombat", self.port)
     }
 }
@@ -82,13 +93,7 @@ fn counts(report: &Value, what: &str) -> [i64; 4] {
 fn what_a_wombatdialer_has_is_made_here_once_and_dials() {
     use_ami();
     let world = World::without_pbx();
-    let login = world.login();
-    let wombat = Wombat::start(BTreeMap::from([
-        ("@HOST@", login.host.clone()),
-        ("@PORT@", login.port.to_string()),
-        ("@LOGIN@", login.user.clone()),
-        ("@PASSWORD@", login.password.clone()),
-    ]));
+    let wombat = Wombat::of(&world.login());
     world.home.file("wombat-password", "demo\n");
     let switch = |more: &[&str]| {
         let arguments = ["switch-from", "wombat", &wombat.address(), "--password-file", "wombat-password"];
