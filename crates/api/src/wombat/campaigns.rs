@@ -1,5 +1,6 @@
 //! `campaigns`: start, pause, unpause, remove, reload, clone, addList, boost.
 
+use super::edit::copy_notify;
 use super::reply::Reply;
 use super::{Asked, refuse, shown, unknown_op};
 use crate::auth::Admin;
@@ -58,7 +59,12 @@ async fn clone(asked: &Asked<'_>) -> Result<Reply, ApiError> {
     let (admin, state) = (Admin(asked.caller.clone()), State(asked.app.clone()));
     let input = Json(CloneInput { name: name.to_owned() });
     let copy = clone_campaign(admin, state, Id(campaign.id.0), input).await?.1.0;
-    Ok(Reply::Text(format!("campaign {:?} is a copy of {:?}", copy.name, campaign.name)))
+    let done = format!("campaign {:?} is a copy of {:?}", copy.name, campaign.name);
+    // The copy is there: what could not come along is said, and no reason to say that nothing was done.
+    Ok(Reply::Text(match copy_notify(asked, campaign.id.0, copy.id).await {
+        Ok(()) => done,
+        Err(error) => format!("{done}; its httpNotify was not copied: {}", error.sentence()),
+    }))
 }
 
 /// A live run takes it over when it is reloaded.

@@ -83,6 +83,14 @@ async fn notify(asked: &Asked<'_>, campaign: i64, url: &str) -> Result<(), ApiEr
     }
 }
 
+/// The `httpNotify` of one campaign is that of its copy, too.
+pub(in crate::wombat) async fn copy_notify(asked: &Asked<'_>, from: i64, to: i64) -> Result<(), ApiError> {
+    match receivers(asked).await?.into_iter().find(|hook| hook.campaign == Some(CampaignId(from))) {
+        Some(hook) => notify(asked, to, &hook.url).await,
+        None => Ok(()),
+    }
+}
+
 fn from_value<T: DeserializeOwned>(fields: Value) -> Result<T, ApiError> {
     match fields {
         Value::Object(fields) => from_fields(fields),

@@ -9,6 +9,8 @@ mod places;
 mod record;
 mod rules;
 
+pub(super) use campaign::copy_notify;
+
 use super::reply::Reply;
 use super::{Asked, refuse, shown, unknown_op};
 use crate::error::ApiError;

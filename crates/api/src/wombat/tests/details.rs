@@ -113,3 +113,17 @@ async fn a_receiver_that_is_not_on_the_internet_is_refused_and_nothing_is_made()
     let refused = server.post("/api/webhooks", form).await;
     assert_eq!((refused.status.as_u16(), refused.field().as_str()), (422, "kinds"));
 }
+
+#[tokio::test]
+async fn a_copy_of_a_campaign_notifies_as_the_first_does() {
+    let mut server = Server::with_dialler().await;
+    open(&mut server);
+    let client = Client::of(&server);
+    let first = super::campaign(&server, "first").await;
+    let record = json!({"campaignId": first, "httpNotify": "https://93.184.216.34/told"});
+    client.post("/wombat/api/edit/campaign/?mode=E", super::data(&record)).await;
+    client.ok("/wombat/api/campaigns/?op=clone&campaign=first&newcampaign=second").await;
+    let found = client.get("/wombat/api/edit/campaign/?mode=L&query=second").await.json();
+    assert_eq!(found["results"][0]["httpNotify"], "https://93.184.216.34/told", "{found}");
+    assert_eq!(server.get("/api/webhooks").await.expect(200)["items"].as_array().unwrap().len(), 2);
+}
