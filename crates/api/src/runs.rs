@@ -100,7 +100,9 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(remove_run))
         .routes(routes!(reload_run))
         .routes(routes!(boost_run))
-        .routes(routes!(add_list_to_run))
+        .routes(routes!(lists_of_run, add_list_to_run))
+        .routes(routes!(pause_list_of_run))
+        .routes(routes!(unpause_list_of_run))
 }
 
 /// Runs, newest first.
@@ -187,12 +189,90 @@ async fn boost_run(
     Ok(axum::Json(app.node()?.boost_run(&caller.scope, RunId(id), boost, &caller.name).await?.into()))
 }
 
-/// A list to be dialled, too.
+/// A list of a run.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunListInput {
     /// Its id.
     pub list: i64,
+}
+
+/// How far a run is with one of its lists.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RunListProgress {
+    /// The list's id.
+    pub list: i64,
+    /// Its name.
+    pub name: String,
+    /// Whether it is paused: its fresh contacts are not dialled.
+    pub paused: bool,
+    /// Contacts that it has.
+    pub contacts: i64,
+    /// Of these, how many the run has taken: dialled, put off or refused.
+    pub taken: i64,
+    /// The last of them; 0: none.
+    pub high_water: i64,
+}
+
+impl From<store::RunListProgress> for RunListProgress {
+    fn from(list: store::RunListProgress) -> Self {
+        let store::RunListProgress { list, name, paused, contacts, taken, high_water } = list;
+        Self { list: list.0, name, paused, contacts, taken, high_water: high_water.0 }
+    }
+}
+
+/// The lists of a run.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RunLists {
+    /// In dialling order.
+    pub items: Vec<RunListProgress>,
+}
+
+impl RunLists {
+    async fn of(app: &App, caller: &Caller, run: i64) -> Result<axum::Json<Self>, ApiError> {
+        let lists = app.store.run_lists(&caller.scope, RunId(run)).await?;
+        Ok(axum::Json(Self { items: lists.into_iter().map(RunListProgress::from).collect() }))
+    }
+}
+
+/// The lists of a run in dialling order, and how far it is with each.
+#[utoipa::path(get, path = "/api/runs/{id}/lists", tag = "campaigns", params(("id" = i64, Path)),
+    security(("token" = ["read"])), responses((status = 200, description = "its lists", body = RunLists)))]
+async fn lists_of_run(
+    Read(caller): Read,
+    State(app): State<App>,
+    Id(id): Id,
+) -> Result<axum::Json<RunLists>, ApiError> {
+    RunLists::of(&app, &caller, id).await
+}
+
+/// Pauses one list of a run: its fresh contacts are not dialled until it goes on. Who waits for a retry is called. It stays
+/// over reloads and restarts. A run whose lists are all paused, and that waits for nothing else, is out of contacts.
+#[utoipa::path(post, path = "/api/runs/{id}/lists/pause", tag = "campaigns", params(("id" = i64, Path)),
+    request_body = RunListInput, security(("token" = ["operate"])),
+    responses((status = 200, description = "its lists as they are now", body = RunLists)))]
+async fn pause_list_of_run(
+    Operate(caller): Operate,
+    State(app): State<App>,
+    Id(id): Id,
+    Json(input): Json<RunListInput>,
+) -> Result<axum::Json<RunLists>, ApiError> {
+    app.node()?.pause_run_list(&caller.scope, RunId(id), ListId(input.list), true, &caller.name).await?;
+    RunLists::of(&app, &caller, id).await
+}
+
+/// Goes on with a paused list of a run.
+#[utoipa::path(post, path = "/api/runs/{id}/lists/unpause", tag = "campaigns", params(("id" = i64, Path)),
+    request_body = RunListInput, security(("token" = ["operate"])),
+    responses((status = 200, description = "its lists as they are now", body = RunLists)))]
+async fn unpause_list_of_run(
+    Operate(caller): Operate,
+    State(app): State<App>,
+    Id(id): Id,
+    Json(input): Json<RunListInput>,
+) -> Result<axum::Json<RunLists>, ApiError> {
+    app.node()?.pause_run_list(&caller.scope, RunId(id), ListId(input.list), false, &caller.name).await?;
+    RunLists::of(&app, &caller, id).await
 }
 
 /// Adds a list to the end of what a run dials: to its campaign, which the run then takes over.
@@ -277,6 +357,29 @@ mod tests {
         assert!([409, 422].contains(&answer.status.as_u16()), "{}", answer.status);
         assert_eq!(server.post("/api/campaigns/77/start", Value::Null).await.refused(404).0, "not_found");
         assert_eq!(server.post("/api/runs/77/pause", Value::Null).await.refused(404).0, "not_found");
+    }
+
+    #[tokio::test]
+    async fn a_list_of_a_run_is_paused_and_goes_on() {
+        let server = Server::with_dialler().await;
+        let campaign = campaign(&server).await;
+        let run = server.post(&format!("{campaign}/start"), Value::Null).await.expect(201)["id"].clone();
+        let path = format!("/api/runs/{run}/lists");
+        let lists = server.get(&path).await.expect(200);
+        let list = lists["items"][0]["list"].clone();
+        assert_eq!((&lists["items"][0]["paused"], &lists["items"][0]["taken"]), (&json!(false), &json!(0)), "{lists}");
+        let paused = server.post(&format!("{path}/pause"), json!({"list": list})).await.expect(200);
+        assert_eq!(paused["items"][0]["paused"], true);
+        server.post(&format!("/api/runs/{run}/reload"), Value::Null).await.expect(200);
+        assert_eq!(server.get(&path).await.expect(200)["items"][0]["paused"], true, "a reload does not resume it");
+        assert_eq!(server.get("/api/live").await.expect(200)["runs"][0]["lists"][0]["paused"], true);
+        let other = server.post(&format!("{path}/pause"), json!({"list": 77})).await;
+        assert_eq!(other.refused(422), ("invalid".into(), "list".into()));
+        let resumed = server.post(&format!("{path}/unpause"), json!({"list": list})).await.expect(200);
+        assert_eq!(resumed["items"][0]["paused"], false);
+        server.post(&format!("/api/runs/{run}/remove"), Value::Null).await.expect(200);
+        server.post(&format!("{path}/pause"), json!({"list": list})).await.refused(409);
+        server.get("/api/runs/77/lists").await.refused(404);
     }
 
     #[tokio::test]

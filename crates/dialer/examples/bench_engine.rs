@@ -263,6 +263,7 @@ fn configuration() -> VecDeque<Event> {
             boost: domain::Boost::ONE,
         },
         lists: vec![ListId(1)],
+        paused_lists: Default::default(),
         contacts: CONTACTS.unsigned_abs(),
         totals: RunTotals::default(),
         state: RunState::Runnable,

@@ -5,6 +5,7 @@ use crate::gate::{self, Refusal};
 use crate::hopper::Ready;
 use crate::judging::No;
 use crate::pacing::Pace;
+use crate::runs::ListProgress;
 use crate::step::{Attempt, Dialer};
 use crate::toll::Digits;
 use domain::journal::{NewAttempt, PutOff, PutOffBy, QueueReceipt, Withdrawal};
@@ -308,6 +309,12 @@ impl Dialer {
         let (retry, due_at, put_off_by) = (attempt.retry, attempt.due_at, attempt.put_off_by);
         let (contact, standing) = attempt.into_waiting()?;
         if !ours(&contact) {
+            return None;
+        }
+        // Of a list that was paused meanwhile it is read again when that goes on.
+        let paused = |list: &&mut ListProgress| list.list == contact.list && list.paused;
+        if let Some(list) = run.lists.iter_mut().find(paused).filter(|_| !waited) {
+            list.unread_from(contact.id);
             return None;
         }
         let ready = Ready { contact, retry, due_at, put_off_by, standing };

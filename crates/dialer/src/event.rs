@@ -9,6 +9,7 @@ use domain::{
     AttemptId, Boost, CampaignId, Contact, ContactId, EndPointId, Hours, LegId, ListId, Mono, NumberKey, ObservedQueue,
     PbxId, RescheduleRule, RunId, RunState, Timestamp, TrunkId,
 };
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// One input of [`crate::Dialer::step`].
@@ -45,6 +46,15 @@ pub enum Event {
     RunUnpaused(RunId),
     /// Ends the run; calls up go on, nothing is retried.
     RunRemoved(RunId),
+    /// A list of a run is paused, or goes on: what is fresh in it is not dialled meanwhile. Its retries go on.
+    ListPaused {
+        /// Which run.
+        run: RunId,
+        /// Which of its lists.
+        list: ListId,
+        /// Whether it is.
+        paused: bool,
+    },
     /// An operator or a program changes how much the run over-dials, from this moment on.
     RunBoosted {
         /// The run.
@@ -273,6 +283,8 @@ pub struct RunSpec {
     pub settings: RunSettings,
     /// Its lists in dialling order.
     pub lists: Vec<ListId>,
+    /// Those of them that are paused.
+    pub paused_lists: BTreeSet<ListId>,
     /// Contacts in those lists.
     pub contacts: u64,
     /// What it did before a restart; zeros for a new run.

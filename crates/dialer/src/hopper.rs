@@ -2,7 +2,7 @@
 
 use crate::known::Known;
 use domain::journal::PutOffBy;
-use domain::{Contact, ContactId, NumberKey, Timestamp};
+use domain::{Contact, ContactId, ListId, NumberKey, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -135,6 +135,18 @@ impl Hopper {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
+    }
+
+    /// Forgets the fresh contacts of one list, and says which was the first of them.
+    pub fn drop_fresh_of(&mut self, list: ListId) -> Option<ContactId> {
+        let of_it = |ready: &Ready| ready.due_at.is_none() && ready.contact.list == list;
+        let timed = self.timed.values().filter(|ready| of_it(ready));
+        let dropped: BTreeSet<ContactId> =
+            self.fresh.iter().filter(|ready| of_it(ready)).chain(timed).map(|ready| ready.contact.id).collect();
+        self.fresh.retain(|ready| !dropped.contains(&ready.contact.id));
+        self.timed.retain(|(_, contact), _| !dropped.contains(contact));
+        self.members.retain(|contact| !dropped.contains(contact));
+        dropped.first().copied()
     }
 
     /// Forgets the fresh contacts: the lists are read again.

@@ -81,6 +81,8 @@ pub struct ListProgress {
     pub high_water: ContactId,
     /// Read to its end.
     pub exhausted: bool,
+    /// Paused by a person: nothing is read from it.
+    pub paused: bool,
     /// The last contact it had when it was last read, dialled or not.
     pub end: ContactId,
 }
@@ -126,7 +128,7 @@ impl Run {
         Self {
             id: spec.run,
             campaign: spec.campaign,
-            lists: progress(&spec.lists),
+            lists: progress(&spec),
             settings: spec.settings,
             contacts: spec.contacts,
             totals: spec.totals,
@@ -150,14 +152,27 @@ impl Run {
     pub fn reload(&mut self, spec: RunSpec) {
         let other_rules = *self.settings.rules != *spec.settings.rules;
         let boost = self.settings.boost;
+        self.lists = progress(&spec);
         self.settings = RunSettings { boost, ..spec.settings };
-        self.lists = progress(&spec.lists);
         self.contacts = spec.contacts;
         self.hopper.drop_fresh();
         self.load.stale = self.load.out;
         self.hours.state = None;
         self.windows = Windows::default();
         self.judge_again(if other_rules { Again::Everybody } else { Again::Refused });
+    }
+
+    /// A list is paused, or goes on. What was read ahead of it is forgotten, and read again when it goes on; who was dialled,
+    /// or waits for a retry, is not its affair any more.
+    pub fn pause_list(&mut self, list: ListId, paused: bool) {
+        let Some(progress) = self.lists.iter_mut().find(|p| p.list == list && p.paused != paused) else { return };
+        progress.paused = paused;
+        if paused {
+            if let Some(first) = self.hopper.drop_fresh_of(list) {
+                progress.unread_from(first);
+            }
+            self.load.stale |= self.load.out;
+        }
     }
 
     /// Other hours are in force, from this moment on.
@@ -207,7 +222,7 @@ impl Run {
         }
         let batch = self.settings.batch_size as usize;
         let room = batch.saturating_sub(self.hopper.fresh_len());
-        let list = self.lists.iter().find(|p| !p.exhausted).filter(|_| room * 2 > batch || !self.load.once);
+        let list = self.lists.iter().find(|p| p.unread()).filter(|_| room * 2 > batch || !self.load.once);
         let due_before = wall.plus_seconds(RETRY_HORIZON_S);
         // Read again when half are gone: each read returns those in memory too.
         let retries = self.next_due.is_some_and(|due| due.at <= due_before)
@@ -267,7 +282,9 @@ impl Run {
 
     /// Its lists, each with the last contact that it was read to.
     pub fn read_to(&self) -> Vec<(ListId, ContactId)> {
-        self.lists.iter().map(|progress| (progress.list, progress.end)).collect()
+        // What a paused list has beyond its high-water mark was not this run's work.
+        let end = |list: &ListProgress| if list.exhausted { list.end } else { list.high_water.max(list.end) };
+        self.lists.iter().map(|list| (list.list, end(list))).collect()
     }
 
     /// Whether attempts of it are open that this process was not told of yet.
@@ -330,7 +347,7 @@ impl Run {
             || self.totals.open_retries > 0
             || self.totals.put_off > 0
             || !self.again.is_done()
-            || self.lists.iter().any(|p| !p.exhausted)
+            || self.lists.iter().any(ListProgress::unread)
     }
 
     /// What its contacts wait for when none of them may be called before a rule of the gate changes its mind.
@@ -340,7 +357,7 @@ impl Run {
             && self.totals.open_retries == 0
             && self.totals.put_off > 0
             && !self.again.is_of_everybody()
-            && self.lists.iter().all(|list| list.exhausted);
+            && !self.lists.iter().any(ListProgress::unread);
         self.next_due.filter(|_| only_those)
     }
 
@@ -361,6 +378,12 @@ impl Run {
     /// Why it is in this state, for people.
     pub fn reason(&self) -> &'static str {
         match self.state {
+            RunState::Idle if self.lists.iter().any(|list| list.paused && !list.exhausted) => {
+                "out of contacts but for those of paused lists"
+            }
+            RunState::Completed if self.lists.iter().any(|list| list.paused && !list.exhausted) => {
+                "every contact is finished or refused, but for those of paused lists"
+            }
             RunState::Runnable => "reading its first contacts",
             RunState::Running => "has contacts to call",
             RunState::WrongTime if self.waits_for_callees() => "outside the hours of everybody who is left to call",
@@ -408,10 +431,28 @@ impl Run {
     }
 }
 
-fn progress(lists: &[ListId]) -> Vec<ListProgress> {
-    let unread =
-        |list: &ListId| ListProgress { list: *list, high_water: ContactId(0), exhausted: false, end: ContactId(0) };
-    lists.iter().map(unread).collect()
+impl ListProgress {
+    /// Whether there is something to read in it now.
+    fn unread(&self) -> bool {
+        !self.exhausted && !self.paused
+    }
+
+    /// This contact, and those behind it, are to be read again.
+    pub(crate) fn unread_from(&mut self, contact: ContactId) {
+        let before = ContactId(contact.0 - 1);
+        self.high_water = self.high_water.min(before);
+        self.end = self.end.min(before);
+        self.exhausted = false;
+    }
+}
+
+fn progress(spec: &RunSpec) -> Vec<ListProgress> {
+    let none = ContactId(0);
+    let unread = |list: &ListId| {
+        let paused = spec.paused_lists.contains(list);
+        ListProgress { list: *list, high_water: none, exhausted: false, paused, end: none }
+    };
+    spec.lists.iter().map(unread).collect()
 }
 
 fn earlier(a: Option<Due>, b: Option<Due>) -> Option<Due> {

@@ -197,6 +197,7 @@ impl Dialer {
                 self.ledger.told(pbx, &news);
                 self.queues_told(now, pbx, news, out);
             }
+            Event::ListPaused { run, list, paused } => self.with_run(run, |run| run.pause_list(list, paused)),
             Event::RunBoosted { run, boost } => self.with_run(run, |run| run.settings.boost = boost),
             Event::TrunkRemoved(id) => {
                 if let Some(trunk) = self.resources.trunks.get_mut(&id) {

@@ -133,6 +133,7 @@ pub async fn run_spec(store: &Store, restore: &RunRestore, open: OpenAttempts) -
         campaign: restore.record.campaign,
         settings: RunSettings { boost: restore.record.boost, ..run_settings(&restore.settings, hours)? },
         lists: restore.lists.iter().map(|list| list.list).collect(),
+        paused_lists: restore.lists.iter().filter(|list| list.paused).map(|list| list.list).collect(),
         contacts,
         totals: dialer::RunTotals {
             placed: count(totals.placed),

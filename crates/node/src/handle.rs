@@ -139,6 +139,21 @@ impl Handle {
         Ok(record)
     }
 
+    /// Pauses a list of a live run, or lets it go on: its fresh contacts are not dialled meanwhile. It stays over reloads and
+    /// restarts.
+    pub async fn pause_run_list(
+        &self,
+        scope: &Scope,
+        run: RunId,
+        list: ListId,
+        paused: bool,
+        actor: &str,
+    ) -> Result<(), NodeError> {
+        self.store.pause_run_list(scope, run, list, paused, actor).await?;
+        info!(run.id = run.0, list.id = list.0, actor, paused, "list of a run paused or resumed");
+        self.ask(|done| Ask::PauseList { run, list, paused, done }).await
+    }
+
     /// The agents of the queue that an end point observes; none when nothing is known of them.
     pub async fn queue_agents(&self, end_point: EndPointId) -> Result<Vec<QueueAgent>, NodeError> {
         self.ask(|done| Ask::Agents(end_point, done)).await

@@ -100,6 +100,17 @@ pub enum Ask {
     Run(RunEvent, RunId, oneshot::Sender<()>),
     /// How much a run over-dials.
     Boost(RunId, Boost, oneshot::Sender<()>),
+    /// A list of a run is paused, or goes on: it is so in the database already.
+    PauseList {
+        /// Which run.
+        run: RunId,
+        /// Which of its lists.
+        list: ListId,
+        /// Whether it is.
+        paused: bool,
+        /// Answered when it is in force.
+        done: oneshot::Sender<()>,
+    },
     /// The agents of an end point's queue.
     Agents(EndPointId, oneshot::Sender<Vec<QueueAgent>>),
     /// Contacts were added.

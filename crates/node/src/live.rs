@@ -319,6 +319,8 @@ pub struct LiveList {
     pub high_water: ContactId,
     /// Whether it was read to its end.
     pub exhausted: bool,
+    /// Whether it is paused: nothing is read from it.
+    pub paused: bool,
 }
 
 /// A call in progress.

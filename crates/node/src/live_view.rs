@@ -217,7 +217,12 @@ fn live_run(now: Timestamp, run: RunFigures, caps: Vec<Reached>, view: &RunView,
         lists: run
             .lists
             .iter()
-            .map(|list| LiveList { id: list.list, high_water: list.high_water, exhausted: list.exhausted })
+            .map(|list| LiveList {
+                id: list.list,
+                high_water: list.high_water,
+                exhausted: list.exhausted,
+                paused: list.paused,
+            })
             .collect(),
     }
 }

@@ -337,6 +337,10 @@ impl Shell {
                 self.step(Event::RunBoosted { run, boost }, None);
                 let _ = done.send(());
             }
+            Ask::PauseList { run, list, paused, done } => {
+                self.step(Event::ListPaused { run, list, paused }, None);
+                self.pending.waiting.push(done);
+            }
             Ask::Agents(end_point, done) => {
                 let agents = self.dialer.queue_agents(end_point);
                 let _ = done.send(agents.into_iter().map(QueueAgent::from).collect());

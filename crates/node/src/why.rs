@@ -45,6 +45,7 @@ pub struct Condition {
 }
 
 const HOURS_MEET: &str = "hours_meet";
+const LISTS_RUNNING: &str = "lists_running";
 const HOURLY_CAP_KEPT: &str = "hourly_cap_kept";
 
 impl Handle {
@@ -88,6 +89,7 @@ fn conditions(
         until: None,
     }));
     all.push(run_active(in_force, run));
+    all.extend(run.and_then(lists_running));
     all.extend(hours_meet(out_of_reach));
     all.push(inside_hours(in_force, live.at)?);
     all.push(pbx_up(campaign, live));
@@ -109,6 +111,23 @@ fn conditions(
         all.push(hourly_cap_kept(run));
     }
     Ok(all)
+}
+
+/// Paused lists of the run that have contacts left; nothing when there are none.
+fn lists_running(run: &LiveRun) -> Option<Condition> {
+    let left = |paused: bool| run.lists.iter().filter(move |list| !list.exhausted && list.paused == paused);
+    let paused: Vec<String> = left(true).map(|list| list.id.to_string()).collect();
+    if paused.is_empty() {
+        return None;
+    }
+    let which = if let [one] = paused.as_slice() {
+        format!("list {one} is")
+    } else {
+        format!("lists {} are", paused.join(", "))
+    };
+    let text = format!("{which} paused: `carillon run unpause-list` goes on");
+    let holds = left(false).next().is_some() || run.cache + run.put_off + run.in_flight > 0;
+    Some(Condition { rule: LISTS_RUNNING, holds, text, until: None })
 }
 
 fn not_held(live: &Live) -> Condition {
@@ -242,7 +261,7 @@ fn sentence(
     contacts: &Counted,
 ) -> String {
     let standing = |rule: &&Condition| !rule.holds;
-    let before = ["dialling_not_held", "storage_writable", "run_active", HOURS_MEET, "inside_hours"];
+    let before = ["dialling_not_held", "storage_writable", "run_active", LISTS_RUNNING, HOURS_MEET, "inside_hours"];
     if let Some(first) = conditions.iter().filter(|one| before.contains(&one.rule)).find(standing) {
         let until = first.until.map(|until| format!(" until {}", local(until, in_force))).unwrap_or_default();
         return format!("nothing is dialled: {}{until}", first.text);

@@ -166,6 +166,7 @@ impl World {
             campaign: crate::store::campaign_of(id),
             settings: run.settings.clone(),
             lists: run.lists.clone(),
+            paused_lists: Default::default(),
             contacts: contacts.sum(),
             totals,
             state: run.state,

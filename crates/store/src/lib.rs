@@ -71,7 +71,7 @@ pub use lists::ListRecord;
 pub use locks::{Lock, Locked};
 pub use reports::Report;
 pub use retention::{MAX_RETENTION_DAYS, Retention, Swept};
-pub use runs::{RunFilter, RunList, RunRecord, RunRestore, RunTotals};
+pub use runs::{RunFilter, RunList, RunListProgress, RunRecord, RunRestore, RunTotals};
 pub use scope::{Actor, Campaigns, Kind, Scope, Seen};
 pub use sql::now;
 pub use suppression::lists::{GLOBAL, SuppressionKind, SuppressionListRecord};

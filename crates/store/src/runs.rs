@@ -10,6 +10,7 @@ use crate::sql::{Columns, decode, json_of, now};
 use domain::{Boost, Campaign, CampaignId, ContactId, Invalid, ListId, RunId, RunState, Timestamp};
 use serde::Serialize;
 use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Runs of one page, at most.
 pub const MAX_PAGE: u32 = 1_000;
@@ -82,6 +83,25 @@ pub struct RunList {
     pub name: String,
     /// Every contact up to this one has been attempted in this run: where reading goes on. 0: none.
     pub after: ContactId,
+    /// Paused by a person.
+    pub paused: bool,
+}
+
+/// How far a run is with one of its lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunListProgress {
+    /// Which.
+    pub list: ListId,
+    /// Its name.
+    pub name: String,
+    /// Paused by a person: its fresh contacts are not dialled.
+    pub paused: bool,
+    /// Contacts that it has.
+    pub contacts: i64,
+    /// Of these, how many the run has taken: dialled, put off or refused.
+    pub taken: i64,
+    /// The last of them; 0: none.
+    pub high_water: ContactId,
 }
 
 /// All that is needed to go on with a run after a restart.
@@ -117,7 +137,11 @@ statements! {
     ADD_LIST = "INSERT INTO run_list (tenant_id, run_id, list_id, position) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (run_id, list_id) DO UPDATE SET position = excluded.position";
     DROP_LISTS = "DELETE FROM run_list WHERE tenant_id = $1 AND run_id = $2 AND NOT EXISTS \
-        (SELECT 1 FROM run_contact rc WHERE rc.run_id = run_list.run_id AND rc.list_id = run_list.list_id)";
+        (SELECT 1 FROM run_contact rc WHERE rc.run_id = run_list.run_id AND rc.list_id = run_list.list_id) AND paused = 0";
+    PAUSE_LIST = "UPDATE run_list SET paused = $4 WHERE tenant_id = $1 AND run_id = $2 AND list_id = $3 AND paused <> $4";
+    PAUSED = "SELECT list_id FROM run_list WHERE tenant_id = $1 AND run_id = $2 AND paused <> 0";
+    TAKEN = "SELECT list_id, COUNT(*) AS taken, MAX(contact_id) AS high_water FROM run_contact \
+        WHERE tenant_id = $1 AND run_id = $2 GROUP BY list_id";
     RELOAD = "UPDATE run SET settings = $3 WHERE tenant_id = $1 AND id = $2";
     BOOST = "UPDATE run SET boost_permille = $3 WHERE tenant_id = $1 AND id = $2";
     GET = run_columns!("WHERE r.tenant_id = $1 AND r.id = $2");
@@ -210,6 +234,61 @@ impl Store {
         Ok(RunRecord { boost, ..record })
     }
 
+    /// Pauses a list of an open run, or lets it go on; written down under `actor`. One that is so already is no error.
+    pub async fn pause_run_list(
+        &self,
+        scope: &Scope,
+        id: RunId,
+        list: ListId,
+        paused: bool,
+        actor: &str,
+    ) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        let record = get(scope, id, &mut transaction).await?;
+        if record.ended_at.is_some() {
+            return Err(Error::Conflict { what: format!("run {id}"), why: "is over".into() });
+        }
+        if !settings_of(scope, id, &mut transaction).await?.lists.contains(&list) {
+            return Err(Invalid::new("list", format!("{list} is none of the lists of run {id}")).into());
+        }
+        let done = query(PAUSE_LIST)
+            .bind(scope.tenant.0)
+            .bind(id.0)
+            .bind(list.0)
+            .bind(paused)
+            .execute(&mut *transaction)
+            .await?;
+        if done.rows_affected() > 0 {
+            let kind = if paused { "run.list_paused" } else { "run.list_resumed" };
+            let event = Event::of_run(scope.tenant, id, kind, now(), actor, json!({ "list": list }));
+            Events::one(event, &mut transaction).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// The lists of a run in dialling order, and how far it is with each. Reads every contact that the run has taken.
+    pub async fn run_lists(&self, scope: &Scope, id: RunId) -> Result<Vec<RunListProgress>> {
+        let mut connection = self.readers().begin().await?;
+        get(scope, id, &mut connection).await?;
+        let settings = settings_of(scope, id, &mut connection).await?;
+        let rows = query(TAKEN).bind(scope.tenant.0).bind(id.0).fetch_all(&mut *connection).await?;
+        let mut taken = BTreeMap::new();
+        for row in &rows {
+            taken.insert(ListId(row.int("list_id")?), (row.int("taken")?, ContactId(row.int("high_water")?)));
+        }
+        let paused = paused(scope, id, &mut connection).await?;
+        drop(connection);
+        let everything = Scope { tenant: scope.tenant, ..Scope::installation() };
+        let mut progress = Vec::with_capacity(settings.lists.len());
+        for list in settings.lists {
+            let Ok(record) = self.list(&everything, list).await else { continue };
+            let (taken, high_water) = taken.get(&list).copied().unwrap_or((0, ContactId(0)));
+            let (name, contacts) = (record.name, record.contacts);
+            progress.push(RunListProgress { list, name, paused: paused.contains(&list), contacts, taken, high_water });
+        }
+        Ok(progress)
+    }
+
     /// One run.
     pub async fn run(&self, scope: &Scope, id: RunId) -> Result<RunRecord> {
         let mut connection = self.readers().begin().await?;
@@ -270,6 +349,15 @@ pub(crate) async fn get(scope: &Scope, id: RunId, connection: &mut Connection) -
     Ok(record)
 }
 
+async fn settings_of(scope: &Scope, id: RunId, connection: &mut Connection) -> Result<Campaign> {
+    query(GET).bind(scope.tenant.0).bind(id.0).fetch_one(connection).await?.json("settings")
+}
+
+async fn paused(scope: &Scope, id: RunId, connection: &mut Connection) -> Result<BTreeSet<ListId>> {
+    let ids: Vec<i64> = query_scalar(PAUSED).bind(scope.tenant.0).bind(id.0).fetch_all(connection).await?;
+    Ok(ids.into_iter().map(ListId).collect())
+}
+
 async fn add_lists(scope: &Scope, id: RunId, lists: &[ListId], connection: &mut Connection) -> Result<()> {
     for (position, list) in lists.iter().enumerate() {
         query(ADD_LIST)
@@ -285,6 +373,7 @@ async fn add_lists(scope: &Scope, id: RunId, lists: &[ListId], connection: &mut 
 
 async fn lists(scope: &Scope, run: RunId, lists: &[ListId], connection: &mut Connection) -> Result<Vec<RunList>> {
     let mut found = Vec::with_capacity(lists.len());
+    let paused = paused(scope, run, connection).await?;
     for list in lists {
         let name: Option<String> =
             query_scalar(LIST_NAME).bind(scope.tenant.0).bind(list.0).fetch_optional(&mut *connection).await?;
@@ -303,7 +392,7 @@ async fn lists(scope: &Scope, run: RunId, lists: &[ListId], connection: &mut Con
                 last.unwrap_or(0)
             }
         };
-        found.push(RunList { list: *list, name, after: ContactId(after) });
+        found.push(RunList { list: *list, name, after: ContactId(after), paused: paused.contains(list) });
     }
     Ok(found)
 }
@@ -343,6 +432,38 @@ mod tests {
         a_campaign_that_lacks_something_does_not_start;
         a_run_keeps_its_settings_until_it_is_reloaded;
         a_boost_of_a_run_stays_and_is_written_down;
+        a_paused_list_stays_paused_and_says_how_far_it_is;
+    }
+
+    async fn a_paused_list_stays_paused_and_says_how_far_it_is(home: Home) {
+        let store = home.open().await;
+        let world = World::make(&store).await;
+        let scope = Scope::installation();
+        let (run, list) =
+            (store.start_run(&scope, world.campaign.id, "ana", Timestamp(5)).await.unwrap(), world.list.id);
+        store.commit(&scope, vec![Write::Attempt(world.attempt(1, run.id, 0, 0))]).await.unwrap();
+        store.pause_run_list(&scope, run.id, list, true, "ben").await.unwrap();
+        store.pause_run_list(&scope, run.id, list, true, "ben").await.unwrap();
+        let reloaded = store.reload_run(&scope, run.id, "ana").await.unwrap();
+        assert!(reloaded.lists[0].paused);
+        let progress = store.run_lists(&scope, run.id).await.unwrap();
+        let one = RunListProgress {
+            list,
+            name: "spring list".into(),
+            paused: true,
+            contacts: world.contacts.len() as i64,
+            taken: 1,
+            high_water: world.contacts[0].id,
+        };
+        assert_eq!(progress, [one]);
+        store.pause_run_list(&scope, run.id, list, false, "eva").await.unwrap();
+        assert!(!store.open_runs(&scope).await.unwrap()[0].lists[0].paused);
+        let sql = "SELECT kind || ' ' || actor || ' ' || data FROM event WHERE kind LIKE 'run.list%' ORDER BY seq";
+        let written: Vec<String> = query_scalar(sql).fetch_all(store.readers()).await.unwrap();
+        let data = format!(r#"{{"list":{list}}}"#);
+        assert_eq!(written, [format!("run.list_paused ben {data}"), format!("run.list_resumed eva {data}")]);
+        let other = store.pause_run_list(&scope, run.id, ListId(99), true, "ben").await.unwrap_err();
+        assert_eq!(other.field(), Some("list"));
     }
 
     async fn a_boost_of_a_run_stays_and_is_written_down(home: Home) {

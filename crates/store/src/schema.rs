@@ -51,6 +51,7 @@ pub(crate) const VERSIONS: &[Version] = &[
     version!("0017", "form"),
     version!("0018", "queues"),
     version!("0019", "caller_ids"),
+    version!("0020", "run_lists"),
 ];
 
 statements! {

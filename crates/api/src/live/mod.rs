@@ -215,6 +215,8 @@ document! {
         high_water: i64,
         /// Whether it was read to its end.
         exhausted: bool,
+        /// Whether it is paused: nothing is read from it.
+        paused: bool,
     }
     /// A call in progress.
     LiveCall {
@@ -381,7 +383,7 @@ mod tests {
                 completions_per_hour: 10.5,
                 next_due: Some(at),
                 hourly_caps: vec![LiveHourlyCap { prefix: "+881".into(), calls: 3, opens_at: at }],
-                lists: vec![LiveList { id: ListId(1), high_water: ContactId(9), exhausted: true }],
+                lists: vec![LiveList { id: ListId(1), high_water: ContactId(9), exhausted: true, paused: false }],
             }],
             calls: vec![LiveCall {
                 attempt: AttemptId(1),

@@ -142,7 +142,9 @@ fn body(method: &str, path: &str, ids: &BTreeMap<&str, i64>) -> Value {
             json!({"name": "taken over", "role": "admin", "all_keys": true})
         }
         (_, "/api/runs/{id}/boost") => json!({"factor": 2}),
-        (_, "/api/runs/{id}/lists") => json!({"list": of("lists")}),
+        (_, "/api/runs/{id}/lists" | "/api/runs/{id}/lists/pause" | "/api/runs/{id}/lists/unpause") => {
+            json!({"list": of("lists")})
+        }
         (_, "/api/lists/from-attempts") => json!({"name": "mine", "attempts": {"campaign": of("campaigns")}}),
         (_, "/api/tokens") => json!({"name": "mine", "scopes": ["admin"]}),
         (_, "/api/forget") => json!({"number": NUMBERS[0], "why": "x"}),

@@ -258,7 +258,7 @@ mod tests {
             completions_per_hour: 80.0,
             next_due: None,
             hourly_caps: vec![],
-            lists: vec![LiveList { id: ListId(1), high_water: ContactId(9), exhausted: false }],
+            lists: vec![LiveList { id: ListId(1), high_water: ContactId(9), exhausted: false, paused: false }],
         };
         let live = node::Live {
             at,

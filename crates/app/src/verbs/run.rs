@@ -2,7 +2,7 @@
 
 use super::screen::Screen;
 use super::{Column, live, rows_table};
-use crate::client::{Noun, Session};
+use crate::client::{Answer, Noun, Session};
 use crate::failure::Failure;
 use crate::output::{cell, facts, local, note, say};
 use crate::span;
@@ -35,6 +35,22 @@ pub(crate) enum Verb {
     },
     /// Dial another list, too, after those that it has
     AddList {
+        /// Its id, or the name of its campaign
+        run: String,
+        /// The list, name or id
+        list: String,
+    },
+    /// Its lists, and how far it is with each
+    Lists(Which),
+    /// Dial no further fresh contact of one of its lists; retries go on
+    PauseList {
+        /// Its id, or the name of its campaign
+        run: String,
+        /// The list, name or id
+        list: String,
+    },
+    /// Go on with a paused list
+    UnpauseList {
         /// Its id, or the name of its campaign
         run: String,
         /// The list, name or id
@@ -90,6 +106,12 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
             let list = session.client.id(Noun::List, &list).await?;
             change_with(&run, "lists", Some(&serde_json::json!({ "list": list })), session).await
         }
+        Verb::Lists(which) => {
+            let run = session.client.run(&which.run).await?;
+            show_lists(session, session.client.get(&format!("api/runs/{run}/lists")).await?)
+        }
+        Verb::PauseList { run, list } => change_list(&run, &list, "pause", session).await,
+        Verb::UnpauseList { run, list } => change_list(&run, &list, "unpause", session).await,
         Verb::Watch(which) => watch(session.client.run(&which.run).await?, session).await,
     }
 }
@@ -158,6 +180,29 @@ async fn change_with(run: &str, verb: &str, body: Option<&Value>, session: &Sess
     let answer = session.client.post(&format!("api/runs/{run}/{verb}"), body).await?;
     session.print(&answer, |run| {
         format!("run {} of {} is {}", cell(run, "id"), cell(run, "campaign_name"), cell(run, "state"))
+    });
+    Ok(())
+}
+
+const LIST_COLUMNS: [Column; 6] = [
+    ("list", "list"),
+    ("name", "name"),
+    ("paused", "paused"),
+    ("contacts", "contacts"),
+    ("taken", "taken"),
+    ("high water", "high_water"),
+];
+
+async fn change_list(run: &str, list: &str, verb: &str, session: &Session) -> Result<(), Failure> {
+    let run = session.client.run(run).await?;
+    let body = serde_json::json!({ "list": session.client.id(Noun::List, list).await? });
+    show_lists(session, session.client.post(&format!("api/runs/{run}/lists/{verb}"), Some(&body)).await?)
+}
+
+fn show_lists(session: &Session, answer: Answer) -> Result<(), Failure> {
+    session.print(&answer, |page| match page["items"].as_array().filter(|rows| !rows.is_empty()) {
+        Some(rows) => rows_table(rows, &LIST_COLUMNS).to_string(),
+        None => "the run has no list".to_owned(),
     });
     Ok(())
 }

@@ -48,6 +48,43 @@ fn a_paused_run_dials_nobody_leaves_its_conversation_alone_and_goes_on_afterward
 }
 
 #[test]
+fn a_run_whose_lists_are_paused_one_by_one_terminates_and_one_that_idles_goes_on_with_them() {
+    let world = World::start();
+    let trunk = world.add_trunk("single", json!({"capacity": 1}));
+    let hold = world.add_end_point("hold", 10);
+    let first = world.list("first", &["15551000001", "15551000002"]);
+    let second = world.list("second", &["15551000003"]);
+    let changes = json!({"trunks": [trunk], "end_points": [hold]});
+    let run = world.start_run(world.campaign("ending", &[first, second], changes.clone()));
+    let talking = first_conversation(&world, run);
+    let lists = world.run_json(&["run", "pause-list", "ending", "first"]);
+    let row = |name: &str, paused: bool, taken: u32, of: u32| json!([name, paused, taken, of]);
+    let rows = |lists: &Value| -> Vec<Value> {
+        let row = |list: &Value| json!([list["name"], list["paused"], list["taken"], list["contacts"]]);
+        lists["items"].as_array().unwrap().iter().map(row).collect()
+    };
+    assert_eq!(rows(&lists), [row("first", true, 1, 2), row("second", false, 0, 1)]);
+    world.run_json(&["run", "pause-list", "ending", "second"]);
+    world.post(&format!("/api/attempts/{}/hang-up", talking["id"]));
+    assert_eq!(world.complete(run, A_FEW_CALLS).len(), 1);
+    let why = world.get(&format!("/api/runs/{run}"))["why"].clone();
+    assert!(why.as_str().unwrap().contains("paused lists"), "{why}");
+
+    let message = json!({"end_points": [world.message], "idle_on_termination": true});
+    let run = world.start_run(world.campaign("idling", &[first, second], crate::world::merged(changes, message)));
+    first_conversation(&world, run);
+    world.run_json(&["run", "pause-list", "idling", "second"]);
+    world.wait_for_state(run, "IDLE", A_FEW_CALLS);
+    assert_eq!(world.attempts(run).len(), 2, "{}", brief(&world.attempts(run)));
+    let why = world.get("/api/campaigns/2/why")["sentence"].clone();
+    assert!(why.as_str().unwrap().contains("paused: `carillon run unpause-list`"), "{why}");
+    world.run_json(&["run", "unpause-list", "idling", "second"]);
+    world.wait_for_attempts(run, "the third contact", A_FEW_CALLS, |attempts| count(attempts, "TERMINATED") == 3);
+    let lists = world.run_json(&["run", "lists", "idling"]);
+    assert_eq!(rows(&lists), [row("first", false, 2, 2), row("second", false, 1, 1)]);
+}
+
+#[test]
 fn an_operator_hangs_up_adds_a_list_and_takes_the_called_into_another() {
     let world = World::start();
     let trunk = world.add_trunk("single", json!({"capacity": 1}));

@@ -33,6 +33,29 @@ fn small_batches() -> Script {
     script
 }
 
+#[test]
+fn a_paused_list_is_forgotten_and_read_again_where_it_stood() {
+    let mut script = small_batches();
+    let paused = |paused| Event::ListPaused { run: RUN, list: LIST, paused };
+    // Contact 1 is being dialled, 2 is in memory: it leaves that.
+    let seen = script.play(&[(0, paused(true)), (1, journalled(A1)), (2, busy(L1)), (60_000, Event::Tick)]);
+    let dialled = seen.iter().filter(|(_, seen)| matches!(seen, Journal(..))).count();
+    assert_eq!(dialled, 1, "contact 1 only: {seen:?}");
+    let over = |command: &Command| matches!(command, Command::RunChanged(change) if change.state.is_final());
+    let change = script.commands.iter().find(|command| over(command)).expect("out of contacts");
+    let Command::RunChanged(change) = change else { unreachable!("found as one") };
+    assert_eq!(change.read_to, [(LIST, ContactId(1))], "the rest of the list was not its work");
+
+    let mut spec = run_spec(1, 6);
+    (spec.settings.batch_size, spec.settings.idle_on_termination) = (2, true);
+    let mut script = Script::new();
+    script.feed(vec![Event::EndPointConfigured(end_point(1, 1)), Event::RunStarted(Box::new(spec))]);
+    script.play(&[(0, some(1..=2)), (0, paused(true)), (1, journalled(A1)), (2, busy(L1))]);
+    let before = loads(&script).len();
+    script.play(&[(3, paused(false))]);
+    assert_eq!(loads(&script)[before..].iter().map(|load| load.list).collect::<Vec<_>>(), [Some((LIST, ContactId(1)))]);
+}
+
 fn some(contacts: impl IntoIterator<Item = i64>) -> Event {
     Event::ContactsLoaded(Loaded {
         run: RUN,

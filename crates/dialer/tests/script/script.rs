@@ -226,6 +226,7 @@ pub(crate) fn run_spec(run: i64, contacts: i64) -> RunSpec {
         campaign: CampaignId(run),
         settings: settings(),
         lists: vec![LIST],
+        paused_lists: Default::default(),
         contacts: contacts.unsigned_abs(),
         totals: RunTotals::default(),
         state: RunState::Runnable,

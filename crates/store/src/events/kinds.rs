@@ -294,6 +294,13 @@ pub const KINDS: &[Kind] = &[
             field("to_permille", Type::Int, "the same from now on"),
         ],
     ),
+    kind(
+        "run.list_paused",
+        "run",
+        "Somebody paused a list of the run: its fresh contacts are not dialled.",
+        &[field("list", Type::Int, "the list")],
+    ),
+    kind("run.list_resumed", "run", "A paused list of the run goes on.", &[field("list", Type::Int, "the list")]),
     kind("run.state_changed", "run", "The run is in another state.", RUN_CHANGE),
     kind("run.completed", "run", "The run is out of work and over.", RUN_CHANGE),
     kind("run.removed", "run", "A person ended the run.", RUN_CHANGE),

@@ -1037,10 +1037,48 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** The lists of a run in dialling order, and how far it is with each. */
+        get: operations["lists_of_run"];
         put?: never;
         /** Adds a list to the end of what a run dials: to its campaign, which the run then takes over. */
         post: operations["add_list_to_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{id}/lists/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pauses one list of a run: its fresh contacts are not dialled until it goes on. Who waits for a retry is called. It stays
+         *     over reloads and restarts. A run whose lists are all paused, and that waits for nothing else, is out of contacts.
+         */
+        post: operations["pause_list_of_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{id}/lists/unpause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Goes on with a paused list of a run. */
+        post: operations["unpause_list_of_run"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3484,6 +3522,8 @@ export interface components {
              * @description Its id.
              */
             id: number;
+            /** @description Whether it is paused: nothing is read from it. */
+            paused: boolean;
         };
         /** @description A PBX. */
         LivePbx: {
@@ -4864,13 +4904,45 @@ export interface components {
             /** @description Why it is in that state. */
             why: string;
         };
-        /** @description A list to be dialled, too. */
+        /** @description A list of a run. */
         RunListInput: {
             /**
              * Format: int64
              * @description Its id.
              */
             list: number;
+        };
+        /** @description How far a run is with one of its lists. */
+        RunListProgress: {
+            /**
+             * Format: int64
+             * @description Contacts that it has.
+             */
+            contacts: number;
+            /**
+             * Format: int64
+             * @description The last of them; 0: none.
+             */
+            high_water: number;
+            /**
+             * Format: int64
+             * @description The list's id.
+             */
+            list: number;
+            /** @description Its name. */
+            name: string;
+            /** @description Whether it is paused: its fresh contacts are not dialled. */
+            paused: boolean;
+            /**
+             * Format: int64
+             * @description Of these, how many the run has taken: dialled, put off or refused.
+             */
+            taken: number;
+        };
+        /** @description The lists of a run. */
+        RunLists: {
+            /** @description In dialling order. */
+            items: components["schemas"]["RunListProgress"][];
         };
         /**
          * @description State of a run: `COMPLETED` and `REMOVED` are final.
@@ -8391,6 +8463,37 @@ export interface operations {
             };
         };
     };
+    lists_of_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description its lists */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunLists"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     add_list_to_run: {
         parameters: {
             query?: never;
@@ -8413,6 +8516,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    pause_list_of_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunListInput"];
+            };
+        };
+        responses: {
+            /** @description its lists as they are now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunLists"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    unpause_list_of_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunListInput"];
+            };
+        };
+        responses: {
+            /** @description its lists as they are now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunLists"];
                 };
             };
             /** @description refused: the envelope says what and why */

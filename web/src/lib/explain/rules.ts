@@ -14,6 +14,7 @@ const names: Record<string, () => string> = {
   gap_kept: m.rule_gap_kept,
   inside_callee_window: m.rule_inside_callee_window,
   number_not_in_flight: m.rule_number_not_in_flight,
+  lists_running: m.rule_lists_running,
   pbx_up: m.rule_pbx_up,
   trunk_free: m.rule_trunk_free,
   circuit_closed: m.rule_circuit_closed,

@@ -30,6 +30,39 @@ async fn a_list_is_attached_as_a_black_list_and_changes_its_role() {
 }
 
 #[tokio::test]
+async fn what_agents_and_callees_see_is_kept() {
+    let mut server = Server::with_dialler().await;
+    open(&mut server);
+    let id = campaign(&server, "C").await;
+    let client = Client::of(&server);
+    let seen = json!({"campaignId": id, "agentClid": "C1 ${NAME}", "dial_pres": "0800${num}"});
+    let saved = edit(&client, "campaign/?mode=E", &seen).await["results"][0].clone();
+    assert_eq!((&saved["agentClid"], &saved["dial_pres"]), (&seen["agentClid"], &seen["dial_pres"]));
+    let ours = server.get(&format!("/api/campaigns/{id}")).await.expect(200);
+    assert_eq!((&ours["agent_clid"], &ours["dial_presentation"]), (&seen["agentClid"], &seen["dial_pres"]));
+}
+
+#[tokio::test]
+async fn lists_of_a_live_run_are_added_paused_and_told() {
+    let mut server = Server::with_dialler().await;
+    open(&mut server);
+    campaign(&server, "C").await;
+    let client = Client::of(&server);
+    let ask = async |rest: &str| client.text(&format!("/wombat/api/runlists/?campaign=C&{rest}")).await;
+    assert_eq!(ask("op=list").await.trim(), "ERROR: campaign \"C\" is not running");
+    client.text("/wombat/api/campaigns/?op=start&campaign=C").await;
+    client.text("/wombat/api/lists/?op=addToList&list=more&numbers=0669820001").await;
+    assert!(ask("op=pause&list=more").await.starts_with("ERROR: the run of campaign \"C\" has no list \"more\""));
+    assert_eq!(ask("op=start&list=more").await.trim(), "OK: start: campaign \"C\" dials list \"more\"");
+    assert_eq!(ask("op=pause&list=more").await.trim(), "OK: pause: list \"more\" of campaign \"C\" is PAUSED");
+    let lists = ask("op=list").await;
+    assert!(lists.starts_with("OK: campaign \"C\" has 2 lists\n"), "{lists}");
+    assert!(lists.contains("\nmore: PAUSED, 0 of 1 taken, high-water mark 0"), "{lists}");
+    assert_eq!(ask("op=unpause&list=more").await.trim(), "OK: unpause: list \"more\" of campaign \"C\" is RUNNING");
+    assert!(ask("op=stop&list=more").await.starts_with("ERROR: there is no op \"stop\""));
+}
+
+#[tokio::test]
 async fn opening_hours_are_made_ruled_and_attached() {
     let mut server = Server::with_dialler().await;
     open(&mut server);

@@ -1,0 +1,68 @@
+use super::*;
+use crate::testing::Server;
+use serde_json::{Value, json};
+
+#[test]
+fn what_is_not_given_is_as_the_domain_has_it() {
+    let input: CampaignInput = serde_json::from_str(r#"{"name":"spring"}"#).unwrap();
+    assert_eq!(input.checked(0, "Europe/Rome").unwrap(), domain::Campaign::named("spring", "Europe/Rome"));
+}
+
+#[tokio::test]
+async fn a_campaign_is_made_patched_and_replaced_with_its_rules_and_links() {
+    let server = Server::start().await;
+    let [_, trunk, end_point, list] = server.furnish().await;
+    let rules = json!([{"status": "BUSY", "max_attempts": 2, "retry_after_s": 300}]);
+    let campaign = json!({"name": "spring", "trunks": [trunk], "end_points": [end_point], "lists": [list],
+        "rules": rules, "variables": {"LANG": "it"}, "dial_clid": "Spring <${num}>",
+        "packs": ["unrestricted"], "limits": {"gap_minutes": 30, "caps": [{"attempts": 3, "hours": 24}]}});
+    let made = server.post("/api/campaigns", campaign).await.expect(201);
+    assert_eq!((&made["zone"], &made["priority"]), (&json!("Europe/Rome"), &json!(10)));
+    assert_eq!((&made["rules"][0]["status"], &made["rules"][0]["mode"]), (&json!("RS_BUSY"), &json!("FIXED")));
+    assert_eq!((&made["packs"], &made["limits"]["caps"][0]["by"]), (&json!(["unrestricted"]), &json!("number")));
+    let path = format!("/api/campaigns/{}", made["id"]);
+    assert_eq!(server.get(&path).await.expect(200), made);
+
+    let patched = server.call("PATCH", &path, json!({"priority": 1, "rules": made["rules"]})).await.expect(200);
+    assert_eq!((&patched["priority"], &patched["lists"]), (&json!(1), &made["lists"]));
+    assert_eq!(patched["rules"][0]["retry_after_s"], 300);
+    let replaced = server.call("PUT", &path, json!({"name": "summer"})).await.expect(200);
+    assert_eq!((&replaced["lists"], &replaced["rules"]), (&json!([]), &json!([])));
+    assert_eq!((&replaced["packs"], &replaced["limits"]["gap_minutes"]), (&json!(["default"]), &json!(0)));
+    server.call("DELETE", &path, Value::Null).await.expect(204);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_campaign_is_named() {
+    let server = Server::start().await;
+    let cases = [
+        (json!({"trunks": [77]}), "trunks", "trunk 77"),
+        (json!({"lists": [77]}), "lists", "list 77"),
+        (json!({"zone": "Mars/Olympus"}), "zone", "Mars/Olympus"),
+        (json!({"time_start": "9:30"}), "time_start", "9:30"),
+        (json!({"answer_timeout_ms": 14_999}), "answer_timeout_ms", "ring for 15 s"),
+        (json!({"dial_clid": "${CALLERID(num)}"}), "dial_clid", "CALLERID"),
+        (json!({"agent_clid": "C1 ${NAME"}), "agent_clid", "not closed"),
+        (json!({"variables": {"EXTEN": "1"}}), "attribute", "EXTEN"),
+        (json!({"rules": [{"status": "CONNECTED", "max_attempts": 1, "retry_after_s": 1}]}), "status", "CONNECTED"),
+        (json!({"limits": {"gap": 3}}), "limits.gap", "unknown field"),
+        (json!({"limits": {"caps": [{"hours": 3}]}}), "limits.caps[0].attempts", "attempts"),
+        (json!({"rules": [{"status": "SAD", "max_attempts": 1, "retry_after_s": 1}]}), "rules[0].status", "SAD"),
+    ];
+    for (fields, field, names) in cases {
+        let mut campaign = json!({"name": "spring"});
+        campaign.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let answer = server.post("/api/campaigns", campaign).await;
+        assert!(answer.text().contains(names), "{}", answer.text());
+        assert_eq!(answer.refused(422), ("invalid".into(), field.into()));
+    }
+}
+
+#[tokio::test]
+async fn without_a_dialler_nothing_is_started_and_the_answer_says_when_to_come_back() {
+    let server = Server::start().await;
+    let made = server.post("/api/campaigns", json!({"name": "spring"})).await.expect(201);
+    let answer = server.post(&format!("/api/campaigns/{}/start", made["id"]), Value::Null).await;
+    assert_eq!(answer.headers["retry-after"], "5");
+    assert_eq!(answer.refused(503).0, "dialler_unavailable");
+}
