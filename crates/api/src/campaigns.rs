@@ -3,6 +3,7 @@
 use crate::App;
 use crate::attributes::AttributeMap;
 use crate::auth::{Admin, Caller, Operate, Read};
+use crate::campaign_rules::{self, OutcomeRule, Rule};
 use crate::error::ApiError;
 use crate::extract::{Id, Json, Patch, Query};
 use crate::limits;
@@ -15,11 +16,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use domain::rules::Limits;
 use domain::{
-    Boost, CallState, CampaignId, CampaignStatus, Direction, EndPointId, ListId, Mode, OpeningHoursId, RescheduleRule,
-    RuleId, Template, TrunkId, WorkSource,
+    Boost, CampaignId, CampaignStatus, Direction, EndPointId, Invalid, ListId, OpeningHoursId, Template, TrunkId,
+    WorkSource,
 };
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use store::Kind;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -83,6 +83,8 @@ pub struct Campaign {
     pub black_lists: Vec<i64>,
     /// Its reschedule rules.
     pub rules: Vec<Rule>,
+    /// What is done about its calls that have ended.
+    pub outcome_rules: Vec<OutcomeRule>,
     /// The rule packs that say whom it may call and when. `unrestricted` frees it of all but suppression.
     pub packs: Vec<String>,
     /// What it is limited to beyond its packs.
@@ -126,6 +128,7 @@ impl From<domain::Campaign> for Campaign {
             lists,
             black_lists,
             rules,
+            outcome_rules,
             packs,
             limits,
             security_key: _,
@@ -158,6 +161,7 @@ impl From<domain::Campaign> for Campaign {
             lists,
             black_lists,
             rules,
+            outcome_rules,
             packs,
             limits,
             security_key: String::new(),
@@ -261,6 +265,9 @@ pub struct CampaignInput {
     /// Its reschedule rules.
     #[serde(default)]
     pub rules: Vec<Rule>,
+    /// What is done about its calls that have ended, at most 50.
+    #[serde(default)]
+    pub outcome_rules: Vec<OutcomeRule>,
     /// The rule packs that say whom it may call and when, 1..=10. Naming `unrestricted` frees it of all but suppression and
     /// is written down with the caller's name.
     #[serde(default = "defaults::packs")]
@@ -274,32 +281,6 @@ pub struct CampaignInput {
     #[serde(default)]
     #[schema(example = "SALES")]
     pub security_key: Option<String>,
-}
-
-/// When a contact is tried again.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Rule {
-    /// Its id; not given for a new rule.
-    #[serde(default)]
-    pub id: i64,
-    /// The final state it answers to.
-    #[serde(deserialize_with = "call_state")]
-    #[schema(value_type = words::CallState, example = "RS_BUSY")]
-    pub status: CallState,
-    /// The extended status it answers to; empty answers to calls without one.
-    #[serde(default)]
-    pub status_ext: String,
-    /// Applies while the 0-based retry counter is below this, `1..=100`: 2 means three attempts in all.
-    #[schema(example = 2)]
-    pub max_attempts: u32,
-    /// Seconds from the end of the call, `1..=2592000`.
-    #[schema(example = 300)]
-    pub retry_after_s: u32,
-    /// How the delay grows.
-    #[serde(default = "defaults::mode")]
-    #[schema(value_type = words::Mode, required = false)]
-    pub mode: Mode,
 }
 
 /// WombatDialer's defaults, as `domain::Campaign::named` has them; a test compares both.
@@ -328,27 +309,11 @@ mod defaults {
     pub(super) fn packs() -> Vec<String> {
         vec![domain::rules::pack::DEFAULT.to_owned()]
     }
-    pub(super) fn mode() -> domain::Mode {
-        domain::Mode::Fixed
-    }
-}
-
-/// Other spellings of a state, as WombatDialer's pages have them, are understood too.
-fn call_state<'de, D: Deserializer<'de>>(deserializer: D) -> Result<CallState, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    CallState::parse(&text).map_err(|invalid| D::Error::custom(invalid.problem))
 }
 
 impl CampaignInput {
     fn checked(self, id: i64, default_zone: &str) -> Result<domain::Campaign, ApiError> {
-        let rule = |rule: Rule| RescheduleRule {
-            id: RuleId(rule.id),
-            status: rule.status,
-            status_ext: rule.status_ext,
-            max_attempts: rule.max_attempts,
-            retry_after_s: rule.retry_after_s,
-            mode: rule.mode,
-        };
+        let outcome_rules = self.outcome_rules.into_iter().map(TryInto::try_into).collect::<Result<_, Invalid>>()?;
         let campaign = domain::Campaign {
             id: CampaignId(id),
             name: self.name,
@@ -375,7 +340,8 @@ impl CampaignInput {
             end_points: self.end_points.into_iter().map(EndPointId).collect(),
             lists: self.lists.into_iter().map(ListId).collect(),
             black_lists: self.black_lists.into_iter().map(ListId).collect(),
-            rules: self.rules.into_iter().map(rule).collect(),
+            rules: self.rules.into_iter().map(Into::into).collect(),
+            outcome_rules,
             packs: self.packs,
             limits: self.limits,
         };
@@ -390,14 +356,6 @@ impl CampaignInput {
 
 impl From<domain::Campaign> for CampaignInput {
     fn from(c: domain::Campaign) -> Self {
-        let rule = |rule: RescheduleRule| Rule {
-            id: rule.id.0,
-            status: rule.status,
-            status_ext: rule.status_ext,
-            max_attempts: rule.max_attempts,
-            retry_after_s: rule.retry_after_s,
-            mode: rule.mode,
-        };
         Self {
             name: c.name,
             direction: c.direction,
@@ -423,7 +381,8 @@ impl From<domain::Campaign> for CampaignInput {
             end_points: c.end_points.into_iter().map(|id| id.0).collect(),
             lists: c.lists.into_iter().map(|id| id.0).collect(),
             black_lists: c.black_lists.into_iter().map(|id| id.0).collect(),
-            rules: c.rules.into_iter().map(rule).collect(),
+            rules: c.rules.into_iter().map(Into::into).collect(),
+            outcome_rules: c.outcome_rules.into_iter().map(Into::into).collect(),
             packs: c.packs,
             limits: c.limits,
             security_key: None,
@@ -465,6 +424,7 @@ pub(crate) async fn create_campaign(
 ) -> Result<(StatusCode, axum::Json<Campaign>), ApiError> {
     let lock = input.lock().made_by(&caller);
     let campaign = input.checked(0, &app.zone)?;
+    campaign_rules::check(&app, &campaign)?;
     let campaign = app.store.create_campaign(&caller.scope, (&campaign, &lock), &caller.name).await?;
     Ok((StatusCode::CREATED, axum::Json(Campaign::from(campaign).with(lock))))
 }
@@ -497,6 +457,7 @@ async fn replace_campaign(
 async fn update(app: &App, caller: &Caller, id: i64, input: CampaignInput) -> Result<axum::Json<Campaign>, ApiError> {
     let lock = input.lock().over(app, &caller.scope, Kind::Campaign, id).await?;
     let campaign = input.checked(id, &app.zone)?;
+    campaign_rules::check(app, &campaign)?;
     let campaign = app.store.update_campaign(&caller.scope, (&campaign, &lock), &caller.name).await?;
     Ok(axum::Json(Campaign::from(campaign).with(lock)))
 }

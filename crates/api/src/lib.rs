@@ -15,6 +15,7 @@
 //! The OpenAPI document is made from the same routes; `docs/openapi.json` is its copy, compared by a test.
 
 pub mod about;
+pub mod actions;
 pub mod alerts;
 pub mod attempts;
 pub mod attributes;
@@ -22,6 +23,7 @@ pub mod audit;
 pub mod auth;
 pub mod browser;
 pub mod calls;
+pub mod campaign_rules;
 pub mod campaigns;
 pub mod checks;
 pub mod clones;
@@ -103,6 +105,8 @@ pub struct App {
     pub checks: checks::Checks,
     /// Who is told of events over HTTP.
     pub webhooks: notify::Webhooks,
+    /// Does what outcome rules ask for.
+    pub rules: notify::Rules,
     /// When the process began.
     pub started_at: Timestamp,
     /// How browsers reach the server, and how long somebody stays signed in.
@@ -156,6 +160,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(clones::routes())
         .merge(contacts::routes())
         .merge(imports::routes())
+        .merge(actions::routes())
         .merge(campaigns::routes())
         .merge(calls::routes())
         .merge(runs::routes())

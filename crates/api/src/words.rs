@@ -26,6 +26,12 @@ words! {
     ("SCREAMING_SNAKE_CASE") CampaignStatus { Runnable, Closed, Hidden }
     /// How a retry delay grows: the same every time, or times the attempt number.
     ("SCREAMING_SNAKE_CASE") Mode { Fixed, Mult }
+    /// What an outcome rule does.
+    ("SCREAMING_SNAKE_CASE") Verb { None, HttpGet, HttpPost, AddList, AddBlacklist, Email, Reschedule }
+    /// Which of a call's attributes go with what an outcome rule does.
+    ("SCREAMING_SNAKE_CASE") VarMode { All, Input, Output, None }
+    /// How far an action of an outcome rule is.
+    ("snake_case") ActionState { Waiting, Done, Failed }
     /// What an end point is. A `PHONE` is a dialplan extension.
     ("SCREAMING_SNAKE_CASE") EndPointKind { Phone, Queue }
     /// Whether dialling is allowed.
@@ -85,6 +91,9 @@ mod tests {
         same::<RunState, domain::RunState>(7);
         same::<CampaignStatus, domain::CampaignStatus>(3);
         same::<Mode, domain::Mode>(2);
+        same::<Verb, domain::Verb>(7);
+        same::<VarMode, domain::VarMode>(4);
+        same::<ActionState, store::ActionState>(3);
         same::<EndPointKind, domain::EndPointKind>(2);
         same::<OpeningMode, domain::OpeningMode>(2);
         same::<QueueAgentState, node::live::QueueAgentState>(6);

@@ -4,8 +4,8 @@ use crate::alone::{backup, config, db, openapi, restore};
 use crate::client::Target;
 use crate::config::Source;
 use crate::verbs::{
-    alert, attempt, audit, campaign, class, contact, dialling, end_point, event, forget, list, live, opening_hours,
-    pbx, report, run, suppression, switch_from, token, trunk, user, webhook, why,
+    action, alert, attempt, audit, campaign, class, contact, dialling, end_point, event, forget, list, live,
+    opening_hours, pbx, report, run, suppression, switch_from, token, trunk, user, webhook, why,
 };
 use clap::{Parser, Subcommand};
 
@@ -79,6 +79,9 @@ pub(crate) enum Command {
     /// Single tries at single numbers
     #[command(subcommand)]
     Attempt(attempt::Verb),
+    /// What outcome rules asked for after calls
+    #[command(subcommand, visible_alias = "actions")]
+    Action(action::Verb),
     /// The event log: everything that happened, in order
     #[command(subcommand, visible_alias = "events")]
     Event(event::Verb),

@@ -259,6 +259,7 @@ fn configuration() -> VecDeque<Event> {
             trunks: (1..=TRUNKS).map(TrunkId).collect(),
             end_points: vec![EndPointId(1)],
             reschedule: vec![],
+            outcome_rules: [].into(),
             rules: Arc::new(Rules::none()),
             boost: domain::Boost::ONE,
         },

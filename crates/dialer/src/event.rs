@@ -7,7 +7,7 @@ use domain::journal::{CallerIdFrom, OpenAttempt, PutOffBy};
 use domain::rules::{Rules, Standing};
 use domain::{
     AttemptId, Boost, CampaignId, Contact, ContactId, EndPointId, Hours, LegId, ListId, Mono, NumberKey, ObservedQueue,
-    PbxId, RescheduleRule, RunId, RunState, Timestamp, TrunkId,
+    OutcomeRule, PbxId, RescheduleRule, RunId, RunState, Timestamp, TrunkId,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -316,6 +316,8 @@ pub struct RunSettings {
     pub end_points: Vec<EndPointId>,
     /// Its reschedule rules.
     pub reschedule: Vec<RescheduleRule>,
+    /// Its outcome rules.
+    pub outcome_rules: Arc<[OutcomeRule]>,
     /// Whom it may call and when.
     pub rules: Arc<Rules>,
     /// Calls on their way per free agent of a queue, times that of the end point; that of a run that goes on stays.

@@ -6,7 +6,7 @@ use crate::step::Dialer;
 use crate::timers::Timer;
 use domain::journal::{AttemptEnd, Fact, RetryAt};
 use domain::outcome::{EndFacts, Fault, classify, reported};
-use domain::{EndedBy, LegId, Now, Timestamp, reschedule};
+use domain::{EndedBy, LegId, Now, OutcomeRule, Timestamp, reschedule};
 
 /// How long a hang-up may take before the leg is looked for, milliseconds.
 pub(crate) const HANG_UP_MS: u64 = 5_000;
@@ -169,7 +169,7 @@ impl Dialer {
             self.not_called(&attempt);
         }
         self.tell_circuit(now, id, &attempt, &leg, &facts, outcome.fault, out);
-        let mut retry = None;
+        let (mut retry, mut actions) = (None, Vec::new());
         if let Some(run) = self.runs.get_mut(&attempt.run) {
             if !run.state.is_final() {
                 let rules = &run.settings.reschedule;
@@ -177,6 +177,11 @@ impl Dialer {
                 // A report is the state itself: rules for the state alone are meant for it, too.
                 retry = with(&attempt.ext_state).or_else(|| reported.and_then(|_| with("")));
             }
+            let rules = run.settings.outcome_rules.iter();
+            let answers = |rule: &&OutcomeRule| {
+                rule.matches(outcome.state, &attempt.ext_state, reported.is_some(), retry.is_some())
+            };
+            actions = rules.filter(answers).cloned().collect();
             match retry {
                 Some(retry) => {
                     run.totals.rescheduled += 1;
@@ -205,6 +210,7 @@ impl Dialer {
                 delay_s: retry.delay_s,
                 at: now.wall.plus_seconds(retry.delay_s.into()),
             }),
+            actions,
         })));
     }
 

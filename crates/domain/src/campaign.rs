@@ -6,6 +6,7 @@ use crate::error::{Invalid, check_range, check_text};
 use crate::hours::Hours;
 use crate::ids::{CampaignId, EndPointId, ListId, OpeningHoursId, TrunkId};
 use crate::opening::{self, OpeningHours};
+use crate::outcome_rule::{MAX_OUTCOME_RULES, OutcomeRule};
 use crate::reschedule::RescheduleRule;
 use crate::rules::{self, Limits, Rules};
 use crate::template::Template;
@@ -108,6 +109,9 @@ pub struct Campaign {
     pub black_lists: Vec<ListId>,
     /// Its reschedule rules.
     pub rules: Vec<RescheduleRule>,
+    /// Its outcome rules, in the order in which their actions are written.
+    #[serde(default)]
+    pub outcome_rules: Vec<OutcomeRule>,
     /// The rule packs that say whom it may call and when, 1..=10 of them.
     #[serde(default = "default_packs")]
     pub packs: Vec<String>,
@@ -150,6 +154,7 @@ impl Campaign {
             lists: Vec::new(),
             black_lists: Vec::new(),
             rules: Vec::new(),
+            outcome_rules: Vec::new(),
             packs: default_packs(),
             limits: Limits::default(),
         }
@@ -202,7 +207,9 @@ impl Campaign {
         check_links("opening_hours", &self.opening_hours)?;
         check_range("opening_hours", self.opening_hours.len(), 0, opening::MAX_SETS)?;
         check_range("rules", self.rules.len(), 0, MAX_RULES)?;
-        self.rules.iter().try_for_each(RescheduleRule::check)
+        self.rules.iter().try_for_each(RescheduleRule::check)?;
+        check_range("outcome_rules", self.outcome_rules.len(), 0, MAX_OUTCOME_RULES)?;
+        self.outcome_rules.iter().try_for_each(OutcomeRule::check)
     }
 
     /// What is missing before it can be started, or `None`.

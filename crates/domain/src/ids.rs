@@ -46,6 +46,10 @@ id! {
     RunId
     /// A reschedule rule of a campaign.
     RuleId
+    /// An outcome rule of a campaign.
+    OutcomeRuleId
+    /// What an outcome rule asked for after one call.
+    ActionId
     /// One try at one number, for one contact of one run. Kept below 2^31: it is also WombatDialer's hopper id.
     AttemptId
     /// One customer's story from first leg to last hang-up.

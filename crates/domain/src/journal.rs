@@ -9,6 +9,7 @@ use crate::ids::{
 };
 use crate::number::NumberKey;
 use crate::outcome::{CallState, EndedBy, Fault};
+use crate::outcome_rule::OutcomeRule;
 use crate::rules::{ContactReceipt, ContactRule};
 use crate::run::{RunState, SegmentKind};
 use crate::time::Timestamp;
@@ -397,6 +398,8 @@ pub struct AttemptEnd {
     pub segments: Vec<Segment>,
     /// The retry that a rule asked for; `None`: the contact is finished in this run.
     pub retry: Option<RetryAt>,
+    /// The outcome rules that answer to it, in order: each becomes an action.
+    pub actions: Vec<OutcomeRule>,
 }
 
 /// When a contact is tried again.

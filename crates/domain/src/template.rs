@@ -2,6 +2,7 @@
 
 use crate::error::{Invalid, check_optional_text};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Longest template, in characters.
 pub const MAX_TEMPLATE_CHARS: usize = 200;
@@ -20,20 +21,7 @@ impl Template {
     /// Reads a template; an unclosed `${` or a control character is refused under the name `field`.
     pub fn parse(field: &str, text: &str) -> Result<Self, Invalid> {
         check_optional_text(field, text, MAX_TEMPLATE_CHARS)?;
-        let mut rest = text;
-        while let Some(start) = rest.find("${") {
-            let Some(len) = rest[start..].find('}') else {
-                return Err(Invalid::new(field, "has a ${ that is not closed by }"));
-            };
-            let name = &rest[start + 2..start + len];
-            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-                return Err(Invalid::new(
-                    field,
-                    format!("${{{name}}} is no place-holder: use ${{num}} or an attribute name"),
-                ));
-            }
-            rest = &rest[start + len + 1..];
-        }
+        check_place_holders(field, text)?;
         Ok(Self(text.to_owned()))
     }
 
@@ -49,17 +37,42 @@ impl Template {
 
     /// The text with every place-holder replaced by what `value` says, cut to 80 characters.
     pub fn expand<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> String {
-        let mut out = String::new();
-        let mut rest = self.0.as_str();
-        while let Some(start) = rest.find("${") {
-            out.push_str(&rest[..start]);
-            let len = rest[start..].find('}').unwrap_or(rest.len() - start - 1);
-            out.push_str(value(&rest[start + 2..start + len]).unwrap_or_default());
-            rest = &rest[start + len + 1..];
-        }
-        out.push_str(rest);
+        let out = fill(&self.0, |name| value(name).unwrap_or_default().into());
         out.chars().filter(|c| !c.is_control()).take(MAX_EXPANDED_CHARS).collect()
     }
+}
+
+/// Refuses an unclosed `${` and what is no name in it, under the name `field`.
+pub fn check_place_holders(field: &str, text: &str) -> Result<(), Invalid> {
+    let mut rest = text;
+    while let Some(start) = rest.find("${") {
+        let Some(len) = rest[start..].find('}') else {
+            return Err(Invalid::new(field, "has a ${ that is not closed by }"));
+        };
+        let name = &rest[start + 2..start + len];
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            return Err(Invalid::new(
+                field,
+                format!("${{{name}}} is no place-holder: use ${{num}} or an attribute name"),
+            ));
+        }
+        rest = &rest[start + len + 1..];
+    }
+    Ok(())
+}
+
+/// `text` with every place-holder replaced by what `value` says of its name. Once: what a value itself holds stays.
+pub fn fill<'a>(text: &str, value: impl Fn(&str) -> Cow<'a, str>) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("${") {
+        let Some(len) = rest[start..].find('}') else { break };
+        out.push_str(&rest[..start]);
+        out.push_str(&value(&rest[start + 2..start + len]));
+        rest = &rest[start + len + 1..];
+    }
+    out.push_str(rest);
+    out
 }
 
 #[cfg(test)]

@@ -99,6 +99,7 @@ pub fn run_settings(campaign: &Campaign, hours: Hours) -> Result<RunSettings, do
         trunks: campaign.trunks.clone(),
         end_points: campaign.end_points.clone(),
         reschedule: campaign.rules.clone(),
+        outcome_rules: campaign.outcome_rules.clone().into(),
         rules: Arc::new(rules),
         boost: campaign.initial_boost,
     })

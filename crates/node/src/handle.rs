@@ -87,6 +87,9 @@ impl Handle {
         let Some(mailer) = &self.mailer else {
             return Err(NodeError::Conflict("no mail server is configured: set mail.server in carillon.toml".into()));
         };
+        if !mailer.tells_alerts() {
+            return Err(NodeError::Conflict("nobody gets alerts: set mail.to in carillon.toml".into()));
+        }
         let sent = mailer.send(Letter::test()).await;
         sent.map_err(|error| NodeError::Conflict(format!("the letter was not taken: {error}")))
     }
@@ -191,11 +194,21 @@ impl Handle {
     ) -> Result<AddedCall, NodeError> {
         let call = self.store.add_call(scope, campaign, contact, due_at).await?;
         // It is on the disk: a dialler that does not answer now finds it when it starts.
-        if !self.ask(|done| Ask::CallAdded(call.run, due_at, done)).await? {
+        if !self.call_added(&call).await? {
             self.store.take_back_call(scope, &call).await?;
             return Err(NodeError::Conflict(format!("run {} is over: start the campaign again", call.run)));
         }
         Ok(call)
+    }
+
+    /// Tells the dialler of a call that was added to a run; `false`: it does not know that run, which is over or has not begun.
+    pub async fn call_added(&self, call: &AddedCall) -> Result<bool, NodeError> {
+        self.ask(|done| Ask::CallAdded(call.run, call.due_at, done)).await
+    }
+
+    /// Sends letters, where a mail server is configured.
+    pub fn mailer(&self) -> Option<&Mailer> {
+        self.mailer.as_ref()
     }
 
     /// Sets, appends to or takes away output attributes of an attempt; on the disk when this returns.

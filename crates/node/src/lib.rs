@@ -24,7 +24,7 @@ pub mod start;
 pub mod verdict;
 pub mod why;
 
-pub use alerts::mail::{MailSecurity, MailSettings, Mailer};
+pub use alerts::mail::{Letter, MailError, MailSecurity, MailSettings, Mailer};
 pub use handle::{Handle, Health, NodeError};
 pub use live::Live;
 pub use start::{Settings, Stopper, start};

@@ -95,7 +95,8 @@ pub async fn start(store: Store, settings: Settings) -> Result<(Handle, Stopper)
     tokio::spawn(shell.run());
     tokio::spawn(empty_reserve(store.clone(), sender.clone()));
     let handle = Handle::new(store.clone(), sender.clone(), watched, settings.mailer.clone(), touches);
-    tokio::spawn(alerts::run(handle.clone(), store.clone(), settings.mailer));
+    let alerted = settings.mailer.filter(Mailer::tells_alerts);
+    tokio::spawn(alerts::run(handle.clone(), store.clone(), alerted));
     if let Some(restore) = store.open_restore(&scope).await? {
         tokio::spawn(crate::restored::wait(restore, store, handle.clone()));
     }

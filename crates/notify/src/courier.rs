@@ -7,6 +7,7 @@ use crate::webhooks::Ledger;
 use domain::{AttemptId, Timestamp};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use store::actions::Call;
 use store::events::Subscription;
 use store::webhooks::{Answer, LaneKey, Secrets};
 use store::{Error, EventFilter, LogEvent, Store, WebhookFormat, WebhookRecord, now};
@@ -220,7 +221,10 @@ impl Receiver {
         let Some(number) = attempt.number.as_deref() else { return Ok(None) };
         match self.store.contact(&scope, attempt.contact).await {
             Err(Error::NotFound { .. }) => Ok(None),
-            contact => Ok(Some(form::of(number, &attempt, &contact?.attributes))),
+            contact => {
+                let call = Call { number, attempt: &attempt, inputs: &contact?.attributes, outputs: &attempt.outputs };
+                Ok(Some(form::of(&call)))
+            }
         }
     }
 

@@ -2,16 +2,17 @@
 
 use domain::Attributes;
 use form_urlencoded::Serializer;
-use store::AttemptRecord;
+use store::actions::Call;
 
 /// `num`, `reschedule` (seconds until the retry; 0: none), `I_` and each input attribute, `extstate`, `state`, `O_` and each
 /// output attribute, `retry`.
-pub(crate) fn of(number: &str, attempt: &AttemptRecord, inputs: &Attributes) -> String {
+pub(crate) fn of(call: &Call<'_>) -> String {
+    let attempt = call.attempt;
     let mut form = Serializer::new(String::new());
-    form.append_pair("num", number).append_pair("reschedule", &attempt.retry_in_s().to_string());
-    attributes(&mut form, "I_", inputs);
+    form.append_pair("num", call.number).append_pair("reschedule", &attempt.retry_in_s().to_string());
+    attributes(&mut form, "I_", call.inputs);
     form.append_pair("extstate", &attempt.ext_state).append_pair("state", &attempt.state);
-    attributes(&mut form, "O_", &attempt.outputs);
+    attributes(&mut form, "O_", call.outputs);
     form.append_pair("retry", &attempt.retry.to_string()).finish()
 }
 

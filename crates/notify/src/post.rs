@@ -5,15 +5,17 @@ use crate::guard::Guard;
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::{Invalid, Timestamp};
+use domain::{ActionId, Invalid, Timestamp};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Client, redirect};
+use reqwest::{Client, RequestBuilder, redirect};
 use std::time::{Duration, Instant};
 use store::webhooks::Secrets;
 use store::{Webhook, WebhookFormat};
 
 /// How long a connection may take; the deadline of the webhook bounds the whole.
 const CONNECT: Duration = Duration::from_secs(5);
+/// The deadline of a request that an outcome rule asks for, milliseconds.
+const ASK_MS: u32 = 10_000;
 /// Connections kept per receiver.
 const IDLE: usize = 8;
 /// Stands before a key.
@@ -119,16 +121,25 @@ impl Poster {
         for (name, value) in &secrets.headers {
             request = request.header(name, value);
         }
-        let response = request.body(body.to_owned()).send().await.map_err(|error| refused(words(&error, webhook)))?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(status.as_u16());
-        }
-        let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let retry_after = seconds.map(Duration::from_secs);
-        let note = if status.is_redirection() { ", and redirects are not followed" } else { "" };
-        let name = status.canonical_reason().map(|name| format!(" {name}")).unwrap_or_default();
-        Err(Refused { why: format!("answered {}{name}{note}", status.as_u16()), retry_after })
+        taken(request.body(body.to_owned()), webhook.timeout_ms).await
+    }
+
+    /// Asks an address once: a `GET` without a body, a `POST` with this one of this content type. The id is the same at every
+    /// try. It was taken when this is `Ok`, with this status; otherwise it may have been.
+    pub(crate) async fn ask(&self, url: &str, body: Option<(&str, String)>, id: &str) -> Result<u16, Refused> {
+        let refused = |invalid: Invalid| Refused { why: invalid.problem, retry_after: None };
+        let url = self.guard.parse(url).map_err(refused)?;
+        let request = match body {
+            None => self.http.get(url),
+            Some((content_type, body)) => self.http.post(url).header(CONTENT_TYPE, content_type).body(body),
+        };
+        let deadline = Duration::from_millis(u64::from(ASK_MS));
+        taken(request.timeout(deadline).header("idempotency-key", id), ASK_MS).await
+    }
+
+    /// The same for an action of an outcome rule at each of its tries.
+    pub(crate) fn action_id(&self, action: ActionId) -> String {
+        format!("act_{}_{action}", self.installation)
     }
 
     /// Sends something that did not happen: an attempt of nobody, where a form is wanted.
@@ -152,6 +163,21 @@ impl Poster {
     }
 }
 
+/// Sends a request: the status with which it was taken.
+async fn taken(request: RequestBuilder, timeout_ms: u32) -> Result<u16, Refused> {
+    let sent = request.send().await;
+    let response = sent.map_err(|error| Refused { why: words(&error, timeout_ms), retry_after: None })?;
+    let status = response.status();
+    if status.is_success() {
+        return Ok(status.as_u16());
+    }
+    let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let retry_after = seconds.map(Duration::from_secs);
+    let note = if status.is_redirection() { ", and redirects are not followed" } else { "" };
+    let name = status.canonical_reason().map(|name| format!(" {name}")).unwrap_or_default();
+    Err(Refused { why: format!("answered {}{name}{note}", status.as_u16()), retry_after })
+}
+
 fn content_type(format: WebhookFormat) -> &'static str {
     match format {
         WebhookFormat::Json => "application/json",
@@ -160,9 +186,9 @@ fn content_type(format: WebhookFormat) -> &'static str {
 }
 
 /// What went wrong, without the address, which may hold a secret of the receiver's.
-fn words(error: &reqwest::Error, webhook: &Webhook) -> String {
+fn words(error: &reqwest::Error, timeout_ms: u32) -> String {
     if error.is_timeout() {
-        return format!("did not answer within {} ms", webhook.timeout_ms);
+        return format!("did not answer within {timeout_ms} ms");
     }
     let mut deepest: &dyn std::error::Error = error;
     while let Some(cause) = deepest.source() {

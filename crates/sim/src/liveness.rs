@@ -78,6 +78,7 @@ impl World {
                 trunks: vec![TrunkId(PROBES + pbx.0)],
                 end_points: vec![EndPointId(PROBES + pbx.0)],
                 reschedule: Vec::new(),
+                outcome_rules: [].into(),
                 rules: Arc::new(Rules::none()),
                 boost: domain::Boost::ONE,
             };

@@ -228,6 +228,7 @@ pub(crate) fn settings(rng: &mut Rng, site: &Site) -> RunSettings {
         trunks,
         end_points,
         reschedule: rules(rng),
+        outcome_rules: [].into(),
         rules: Arc::new(strictness::rules(rng, zone, any_hour)),
         boost: domain::Boost::ONE,
     }

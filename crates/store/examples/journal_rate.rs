@@ -201,6 +201,7 @@ fn life(id: i64, run: RunId, contact: &Contact) -> Vec<Write> {
             segment(SegmentKind::Ringing, 100, 400),
             segment(SegmentKind::Talk, 400, 900),
         ],
+        actions: Vec::new(),
         retry: None,
     };
     notes.chain([Write::Close { end, pbx_at: None }]).collect()

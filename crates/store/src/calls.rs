@@ -13,7 +13,7 @@ use crate::locks;
 use crate::scope::{Kind, Scope};
 use crate::sql::{Columns, now};
 use domain::contact::check_meaning;
-use domain::{Campaign, CampaignId, ContactId, ListId, RunId, Timestamp};
+use domain::{Campaign, CampaignId, ContactId, ListId, NumberKey, RunId, Timestamp};
 
 /// What the name of an AUTO list ends in, behind the name of its campaign.
 pub const AUTO: &str = "/AUTO";
@@ -46,6 +46,7 @@ pub struct WaitingCall {
 
 statements! {
     OPEN_RUN = "SELECT id FROM run WHERE tenant_id = $1 AND campaign_id = $2 AND ended_at IS NULL";
+    TAKEN = "SELECT COUNT(*) FROM list WHERE tenant_id = $1 AND name = $2";
     AUTO_LIST = "SELECT id FROM list WHERE tenant_id = $1 AND auto_of = $2";
     MAKE_LIST = "INSERT INTO list (tenant_id, name, hidden, created_at, auto_of) VALUES ($1, $2, 0, $3, $4) RETURNING id";
     WAIT = "INSERT INTO run_contact (tenant_id, run_id, contact_id, list_id, state, retry, due_at) \
@@ -75,26 +76,12 @@ impl Store {
         check_meaning(&contact.attributes)?;
         let key = self.number_key(&contact.number);
         let mut transaction = self.begin().await?;
-        let campaign = read_campaign(scope, campaign, &mut transaction).await?;
-        let run: Option<i64> =
-            query_scalar(OPEN_RUN).bind(scope.tenant.0).bind(campaign.id.0).fetch_optional(&mut *transaction).await?;
-        let run = run.ok_or_else(|| not_running(&campaign.name))?;
-        let list = auto_list(scope, &campaign, &mut transaction).await?;
-        let id = contacts::insert(scope, list, key, contact, None, &mut transaction).await?;
-        query(COUNT_CONTACT).bind(scope.tenant.0).bind(list.0).bind(1).execute(&mut *transaction).await?;
-        query(WAIT)
-            .bind(scope.tenant.0)
-            .bind(run)
-            .bind(id.0)
-            .bind(list.0)
-            .bind(due_at.0)
-            .execute(&mut *transaction)
-            .await?;
-        query(COUNT_WAITING).bind(scope.tenant.0).bind(run).bind(1).execute(&mut *transaction).await?;
+        let call = wait_in_run(scope, campaign, key, contact, due_at, &mut transaction).await?;
+        let list = call.list;
         let subject = Subject::Entity(Kind::List);
         audit::note_count(scope, "contacts_added", subject, list.0, 1.into(), &mut transaction).await?;
         transaction.commit().await?;
-        Ok(AddedCall { run: RunId(run), list, contact: id, due_at })
+        Ok(call)
     }
 
     /// What waits in a run for its time, by time: retries, planned calls, and what a rule put off; at most 1000.
@@ -126,22 +113,46 @@ impl Store {
     /// Takes a call back whose run turned out to be over.
     pub async fn take_back_call(&self, scope: &Scope, call: &AddedCall) -> Result<()> {
         let mut transaction = self.begin().await?;
-        let done = query(FORGET_TURN)
-            .bind(scope.tenant.0)
-            .bind(call.run.0)
-            .bind(call.contact.0)
-            .execute(&mut *transaction)
-            .await?;
-        if done.rows_affected() == 0 {
-            return Ok(());
+        if take_back(scope, call, &mut transaction).await? {
+            transaction.commit().await?;
+            self.places().forget(call.list);
         }
-        query(COUNT_WAITING).bind(scope.tenant.0).bind(call.run.0).bind(-1).execute(&mut *transaction).await?;
-        query(FORGET_CONTACT).bind(scope.tenant.0).bind(call.contact.0).execute(&mut *transaction).await?;
-        query(COUNT_CONTACT).bind(scope.tenant.0).bind(call.list.0).bind(-1).execute(&mut *transaction).await?;
-        transaction.commit().await?;
-        self.places().forget(call.list);
         Ok(())
     }
+}
+
+/// Puts a call into the run of a campaign that is not over, and its contact on the AUTO list.
+pub(crate) async fn wait_in_run(
+    scope: &Scope,
+    campaign: CampaignId,
+    key: NumberKey,
+    contact: &NewContact,
+    due_at: Timestamp,
+    connection: &mut Connection,
+) -> Result<AddedCall> {
+    let campaign = read_campaign(scope, campaign, connection).await?;
+    let run: Option<i64> =
+        query_scalar(OPEN_RUN).bind(scope.tenant.0).bind(campaign.id.0).fetch_optional(&mut *connection).await?;
+    let run = run.ok_or_else(|| not_running(&campaign.name))?;
+    let list = auto_list(scope, &campaign, connection).await?;
+    let id = contacts::insert(scope, list, key, contact, None, connection).await?;
+    query(COUNT_CONTACT).bind(scope.tenant.0).bind(list.0).bind(1).execute(&mut *connection).await?;
+    query(WAIT).bind(scope.tenant.0).bind(run).bind(id.0).bind(list.0).bind(due_at.0).execute(&mut *connection).await?;
+    query(COUNT_WAITING).bind(scope.tenant.0).bind(run).bind(1).execute(&mut *connection).await?;
+    Ok(AddedCall { run: RunId(run), list, contact: id, due_at })
+}
+
+/// Takes a call out of its run; `false`: it does not wait there any more.
+pub(crate) async fn take_back(scope: &Scope, call: &AddedCall, connection: &mut Connection) -> Result<bool> {
+    let done =
+        query(FORGET_TURN).bind(scope.tenant.0).bind(call.run.0).bind(call.contact.0).execute(&mut *connection).await?;
+    if done.rows_affected() == 0 {
+        return Ok(false);
+    }
+    query(COUNT_WAITING).bind(scope.tenant.0).bind(call.run.0).bind(-1).execute(&mut *connection).await?;
+    query(FORGET_CONTACT).bind(scope.tenant.0).bind(call.contact.0).execute(&mut *connection).await?;
+    query(COUNT_CONTACT).bind(scope.tenant.0).bind(call.list.0).bind(-1).execute(connection).await?;
+    Ok(true)
 }
 
 /// The campaign has no run that calls could be added to.
@@ -171,6 +182,11 @@ async fn auto_list(scope: &Scope, campaign: &Campaign, connection: &mut Connecti
         return Ok(ListId(id));
     }
     let name = format!("{}{AUTO}", campaign.name);
+    // Asked beforehand: a transaction in which PostgreSQL refused something does nothing more.
+    let taken: i64 = query_scalar(TAKEN).bind(tenant).bind(&name).fetch_one(&mut *connection).await?;
+    if taken > 0 {
+        return Err(Error::NameTaken { what: "list", name });
+    }
     let id: i64 = query_scalar(MAKE_LIST)
         .bind(tenant)
         .bind(&name)

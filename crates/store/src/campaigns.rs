@@ -7,6 +7,7 @@ use crate::engine::{Connection, Query, Row, query, query_scalar};
 use crate::error::{Error, Result};
 use crate::journal::events::{Event, Events};
 use crate::locks::{self, Locked};
+use crate::outcome_rules;
 use crate::scope::{Kind, Scope};
 use crate::sql::{Columns, code_of, json_of, now};
 use domain::rules::pack::UNRESTRICTED;
@@ -72,7 +73,9 @@ statements! {
     UNLINK_BLACK_LISTS = "DELETE FROM campaign_black_list WHERE tenant_id = $1 AND campaign_id = $2";
     UNLINK_OPENING_HOURS = "DELETE FROM campaign_opening_hours WHERE tenant_id = $1 AND campaign_id = $2";
     DELETE_RULES = "DELETE FROM reschedule_rule WHERE tenant_id = $1 AND campaign_id = $2";
-    USED_BY = "SELECT 'run ' || id || ': hide it instead' FROM run WHERE tenant_id = $1 AND campaign_id = $2 LIMIT 1";
+    USED_BY = "SELECT 'run ' || id || ': hide it instead' FROM run WHERE tenant_id = $1 AND campaign_id = $2 \
+        UNION ALL SELECT 'an outcome rule of campaign ' || c.name FROM outcome_rule o JOIN campaign c \
+        ON c.id = o.campaign_id WHERE o.tenant_id = $1 AND o.to_campaign_id = $2 AND o.campaign_id <> $2 LIMIT 1";
     UNLINK_SUPPRESSION = "DELETE FROM suppression_list_campaign WHERE tenant_id = $1 AND campaign_id = $2";
     DELETE = "DELETE FROM campaign WHERE tenant_id = $1 AND id = $2";
 }
@@ -100,6 +103,7 @@ impl Store {
             .int("id")?;
         let mut saved = Campaign { id: CampaignId(id), ..campaign.clone() };
         link(scope, &mut saved, Vec::new(), &[], &mut transaction).await?;
+        outcome_rules::write(scope, &mut saved, &[], &mut transaction).await?;
         locks::made(scope, Kind::Campaign, id, lock, &mut transaction).await?;
         free(scope, &[], &saved, actor, &mut transaction).await?;
         audit::note(scope, SUBJECT, id, None, &[], &mut transaction).await?;
@@ -137,10 +141,12 @@ impl Store {
             .map(|row| row.int("id"))
             .collect::<Result<_>>()?;
         let linked = read_campaign(scope, campaign.id, &mut transaction).await?;
+        let had_rules = linked.outcome_rules.clone();
         let linked: Vec<(Kind, i64)> = links(&linked).map(|(_, kind, id)| (kind, id)).collect();
         unlink(scope, campaign.id, &mut transaction).await?;
         let mut saved = campaign.clone();
         link(scope, &mut saved, had, &linked, &mut transaction).await?;
+        outcome_rules::write(scope, &mut saved, &had_rules, &mut transaction).await?;
         locks::changed(scope, Kind::Campaign, campaign.id.0, lock, &mut transaction).await?;
         free(scope, &before, &saved, actor, &mut transaction).await?;
         audit::note(scope, SUBJECT, campaign.id.0, was, &[], &mut transaction).await?;
@@ -227,6 +233,7 @@ pub(crate) async fn read_campaign(scope: &Scope, id: CampaignId, connection: &mu
     campaign.lists = linked(LISTS, scope, id, ListId, connection).await?;
     campaign.black_lists = linked(BLACK_LISTS, scope, id, ListId, connection).await?;
     campaign.opening_hours = linked(OPENING_HOURS, scope, id, OpeningHoursId, connection).await?;
+    campaign.outcome_rules = outcome_rules::of(scope, id, connection).await?;
     let rules = query(RULES).bind(scope.tenant.0).bind(id.0).fetch_all(connection).await?;
     campaign.rules = rules.iter().map(read_rule).collect::<Result<_>>()?;
     Ok(campaign)
@@ -311,7 +318,7 @@ async fn unlink(scope: &Scope, id: CampaignId, connection: &mut Connection) -> R
     {
         query(statement).bind(scope.tenant.0).bind(id.0).execute(&mut *connection).await?;
     }
-    Ok(())
+    outcome_rules::delete(scope, id, connection).await
 }
 
 /// Binds `$1` to `$22` of [`CREATE`] and [`UPDATE`].
@@ -368,6 +375,7 @@ fn read(row: &Row) -> Result<Campaign> {
         black_lists: Vec::new(),
         opening_hours: Vec::new(),
         rules: Vec::new(),
+        outcome_rules: Vec::new(),
         packs: row.json("packs")?,
         limits: row.json("limits")?,
         initial_boost: Boost::from_permille(row.number("boost_permille")?),

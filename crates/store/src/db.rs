@@ -267,7 +267,7 @@ impl Store {
     }
 
     /// Changes with every commit; commits that follow each other closely are seen as one.
-    pub(crate) fn wakes(&self) -> watch::Receiver<()> {
+    pub fn wakes(&self) -> watch::Receiver<()> {
         self.inner.wakes.subscribe()
     }
 

@@ -6,6 +6,7 @@
 #[macro_use]
 mod sql;
 
+pub mod actions;
 pub mod alerts;
 pub mod attempts;
 pub mod audit;
@@ -29,6 +30,7 @@ mod lease;
 pub mod lists;
 pub mod locks;
 pub mod opening_hours;
+mod outcome_rules;
 pub mod pbxs;
 mod queue;
 pub mod reports;
@@ -50,6 +52,8 @@ pub mod webhooks;
 #[cfg(test)]
 mod testing;
 
+pub use actions::carry_out::CarriedOut;
+pub use actions::{Action, ActionCounts, ActionFilter, ActionState, Tried};
 pub use alerts::{AlertRecord, OutcomeCount};
 pub use attempts::pages::LastAttempt;
 pub use attempts::{AttemptFilter, AttemptRecord, Order};

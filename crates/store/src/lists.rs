@@ -52,6 +52,8 @@ statements! {
         WHERE l.tenant_id = $1 AND l.list_id = $2 \
         UNION ALL SELECT 'campaign ' || c.name || ' as a black list' FROM campaign_black_list b \
         JOIN campaign c ON c.id = b.campaign_id WHERE b.tenant_id = $1 AND b.list_id = $2 \
+        UNION ALL SELECT 'an outcome rule of campaign ' || c.name FROM outcome_rule o \
+        JOIN campaign c ON c.id = o.campaign_id WHERE o.tenant_id = $1 AND o.list_id = $2 \
         UNION ALL SELECT 'a running import' FROM import_job WHERE tenant_id = $1 AND list_id = $2 AND state = 'running' \
         UNION ALL SELECT 'the history of run ' || run_id || ': hide it instead' FROM run_list \
         WHERE tenant_id = $1 AND list_id = $2 \

@@ -102,6 +102,8 @@ statements! {
         (SELECT leg_id FROM attempt WHERE tenant_id = $1 AND id <= $2 AND ended_at < $3)";
     DELETE_CALLS = "DELETE FROM call WHERE id IN \
         (SELECT call_id FROM attempt WHERE tenant_id = $1 AND id <= $2 AND ended_at < $3)";
+    DELETE_ACTIONS = "DELETE FROM outcome_action WHERE attempt_id IN \
+        (SELECT id FROM attempt WHERE tenant_id = $1 AND id <= $2 AND ended_at < $3)";
     DELETE_ATTEMPTS = "DELETE FROM attempt WHERE tenant_id = $1 AND id <= $2 AND ended_at < $3";
     DELETE_TURNS = "DELETE FROM run_contact WHERE run_id = $1 AND contact_id IN \
         (SELECT contact_id FROM run_contact WHERE run_id = $1 ORDER BY contact_id LIMIT $2)";
@@ -136,7 +138,7 @@ impl Store {
             let last = query_scalar(LAST_OLD_ATTEMPT).bind(tenant).bind(cutoff).bind(ROWS);
             let last: Option<i64> = last.fetch_one(&mut transaction).await?;
             if let Some(last) = last {
-                for statement in [DELETE_SEGMENTS, DELETE_LEGS, DELETE_CALLS, DELETE_ATTEMPTS] {
+                for statement in [DELETE_SEGMENTS, DELETE_LEGS, DELETE_CALLS, DELETE_ACTIONS, DELETE_ATTEMPTS] {
                     let done = query(statement).bind(tenant).bind(last).bind(cutoff).execute(&mut transaction).await?;
                     swept.attempts = done.rows_affected();
                 }

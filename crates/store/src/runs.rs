@@ -1,5 +1,6 @@
 //! Runs: each execution of a campaign.
 
+use crate::actions;
 use crate::campaigns::{check_allowed, read_campaign};
 use crate::db::Store;
 use crate::engine::{Connection, Row, query, query_scalar};
@@ -195,6 +196,7 @@ impl Store {
         add_lists(scope, id, &settings.lists, &mut transaction).await?;
         let data = json!({ "campaign": campaign, "lists": settings.lists });
         Events::one(Event::of_run(scope.tenant, id, "run.started", at, actor, data), &mut transaction).await?;
+        actions::wake(scope, campaign, at, &mut transaction).await?;
         let record = get(scope, id, &mut transaction).await?;
         transaction.commit().await?;
         Ok(record)

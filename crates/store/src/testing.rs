@@ -206,6 +206,7 @@ impl World {
             ended_at: start.plus_ms(900),
             connected_at: answered.then(|| start.plus_ms(400)),
             segments,
+            actions: Vec::new(),
             retry: retry_at.map(|at| RetryAt { rule: RuleId(1), delay_s: 60, at }),
         }
     }
@@ -292,6 +293,8 @@ pub(crate) fn contacts(count: u32) -> Vec<NewContact> {
 /// Every statement of the crate, by module.
 pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
     let modules = [
+        ("actions", crate::actions::STATEMENTS),
+        ("actions carried out", crate::actions::carry_out::STATEMENTS),
         ("alerts", crate::alerts::STATEMENTS),
         ("calls", crate::calls::STATEMENTS),
         ("attempts", crate::attempts::STATEMENTS),
@@ -302,6 +305,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
         ("changes of contacts", crate::contacts::change::STATEMENTS),
         ("places of contacts", crate::contacts::places::STATEMENTS),
         ("end_points", crate::end_points::STATEMENTS),
+        ("outcome_rules", crate::outcome_rules::STATEMENTS),
         ("opening_hours", crate::opening_hours::STATEMENTS),
         ("erasure", crate::erasure::STATEMENTS),
         ("events", crate::events::STATEMENTS),

@@ -17,6 +17,8 @@ pub const SILENCE: u16 = 0;
 /// A request.
 #[derive(Debug, Clone)]
 pub struct Received {
+    /// Method and path with the query, e.g. `GET /hook?a=b`.
+    pub asked: String,
     /// Lower-case names.
     pub headers: BTreeMap<String, String>,
     /// As it came.
@@ -123,6 +125,7 @@ fn serve(stream: TcpStream, received: &Mutex<Vec<Received>>, answer: &Mutex<Arc<
 fn read(reader: &mut impl BufRead) -> Option<Received> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|bytes| *bytes > 0)?;
+    let asked = line.trim().rsplit_once(' ').map(|(asked, _)| asked.to_owned()).unwrap_or_default();
     let mut headers = BTreeMap::new();
     loop {
         line.clear();
@@ -135,5 +138,5 @@ fn read(reader: &mut impl BufRead) -> Option<Received> {
     let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Received { headers, body: String::from_utf8_lossy(&body).into_owned(), status: 0 })
+    Some(Received { asked, headers, body: String::from_utf8_lossy(&body).into_owned(), status: 0 })
 }

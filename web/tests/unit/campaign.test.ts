@@ -33,6 +33,22 @@ const campaign: Schema["Campaign"] = {
   lists: [4, 3],
   black_lists: [5],
   rules: [{ id: 9, status: "RS_BUSY", status_ext: "", max_attempts: 2, retry_after_s: 300, mode: "MULT" }],
+  outcome_rules: [
+    {
+      id: 4,
+      status: "RS_BUSY",
+      status_ext: "*",
+      with_retries_pending: true,
+      verb: "HTTP_POST",
+      list: null,
+      campaign: null,
+      destination: "https://crm.example/${num}",
+      text: "{}",
+      defer_s: 30,
+      var_mode: "OUTPUT",
+      attributes: { WHY: "${state}", TO: "crm" },
+    },
+  ],
   packs: ["default"],
   limits: {
     hours: [{ days: "23456", from: "09:00", to: "24:00" }],

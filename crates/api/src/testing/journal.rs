@@ -92,7 +92,7 @@ pub(super) fn attempt(id: i64, run: RunId, contact: &Contact) -> NewAttempt {
     }
 }
 
-fn close(id: i64, run: RunId, contact: ContactId, answered: bool) -> Write {
+pub(crate) fn close(id: i64, run: RunId, contact: ContactId, answered: bool) -> Write {
     let at = |ms| START.plus_seconds(id).plus_ms(ms);
     let segment = |kind, from, to| Segment { kind, from: at(from), to: at(to) };
     let mut segments = vec![segment(SegmentKind::Setup, 0, 100), segment(SegmentKind::Ringing, 100, 2_100)];
@@ -112,6 +112,7 @@ fn close(id: i64, run: RunId, contact: ContactId, answered: bool) -> Write {
         ended_at: at(5_100),
         connected_at: answered.then(|| at(2_100)),
         segments,
+        actions: Vec::new(),
         retry: (!answered).then(|| RetryAt { rule: RuleId(1), delay_s: 300, at: at(305_100) }),
     };
     Write::Close { end, pbx_at: None }

@@ -100,7 +100,8 @@ impl Server {
         let (_, admin) = store.create_token(&Scope::installation(), "admin", all).await.unwrap();
         let feed = Feed::start(store.clone());
         let guard = notify::Guard::allowing(vec!["127.0.0.1".parse().unwrap()]);
-        let webhooks = notify::Webhooks::start(store.clone(), feed.clone(), guard).await.unwrap();
+        let webhooks = notify::Webhooks::start(store.clone(), feed.clone(), guard.clone()).await.unwrap();
+        let rules = notify::Rules::start(store.clone(), None, guard).unwrap();
         let events = Streams::of(feed);
         let app = App {
             store,
@@ -112,6 +113,7 @@ impl Server {
             screens: crate::live::Screens::start(None),
             checks: crate::checks::Checks::new(|| Box::pin(async { Vec::new() })),
             webhooks,
+            rules,
             started_at: store::now(),
             browsers: crate::Browsers::default(),
             wombat: crate::wombat::Wombat::default(),

@@ -49,6 +49,7 @@ async fn foreign(server: &Server) -> BTreeMap<&'static str, i64> {
     let run = id(server.post(&format!("/api/campaigns/{campaign}/start"), Value::Null).await.expect(201));
     let contact = settled(server, import, list).await;
     let attempt = attempt(server, campaign, run, contact).await;
+    let action = action(server, campaign, run, list).await;
     let (store, scope) = (&server.app.store, Scope::installation());
     for (kind, subject) in
         [("pbx_lost", pbx), ("circuit_open", trunk), ("outcome_mix", campaign), ("webhook_backlog", webhook)]
@@ -70,6 +71,7 @@ async fn foreign(server: &Server) -> BTreeMap<&'static str, i64> {
         ("runs", run),
         ("contacts", contact),
         ("attempts", attempt),
+        ("actions", action),
         // That of the trunk.
         ("audit", audit),
         // Those of the administrator.
@@ -103,6 +105,30 @@ async fn attempt(server: &Server, campaign: i64, run: i64, contact: i64) -> i64 
     let written = store.commit(&scope, vec![Write::Attempt(new)]).await.unwrap();
     assert!(written.iter().all(store::Written::is_done), "{written:?}");
     77
+}
+
+/// What an outcome rule of the campaign asked for after another call, a month from now.
+async fn action(server: &Server, campaign: i64, run: i64, list: i64) -> i64 {
+    let contacts = json!({"contacts": [{"number": NUMBERS[2]}]});
+    let contact = server.post(&format!("/api/lists/{list}/contacts"), contacts).await.expect(200)["ids"][0].clone();
+    let (store, scope) = (&server.app.store, Scope::installation());
+    let contact = store.contact(&scope, ContactId(contact.as_i64().unwrap())).await.unwrap();
+    let settings = store.campaign(&scope, CampaignId(campaign)).await.unwrap();
+    let trunk = store.trunk(&scope, settings.trunks[0]).await.unwrap();
+    let run = domain::RunId(run);
+    let mut new = super::journal::attempt(78, run, &contact);
+    (new.campaign, new.list) = (settings.id, ListId(contact.list.0));
+    (new.trunk, new.end_point, new.pbx) = (trunk.id, settings.end_points[0], trunk.pbx);
+    let Write::Close { mut end, pbx_at } = super::journal::close(78, run, contact.id, true) else { unreachable!() };
+    end.actions = vec![domain::OutcomeRule {
+        verb: domain::Verb::HttpGet,
+        destination: format!("http://127.0.0.1:9/{MARK}"),
+        defer_s: 2_592_000,
+        ..domain::OutcomeRule::on(end.state)
+    }];
+    end.ended_at = store::now();
+    store.commit(&scope, vec![Write::Attempt(new), Write::Close { end, pbx_at }]).await.unwrap();
+    server.get("/api/actions").await.expect(200)["items"][0]["id"].as_i64().unwrap()
 }
 
 /// A body that whoever may do it can send.
@@ -166,7 +192,8 @@ fn queries(path: &str, ids: &BTreeMap<&str, i64>) -> Vec<String> {
             format!("list={list}"),
             format!("trunk={}", of("trunks")),
         ],
-        "/api/runs" => vec![format!("campaign={campaign}")],
+        "/api/runs" | "/api/actions/retry" => vec![format!("campaign={campaign}")],
+        "/api/actions" => vec![format!("campaign={campaign}"), format!("run={run}"), "state=waiting".into()],
         "/api/reports" | "/api/reports/attempts.csv" => {
             vec![format!("run={run}"), format!("campaign={campaign}"), "from=2020-01-01T00:00:00Z".into()]
         }

@@ -6,6 +6,8 @@
 
 mod calls;
 mod campaigns;
+#[cfg(test)]
+mod disposition_tests;
 mod door;
 mod edit;
 mod engine;

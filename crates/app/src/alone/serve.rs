@@ -42,8 +42,10 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
         .map_err(|error| Failure::refused(format!("the dialler cannot start: {}", chain(&error))).remedy(SEE_LOG))?;
     let feed = store::Feed::start(store.clone());
     let guard = notify::Guard::allowing(config.webhooks_allow.clone());
-    let webhooks = notify::Webhooks::start(store.clone(), feed.clone(), guard);
+    let webhooks = notify::Webhooks::start(store.clone(), feed.clone(), guard.clone());
     let webhooks = webhooks.await.map_err(|error| open::failure(&error))?;
+    let rules = notify::Rules::start(store.clone(), Some(node.clone()), guard);
+    let rules = rules.map_err(|error| open::failure(&error))?;
     let screens = api::live::Screens::start(Some(node.clone()));
     let app = api::App {
         store: store.clone(),
@@ -55,6 +57,7 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
         screens: screens.clone(),
         checks: doctor::for_the_api(config.clone(), origin),
         webhooks: webhooks.clone(),
+        rules: rules.clone(),
         started_at,
         browsers: api::Browsers { limits: config.sessions, tls: config.tls.is_some() },
         wombat: api::wombat::Wombat::of(config.wombat.clone()),
@@ -89,6 +92,7 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
     feed.close();
     screens.close();
     handle.graceful_shutdown(Some(DRAIN));
+    rules.stop().await;
     let (_, served, ()) = tokio::join!(stopper.stop(), served, webhooks.stop());
     store.close().await;
     match served {

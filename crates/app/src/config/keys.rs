@@ -282,8 +282,8 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "mail.server",
         about: &[
-            "The mail server through which alerts are sent, with its port if that is not the usual one; by default none,",
-            "and alerts are on the event stream, in webhooks and in `carillon alert list` only.",
+            "The mail server through which alerts and the letters of outcome rules are sent, with its port if that is not the usual one;",
+            "by default none: alerts are on the event stream, in webhooks and in `carillon alert list` only, and no rule sends letters.",
         ],
         example: "\"smtp.example.com\"",
         derived: true,
@@ -339,7 +339,7 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "mail.from",
-        about: &["The sender of alerts."],
+        about: &["The sender of all letters."],
         example: "\"Carillon <carillon@example.com>\"",
         derived: true,
         set: |draft, value| {
@@ -349,7 +349,7 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "mail.to",
-        about: &["Who gets alerts."],
+        about: &["Who gets alerts; nobody when it is not given."],
         example: "[\"operations@example.com\"]",
         derived: true,
         set: |draft, value| {

@@ -1,7 +1,7 @@
 //! `carillon campaign`: what to dial and how.
 
 use super::lock::Key;
-use super::{Column, add, clone, limits, list_all, object, pair, pairs, patch, remove, rows_table, rule};
+use super::{Column, add, clone, limits, list_all, object, outcome, pair, pairs, patch, remove, rows_table, rule};
 use crate::client::{Noun, Session};
 use crate::failure::Failure;
 use crate::output::{cell, facts, say};
@@ -62,6 +62,9 @@ pub(crate) enum Verb {
     /// When contacts are tried again
     #[command(subcommand)]
     Rule(rule::Verb),
+    /// What is done about calls that have ended
+    #[command(subcommand)]
+    Outcome(outcome::Verb),
 }
 
 /// All that a campaign can be told.
@@ -238,6 +241,7 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
             Ok(())
         }
         Verb::Rule(verb) => rule::run(verb, session).await,
+        Verb::Outcome(verb) => outcome::run(verb, session).await,
     }
 }
 
@@ -308,6 +312,10 @@ async fn show(session: &Session, name: &str) -> Result<(), Failure> {
     });
     if let Some(rules) = answer.value["rules"].as_array().filter(|rules| !session.json && !rules.is_empty()) {
         say(rows_table(rules, &rule::COLUMNS));
+    }
+    let outcomes = answer.value["outcome_rules"].as_array();
+    if let Some(rules) = outcomes.filter(|rules| !session.json && !rules.is_empty()) {
+        say(outcome::table(rules));
     }
     Ok(())
 }

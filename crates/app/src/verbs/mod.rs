@@ -1,5 +1,6 @@
 //! The verbs that ask a running server, one file per noun.
 
+pub(crate) mod action;
 pub(crate) mod alert;
 pub(crate) mod attempt;
 pub(crate) mod audit;
@@ -16,6 +17,7 @@ pub(crate) mod list;
 pub(crate) mod live;
 mod lock;
 pub(crate) mod opening_hours;
+mod outcome;
 pub(crate) mod pbx;
 pub(crate) mod progress;
 pub(crate) mod report;

@@ -55,7 +55,7 @@ pub(crate) enum Mode {
     Mult,
 }
 
-fn state(text: &str) -> Result<CallState, String> {
+pub(super) fn state(text: &str) -> Result<CallState, String> {
     CallState::parse(text).map_err(|invalid| invalid.problem)
 }
 

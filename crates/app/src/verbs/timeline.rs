@@ -57,6 +57,11 @@ fn sentences(attempt: &Value, event: &Value) -> Vec<String> {
         "attempt.ended" => ended(data),
         "attempt.attribute_set" => vec![format!("output attribute {} set", cell(data, "name"))],
         "attempt.attributes_cleared" => vec!["output attributes taken away".to_owned()],
+        "attempt.action_done" => vec![format!("{}: {}", asked(data), cell(data, "said"))],
+        "attempt.action_failed" => vec![
+            format!("{} failed at try {}: {}", asked(data), cell(data, "tries"), cell(data, "why")),
+            format!("carillon action retry {} tries it again", cell(data, "action")),
+        ],
         "attempt.status_set" => vec![format!("extended status set to {}", cell(data, "status"))],
         "leg.requested" => vec!["request handed to the PBX".to_owned()],
         "leg.created" => vec!["the PBX made the channel".to_owned()],
@@ -181,7 +186,15 @@ fn ended(data: &Value) -> Vec<String> {
         ),
         None => "no reschedule rule applies: the contact is finished in this run".to_owned(),
     };
-    vec![format!("outcome {state}{fault}"), next]
+    let mut lines = vec![format!("outcome {state}{fault}"), next];
+    let rules: Vec<String> = data["outcome_rules"].as_array().into_iter().flatten().map(words).collect();
+    lines.extend((!rules.is_empty()).then(|| format!("outcome rules that answer to it: {}", rules.join(", "))));
+    lines
+}
+
+/// Which rule asked for what.
+fn asked(data: &Value) -> String {
+    format!("outcome rule {}, {}", cell(data, "rule"), cell(data, "verb"))
 }
 
 fn by(code: &str) -> &str {
@@ -222,7 +235,11 @@ mod tests {
                     {"kind": "setup", "from": "2026-11-21T09:26:55.051722Z", "to": "2026-11-21T09:26:55.05321Z"}]}},
             {"at": "2026-11-21T09:26:55.059Z", "kind": "attempt.ended", "data": {
                 "state": "RS_BUSY", "ext_state": "", "fault": "callee",
-                "retry": {"rule": 1, "delay_s": 5, "at": "2026-11-21T09:27:00.059Z"}}},
+                "retry": {"rule": 1, "delay_s": 5, "at": "2026-11-21T09:27:00.059Z"}, "outcome_rules": [7, 8]}},
+            {"at": "2026-11-21T09:26:55.07Z", "kind": "attempt.action_done", "data": {
+                "action": 4, "rule": 7, "verb": "ADD_LIST", "said": "put on list 3", "tries": 1}},
+            {"at": "2026-11-21T09:26:55.08Z", "kind": "attempt.action_failed", "data": {
+                "action": 5, "rule": 8, "verb": "HTTP_POST", "why": "answered 404", "tries": 16}},
             {"at": "2026-11-21T09:26:56Z", "kind": "attempt.sang", "data": {"key": "C"}},
         ]);
         let notifications = json!([{"webhook_name": "crm", "kind": "leg.ended", "delivery": "taken", "tries": [
@@ -242,6 +259,10 @@ mod tests {
             "ended by the far end: cause 17, SIP 486   (Asterisk: ",
             "setup 2 ms",
             "outcome RS_BUSY (fault: callee)",
+            "outcome rules that answer to it: 7, 8",
+            "outcome rule 7, ADD_LIST: put on list 3",
+            "outcome rule 8, HTTP_POST failed at try 16: answered 404",
+            "carillon action retry 5 tries it again",
             "rule 1: again in 5 s, not before ",
             "attempt.sang {\"key\":\"C\"}",
         ] {

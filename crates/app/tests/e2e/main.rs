@@ -21,6 +21,7 @@ mod limits;
 mod links;
 mod live;
 mod manual;
+mod outcome_rules;
 mod outcomes;
 mod postgres;
 mod queues;

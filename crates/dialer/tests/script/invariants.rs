@@ -96,6 +96,7 @@ fn close(n: i64) -> Command {
         ended_at: NOON,
         connected_at: None,
         segments: vec![],
+        actions: Vec::new(),
         retry: None,
     }))
 }

@@ -215,6 +215,7 @@ pub(crate) fn settings() -> RunSettings {
         trunks: vec![TRUNK],
         end_points: vec![END_POINT],
         reschedule: Vec::new(),
+        outcome_rules: [].into(),
         rules: Arc::new(Rules::none()),
         boost: domain::Boost::ONE,
     }

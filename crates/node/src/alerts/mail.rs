@@ -3,6 +3,7 @@
 use super::episodes::Trouble;
 use domain::{Invalid, Timestamp};
 use lettre::message::Mailbox;
+use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
@@ -39,7 +40,7 @@ pub struct MailSettings {
     pub login: Option<(String, String)>,
     /// The sender, e.g. `Carillon <carillon@example.com>`.
     pub from: String,
-    /// The receivers, at least one.
+    /// Who gets alerts; nobody when it is empty.
     pub to: Vec<String>,
 }
 
@@ -58,12 +59,24 @@ impl fmt::Debug for MailSettings {
 
 /// Why a letter was not delivered.
 #[derive(Debug, Clone, Error)]
-#[error("{0}")]
-pub struct MailError(String);
+#[error("{why}")]
+pub struct MailError {
+    why: String,
+    /// The mail server will say the same tomorrow: it knows no such receiver, or no such letter is written.
+    pub is_final: bool,
+}
 
 impl MailError {
     pub(super) fn broke_off(error: &dyn std::error::Error) -> Self {
-        Self(error.to_string())
+        Self::for_now(error.to_string())
+    }
+
+    fn for_now(why: String) -> Self {
+        Self { why, is_final: false }
+    }
+
+    fn for_good(why: String) -> Self {
+        Self { why, is_final: true }
     }
 }
 
@@ -75,6 +88,12 @@ pub struct Letter {
 }
 
 impl Letter {
+    /// With this subject, on one line, and this text.
+    pub fn new(subject: &str, body: String) -> Self {
+        let subject: String = subject.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
+        Self { subject: subject.trim().to_owned(), body }
+    }
+
     /// Of an episode that began, is over, or both since the last letter.
     pub(super) fn of(trouble: &Trouble, raised_at: Timestamp, ended_at: Option<Timestamp>) -> Self {
         let about = if trouble.name.is_empty() { String::new() } else { format!(" {}", trouble.name) };
@@ -142,23 +161,45 @@ impl Mailer {
             text.parse::<Mailbox>().map_err(|error| Invalid::new(field, format!("{text:?} is no address: {error}")))
         };
         let to = settings.to.iter().map(|text| address("to", text)).collect::<Result<Vec<_>, _>>()?;
-        if to.is_empty() {
-            return Err(Invalid::new("to", "names nobody"));
-        }
         Ok((address("from", &settings.from)?, to))
     }
 
-    /// Returns when the server has taken it, half a minute at most.
+    /// Whether anybody gets alerts.
+    pub(crate) fn tells_alerts(&self) -> bool {
+        !self.to.is_empty()
+    }
+
+    /// To everybody who gets alerts. Returns when the server has taken it, half a minute at most.
     pub async fn send(&self, letter: Letter) -> Result<(), MailError> {
+        self.post(&self.to, letter, None).await
+    }
+
+    /// To these receivers. The id is the same at every try, so that mail servers can know a letter that they have.
+    pub async fn send_to(&self, receivers: &[String], letter: Letter, id: &str) -> Result<(), MailError> {
+        let parse = |text: &String| {
+            text.parse::<Mailbox>().map_err(|error| MailError::for_good(format!("a receiver is no address: {error}")))
+        };
+        let to = receivers.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+        if to.is_empty() {
+            return Err(MailError::for_good("no receiver is named".to_owned()));
+        }
+        self.post(&to, letter, Some(format!("<{id}@{}>", self.from.email.domain()))).await
+    }
+
+    async fn post(&self, to: &[Mailbox], letter: Letter, id: Option<String>) -> Result<(), MailError> {
         let mut message = Message::builder().from(self.from.clone()).subject(letter.subject);
-        for to in self.to.iter() {
+        for to in to {
             message = message.to(to.clone());
         }
-        let message = message.body(letter.body).map_err(|error| MailError(error.to_string()))?;
+        if id.is_some() {
+            message = message.message_id(id);
+        }
+        let message = message.header(ContentType::TEXT_PLAIN).body(letter.body);
+        let message = message.map_err(|error| MailError::for_good(error.to_string()))?;
         match tokio::time::timeout(DEADLINE, self.transport.send(message)).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(MailError(error.to_string())),
-            Err(_) => Err(MailError(format!("the mail server did not answer within {DEADLINE:?}"))),
+            Ok(Err(error)) => Err(MailError { is_final: error.is_permanent(), why: error.to_string() }),
+            Err(_) => Err(MailError::for_now(format!("the mail server did not answer within {DEADLINE:?}"))),
         }
     }
 }
@@ -193,7 +234,8 @@ mod tests {
         };
         assert!(Mailer::new(&settings).is_ok());
         let field = |settings: MailSettings| Mailer::new(&settings).unwrap_err().field;
-        assert_eq!(field(MailSettings { to: vec![], ..settings.clone() }), "to");
+        let nobody = Mailer::new(&MailSettings { to: vec![], ..settings.clone() }).unwrap();
+        assert!(!nobody.tells_alerts());
         assert_eq!(field(MailSettings { to: vec!["nobody".into()], ..settings.clone() }), "to");
         assert_eq!(field(MailSettings { from: "x\r\nBcc: y@z".into(), ..settings.clone() }), "from");
         let error = Mailer::new(&settings).unwrap().send(Letter::test()).await.unwrap_err();

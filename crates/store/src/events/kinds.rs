@@ -85,6 +85,7 @@ const ENDED_BY: &[&str] = &[
     "unknown",
 ];
 const ALERTS: &[&str] = &["pbx_lost", "dialling_held", "storage", "circuit_open", "outcome_mix", "webhook_backlog"];
+const VERBS: &[&str] = &["HTTP_GET", "HTTP_POST", "ADD_LIST", "ADD_BLACKLIST", "EMAIL", "RESCHEDULE"];
 const RUN_CHANGE: &[Field] = &[field("state", Type::Words(RUN_STATE), "its new state"), WHY];
 
 const RECEIPT: &[Field] = &[
@@ -255,6 +256,34 @@ pub const KINDS: &[Kind] = &[
                 ]),
                 "the next attempt at this contact; null: it is finished in this run",
             ),
+            field("outcome_rules", Type::Ints, "the outcome rules that answer to it; each asks for an action"),
+        ],
+    ),
+    kind(
+        "attempt.action_done",
+        "attempt",
+        "What an outcome rule asked for was done.",
+        &[
+            field("action", Type::Int, "the action"),
+            field("rule", Type::Int, "the rule"),
+            field("verb", Type::Words(VERBS), "what it was"),
+            maybe("list", Type::Int, "the list that the number was added to"),
+            maybe("campaign", Type::Int, "the campaign that the number was added to"),
+            maybe("contact", Type::Int, "the contact that was made there; null: the list had the number"),
+            field("tries", Type::Int, "at which try, from 1"),
+            field("said", Type::Text, "what came of it, for people: e.g. the status that a program answered"),
+        ],
+    ),
+    kind(
+        "attempt.action_failed",
+        "attempt",
+        "What an outcome rule asked for was not done, and is not tried again until somebody asks for it.",
+        &[
+            field("action", Type::Int, "the action"),
+            field("rule", Type::Int, "the rule"),
+            field("verb", Type::Words(VERBS), "what it was"),
+            field("tries", Type::Int, "after so many tries"),
+            WHY,
         ],
     ),
     kind(

@@ -2,6 +2,7 @@
 
 use super::events::{ATTEMPT, Event, masked};
 use super::{Journal, Written};
+use crate::actions;
 use crate::engine::{Row, query, query_joined, query_scalar};
 use crate::error::Result;
 use crate::sql::{Columns, Joined, code_of, joined};
@@ -234,7 +235,9 @@ impl Journal<'_> {
         let retry = end.retry.map(|r| json!({ "rule": r.rule, "delay_s": r.delay_s, "at": r.at }));
         let outcome = json!({
             "state": end.state, "fault": end.fault, "ext_state": end.ext_state, "retry": retry,
+            "outcome_rules": end.actions.iter().map(|rule| rule.id).collect::<Vec<_>>(),
         });
+        actions::write(self.scope, &end, self.connection).await?;
         let leg = Event::of_attempt(tenant, end.attempt, "leg.ended", end.ended_at, leg);
         self.event(leg.on_pbx(pbx_at).caused_by(&ended_by)).await?;
         let outcome = Event::of_attempt(tenant, end.attempt, "attempt.ended", end.ended_at, outcome);

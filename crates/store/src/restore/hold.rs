@@ -18,6 +18,9 @@ const HOLD_MIN_S: i64 = 24 * 3_600;
 const HOLD_MAX_S: i64 = 30 * 24 * 3_600;
 /// Who holds dialling after a restore.
 const BY: &str = "restore";
+/// Of an action that waited when the backup was made.
+const NOT_KNOWN: &str =
+    "the database was restored: whether this was done after the backup is not known; try it again if it was not";
 
 statements! {
     OPEN = "SELECT restored_at, taken_at, lift_at, attempt_id FROM restore \
@@ -25,6 +28,9 @@ statements! {
     SETTLE = "UPDATE restore SET settled_at = $2, settled_by = $3, settled_how = $4 \
         WHERE tenant_id = $1 AND settled_at IS NULL";
     MARK = "INSERT INTO restore (tenant_id, restored_at, taken_at, lift_at, attempt_id) VALUES ($1, $2, $3, $4, $5)";
+    // What was done after the backup is not known: nothing is done twice unless somebody asks for it.
+    STOP_ACTIONS = "UPDATE outcome_action SET state = 'failed', said = $3, changed_at = $2 \
+        WHERE tenant_id = $1 AND state = 'waiting'";
     CAMPAIGNS = "SELECT MAX(CASE WHEN mode = 'MULT' THEN retry_after_s * max_attempts ELSE retry_after_s END) \
         FROM reschedule_rule WHERE tenant_id = $1";
     RUNS = "SELECT settings FROM run WHERE tenant_id = $1 AND ended_at IS NULL";
@@ -134,6 +140,7 @@ pub(super) async fn mark(
         .bind(attempt_id)
         .execute(&mut *connection)
         .await?;
+    query(STOP_ACTIONS).bind(tenant.0).bind(restored_at.0).bind(NOT_KNOWN).execute(&mut *connection).await?;
     let data = json!({ "taken_at": taken_at, "lift_at": lift_at });
     let event = Event::of_dialling(tenant, "restore.done", restored_at, BY, data);
     Events::one(event, connection).await?;

@@ -171,7 +171,11 @@ fn attempt(
     let mut segments = vec![Segment { kind: SegmentKind::Setup, from, to: answered_at }];
     segments.extend(connected_at.map(|from| Segment { kind: SegmentKind::Talk, from, to }));
     let retry = domain::reschedule::decide(&run.settings.rules, state, "", retry);
+    let pending = retry.is_some();
+    let rules = run.settings.outcome_rules.iter();
+    let actions = rules.filter(|rule| rule.matches(state, "", false, pending)).cloned().collect();
     let end = AttemptEnd {
+        actions,
         attempt: mark.attempt,
         call: id,
         leg: call.leg,

@@ -21,6 +21,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What outcome rules asked for, the latest first. */
+        get: operations["list_actions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/actions/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries failed actions again, the oldest 10,000 of them at most. */
+        post: operations["try_failed_again"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/actions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One action. */
+        get: operations["get_action"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/actions/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries an action again now that failed or waits. One that was done is not repeated. */
+        post: operations["try_again"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/alerts": {
         parameters: {
             query?: never;
@@ -1706,6 +1774,62 @@ export interface components {
              */
             zone: string;
         };
+        /** @description What an outcome rule asked for after one call. */
+        Action: {
+            /**
+             * Format: int64
+             * @description The attempt after which it was asked for.
+             */
+            attempt: number;
+            /**
+             * Format: int64
+             * @description The run's campaign.
+             */
+            campaign: number;
+            /** @description The campaign's name now. */
+            campaign_name: string;
+            /**
+             * Format: date-time
+             * @description When it changed last.
+             */
+            changed_at: string;
+            /**
+             * Format: int64
+             * @description Whom the call was to.
+             */
+            contact: number;
+            /**
+             * Format: date-time
+             * @description When it is tried next, or was due.
+             */
+            due_at: string;
+            /**
+             * Format: int64
+             * @description Its id.
+             */
+            id: number;
+            /** @description The rule as it was when the call ended. */
+            rule: components["schemas"]["OutcomeRule"];
+            /**
+             * Format: int64
+             * @description The attempt's run.
+             */
+            run: number;
+            /** @description What came of the last try, for people; empty before the first. */
+            said: string;
+            /** @description How far it is. */
+            state: components["schemas"]["ActionState"];
+            /**
+             * Format: int32
+             * @description Tries so far.
+             */
+            tries: number;
+        };
+        /**
+         * @description How far an action of an outcome rule is.
+         * @enum {string}
+         */
+        ActionState: "waiting" | "done" | "failed";
         /** @description An alert: told once when it begins and once when it is over, on the event stream, by webhook and by e-mail. */
         Alert: {
             /**
@@ -2110,6 +2234,8 @@ export interface components {
             name: string;
             /** @description Ids of its sets of opening hours, in order: all of them and the active period must be open. */
             opening_hours: number[];
+            /** @description What is done about its calls that have ended. */
+            outcome_rules: components["schemas"]["OutcomeRule"][];
             /** @description The rule packs that say whom it may call and when. `unrestricted` frees it of all but suppression. */
             packs: string[];
             /**
@@ -2202,6 +2328,8 @@ export interface components {
             name: string;
             /** @description Ids of its sets of opening hours, in order, at most 20: all of them and the active period must be open. */
             opening_hours?: number[];
+            /** @description What is done about its calls that have ended, at most 50. */
+            outcome_rules?: components["schemas"]["OutcomeRule"][];
             /**
              * @description The rule packs that say whom it may call and when, 1..=10. Naming `unrestricted` frees it of all but suppression and
              *     is written down with the caller's name.
@@ -2313,6 +2441,8 @@ export interface components {
             name?: string;
             /** @description Ids of its sets of opening hours, in order, at most 20: all of them and the active period must be open. */
             opening_hours?: number[];
+            /** @description What is done about its calls that have ended, at most 50. */
+            outcome_rules?: components["schemas"]["OutcomeRule"][];
             /**
              * @description The rule packs that say whom it may call and when, 1..=10. Naming `unrestricted` frees it of all but suppression and
              *     is written down with the caller's name.
@@ -4166,6 +4296,54 @@ export interface components {
              */
             zone: string;
         };
+        /** @description What is done about a call that has ended. */
+        OutcomeRule: {
+            /** @description Attributes that go with it besides; place-holders in values are replaced. */
+            attributes: components["schemas"]["Attributes"];
+            /**
+             * Format: int64
+             * @description Id of the campaign to whose run the number is added, for `RESCHEDULE`.
+             */
+            campaign: number | null;
+            /**
+             * Format: int32
+             * @description Seconds from the end of the call, `0..=2592000`. `RESCHEDULE` adds the number at once, to be dialled not before.
+             */
+            defer_s: number;
+            /**
+             * @description For `HTTP_GET` and `HTTP_POST` the address, for `EMAIL` up to 10 receivers with commas between them; at most 1000
+             *     characters. `${num}`, `${state}`, `${extstate}`, `${retry}`, `${reschedule}`, `${campaign}`, `${list}`, `${attempt}`
+             *     and attribute names are replaced; in an address they stand behind the host and are encoded for it.
+             */
+            destination: string;
+            /**
+             * Format: int64
+             * @description Its id; not given for a new rule.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description Id of the list, for `ADD_LIST` and `ADD_BLACKLIST`.
+             * @example 3
+             */
+            list: number | null;
+            /** @description The final state it answers to. */
+            status: components["schemas"]["CallState"];
+            /** @description The extended status it answers to; empty answers to calls without one, `*` to every call. */
+            status_ext: string;
+            /**
+             * @description The body of `HTTP_POST` and the letter of `EMAIL`, with the same place-holders; at most 4000 characters. An empty body is
+             *     the form that WombatDialer posts, one that begins with a brace or a bracket is JSON, any other a form. A letter may begin with a
+             *     line `Subject: ...`.
+             */
+            text: string;
+            /** @description Which of the call's attributes go with it. */
+            var_mode: components["schemas"]["VarMode"];
+            /** @description What it does. `NONE` switches the rule off. */
+            verb: components["schemas"]["Verb"];
+            /** @description It also answers to a call after which the contact is tried again; without it, to the last call only. */
+            with_retries_pending: boolean;
+        };
         /** @description An output attribute. */
         OutputInput: {
             /** @description Put it behind the value that is there. */
@@ -4187,6 +4365,16 @@ export interface components {
             name: string;
             /** @description Its version; empty for limits of the campaign's own. */
             version: string;
+        };
+        /** @description One page, in the order of ids; runs, and attempts when that is asked for: newest first. */
+        Page_Action: {
+            /** @description The things themselves. */
+            items: components["schemas"]["Action"][];
+            /**
+             * Format: int64
+             * @description Give this as `after` to get the next page; `null`: this was the last one.
+             */
+            next: number | null;
         };
         /** @description One page, in the order of ids; runs, and attempts when that is asked for: newest first. */
         Page_Alert: {
@@ -5284,6 +5472,14 @@ export interface components {
          * @enum {string}
          */
         TokenScope: "read" | "operate" | "admin";
+        /** @description How many are tried again. */
+        TriedAgain: {
+            /**
+             * Format: int64
+             * @description So many.
+             */
+            actions: number;
+        };
         /** @description A way out of a PBX. */
         Trunk: {
             /**
@@ -5535,6 +5731,16 @@ export interface components {
             /** @description At least 12 characters, not the login, none of the commonest. Without it a replaced user keeps the one there is. */
             password?: string | null;
         };
+        /**
+         * @description Which of a call's attributes go with what an outcome rule does.
+         * @enum {string}
+         */
+        VarMode: "ALL" | "INPUT" | "OUTPUT" | "NONE";
+        /**
+         * @description What an outcome rule does.
+         * @enum {string}
+         */
+        Verb: "NONE" | "HTTP_GET" | "HTTP_POST" | "ADD_LIST" | "ADD_BLACKLIST" | "EMAIL" | "RESCHEDULE";
         /** @description What the rules of one campaign say. */
         Verdict: {
             /**
@@ -5817,6 +6023,151 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["About"];
                 };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_actions: {
+        parameters: {
+            query?: {
+                /** @description Of this run. */
+                run?: number;
+                /** @description Of this campaign. */
+                campaign?: number;
+                /** @description After this attempt. */
+                attempt?: number;
+                /** @description In this state. */
+                state?: components["schemas"]["ActionState"];
+                /** @description The last id of the page before. */
+                after?: number;
+                /** @description At most, `1..=1000`; 100 when not given. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a page of actions */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Action"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    try_failed_again: {
+        parameters: {
+            query?: {
+                /** @description Of this run only. */
+                run?: number;
+                /** @description Of this campaign only. */
+                campaign?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description how many are tried now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriedAgain"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_action: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the action */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Action"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    try_again: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description it is tried now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Action"];
+                };
+            };
+            /** @description it was done */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description refused: the envelope says what and why */
             default: {

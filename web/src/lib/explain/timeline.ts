@@ -1,6 +1,7 @@
 import type { Component } from "svelte";
 import ArrowRightLeft from "@lucide/svelte/icons/arrow-right-left";
 import BellRing from "@lucide/svelte/icons/bell-ring";
+import CircleCheck from "@lucide/svelte/icons/circle-check";
 import CircleDot from "@lucide/svelte/icons/circle-dot";
 import CircleHelp from "@lucide/svelte/icons/circle-question-mark";
 import Flag from "@lucide/svelte/icons/flag";
@@ -19,6 +20,7 @@ import { instant, dateClock, spanLong } from "$lib/format/time";
 import { iso, sentence } from "$lib/i18n/text";
 import { lookOf, type Tone } from "$lib/ui/states";
 import { m } from "$lib/paraglide/messages";
+import { verbText } from "./verbs";
 import { causeName, enderName, faultName } from "./causes";
 
 /** An event of a call in people's words. */
@@ -45,6 +47,8 @@ const looks: Record<string, { icon: Component; tone: Tone; title: () => string }
   "leg.ended": { icon: PhoneOff, tone: "neutral", title: m.event_leg_ended },
   "attempt.status_set": { icon: PenLine, tone: "info", title: m.event_status },
   "attempt.ended": { icon: Flag, tone: "ok", title: m.event_ended },
+  "attempt.action_done": { icon: CircleCheck, tone: "ok", title: m.event_action_done },
+  "attempt.action_failed": { icon: TriangleAlert, tone: "bad", title: m.event_action_failed },
   "attempt.withdrawn": { icon: Undo, tone: "neutral", title: m.event_withdrawn },
 };
 
@@ -80,6 +84,14 @@ export function tell(event: Schema["Event"]): Told {
     case "attempt.status_set":
       told.notes.push(`“${String(data.status ?? "")}”`);
       break;
+    case "attempt.action_done":
+      told.notes.push(m.event_action_note({ rule: String(data.rule ?? "–"), verb: verbText(text(data.verb)) }));
+      told.notes.push(sentence(iso(String(data.said ?? ""))));
+      break;
+    case "attempt.action_failed":
+      told.notes.push(m.event_action_note({ rule: String(data.rule ?? "–"), verb: verbText(text(data.verb)) }));
+      told.notes.push(sentence(m.event_action_why({ tries: String(data.tries ?? "–"), why: iso(String(data.why ?? "")) })));
+      break;
     case "attempt.ended": {
       const state = text(data.state) ?? "";
       const outcome = lookOf("call", state);
@@ -87,6 +99,7 @@ export function tell(event: Schema["Event"]): Told {
       told.tone = outcome.tone;
       told.notes.push(m.event_fault({ fault: faultName(text(data.fault)) }));
       told.notes.push(retry(data.retry));
+      if (Array.isArray(data.outcome_rules) && data.outcome_rules.length) told.notes.push(m.event_outcome_rules({ rules: data.outcome_rules.join(", ") }));
       break;
     }
   }

@@ -28,6 +28,7 @@ export interface CampaignDraft {
   dial_account: string;
   variables: { name: string; value: string }[];
   rules: { id: number | null; status: string; status_ext: string; max_attempts: number | null; retry_after_s: number | null; mode: Schema["Mode"] }[];
+  outcome_rules: OutcomeRuleDraft[];
   packs: string[];
   hours: { days: string; from: string; to: string }[];
   holidays: string[];
@@ -41,6 +42,88 @@ export interface CampaignDraft {
   hourly: { prefix: string; calls: number | null }[];
   min_ring_s: number | null;
   security_key: string;
+}
+
+/** An outcome rule while it is edited: its attributes as one text. */
+export interface OutcomeRuleDraft {
+  id: number | null;
+  status: string;
+  status_ext: string;
+  with_retries_pending: boolean;
+  verb: Schema["Verb"];
+  list: number | null;
+  campaign: number | null;
+  destination: string;
+  text: string;
+  defer_s: number | null;
+  var_mode: Schema["VarMode"];
+  /** `NAME=value`, each on a line of its own. */
+  attributes: string;
+}
+
+/** What a new outcome rule begins with. */
+export function newOutcomeRule(): OutcomeRuleDraft {
+  return {
+    id: null,
+    status: "TERMINATED",
+    status_ext: "",
+    with_retries_pending: false,
+    verb: "ADD_LIST",
+    list: null,
+    campaign: null,
+    destination: "",
+    text: "",
+    defer_s: 0,
+    var_mode: "ALL",
+    attributes: "",
+  };
+}
+
+/** A rule of the server as a draft. */
+function outcomeDraft(rule: Schema["OutcomeRule"], copy: boolean): OutcomeRuleDraft {
+  return {
+    id: copy ? null : (rule.id ?? null),
+    status: rule.status,
+    status_ext: rule.status_ext ?? "",
+    with_retries_pending: rule.with_retries_pending ?? false,
+    verb: rule.verb,
+    list: rule.list ?? null,
+    campaign: rule.campaign ?? null,
+    destination: rule.destination ?? "",
+    text: rule.text ?? "",
+    defer_s: rule.defer_s ?? 0,
+    var_mode: rule.var_mode ?? "ALL",
+    attributes: Object.entries(rule.attributes ?? {})
+      .map(([name, value]) => `${name}=${value}`)
+      .join("\n"),
+  };
+}
+
+/** A draft of a rule as the server takes it: what its verb does not need is left behind. */
+function outcomeInput(rule: OutcomeRuleDraft): Schema["OutcomeRule"] {
+  const pairs = rule.attributes.split("\n").map((pair) => pair.trim()).filter(Boolean);
+  const off = rule.verb === "NONE";
+  const needs = (...verbs: Schema["Verb"][]) => off || verbs.includes(rule.verb);
+  return {
+    // 0: a new one.
+    id: rule.id ?? 0,
+    status: rule.status as Schema["CallState"],
+    status_ext: rule.status_ext.trim(),
+    with_retries_pending: rule.with_retries_pending,
+    verb: rule.verb,
+    list: needs("ADD_LIST", "ADD_BLACKLIST") ? rule.list : null,
+    campaign: needs("RESCHEDULE") ? rule.campaign : null,
+    destination: needs("HTTP_GET", "HTTP_POST", "EMAIL") ? rule.destination : "",
+    text: needs("HTTP_POST", "EMAIL") ? rule.text : "",
+    defer_s: rule.defer_s ?? 0,
+    var_mode: rule.var_mode,
+    attributes: Object.fromEntries(
+      pairs.map((pair) => {
+        const at = pair.indexOf("=");
+        return at < 0 ? [pair, ""] : [pair.slice(0, at).trim(), pair.slice(at + 1)];
+      }),
+    ),
+  };
 }
 
 /** What WombatDialer's defaults are, as the API has them, and what a new campaign begins with here. */
@@ -69,6 +152,7 @@ export function newDraft(zone: string): CampaignDraft {
     dial_account: "",
     variables: [],
     rules: [],
+    outcome_rules: [],
     packs: ["default"],
     hours: [],
     holidays: [],
@@ -119,6 +203,7 @@ export function draftOf(campaign: Schema["Campaign"], copy: string | null): Camp
       retry_after_s: rule.retry_after_s,
       mode: rule.mode ?? "FIXED",
     })),
+    outcome_rules: campaign.outcome_rules.map((rule) => outcomeDraft(rule, copy !== null)),
     packs: [...campaign.packs],
     hours: (limits.hours ?? []).map((hours) => ({ ...hours })),
     holidays: [...(limits.holidays ?? [])],
@@ -167,6 +252,7 @@ export function inputOf(draft: CampaignDraft): Input {
       max_attempts: max_attempts ?? 0,
       retry_after_s: retry_after_s ?? 0,
     })),
+    outcome_rules: draft.outcome_rules.map(outcomeInput),
     packs: draft.packs,
     security_key: draft.security_key,
     limits: {

@@ -2,7 +2,8 @@
 
 use super::super::{Asked, refuse, shown};
 use super::record::Record;
-use super::{Room, hours, list as lists, places, rules};
+use super::{Room, dispositions, hours, list as lists, places, rules};
+use crate::campaign_rules;
 use crate::error::ApiError;
 use domain::{Campaign, CampaignId, EndPointId, ListId, OpeningHoursId, TrunkId};
 use serde_json::{Value, json};
@@ -20,6 +21,7 @@ pub(super) async fn campaign_of(
 
 pub(super) async fn save(asked: &Asked<'_>, campaign: &Campaign) -> Result<(), ApiError> {
     campaign.check()?;
+    campaign_rules::check(asked.app, campaign)?;
     asked.app.store.update_campaign(&asked.caller.scope, campaign, &asked.caller.name).await?;
     Ok(())
 }
@@ -172,6 +174,14 @@ pub(super) async fn shift(
         let place = rules::place(&campaign, record)?.ok_or_else(none)?;
         if let Some(other) = neighbour(place).filter(|other| *other < campaign.rules.len()) {
             campaign.rules.swap(place, other);
+            save(asked, &campaign).await?;
+        }
+        return Ok(());
+    }
+    if room == Room::Disposition {
+        let place = dispositions::place(&campaign, record)?.ok_or_else(none)?;
+        if let Some(other) = neighbour(place).filter(|other| *other < campaign.outcome_rules.len()) {
+            campaign.outcome_rules.swap(place, other);
             save(asked, &campaign).await?;
         }
         return Ok(());

@@ -2,6 +2,7 @@
 //! and down). What a record says is put into words of the native API and handed to its handlers.
 
 mod campaign;
+mod dispositions;
 mod hours;
 mod links;
 mod list;
@@ -42,6 +43,7 @@ pub(super) enum Room {
     CampaignList,
     CampaignHours,
     Reschedule,
+    Disposition,
 }
 
 impl Room {
@@ -61,6 +63,7 @@ impl Room {
             "campaign/list" => Self::CampaignList,
             "campaign/oh" => Self::CampaignHours,
             "campaign/reschedule" => Self::Reschedule,
+            "campaign/disposition" => Self::Disposition,
             _ => return None,
         })
     }
@@ -74,6 +77,7 @@ impl Room {
                 | Self::CampaignList
                 | Self::CampaignHours
                 | Self::Reschedule
+                | Self::Disposition
                 | Self::OpeningRule
         )
     }
@@ -187,6 +191,7 @@ async fn list(asked: &Asked<'_>, room: Room, parent: Option<i64>) -> Result<Foun
             links::list(asked, room, parent).await?
         }
         Room::Reschedule => rules::list(asked, parent).await?,
+        Room::Disposition => dispositions::list(asked, parent).await?,
         Room::Record => unreachable!("answered above"),
     };
     if !query.is_empty() && query != "~" {
@@ -221,6 +226,7 @@ async fn edit(asked: &Asked<'_>, room: Room, parent: Option<i64>, record: &Recor
             links::edit(asked, room, parent, record).await
         }
         Room::Reschedule => rules::edit(asked, parent, record).await,
+        Room::Disposition => dispositions::edit(asked, parent, record).await,
     }
 }
 
@@ -237,6 +243,7 @@ async fn delete(asked: &Asked<'_>, room: Room, parent: Option<i64>, record: &Rec
             links::delete(asked, room, parent, record).await
         }
         Room::Reschedule => rules::delete(asked, parent, record).await,
+        Room::Disposition => dispositions::delete(asked, parent, record).await,
     }
 }
 
