@@ -17,7 +17,7 @@ statements! {
         list_id, to_campaign_id, destination, text, defer_s, var_mode, attributes, id) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING id";
     DELETE = "DELETE FROM outcome_rule WHERE tenant_id = $1 AND campaign_id = $2";
-    LIST = "SELECT CASE WHEN auto_of IS NULL THEN 0 ELSE 1 END AS programs FROM list WHERE tenant_id = $1 AND id = $2";
+    LIST = "SELECT auto_of FROM list WHERE tenant_id = $1 AND id = $2";
     CAMPAIGN = "SELECT COUNT(*) FROM campaign WHERE tenant_id = $1 AND id = $2";
 }
 
@@ -79,7 +79,7 @@ async fn check_target(scope: &Scope, rule: &OutcomeRule, named: bool, connection
         }
         let row = query(LIST).bind(scope.tenant.0).bind(list.0).fetch_optional(&mut *connection).await?;
         let row = row.ok_or_else(|| missing("list", Kind::List, list.0))?;
-        if row.flag("programs")? {
+        if row.opt_int("auto_of")?.is_some() {
             let why = format!("list {list} holds the calls that programs add: use RESCHEDULE to its campaign");
             return Err(Invalid::new("list", why).into());
         }

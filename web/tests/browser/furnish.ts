@@ -124,7 +124,11 @@ export async function furnish(say: Say = plainly): Promise<Things> {
     { status: "RS_BUSY", max_attempts: 1, retry_after_s: 2, mode: "FIXED" },
     { status: "RS_NOANSWER", max_attempts: 1, retry_after_s: 2, mode: "FIXED" },
   ];
-  const over = await campaignOf("spring offers", list, [trunk, second], message, { rules, answer_timeout_ms: 2_000, variables: { GREETING: say("hello", 200) } });
+  const outcome_rules = [
+    { status: "RS_NUMBER", verb: "ADD_LIST", list: await listOf("wrong numbers") },
+    { status: "RS_BUSY", status_ext: "*", verb: "HTTP_POST", destination: "http://127.0.0.1:9/busy?n=${num}", defer_s: 30, with_retries_pending: true },
+  ];
+  const over = await campaignOf("spring offers", list, [trunk, second], message, { rules, outcome_rules, answer_timeout_ms: 2_000, variables: { GREETING: say("hello", 200) } });
   const run = await start(over);
 
   // One whose carrier refuses until the trunk rests.

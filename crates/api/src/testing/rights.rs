@@ -109,7 +109,7 @@ async fn attempt(server: &Server, campaign: i64, run: i64, contact: i64) -> i64 
 
 /// What an outcome rule of the campaign asked for after another call, a month from now.
 async fn action(server: &Server, campaign: i64, run: i64, list: i64) -> i64 {
-    let contacts = json!({"contacts": [{"number": NUMBERS[2]}]});
+    let contacts = json!({"contacts": [{"number": "0669820777"}]});
     let contact = server.post(&format!("/api/lists/{list}/contacts"), contacts).await.expect(200)["ids"][0].clone();
     let (store, scope) = (&server.app.store, Scope::installation());
     let contact = store.contact(&scope, ContactId(contact.as_i64().unwrap())).await.unwrap();
@@ -127,7 +127,8 @@ async fn action(server: &Server, campaign: i64, run: i64, list: i64) -> i64 {
         ..domain::OutcomeRule::on(end.state)
     }];
     end.ended_at = store::now();
-    store.commit(&scope, vec![Write::Attempt(new), Write::Close { end, pbx_at }]).await.unwrap();
+    let written = store.commit(&scope, vec![Write::Attempt(new), Write::Close { end, pbx_at }]).await.unwrap();
+    assert!(written.iter().all(store::Written::is_done), "{written:?}");
     server.get("/api/actions").await.expect(200)["items"][0]["id"].as_i64().unwrap()
 }
 

@@ -113,6 +113,13 @@ fn a_run_is_paused_resumed_stopped_and_explained() {
     play(world, "run.spec.ts", &given);
 }
 
+#[test]
+fn outcome_rules_are_written_in_the_editor_and_followed() {
+    let world = World::start();
+    let given = json!({"trunk": world.trunk, "message": world.message});
+    play(world, "outcomes.spec.ts", &given);
+}
+
 /// One third of the pages: a program's look at all of them takes minutes of one core.
 fn look_at_pages(part: u8) {
     let world = World::empty_allowing_webhooks();

@@ -133,6 +133,13 @@ statements! {
         AND (x.attempt_id = $5 OR $5 IS NULL) AND (x.state = $6 OR $6 IS NULL) AND (x.id < $7 OR $7 IS NULL) \
         ORDER BY x.id DESC LIMIT $8"
     );
+    // There are few of them among many, and an index that has no others.
+    FAILED_PAGE = action_rows!(
+        "WHERE x.tenant_id = $1 AND ($2 LIKE '%,' || x.campaign_id || ',%' OR $2 IS NULL) \
+        AND (x.run_id = $3 OR $3 IS NULL) AND (x.campaign_id = $4 OR $4 IS NULL) \
+        AND (x.attempt_id = $5 OR $5 IS NULL) AND x.state = 'failed' AND x.state = $6 AND (x.id < $7 OR $7 IS NULL) \
+        ORDER BY x.id DESC LIMIT $8"
+    );
     COUNTS = "SELECT state, COUNT(*) AS actions FROM outcome_action WHERE tenant_id = $1 AND run_id = $2 GROUP BY state";
     WAITING = "SELECT COUNT(*) FROM outcome_action WHERE state = 'waiting' AND tenant_id = $1";
     FAILED = "SELECT COUNT(*) FROM outcome_action WHERE state = 'failed' AND tenant_id = $1";
@@ -214,7 +221,8 @@ impl Store {
     /// A page of actions, the latest first.
     pub async fn actions(&self, scope: &Scope, filter: &ActionFilter) -> Result<Vec<Action>> {
         let limit = if filter.limit == 0 { MAX_PAGE } else { filter.limit.min(MAX_PAGE) };
-        let rows = query(PAGE)
+        let page = if filter.state == Some(ActionState::Failed) { FAILED_PAGE } else { PAGE };
+        let rows = query(page)
             .bind(scope.tenant.0)
             .bind(scope.campaign_list())
             .bind(filter.run.map(|run| run.0))
