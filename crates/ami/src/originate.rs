@@ -1,6 +1,6 @@
 //! The action that makes a channel.
 
-use asterisk::{NotSent, Originate};
+use asterisk::{Application, NotSent, Originate};
 
 use crate::action::{Action, LINE_BYTES_MAX};
 
@@ -22,11 +22,21 @@ pub(crate) fn action(originate: &Originate) -> Result<Action, NotSent> {
     let mut action = Action::new("Originate")
         .with("Channel", &originate.device)
         .with("ChannelId", &originate.channel_id)
-        .with("Context", &originate.context)
-        .with("Exten", &originate.extension)
-        .with("Priority", originate.priority.to_string())
         .with("Timeout", originate.ring_ms_max.to_string())
         .with("Async", "true");
+    // `Bridge` looks for a channel whose id begins with what it is given: the other half of a `Local` channel, whose id
+    // Asterisk makes of ours, would be taken as well.
+    let local = originate.device.get(..6).is_some_and(|technology| technology.eq_ignore_ascii_case("local/"));
+    if originate.application.is_some() && local {
+        action = action.with("OtherChannelId", format!("far-{}", originate.channel_id));
+    }
+    action = match &originate.application {
+        Some(Application { name, arguments }) => action.with("Application", *name).with("Data", arguments),
+        None => action
+            .with("Context", &originate.context)
+            .with("Exten", &originate.extension)
+            .with("Priority", originate.priority.to_string()),
+    };
     if let Some(caller_id) = originate.caller_id_of_both() {
         action = action.with("CallerID", caller_id);
     }
@@ -102,6 +112,7 @@ mod tests {
             variables: BTreeMap::new(),
             account_code: None,
             user_field: None,
+            application: None,
         }
     }
 
@@ -121,6 +132,18 @@ mod tests {
         }
         let long = refused(|c| c.variables = [("NOTE".to_owned(), ",".repeat(600))].into());
         assert!(long.contains("NOTE") && long.contains("1205 bytes"), "{long}");
+    }
+
+    #[test]
+    fn an_application_takes_the_place_of_the_dialplan() {
+        let bridge = Application { name: "Bridge", arguments: "c-9".into() };
+        let call = Originate { application: Some(bridge), context: String::new(), extension: String::new(), ..call() };
+        let text = action(&call).unwrap().encode("1-1").unwrap();
+        assert!(text.contains("Application: Bridge\r\nData: c-9\r\n"), "{text}");
+        assert!(!text.contains("Context") && !text.contains("OtherChannelId"), "{text}");
+        let local = Originate { device: "Local/10@agents/n".into(), ..call };
+        let text = action(&local).unwrap().encode("1-1").unwrap();
+        assert!(text.contains("OtherChannelId: far-c-1\r\n"), "{text}");
     }
 
     /// As Asterisk 22 reads the value of a `Variable` header (`__ast_app_separate_args` in its main/app.c).

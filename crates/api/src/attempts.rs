@@ -110,6 +110,9 @@ pub struct Attempt {
     pub why: String,
     /// What the dialplan or programs told of it; empty when the contact was erased.
     pub output_attributes: AttributeMap,
+    /// The agent who was called before the person, by its telephone.
+    #[schema(example = "PJSIP/1001")]
+    pub agent: Option<String>,
 }
 
 impl From<AttemptRecord> for Attempt {
@@ -150,6 +153,7 @@ impl From<AttemptRecord> for Attempt {
             retry_at: a.retry_at,
             why: a.why,
             output_attributes: AttributeMap::from(&a.outputs),
+            agent: a.agent,
         }
     }
 }

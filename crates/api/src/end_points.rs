@@ -10,7 +10,7 @@ use crate::words;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::end_point::DEFAULT_MAX_WAITING;
-use domain::{Boost, EndPointId, EndPointKind, Invalid, ObservedQueue, PbxId};
+use domain::{Boost, EndPointId, EndPointKind, Invalid, ObservedQueue, PbxId, Rewrite};
 use node::live;
 use serde::{Deserialize, Serialize};
 use store::Kind;
@@ -48,6 +48,14 @@ pub struct EndPoint {
     /// Of a QUEUE: with more callers waiting beyond the free agents nothing is dialled.
     #[schema(example = 2)]
     pub max_waiting: Option<u32>,
+    /// Of a QUEUE: agents are called before the person.
+    pub reverse: bool,
+    /// How a member's telephone is dialled: what is found of its interface; empty: it is dialled as it is.
+    #[schema(example = "^Agent/(.*)")]
+    pub dial_find: String,
+    /// What is put in its place.
+    #[schema(example = "PJSIP/$1")]
+    pub dial_replace: String,
     /// Who holds it sees this; empty: everybody.
     #[schema(example = "SALES")]
     pub security_key: String,
@@ -62,7 +70,7 @@ shown!(EndPoint, EndPoint, hidden);
 impl From<domain::EndPoint> for EndPoint {
     fn from(end_point: domain::EndPoint) -> Self {
         let domain::EndPoint { id, pbx, name, kind, context, extension, max_channels, queue } = end_point;
-        let (queue, boost, max_waiting) = flat(queue);
+        let (queue, boost, max_waiting, first) = flat(queue);
         Self {
             id: id.0,
             pbx: pbx.0,
@@ -74,6 +82,9 @@ impl From<domain::EndPoint> for EndPoint {
             queue,
             boost,
             max_waiting,
+            reverse: first.reverse,
+            dial_find: first.rewrite.find,
+            dial_replace: first.rewrite.replace,
             security_key: String::new(),
             hidden: false,
             created_by: None,
@@ -117,6 +128,19 @@ pub struct EndPointInput {
     #[serde(default)]
     #[schema(example = 2)]
     pub max_waiting: Option<u32>,
+    /// Of a QUEUE: agents are called before the person, one call per free agent, who hears music until the person answers.
+    /// The call does not go through the queue, which says only who is there; context and extension are not entered.
+    #[serde(default)]
+    pub reverse: bool,
+    /// How a member's telephone is dialled, with `reverse`: every match of this regular expression in its interface is
+    /// replaced; empty: it is dialled as it is.
+    #[serde(default)]
+    #[schema(example = "^Agent/(.*)")]
+    pub dial_find: String,
+    /// What is put in its place; `$1` is the first group.
+    #[serde(default)]
+    #[schema(example = "PJSIP/$1")]
+    pub dial_replace: String,
     /// Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
     #[serde(default)]
     #[schema(example = "SALES")]
@@ -133,8 +157,14 @@ fn default_kind() -> EndPointKind {
 impl EndPointInput {
     fn checked(self, id: i64) -> Result<domain::EndPoint, ApiError> {
         let Self { pbx, name, kind, context, extension, max_channels, queue, boost, max_waiting, .. } = self;
-        if kind == EndPointKind::Phone && (boost.is_some() || max_waiting.is_some()) {
-            let field = if boost.is_some() { "boost" } else { "max_waiting" };
+        let of_queues = [
+            ("boost", boost.is_some()),
+            ("max_waiting", max_waiting.is_some()),
+            ("reverse", self.reverse),
+            ("dial_find", !self.dial_find.is_empty()),
+            ("dial_replace", !self.dial_replace.is_empty()),
+        ];
+        if let Some((field, _)) = of_queues.into_iter().find(|(_, given)| kind == EndPointKind::Phone && *given) {
             return Err(Invalid::new(field, "is for end points of kind QUEUE").into());
         }
         let queue = match queue {
@@ -142,6 +172,8 @@ impl EndPointInput {
                 name,
                 boost: boost.map_or(Ok(Boost::ONE), |factor| Boost::of("boost", factor))?,
                 max_waiting: max_waiting.unwrap_or(DEFAULT_MAX_WAITING),
+                reverse: self.reverse,
+                rewrite: Rewrite { find: self.dial_find, replace: self.dial_replace },
             }),
             None => None,
         };
@@ -159,7 +191,7 @@ impl EndPointInput {
 impl From<domain::EndPoint> for EndPointInput {
     fn from(end_point: domain::EndPoint) -> Self {
         let domain::EndPoint { id: _, pbx, name, kind, context, extension, max_channels, queue } = end_point;
-        let (queue, boost, max_waiting) = flat(queue);
+        let (queue, boost, max_waiting, first) = flat(queue);
         Self {
             pbx: pbx.0,
             name,
@@ -170,16 +202,28 @@ impl From<domain::EndPoint> for EndPointInput {
             queue,
             boost,
             max_waiting,
+            reverse: first.reverse,
+            dial_find: first.rewrite.find,
+            dial_replace: first.rewrite.replace,
             security_key: None,
             hidden: None,
         }
     }
 }
 
-fn flat(queue: Option<ObservedQueue>) -> (Option<String>, Option<f64>, Option<u32>) {
+/// How agents are called first.
+#[derive(Debug, Default)]
+struct First {
+    reverse: bool,
+    rewrite: Rewrite,
+}
+
+fn flat(queue: Option<ObservedQueue>) -> (Option<String>, Option<f64>, Option<u32>, First) {
     match queue {
-        Some(ObservedQueue { name, boost, max_waiting }) => (Some(name), Some(boost.factor()), Some(max_waiting)),
-        None => (None, None, None),
+        Some(ObservedQueue { name, boost, max_waiting, reverse, rewrite }) => {
+            (Some(name), Some(boost.factor()), Some(max_waiting), First { reverse, rewrite })
+        }
+        None => (None, None, None, First::default()),
     }
 }
 
@@ -367,6 +411,18 @@ mod tests {
             (wrong["name"], wrong[field]) = (json!("other"), value);
             assert_eq!(server.post("/api/end-points", wrong).await.refused(422).1, field);
         }
+        for (find, replace, field) in [("(", "", "dial_find"), ("a", "$1", "dial_replace"), ("", "a", "dial_replace")] {
+            let mut wrong = queue.clone();
+            (wrong["name"], wrong["reverse"]) = (json!("other"), json!(true));
+            (wrong["dial_find"], wrong["dial_replace"]) = (json!(find), json!(replace));
+            assert_eq!(server.post("/api/end-points", wrong).await.refused(422).1, field);
+        }
+        let first = json!({"reverse": true, "dial_find": "^Agent/(.*)", "dial_replace": "PJSIP/$1"});
+        let shown = server.call("PATCH", &format!("/api/end-points/{}", made["id"]), first.clone()).await.expect(200);
+        assert_eq!(["reverse", "dial_find", "dial_replace"].map(|name| shown[name] == first[name]), [true; 3]);
+        let mut phone = queue.clone();
+        (phone["kind"], phone["queue"], phone["reverse"]) = (json!("PHONE"), json!(null), json!(true));
+        assert_eq!(server.post("/api/end-points", phone).await.refused(422).1, "reverse");
         queue["kind"] = json!("PHONE");
         assert_eq!(server.post("/api/end-points", queue).await.refused(422).1, "queue");
         observed["manager_username"] = json!(null);

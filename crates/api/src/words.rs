@@ -17,8 +17,8 @@ macro_rules! words {
 words! {
     /// State of a call: `TERMINATED` and `RS_...` are final.
     ("SCREAMING_SNAKE_CASE") CallState {
-        Scheduled, Requested, Dialling, Connected, Terminated, RsError, RsLost, RsRejected, RsBusy, RsNumber,
-        RsNoanswer, RsTimeout, RsBlacklist,
+        RdScheduled, RdReserved, RdRequested, RdAgentreq, Scheduled, Requested, Dialling, Connected, Terminated, RsError,
+        RsLost, RsRejected, RsBusy, RsNumber, RsNoanswer, RsNoagent, RsAgentskip, RsTimeout, RsBlacklist,
     }
     /// State of a run: `COMPLETED` and `REMOVED` are final.
     ("SCREAMING_SNAKE_CASE") RunState { Runnable, Running, WrongTime, Idle, Paused, Completed, Removed }
@@ -42,7 +42,8 @@ words! {
     ("snake_case") WorkSource { List }
     /// Who ended a call.
     ("snake_case") EndedBy {
-        AnswerTimeout, ProgressTimeout, ForcedClosure, Operator, FarEnd, Pbx, Refused, Suppression, Unknown,
+        AnswerTimeout, ProgressTimeout, ForcedClosure, Operator, Agent, NoAgent, AgentSkip, FarEnd, Pbx, Refused,
+        Suppression, Unknown,
     }
     /// Whose fault it is that no conversation happened.
     ("snake_case") Fault { None, Callee, Number, Carrier, Ours, Unclear }
@@ -52,7 +53,7 @@ words! {
     ("snake_case") PbxState { Up, Reconciling, Stale, Down }
     /// What an agent of an observed queue is doing: a call would reach an `idle` one; `wrap_up` is left alone after a call, the
     /// telephone of an `unavailable` one is not there.
-    ("snake_case") QueueAgentState { Idle, Paused, Ringing, Talking, WrapUp, Unavailable }
+    ("snake_case") QueueAgentState { Idle, Paused, Ringing, Taken, Talking, WrapUp, Unavailable }
     /// State of a trunk's circuit breaker.
     ("snake_case") Circuit { Closed, Open, Probing }
     /// Where an import stands: `failed` ones can be resumed.
@@ -96,10 +97,10 @@ mod tests {
         same::<ActionState, store::ActionState>(3);
         same::<EndPointKind, domain::EndPointKind>(2);
         same::<OpeningMode, domain::OpeningMode>(2);
-        same::<QueueAgentState, node::live::QueueAgentState>(6);
+        same::<QueueAgentState, node::live::QueueAgentState>(7);
         same::<Direction, domain::Direction>(1);
         same::<WorkSource, domain::WorkSource>(1);
-        same::<EndedBy, domain::EndedBy>(9);
+        same::<EndedBy, domain::EndedBy>(12);
         same::<Fault, domain::outcome::Fault>(6);
         same::<Dialling, node::live::Dialling>(2);
         same::<PbxState, node::live::PbxState>(4);

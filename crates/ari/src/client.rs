@@ -36,7 +36,7 @@ impl Client {
     /// 409. Soon after a 409 to an originate, Asterisk 22 says 409 for an unknown device, too: ask [`Client::channel`]
     /// before believing that the id exists.
     pub fn originate(&self, originate: &Originate) -> impl Future<Output = Outcome<Channel>> + Send + use<> {
-        let queued = originate.check().map(|()| self.send(originate::request(originate)));
+        let queued = originate::check(originate).map(|()| self.send(originate::request(originate)));
         async move {
             match queued {
                 Ok(answer) => answer.await.and_then(|response| read::<WireChannel>(&response)).map(Channel::from),

@@ -2,13 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use asterisk::Originate;
+use asterisk::{NotSent, Originate};
 use serde_json::{Value, json};
 
 use crate::request::{Method, Request};
 
 /// Where Asterisk keeps a channel's account code. Our own constant: no name that comes from outside may be a function.
 const ACCOUNT_FUNCTION: &str = "CHANNEL(accountcode)";
+
+/// Refuses, beyond [`Originate::check`], what this interface has no word for.
+pub(crate) fn check(originate: &Originate) -> Result<(), NotSent> {
+    match &originate.application {
+        None => originate.check(),
+        Some(_) => Err(NotSent::Invalid("the REST interface enters the dialplan, never an application".to_owned())),
+    }
+}
 
 /// For an originate that was checked.
 pub(crate) fn request(originate: &Originate) -> Request {
@@ -56,6 +64,7 @@ mod tests {
             variables: BTreeMap::new(),
             account_code: None,
             user_field: None,
+            application: None,
         }
     }
 
@@ -125,7 +134,7 @@ mod tests {
             let [channel_id, device, context, extension, user_field] = <[String; 5]>::try_from(texts).unwrap();
             let call = Originate {
                 channel_id, device, context, extension, priority: 1, caller_id, enters_as, ring_ms_max: 30_000, variables,
-                account_code, user_field: Some(user_field),
+                account_code, user_field: Some(user_field), application: None,
             };
             if call.check().is_err() {
                 return Ok(());

@@ -28,7 +28,7 @@ pub use event::{Channel, ChannelState, DialStatus, Event, EventKind, HangUpReaso
 pub use handle::{Command, Handle, Lane, Lanes, QUEUED_MAX};
 pub use in_flight::{IN_FLIGHT_MAX, InFlight};
 pub use link::{Doubt, Entered, INCOMING_MAX, Incoming, Interface, Lost, Teller, start};
-pub use originate::{Originate, USER_FIELD_FUNCTION, check_variable, is_own_function};
+pub use originate::{Application, Originate, USER_FIELD_FUNCTION, check_variable, is_own_function};
 pub use outcome::{NotSent, Outcome, Unknown};
 pub use queue::{Queue, QueueEvent, QueueMember};
 pub use settings::{BadSetting, Patience, Secret, address, check_login};

@@ -51,6 +51,18 @@ pub struct Originate {
     pub account_code: Option<String>,
     /// User field of the call's record (CDR), where the PBX keeps records; elsewhere it has no effect.
     pub user_field: Option<String>,
+    /// What the answered call does instead of entering the dialplan: then context and extension are not looked at. Over the
+    /// manager interface only.
+    pub application: Option<Application>,
+}
+
+/// An application of the dialplan with its arguments. Names and arguments are our own, never texts from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    /// For example `Bridge`.
+    pub name: &'static str,
+    /// As in the dialplan: separated by commas.
+    pub arguments: String,
 }
 
 impl Originate {
@@ -65,6 +77,7 @@ impl Originate {
             ("caller id in the dialplan", self.enters_as.as_deref().unwrap_or_default()),
             ("account code", self.account_code.as_deref().unwrap_or_default()),
             ("user field", self.user_field.as_deref().unwrap_or_default()),
+            ("application", self.application.as_ref().map_or("", |application| &application.arguments)),
         ]
         .into_iter()
     }
@@ -74,7 +87,8 @@ impl Originate {
     pub fn check(&self) -> Result<(), NotSent> {
         const NEEDED: [&str; 4] = ["channel id", "device", "context", "extension"];
         for (field, text) in self.fields() {
-            if text.is_empty() && NEEDED.contains(&field) {
+            let dialplan = matches!(field, "context" | "extension");
+            if text.is_empty() && NEEDED.contains(&field) && !(dialplan && self.application.is_some()) {
                 return Err(NotSent::Invalid(format!("the {field} is empty")));
             }
             if text.chars().any(char::is_control) {
@@ -168,6 +182,7 @@ mod tests {
             variables: BTreeMap::new(),
             account_code: None,
             user_field: None,
+            application: None,
         }
     }
 

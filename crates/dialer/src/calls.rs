@@ -28,6 +28,8 @@ pub enum LegState {
 pub enum Role {
     /// The person we call.
     Customer,
+    /// An agent who is called before the person.
+    Agent,
 }
 
 /// One channel.
@@ -85,12 +87,12 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// A new customer leg of `call`, before anything is sent.
-    pub fn open(&mut self, id: LegId, call: CallId, pbx: PbxId) -> &mut Leg {
+    /// A new leg of `call`, before anything is sent.
+    pub fn open(&mut self, id: LegId, call: CallId, pbx: PbxId, role: Role) -> &mut Leg {
         let leg = Leg {
             id,
             call: Some(call),
-            role: Role::Customer,
+            role,
             pbx,
             state: LegState::Journalling,
             requested: None,
@@ -216,7 +218,7 @@ mod tests {
     #[test]
     fn talk_is_a_segment_and_never_negative() {
         let mut calls = Calls::default();
-        let leg = calls.open(LegId(1), CallId(1), PbxId(1));
+        let leg = calls.open(LegId(1), CallId(1), PbxId(1), Role::Customer);
         leg.requested = Some((Mono(0), Timestamp(1_000_000)));
         leg.created_at = Some(Timestamp(1_002_000));
         leg.answered_at = Some(Timestamp(3_000_000));

@@ -67,7 +67,7 @@ impl Dialer {
     fn claims(&self) -> Claims {
         Claims {
             attempts: self.attempts.len(),
-            legs: self.calls.len(),
+            legs: self.calls.len().saturating_sub(self.agents.len()),
             trunks_in_use: self.resources.trunks.values().map(|trunk| trunk.in_use as usize).sum(),
             end_points_in_use: self.resources.end_points.values().map(|end_point| end_point.in_use as usize).sum(),
             in_flight: self.runs.values().map(|run| run.in_flight.len()).sum::<usize>() + self.attempts_of_none.len(),

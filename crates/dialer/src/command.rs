@@ -21,6 +21,9 @@ pub enum Command {
     Journal(Box<NewAttempt>),
     /// Place the call. Only ever after its attempt was journalled.
     Originate(Originate),
+    /// Call the agent of an attempt, before anything is sent to the person. Only ever after the attempt was journalled;
+    /// answered like an originate, under the agent's leg.
+    CallAgent(CallAgent),
     /// Hang the leg up.
     HangUp {
         /// Which.
@@ -145,4 +148,35 @@ pub struct Originate {
     pub contact: Arc<Contact>,
     /// The PBX's own ring time-out, a safety net behind our timer.
     pub timeout_ms: u32,
+    /// The agent's leg that is up and waits for this one: when it is answered the PBX connects the two, and the end point's
+    /// extension is not entered.
+    pub agent: Option<LegId>,
+}
+
+/// An agent to call, who then waits, with music, for the person.
+#[derive(Debug, Clone)]
+pub struct CallAgent {
+    /// Its attempt.
+    pub attempt: AttemptId,
+    /// The agent's leg; the channel id is derived from it.
+    pub leg: LegId,
+    /// Its run.
+    pub run: RunId,
+    /// Where.
+    pub pbx: PbxId,
+    /// Through which trunk the person will be called.
+    pub trunk: TrunkId,
+    /// Whose agent.
+    pub end_point: EndPointId,
+    /// The channel to dial, e.g. `PJSIP/1001`.
+    pub device: String,
+    /// 0-based retry counter.
+    pub retry: u32,
+    /// Whom the agent will talk to.
+    pub contact: Arc<Contact>,
+    /// The PBX's own ring time-out, a safety net behind our timer.
+    pub timeout_ms: u32,
+    /// How long the PBX lets the agent wait for the person, a safety net behind our timers: nobody listens to music for
+    /// ever because we are away.
+    pub wait_ms: u32,
 }

@@ -1,5 +1,6 @@
 //! Placing calls: whose turn it is, what the gate says, and what becomes of a contact whose call was not made.
 
+use crate::calls::Role;
 use crate::command::Command;
 use crate::gate::{self, Refusal};
 use crate::hopper::Ready;
@@ -8,7 +9,7 @@ use crate::pacing::Pace;
 use crate::runs::ListProgress;
 use crate::step::{Attempt, Dialer};
 use crate::toll::Digits;
-use domain::journal::{NewAttempt, PutOff, PutOffBy, QueueReceipt, Withdrawal};
+use domain::journal::{FirstAgent, NewAttempt, PutOff, PutOffBy, QueueReceipt, Withdrawal};
 use domain::{AttemptId, Contact, EndPointId, HourState, LegId, Mono, Now, RunId, Timestamp, TrunkId};
 
 /// Calls placed in one step, at most; the rest follows in the next.
@@ -88,8 +89,11 @@ impl Dialer {
         let (way, wake) = self.route(now, id);
         self.wake_for_placing(wake);
         let (trunk_id, end_point_id, probe, queue) = way?;
+        let first = self.pick_agent(end_point_id)?;
         let ready = self.next_contact(now, id, out)?;
-        let Some((attempt, call, leg)) = self.take_ids() else {
+        let agent_leg = first.as_ref().and_then(|_| self.take_leg());
+        let ids = self.take_ids().filter(|_| first.is_some() == agent_leg.is_some());
+        let Some((attempt, call, leg)) = ids else {
             self.runs.get_mut(&id).ok_or(Refusal::RunNotActive)?.hopper.put_back(ready);
             return Err(Refusal::NoIds);
         };
@@ -107,10 +111,17 @@ impl Dialer {
             pbx.rate.take(now.mono);
         }
         self.resources.occupy(pbx, trunk_id, end_point_id);
-        if let Some(end_point) = self.resources.end_points.get_mut(&end_point_id) {
-            end_point.approached(id);
+        let agent = first.zip(agent_leg).map(|(interface, leg)| Box::new(FirstAgent { leg, interface }));
+        match &agent {
+            Some(agent) => self.book_agent(attempt, call, pbx, agent),
+            None => {
+                if let Some(end_point) = self.resources.end_points.get_mut(&end_point_id) {
+                    end_point.approached(id);
+                }
+            }
         }
-        self.calls.open(leg, call, pbx);
+        let agent_leg = agent.as_ref().map(|agent| agent.leg);
+        self.calls.open(leg, call, pbx, Role::Customer);
         self.by_leg.insert(leg, attempt);
         self.open_numbers.insert(ready.contact.key, attempt);
         if let Some(digits) = Digits::of(&ready.contact.number) {
@@ -135,6 +146,7 @@ impl Dialer {
             end_point: end_point_id,
             pbx,
             scheduled_at: now.wall,
+            agent,
             receipt,
         })));
         let open = Attempt {
@@ -151,8 +163,9 @@ impl Dialer {
             standing: ready.standing,
             trunk: trunk_id,
             end_point: end_point_id,
-            queued: false,
+            queued: agent_leg.is_some(),
             pbx,
+            agent: agent_leg,
             scheduled_at: now.wall,
             ext_state: String::new(),
         };
@@ -273,21 +286,24 @@ impl Dialer {
             why: why.to_owned(),
             at: now.wall,
         })));
-        let run = attempt.run;
+        let (run, agent) = (attempt.run, attempt.agent);
         let put_off = self.give_back(now, attempt, again);
+        self.let_agent_go(now, agent, out);
         self.tell_put_off(now, run, put_off.into_iter().collect(), out);
     }
 
     /// The link could not send it: the contact rests a little, so that a dead way out is not asked without end.
     pub(crate) fn not_sent(&mut self, now: Now, leg: LegId, why: &str, out: &mut Vec<Command>) {
+        let Some(leg) = self.agent_not_sent(leg) else { return };
         self.withdraw(now, leg, why, Again::At(now.wall.plus_seconds(PARKED_SECONDS)), out);
     }
 
     /// The database holds an attempt that excludes this one.
-    pub(crate) fn journal_refused(&mut self, now: Now, id: AttemptId, later: bool) {
+    pub(crate) fn journal_refused(&mut self, now: Now, id: AttemptId, later: bool, out: &mut Vec<Command>) {
         let Some(leg) = self.leg_of(id) else { return };
         let Some((_, attempt)) = self.forget(leg) else { return };
         self.not_called(&attempt);
+        self.let_agent_go(now, attempt.agent, out);
         if let Some(trunk) = self.resources.trunks.get_mut(&attempt.trunk) {
             trunk.circuit.probe_lost(now.mono, id);
         }

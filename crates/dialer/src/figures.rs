@@ -105,6 +105,8 @@ pub struct CallFigures {
     pub scheduled_at: Timestamp,
     /// When it was answered.
     pub connected_at: Option<Timestamp>,
+    /// The agent who is called first, by its telephone.
+    pub agent: Option<String>,
 }
 
 impl Dialer {
@@ -209,13 +211,14 @@ impl Dialer {
                 end_point: attempt.end_point,
                 pbx: attempt.pbx,
                 state: leg.map_or(CallState::Scheduled, |leg| match leg.state {
-                    LegState::Journalling => CallState::Scheduled,
+                    LegState::Journalling => self.state_before_call(attempt),
                     LegState::Requested => CallState::Requested,
                     _ if leg.answered_at.is_some() => CallState::Connected,
                     LegState::Uncertain | LegState::Created | LegState::Up => CallState::Dialling,
                 }),
                 scheduled_at: attempt.scheduled_at,
                 connected_at: leg.and_then(|leg| leg.answered_at),
+                agent: attempt.agent.and_then(|leg| self.agents.get(&leg)).map(|agent| agent.interface.clone()),
             }
         })
     }

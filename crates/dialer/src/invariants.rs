@@ -48,13 +48,15 @@ pub enum Invariant {
     AgentsKnown,
     /// No more calls on their way to a queue than its free agents are good for.
     AgentsNotOversold,
+    /// No agent who is called first for two calls at a time, and none who cannot take one.
+    AgentNotDoubleBooked,
     /// placed = terminated + rescheduled + in flight, for every run.
     AccountsAddUp,
 }
 
 impl Invariant {
     /// Every rule.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::SingleFlight,
         Self::OneAttemptPerContact,
         Self::JournalledBeforeSent,
@@ -69,6 +71,7 @@ impl Invariant {
         Self::EndPointCapacityKept,
         Self::AgentsKnown,
         Self::AgentsNotOversold,
+        Self::AgentNotDoubleBooked,
         Self::AccountsAddUp,
     ];
 
@@ -89,6 +92,7 @@ impl Invariant {
             Self::EndPointCapacityKept => "end_point_capacity_kept",
             Self::AgentsKnown => "agents_known",
             Self::AgentsNotOversold => "agents_not_oversold",
+            Self::AgentNotDoubleBooked => "agent_not_double_booked",
             Self::AccountsAddUp => "accounts_add_up",
         }
     }
@@ -122,7 +126,14 @@ struct Entry {
     standing: Known,
     /// Whom, when it was sent and the contact names somebody.
     person: Option<NumberKey>,
+    /// The agent who is called first.
+    agent: Option<Agent>,
+    /// It was.
+    agent_called: bool,
 }
+
+/// An agent, by its PBX and telephone.
+type Agent = (PbxId, String);
 
 /// What the decider claims about itself, compared with the books.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -163,6 +174,7 @@ pub struct Ledger {
     open: BTreeMap<AttemptId, Entry>,
     by_key: BTreeMap<NumberKey, AttemptId>,
     by_contact: BTreeMap<(RunId, ContactId), AttemptId>,
+    by_agent: BTreeMap<Agent, AttemptId>,
     on_trunk: BTreeMap<TrunkId, u32>,
     to_end_point: BTreeMap<EndPointId, u32>,
     /// Since this process began, and for which campaign; `None`: for all.
@@ -188,6 +200,8 @@ impl Ledger {
             decided_at: open.scheduled_at,
             standing: Known::default(),
             person: None,
+            agent: open.agent.as_ref().map(|agent| (open.pbx, agent.interface.clone())),
+            agent_called: true,
         };
         self.insert(open.attempt, entry);
     }
@@ -227,6 +241,14 @@ impl Ledger {
         self.queues.told(pbx, news);
     }
 
+    /// The leg to the agent of an attempt is gone: the agent may be called for another one, also while the person, whom he
+    /// passed on, still talks.
+    pub fn agent_left(&mut self, attempt: AttemptId) {
+        if let Some(agent) = self.open.get_mut(&attempt).and_then(|entry| entry.agent.take()) {
+            self.by_agent.remove(&agent);
+        }
+    }
+
     /// The attempt was not written.
     pub fn journal_refused(&mut self, attempt: AttemptId) {
         self.forget(attempt);
@@ -264,15 +286,50 @@ impl Ledger {
                     let detail = format!("end point {end_point} has {to_end_point} calls already");
                     return broken(Invariant::EndPointCapacityKept, detail);
                 }
-                if let Err((invariant, why)) = self.queues.check(end_point, new.receipt.queue.as_deref()) {
+                let interface = new.agent.as_ref().map(|agent| agent.interface.as_str());
+                if let Err((invariant, why)) = self.queues.check(end_point, new.receipt.queue.as_deref(), interface) {
                     return broken(invariant, format!("end point {end_point}: {why}"));
+                }
+                let agent = interface.map(|interface| (new.pbx, interface.to_owned()));
+                if let Some(other) = agent.as_ref().and_then(|agent| self.by_agent.get(agent)) {
+                    let detail = format!("attempt {} takes the agent of attempt {other}", new.attempt);
+                    return broken(Invariant::AgentNotDoubleBooked, detail);
                 }
                 let stage = Stage::Journalling;
                 let (key, run, campaign, contact) = (new.number_key, new.run, Some(new.campaign), new.contact);
                 let (decided_at, standing, person) = (new.scheduled_at, Known::default(), None);
-                let entry =
-                    Entry { stage, key, run, campaign, contact, trunk, end_point, decided_at, standing, person };
+                let agent_called = false;
+                let entry = Entry {
+                    stage,
+                    key,
+                    run,
+                    campaign,
+                    contact,
+                    trunk,
+                    end_point,
+                    decided_at,
+                    standing,
+                    person,
+                    agent,
+                    agent_called,
+                };
                 self.insert(new.attempt, entry);
+            }
+            Command::CallAgent(call) => {
+                let broken = |invariant, detail: String| Err((invariant, Some(call.run), detail));
+                let detail = format!("the agent of attempt {}", call.attempt);
+                match self.open.get_mut(&call.attempt) {
+                    Some(entry) if entry.stage == Stage::Journalled && entry.agent.is_some() && !entry.agent_called => {
+                        if now.held {
+                            return broken(Invariant::HoldKept, detail);
+                        }
+                        if run_of(call.run).is_none_or(|run| !run.hours_open) {
+                            return broken(Invariant::WindowKept, detail);
+                        }
+                        entry.agent_called = true;
+                    }
+                    _ => return broken(Invariant::JournalledBeforeSent, detail),
+                }
             }
             Command::Originate(call) => {
                 let broken = |invariant, detail: String| Err((invariant, Some(call.run), detail));
@@ -333,6 +390,7 @@ impl Ledger {
     fn insert(&mut self, attempt: AttemptId, entry: Entry) {
         self.by_key.insert(entry.key, attempt);
         self.by_contact.insert((entry.run, entry.contact), attempt);
+        self.by_agent.extend(entry.agent.clone().map(|agent| (agent, attempt)));
         *self.on_trunk.entry(entry.trunk).or_default() += 1;
         *self.to_end_point.entry(entry.end_point).or_default() += 1;
         self.open.insert(attempt, entry);
@@ -342,6 +400,9 @@ impl Ledger {
         let entry = self.open.remove(&attempt)?;
         self.by_key.remove(&entry.key);
         self.by_contact.remove(&(entry.run, entry.contact));
+        if let Some(agent) = entry.agent.as_ref().filter(|agent| self.by_agent.get(*agent) == Some(&attempt)) {
+            self.by_agent.remove(agent);
+        }
         if let Some(calls) = self.on_trunk.get_mut(&entry.trunk) {
             *calls = calls.saturating_sub(1);
         }

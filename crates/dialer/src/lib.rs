@@ -29,6 +29,7 @@ mod queues;
 pub mod rate;
 pub mod resources;
 mod restart;
+mod reverse;
 pub mod runs;
 mod sending;
 mod settle;
@@ -37,7 +38,7 @@ mod suppressing;
 pub mod timers;
 pub mod toll;
 
-pub use command::{Command, IdKind, LoadContacts, Originate};
+pub use command::{CallAgent, Command, IdKind, LoadContacts, Originate};
 pub use event::{EndPointSpec, PbxSpec, TrunkSpec};
 pub use event::{Event, FoundLeg, FreshEntry, Loaded, RetryEntry, RunSettings, RunSpec, RunTotals};
 pub use invariants::Invariant;

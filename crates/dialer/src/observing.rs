@@ -36,7 +36,11 @@ impl Dialer {
 
     /// Why an attempt that is on disk may not go to its agents any more, if it is for agents.
     pub(crate) fn agents_are_gone(&mut self, attempt: AttemptId) -> Option<&'static str> {
-        let end_point = self.resources.end_points.get(&self.attempts.get(&attempt)?.end_point)?;
+        let attempt = self.attempts.get(&attempt)?;
+        let end_point = self.resources.end_points.get(&attempt.end_point)?;
+        if let Some(leg) = attempt.agent {
+            return self.agent_is_gone(leg);
+        }
         let queue = end_point.spec.queue.as_ref()?;
         let mut pace = Pace::new(&self.runs, &self.resources, &mut self.queues);
         if pace.queue(end_point, queue).is_err() {

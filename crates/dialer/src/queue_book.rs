@@ -71,12 +71,16 @@ impl QueueBook {
         &self,
         end_point: EndPointId,
         receipt: Option<&QueueReceipt>,
+        agent: Option<&str>,
     ) -> Result<(), (Invariant, String)> {
         let Some((pbx, queue)) = self.end_points.get(&end_point) else { return Ok(()) };
         let known = self.pbxs.get(pbx).and_then(|queues| queues.get(queue));
         let (Some(members), Some(receipt)) = (known, receipt) else {
             return Err((Invariant::AgentsKnown, "nothing is known of its queue".to_owned()));
         };
+        if agent.is_some_and(|agent| members.get(agent) != Some(&true)) {
+            return Err((Invariant::AgentNotDoubleBooked, "the agent cannot take a call".to_owned()));
+        }
         let could = members.values().filter(|could| **could).count();
         let agents = usize::try_from(receipt.agents).unwrap_or(usize::MAX);
         if agents > could {

@@ -1,6 +1,6 @@
 //! Runs begin, and attempts that were open when the last process ended are taken over.
 
-use crate::calls::LegState;
+use crate::calls::{LegState, Role};
 use crate::command::Command;
 use crate::event::RunSpec;
 use crate::known::Known;
@@ -31,18 +31,20 @@ impl Dialer {
     /// was suppressed meanwhile is hung up when it is found: not before, because it may have been answered.
     pub(crate) fn restore(&mut self, now: Now, open: OpenAttempt, out: &mut Vec<Command>) {
         let rings_in_vain = open.suppressed && open.connected_at.is_none();
-        let leg = self.calls.open(open.leg, open.call, open.pbx);
+        let leg = self.calls.open(open.leg, open.call, open.pbx, Role::Customer);
         leg.state = LegState::Uncertain;
         leg.requested = Some((now.mono, open.scheduled_at));
         leg.answered_at = open.connected_at;
         leg.hang_up = rings_in_vain.then_some(EndedBy::Suppression);
         self.resources.occupy(open.pbx, open.trunk, open.end_point);
-        // One that was answered may have come to its queue while nobody watched: it counts as having.
-        let queued = open.connected_at.is_some();
+        // One that was answered may have come to its queue while nobody watched: it counts as having. One that has its
+        // agent goes through none.
+        let queued = open.connected_at.is_some() || open.agent.is_some();
         if let Some(end_point) = self.resources.end_points.get_mut(&open.end_point).filter(|_| !queued) {
             end_point.approached(open.run);
         }
         self.by_leg.insert(open.leg, open.attempt);
+        let agent = self.restore_agent(now, &open);
         self.open_numbers.insert(open.number_key, open.attempt);
         match self.runs.get_mut(&open.run) {
             Some(run) => run.adopt(open.contact, open.connected_at.is_some()),
@@ -67,6 +69,7 @@ impl Dialer {
             end_point: open.end_point,
             queued,
             pbx: open.pbx,
+            agent,
             scheduled_at: open.scheduled_at,
             ext_state: open.ext_state,
         };

@@ -10,7 +10,7 @@ use domain::journal::Fact;
 use domain::{AttemptId, EndedBy, HourState, Mono, Now, PbxId, RunId, RunState, TrunkId};
 
 /// The PBX's own ring time-out comes this much later than ours, milliseconds.
-const SAFETY_NET_MS: u32 = 10_000;
+pub(crate) const SAFETY_NET_MS: u32 = 10_000;
 
 impl Dialer {
     /// The attempt is on disk: it goes out, or waits for its rate when a slow disk let many through at once.
@@ -24,7 +24,7 @@ impl Dialer {
         if suppressed || listed {
             return self.journalled_suppressed(now, id, out);
         }
-        let (leg, run, trunk, pbx) = (attempt.leg, attempt.run, attempt.trunk, attempt.pbx);
+        let (leg, run, trunk, pbx, agent) = (attempt.leg, attempt.run, attempt.trunk, attempt.pbx, attempt.agent);
         let early =
             attempt.due_at.filter(|due_at| *due_at > now.wall).map(|_| "the clock was set back before it was sent");
         let gone = self.agents_are_gone(id);
@@ -35,14 +35,23 @@ impl Dialer {
             let why = format!("{} says no with what the journal knows", no.by.code());
             return self.withdraw(now, leg, &why, Again::PutOff(no), out);
         }
-        let at = self.may_send_at(trunk, pbx);
+        // An agent who is called first is asked for first; when he answers it is asked again for the person.
+        let agent = agent.map(|agent| self.calls.leg(agent).map_or(LegState::Uncertain, |leg| leg.state));
+        let at = match agent {
+            Some(LegState::Journalling) => self.resources.pbxs.get(&pbx).map_or(Mono(0), |pbx| pbx.rate.may_send_at()),
+            Some(LegState::Up) | None => self.may_send_at(trunk, pbx),
+            Some(LegState::Requested | LegState::Uncertain | LegState::Created) => return,
+        };
         if at > now.mono {
             self.outbox.push(id);
             self.send_at = Some(self.send_at.map_or(at, |other| other.min(at)));
             self.count_waiting(trunk, 1);
             return;
         }
-        self.send(now, id, out);
+        match agent {
+            Some(LegState::Journalling) => self.call_agent(now, id, out),
+            _ => self.send(now, id, out),
+        }
     }
 
     /// The attempt is on disk and its number is suppressed: it ends without a call.
@@ -108,6 +117,7 @@ impl Dialer {
             retry: attempt.retry,
             contact,
             timeout_ms: answer_ms + SAFETY_NET_MS,
+            agent: attempt.agent,
         }));
         self.note(id, leg_id, Fact::Requested, now.wall, out);
         self.timers.set(now.mono.plus_ms(answer_ms.into()), leg_id, Timer::AnswerTimeout);

@@ -1,6 +1,6 @@
 //! What happens to a leg after it was sent: facts, timers, and its end.
 
-use crate::calls::{Leg, LegState};
+use crate::calls::{Leg, LegState, Role};
 use crate::command::Command;
 use crate::step::Dialer;
 use crate::timers::Timer;
@@ -31,7 +31,7 @@ impl Dialer {
         leg.steady.created = Some(now.mono);
         // A hang-up that did not wait for the channel may have come to the PBX before it was there.
         let early = |why: &EndedBy| matches!(why, EndedBy::Suppression | EndedBy::Operator);
-        let (pbx, why) = (leg.pbx, leg.hang_up.filter(early));
+        let (pbx, why) = (leg.pbx, leg.hang_up.filter(|why| early(why) || leg.role == Role::Agent));
         self.note_leg(id, Fact::Created, now.wall, out);
         if let Some(why) = why {
             out.push(Command::HangUp { leg: id, pbx, why });
@@ -62,6 +62,9 @@ impl Dialer {
             leg.steady.answered = Some(now.mono);
         }
         let at = *leg.answered_at.get_or_insert(at);
+        if leg.role == Role::Agent {
+            return self.agent_answered(now, id, at, first, out);
+        }
         let Some(attempt) = self.by_leg.get(&id).and_then(|id| self.attempts.get(id)) else { return };
         if let Some(run) = self.runs.get_mut(&attempt.run) {
             if first {
@@ -89,7 +92,7 @@ impl Dialer {
     }
 
     pub(crate) fn status_set(&mut self, now: Now, id: LegId, status: String, out: &mut Vec<Command>) {
-        let Some(attempt) = self.by_leg.get(&id).and_then(|id| self.attempts.get_mut(id)) else { return };
+        let Some(attempt) = self.attempt_of(id).and_then(|id| self.attempts.get_mut(&id)) else { return };
         attempt.ext_state.clone_from(&status);
         self.note_leg(id, Fact::StatusSet { status }, now.wall, out);
     }
@@ -153,6 +156,8 @@ impl Dialer {
         let unwatched = leg.state == LegState::Uncertain && leg.answered_at.is_none();
         let facts = if unwatched && tech_cause.is_none_or(|code| code < REFUSALS) {
             leg.facts_ended_by(EndedBy::Unknown, cause, tech_cause)
+        } else if leg.hang_up.is_none() && !leg.far_end_asked && self.agent_hung_up(id) {
+            leg.facts_ended_by(EndedBy::Agent, cause, tech_cause)
         } else {
             leg.end_facts(cause, tech_cause)
         };
@@ -162,6 +167,9 @@ impl Dialer {
     /// Closes the attempt: outcome, retry, circuit, books.
     pub(crate) fn finish(&mut self, now: Now, leg_id: LegId, facts: EndFacts, out: &mut Vec<Command>) {
         let Some(leg) = self.calls.leg(leg_id).cloned() else { return };
+        if leg.role == Role::Agent {
+            return self.agent_left(now, leg_id, &facts, out);
+        }
         let Some((id, attempt)) = self.forget(leg_id) else { return };
         let reported = reported(&facts, &attempt.ext_state);
         let outcome = reported.unwrap_or_else(|| classify(&facts));
@@ -212,6 +220,7 @@ impl Dialer {
             }),
             actions,
         })));
+        self.let_agent_go(now, attempt.agent, out);
     }
 
     /// A refusal for overload, by our own PBX, or a route without a sign of life speaks against the trunk; any other
@@ -260,7 +269,16 @@ impl Dialer {
 
     pub(crate) fn note_leg(&self, leg: LegId, fact: Fact, at: Timestamp, out: &mut Vec<Command>) {
         if let Some(attempt) = self.by_leg.get(&leg) {
-            self.note(*attempt, leg, fact, at, out);
+            return self.note(*attempt, leg, fact, at, out);
+        }
+        let fact = match fact {
+            Fact::Created => Fact::AgentCalled,
+            Fact::Answered => Fact::AgentAnswered,
+            Fact::Ringing | Fact::Progress => return,
+            other => other,
+        };
+        if let Some(attempt) = self.agents_attempt(leg) {
+            self.note(attempt, leg, fact, at, out);
         }
     }
 }

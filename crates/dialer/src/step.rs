@@ -8,6 +8,7 @@ use crate::known::Known;
 use crate::pacing::Turns;
 use crate::queues::Queues;
 use crate::resources::Resources;
+use crate::reverse::CalledAgent;
 use crate::runs::{PUT_OFF_AT_ONCE, Run};
 use crate::suppressing::Suppressed;
 use crate::timers::{Timer, Timers};
@@ -38,6 +39,8 @@ pub struct Dialer {
     pub(crate) calls: Calls,
     pub(crate) attempts: BTreeMap<AttemptId, Attempt>,
     pub(crate) by_leg: BTreeMap<LegId, AttemptId>,
+    /// Agents who are called first, by their leg.
+    pub(crate) agents: BTreeMap<LegId, CalledAgent>,
     pub(crate) open_numbers: BTreeMap<NumberKey, AttemptId>,
     /// Restored attempts whose run is not here: it is over, or has not been started yet.
     pub(crate) attempts_of_none: BTreeSet<AttemptId>,
@@ -86,6 +89,8 @@ pub(crate) struct Attempt {
     /// It came to a queue: its end point does not reckon with it any more.
     pub(crate) queued: bool,
     pub(crate) pbx: PbxId,
+    /// The leg of the agent who is called before the person.
+    pub(crate) agent: Option<LegId>,
     pub(crate) scheduled_at: Timestamp,
     pub(crate) ext_state: String,
 }
@@ -173,15 +178,17 @@ impl Dialer {
         self.attempts.get(&attempt).map(|attempt| attempt.leg)
     }
 
-    /// The attempt in progress whose leg this is.
+    /// The attempt in progress whose leg this is: the person's, or the agent's who is called first.
     pub fn attempt_of(&self, leg: LegId) -> Option<AttemptId> {
-        self.by_leg.get(&leg).copied()
+        self.by_leg.get(&leg).copied().or_else(|| self.agents_attempt(leg))
     }
 
-    /// The leg of an attempt in progress that was sent to its PBX.
+    /// The leg of an attempt in progress that was sent to its PBX; the agent's, as long as the person's was not.
     pub fn sent_leg_of(&self, attempt: AttemptId) -> Option<LegId> {
-        let leg = self.calls.leg(self.leg_of(attempt)?)?;
-        (leg.state != LegState::Journalling).then_some(leg.id)
+        let attempt = self.attempts.get(&attempt)?;
+        let legs = [Some(attempt.leg), attempt.agent].into_iter().flatten();
+        let mut legs = legs.filter_map(|leg| self.calls.leg(leg));
+        legs.find(|leg| leg.state != LegState::Journalling).map(|leg| leg.id)
     }
 
     fn apply(&mut self, now: Now, event: Event, out: &mut Vec<Command>) {
@@ -264,7 +271,7 @@ impl Dialer {
             }
             Event::JournalRefused { attempt, later } => {
                 self.ledger.journal_refused(attempt);
-                self.journal_refused(now, attempt, later);
+                self.journal_refused(now, attempt, later, out);
             }
             Event::PbxUp { pbx, legs } => self.pbx_up(now, pbx, &legs, out),
             Event::PbxDown(pbx) => self.pbx_down(now, pbx, out),
@@ -383,6 +390,13 @@ impl Dialer {
             pool.next - 1
         };
         Some((AttemptId(take(IdKind::Attempt)), CallId(take(IdKind::Call)), LegId(take(IdKind::Leg))))
+    }
+
+    /// The next id of a leg beside the one of [`Dialer::take_ids`].
+    pub(crate) fn take_leg(&mut self) -> Option<LegId> {
+        let pool = self.ids.get_mut(&IdKind::Leg).filter(|pool| pool.left() > 0)?;
+        pool.next += 1;
+        Some(LegId(pool.next - 1))
     }
 
     /// Tells changed states and asks for contacts, for the runs that something happened to.

@@ -5,7 +5,7 @@ use crate::command::Command;
 use crate::judging::No;
 use crate::step::Dialer;
 use domain::journal::Again;
-use domain::{CampaignId, EndedBy, LegId, Now, NumberKey, RunId, SuppressionListId};
+use domain::{AttemptId, CampaignId, EndedBy, LegId, Now, NumberKey, RunId, SuppressionListId};
 use std::collections::BTreeSet;
 
 /// What was suppressed since this process began. What was before is in the standing of every contact that is read and of
@@ -68,6 +68,16 @@ impl Dialer {
             .collect();
         for leg in ring {
             self.hang_up(now, leg, EndedBy::Suppression, out);
+        }
+        let agents_ring: Vec<AttemptId> = (self.agents.values())
+            .filter_map(|agent| Some((agent.attempt, self.attempts.get(&agent.attempt)?)))
+            .filter(|(_, attempt)| keys.contains(&attempt.key))
+            .filter(|(_, attempt)| self.suppressed.holds(self.campaign_of(attempt.run), attempt.key))
+            .filter(|(_, attempt)| self.agent_was_asked(attempt))
+            .map(|(id, _)| id)
+            .collect();
+        for attempt in agents_ring {
+            self.journalled_suppressed(now, attempt, out);
         }
     }
 

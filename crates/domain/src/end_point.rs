@@ -3,6 +3,7 @@
 use crate::boost::Boost;
 use crate::error::{Invalid, check_range, check_text};
 use crate::ids::{EndPointId, PbxId};
+use crate::rewrite::Rewrite;
 use serde::{Deserialize, Serialize};
 
 /// Default for [`ObservedQueue::max_waiting`], WombatDialer's.
@@ -28,12 +29,24 @@ pub struct ObservedQueue {
     pub boost: Boost,
     /// With more callers waiting beyond the free agents nothing is dialled, `0..=1000`.
     pub max_waiting: u32,
+    /// Agents are called before the person is, one call per free agent, and the call does not go through the queue.
+    #[serde(default)]
+    pub reverse: bool,
+    /// How a member's telephone is dialled, where it is called first.
+    #[serde(default)]
+    pub rewrite: Rewrite,
 }
 
 impl ObservedQueue {
     /// With the usual limits.
     pub fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), boost: Boost::ONE, max_waiting: DEFAULT_MAX_WAITING }
+        Self {
+            name: name.to_owned(),
+            boost: Boost::ONE,
+            max_waiting: DEFAULT_MAX_WAITING,
+            reverse: false,
+            rewrite: Rewrite::default(),
+        }
     }
 }
 
@@ -83,7 +96,8 @@ impl EndPoint {
                 if queue.name.trim() != queue.name {
                     return Err(Invalid::new("queue", "begins or ends with a blank"));
                 }
-                check_range("max_waiting", queue.max_waiting, 0, 1_000)
+                check_range("max_waiting", queue.max_waiting, 0, 1_000)?;
+                queue.rewrite.check()
             }
         }
     }

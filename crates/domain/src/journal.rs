@@ -231,8 +231,19 @@ pub struct NewAttempt {
     pub pbx: PbxId,
     /// When it was decided.
     pub scheduled_at: Timestamp,
+    /// The agent who is called before the person, if one is.
+    pub agent: Option<Box<FirstAgent>>,
     /// Why it was allowed.
     pub receipt: Receipt,
+}
+
+/// An agent who is called before the person is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstAgent {
+    /// The leg to it; the channel id is derived from it.
+    pub leg: LegId,
+    /// The member of the queue, e.g. `PJSIP/1001`.
+    pub interface: String,
 }
 
 /// Something that happened to an attempt's leg while it was open: an event of its timeline.
@@ -251,6 +262,19 @@ pub struct Note {
 /// The facts of a leg, in the order in which they usually come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {
+    /// `agent.requested`: the PBX was asked to call the agent, before anything is sent to the person.
+    AgentRequested,
+    /// `agent.called`: the PBX made the channel to the agent.
+    AgentCalled,
+    /// `agent.answered`: the person is called next.
+    AgentAnswered,
+    /// `agent.ended`: the agent's channel is gone.
+    AgentEnded {
+        /// Q.850 cause, 0 when none.
+        cause: u16,
+        /// SIP code of the final response.
+        tech_cause: Option<u16>,
+    },
     /// `leg.requested`: the originate was handed to the PBX link.
     Requested,
     /// `leg.created`: the PBX made the channel.
@@ -291,6 +315,10 @@ impl Fact {
     /// The event's kind, dotted past tense.
     pub fn kind(&self) -> &'static str {
         match self {
+            Self::AgentRequested => "agent.requested",
+            Self::AgentCalled => "agent.called",
+            Self::AgentAnswered => "agent.answered",
+            Self::AgentEnded { .. } => "agent.ended",
             Self::Requested => "leg.requested",
             Self::Created => "leg.created",
             Self::Progress => "leg.progress_seen",
@@ -479,6 +507,8 @@ pub struct OpenAttempt {
     pub connected_at: Option<Timestamp>,
     /// Extended status so far.
     pub ext_state: String,
+    /// The agent who is called before the person, if one is.
+    pub agent: Option<FirstAgent>,
     /// Whether its number must not be called any more: it is hung up when it is found, unless it was answered.
     pub suppressed: bool,
 }

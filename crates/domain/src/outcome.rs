@@ -7,6 +7,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum CallState {
+    /// The agent is going to be called before the person: decided, and journalled or on its way to the journal.
+    RdScheduled,
+    /// An agent looks at it and says when it is dialled.
+    RdReserved,
+    /// The PBX was asked to call the agent.
+    RdRequested,
+    /// The agent's telephone is being called.
+    RdAgentreq,
     /// Decided and journalled, or on its way to the journal.
     Scheduled,
     /// Sent to the PBX.
@@ -29,6 +37,10 @@ pub enum CallState {
     RsNumber,
     /// Rang and was not answered in time.
     RsNoanswer,
+    /// The agent who was called first did not come: the person was not called.
+    RsNoagent,
+    /// The agent did not want it: the person was not called.
+    RsAgentskip,
     /// Closed by us for exceeding the campaign's forced closure.
     RsTimeout,
     /// On a black list: never attempted.
@@ -37,7 +49,11 @@ pub enum CallState {
 
 impl CallState {
     /// Every state, in order of life.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 19] = [
+        Self::RdScheduled,
+        Self::RdReserved,
+        Self::RdRequested,
+        Self::RdAgentreq,
         Self::Scheduled,
         Self::Requested,
         Self::Dialling,
@@ -49,6 +65,8 @@ impl CallState {
         Self::RsBusy,
         Self::RsNumber,
         Self::RsNoanswer,
+        Self::RsNoagent,
+        Self::RsAgentskip,
         Self::RsTimeout,
         Self::RsBlacklist,
     ];
@@ -56,6 +74,10 @@ impl CallState {
     /// WombatDialer's code, e.g. `RS_NOANSWER`.
     pub fn code(self) -> &'static str {
         match self {
+            Self::RdScheduled => "RD_SCHEDULED",
+            Self::RdReserved => "RD_RESERVED",
+            Self::RdRequested => "RD_REQUESTED",
+            Self::RdAgentreq => "RD_AGENTREQ",
             Self::Scheduled => "SCHEDULED",
             Self::Requested => "REQUESTED",
             Self::Dialling => "DIALLING",
@@ -67,6 +89,8 @@ impl CallState {
             Self::RsBusy => "RS_BUSY",
             Self::RsNumber => "RS_NUMBER",
             Self::RsNoanswer => "RS_NOANSWER",
+            Self::RsNoagent => "RS_NOAGENT",
+            Self::RsAgentskip => "RS_AGENTSKIP",
             Self::RsTimeout => "RS_TIMEOUT",
             Self::RsBlacklist => "RS_BLACKLIST",
         }
@@ -75,16 +99,27 @@ impl CallState {
     /// Reads a code; the spellings `BUSY` and `RS_NO_ANSWER` are understood too.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let plain = |code: &str| code.trim_start_matches("RS_").replace('_', "");
-        let wanted = plain(&text.trim().to_ascii_uppercase());
+        let text_up = text.trim().to_ascii_uppercase();
+        // WombatDialer's own list of choices has these two spellings.
+        let wanted = match text_up.as_str() {
+            "RESERVED" => "RDRESERVED".to_owned(),
+            "AGENT" => "RDAGENTREQ".to_owned(),
+            text => plain(text),
+        };
         Self::ALL
             .into_iter()
             .find(|state| plain(state.code()) == wanted)
-            .ok_or_else(|| Invalid::new("status", format!("{text:?} is no call state; one of TERMINATED, RS_BUSY, RS_NOANSWER, RS_REJECTED, RS_NUMBER, RS_ERROR, RS_LOST, RS_TIMEOUT, RS_BLACKLIST")))
+            .ok_or_else(|| Invalid::new("status", format!("{text:?} is no call state; one of TERMINATED, RS_BUSY, RS_NOANSWER, RS_NOAGENT, RS_AGENTSKIP, RS_REJECTED, RS_NUMBER, RS_ERROR, RS_LOST, RS_TIMEOUT, RS_BLACKLIST")))
     }
 
     /// Whether the attempt is over.
     pub fn is_final(self) -> bool {
-        !matches!(self, Self::Scheduled | Self::Requested | Self::Dialling | Self::Connected)
+        !matches!(self, Self::Scheduled | Self::Requested | Self::Dialling | Self::Connected) && !self.is_before_call()
+    }
+
+    /// Whether it is about the agent who is called first, and nothing was sent to the person.
+    pub fn is_before_call(self) -> bool {
+        matches!(self, Self::RdScheduled | Self::RdReserved | Self::RdRequested | Self::RdAgentreq)
     }
 }
 
@@ -100,6 +135,12 @@ pub enum EndedBy {
     ForcedClosure,
     /// An operator, through Carillon.
     Operator,
+    /// The agent: hung up.
+    Agent,
+    /// The agent who was called first did not come.
+    NoAgent,
+    /// The agent to whom it was shown did not want it.
+    AgentSkip,
     /// The callee or the carrier.
     FarEnd,
     /// The PBX: the dialplan ended.
@@ -167,6 +208,8 @@ pub fn classify(facts: &EndFacts) -> Outcome {
     match facts.ended_by {
         EndedBy::Unknown => return outcome(CallState::RsLost, Fault::Unclear),
         EndedBy::Refused => return outcome(CallState::RsError, Fault::Ours),
+        EndedBy::NoAgent if !facts.answered => return outcome(CallState::RsNoagent, Fault::Ours),
+        EndedBy::AgentSkip if !facts.answered => return outcome(CallState::RsAgentskip, Fault::None),
         EndedBy::Suppression if !facts.answered => return outcome(CallState::RsBlacklist, Fault::None),
         EndedBy::ForcedClosure if facts.answered => return outcome(CallState::RsTimeout, Fault::None),
         _ if facts.answered => return outcome(CallState::Terminated, Fault::None),
@@ -175,7 +218,7 @@ pub fn classify(facts: &EndFacts) -> Outcome {
         }
         EndedBy::AnswerTimeout | EndedBy::ProgressTimeout => return outcome(CallState::RsRejected, Fault::Carrier),
         // Somebody of ours took it back: nothing of it is the carrier's or the callee's doing.
-        EndedBy::Operator => return outcome(CallState::RsNoanswer, Fault::Ours),
+        EndedBy::Operator | EndedBy::Agent => return outcome(CallState::RsNoanswer, Fault::Ours),
         _ => {}
     }
     let alive = facts.ringing || facts.progress;

@@ -217,6 +217,8 @@ pub enum QueueAgentState {
     Paused,
     /// Its telephone rings.
     Ringing,
+    /// A call of ours has it: it is called before the person.
+    Taken,
     /// In a call, of this queue or not.
     Talking,
     /// Left alone after a call.
@@ -231,6 +233,7 @@ impl From<dialer::Agent> for QueueAgent {
             AgentState::Idle => QueueAgentState::Idle,
             AgentState::Paused => QueueAgentState::Paused,
             AgentState::Ringing => QueueAgentState::Ringing,
+            AgentState::Taken => QueueAgentState::Taken,
             AgentState::Talking => QueueAgentState::Talking,
             AgentState::WrapUp => QueueAgentState::WrapUp,
             AgentState::Unavailable => QueueAgentState::Unavailable,
@@ -350,6 +353,9 @@ pub struct LiveCall {
     pub scheduled_at: Timestamp,
     /// When it was answered.
     pub connected_at: Option<Timestamp>,
+    /// The agent who is called before the person, by its telephone.
+    #[serde(default)]
+    pub agent: Option<String>,
 }
 
 /// Sums over the open runs.

@@ -122,6 +122,7 @@ impl Shell {
             channel: self.channels.name(call.leg),
             scheduled_at: call.scheduled_at,
             connected_at: call.connected_at,
+            agent: call.agent,
         });
         calls.collect()
     }

@@ -1,7 +1,7 @@
 //! Who observes the queues of which PBX, and what the shell does with what they say.
 
 use crate::configuration::Password;
-use crate::link::{NOT_WANTED, Observed, Observer, connect_manager};
+use crate::link::{Line, NOT_WANTED, Observed, Observer, connect_manager};
 use crate::shell::Shell;
 use asterisk::Incoming;
 use dialer::{Event, News};
@@ -17,6 +17,13 @@ pub(crate) struct PbxObserver {
     wanted: watch::Sender<bool>,
     /// Its own connection, beside a link over ARI, with what it was made of.
     own: Option<(ami::Client, Manager, Password)>,
+}
+
+impl PbxObserver {
+    /// Its own connection, beside a link over ARI.
+    pub(crate) fn own_line(&self) -> Option<Line> {
+        self.own.as_ref().map(|(client, ..)| Line::Ami(client.clone()))
+    }
 }
 
 impl Drop for PbxObserver {

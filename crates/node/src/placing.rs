@@ -1,7 +1,8 @@
 //! From a call that the dialler wants to the originate that a PBX gets.
 
 use crate::configuration::Configuration;
-use dialer::Originate;
+use asterisk::Application;
+use dialer::{CallAgent, Originate};
 use domain::{Campaign, RecordMark, Template};
 use std::collections::BTreeMap;
 
@@ -26,8 +27,45 @@ pub struct Placement {
     pub variables: BTreeMap<String, String>,
     /// Account code, for the call's record.
     pub account_code: Option<String>,
-    /// The mark of the call's record.
-    pub mark: String,
+    /// The mark of the call's record; `None` of a call to an agent, which is no call to a person.
+    pub mark: Option<String>,
+    /// What the answered call does instead of entering context and extension.
+    pub application: Option<Application>,
+}
+
+/// The agent who waits for this call: they are connected by the PBX itself as soon as the person answers, in the instant of
+/// the answer, and also while we are away.
+pub fn to_agent(placement: &mut Placement, agent: &str) {
+    placement.application = Some(Application { name: "Bridge", arguments: agent.to_owned() });
+    // The agent has seen his caller id already, and there is no dialplan that would show it.
+    placement.enters_as = None;
+}
+
+/// The call to an agent, who waits with music for the person: at most as long as it may take until that one answers. It has
+/// the variables of the person's call, and shows the campaign's agent CLID, or the person's number.
+pub fn call_agent(
+    call: &CallAgent,
+    channel_id: String,
+    campaign: &Campaign,
+    configuration: &Configuration,
+) -> Option<Placement> {
+    let CallAgent { attempt, leg, run, pbx, trunk, end_point, retry, timeout_ms, .. } = *call;
+    let contact = call.contact.clone();
+    let person = Originate { attempt, leg, run, pbx, trunk, end_point, retry, contact, timeout_ms, agent: None };
+    let placement = originate(&person, channel_id, campaign, configuration)?;
+    let says_what_agents_see = !campaign.agent_clid.expand(|_| Some("x")).trim().is_empty();
+    let for_agents = placement.enters_as.clone().or_else(|| placement.caller_id.clone());
+    let caller_id = for_agents.filter(|_| says_what_agents_see).or_else(|| Some(call.contact.number.dialled.clone()));
+    let wait_s = call.wait_ms.div_ceil(1_000);
+    let arguments = format!("{},participant,mS({wait_s})", placement.channel_id);
+    Some(Placement {
+        device: call.device.clone(),
+        caller_id,
+        enters_as: None,
+        mark: None,
+        application: Some(Application { name: "BridgeWait", arguments }),
+        ..placement
+    })
 }
 
 /// Builds the originate: dial string, end point, caller id, account, variables and the mark of its call record.
@@ -87,6 +125,7 @@ pub fn originate(
         timeout_ms: call.timeout_ms,
         variables,
         account_code: expanded(&campaign.dial_account),
-        mark: mark.to_string(),
+        mark: Some(mark.to_string()),
+        application: None,
     })
 }

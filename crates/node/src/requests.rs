@@ -110,9 +110,38 @@ impl Shell {
     pub(crate) fn originate(&mut self, call: dialer::Originate) {
         let leg = call.leg;
         let view = self.runs.get(&call.run);
-        let built = view
+        let mut built = view
             .and_then(|view| placing::originate(&call, self.channels.name(leg), &view.campaign, &self.configuration));
-        let line = self.links.get(&call.pbx).map(|link| link.line.clone());
+        let line = match call.agent {
+            Some(agent) => {
+                let agent = self.channels.name(agent);
+                built.iter_mut().for_each(|placement| placing::to_agent(placement, &agent));
+                self.manager(call.pbx)
+            }
+            None => self.links.get(&call.pbx).map(|link| link.line.clone()),
+        };
+        self.place(leg, built, line);
+    }
+
+    pub(crate) fn call_agent(&mut self, call: dialer::CallAgent) {
+        let view = self.runs.get(&call.run);
+        let built = view.and_then(|view| {
+            placing::call_agent(&call, self.channels.name(call.leg), &view.campaign, &self.configuration)
+        });
+        let line = self.manager(call.pbx);
+        self.place(call.leg, built, line);
+    }
+
+    /// The manager interface of a PBX, over which its queues are observed: agents who are called first are connected by an
+    /// application of the dialplan, which the REST interface cannot name.
+    fn manager(&self, pbx: PbxId) -> Option<Line> {
+        match &self.links.get(&pbx)?.line {
+            Line::Ari(_) => self.observers.get(&pbx)?.own_line(),
+            line @ Line::Ami(_) => Some(line.clone()),
+        }
+    }
+
+    fn place(&mut self, leg: LegId, built: Option<placing::Placement>, line: Option<Line>) {
         let (Some(originate), Some(line)) = (built, line) else {
             let why = "its trunk, end point or PBX was deleted".to_owned();
             self.answer_later(Event::OriginateNotSent { leg, why });

@@ -443,6 +443,7 @@ impl Shell {
     fn carry_out(&mut self, command: Command) {
         match command {
             Command::Originate(call) => self.originate(call),
+            Command::CallAgent(call) => self.call_agent(call),
             Command::HangUp { leg, pbx, why } => self.hang_up(leg, pbx, why),
             Command::LookUp { leg, pbx } => self.look_up(leg, pbx),
             Command::HoldDialling { why } => {

@@ -77,7 +77,7 @@ impl World {
             && self.zombie.is_none()
             && self.store.open.is_empty()
             && self.store.runs.values().all(|run| is_over(run.state))
-            && self.pbxs.values().all(|pbx| pbx.channels.is_empty())
+            && self.pbxs.values().all(|pbx| pbx.channels.is_empty() && pbx.agents.is_empty())
     }
 
     /// For a world that does not end.

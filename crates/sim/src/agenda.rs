@@ -1,6 +1,6 @@
 //! What happens when: the virtual clock.
 
-use dialer::{Event, FoundLeg, Originate};
+use dialer::{CallAgent, Event, FoundLeg, Originate};
 use domain::{EndedBy, LegId, Mono, PbxId};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -92,6 +92,7 @@ impl Happening {
 #[derive(Debug, Clone)]
 pub(crate) enum Request {
     Originate(Box<Originate>),
+    CallAgent(Box<CallAgent>),
     HangUp { leg: LegId, why: EndedBy },
     LookUp { leg: LegId },
     List { asked: u32, asked_at: Option<Mono> },

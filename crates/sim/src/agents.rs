@@ -56,14 +56,20 @@ struct Agent {
     paused: bool,
     /// In a call of its own.
     busy: bool,
+    /// Called by us before the person, and there.
+    called: bool,
     /// Whom it talks to, of which queue.
     talks: Option<(String, Channel)>,
 }
 
 impl Agent {
     fn takes_a_call(&self, queue: &str) -> bool {
-        let free = self.logged_on && !self.paused && !self.busy && self.talks.is_none();
+        let free = self.logged_on && !self.paused && !self.is_away() && self.talks.is_none();
         free && self.queues.iter().any(|of| of == queue)
+    }
+
+    fn is_away(&self) -> bool {
+        self.busy || self.called
     }
 
     fn member(&self, queue: &str) -> Member {
@@ -72,7 +78,7 @@ impl Agent {
             name: self.interface.clone(),
             paused: self.paused,
             in_call: self.talks.as_ref().is_some_and(|(of, _)| of == queue),
-            device: if self.busy { DeviceState::InUse } else { DeviceState::NotInUse },
+            device: if self.is_away() { DeviceState::InUse } else { DeviceState::NotInUse },
             ..Member::default()
         }
     }
@@ -121,7 +127,7 @@ pub(crate) fn furnish(seed: u64, site: &mut Site, scene: Scene) -> BTreeMap<PbxI
             let boost = Boost::from_permille(*rng.pick(&[1_000, 1_300, 2_000]).unwrap_or(&1_000));
             let max_waiting = rng.number(0..=2);
             floors.entry(spec.pbx).or_default().waiting.entry(name.clone()).or_default();
-            spec.queue = Some(ObservedQueue { name, boost, max_waiting });
+            spec.queue = Some(ObservedQueue { boost, max_waiting, ..ObservedQueue::named(&name) });
         }
     }
     for floor in floors.values_mut() {
@@ -132,13 +138,41 @@ pub(crate) fn furnish(seed: u64, site: &mut Site, scene: Scene) -> BTreeMap<PbxI
                 queues = all;
             }
             let (interface, logged_on) = (format!("SIP/{number}"), rng.percent(50));
-            floor.agents.push(Agent { interface, queues, logged_on, paused: false, busy: false, talks: None });
+            floor.agents.push(Agent {
+                interface,
+                queues,
+                logged_on,
+                paused: false,
+                busy: false,
+                called: false,
+                talks: None,
+            });
         }
+    }
+    // Drawn apart again: agents who are called before the person.
+    let mut rng = Rng::stream(seed, 6);
+    for queue in site.end_points.values_mut().filter_map(|spec| spec.queue.as_mut()) {
+        queue.reverse = rng.percent(40);
     }
     floors
 }
 
 impl World {
+    /// Whether the agent with this telephone would take a call now that does not come through a queue.
+    pub(crate) fn agent_would_come(&self, id: PbxId, interface: &str) -> bool {
+        let mut agents = self.floors.get(&id).into_iter().flat_map(|floor| &floor.agents);
+        agents.any(|agent| agent.interface == interface && !agent.is_away() && agent.talks.is_none())
+    }
+
+    /// An agent who was called first is there, or gone.
+    pub(crate) fn agent_is_called(&mut self, id: PbxId, interface: &str, called: bool) {
+        let Some(floor) = self.floors.get_mut(&id) else { return };
+        let Some(index) = floor.agents.iter().position(|agent| agent.interface == interface) else { return };
+        floor.agents[index].called = called;
+        self.tell_agent(id, index);
+        self.serve(id);
+    }
+
     /// Something happens on the floor of a PBX, and something else later.
     pub(crate) fn floor_happens(&mut self, id: PbxId) {
         if self.calm {
@@ -202,7 +236,7 @@ impl World {
     pub(crate) fn floor_restarts(&mut self, id: PbxId) {
         let Some(floor) = self.floors.get_mut(&id) else { return };
         floor.waiting.values_mut().for_each(VecDeque::clear);
-        floor.agents.iter_mut().for_each(|agent| (agent.talks, agent.busy) = (None, false));
+        floor.agents.iter_mut().for_each(|agent| (agent.talks, agent.busy, agent.called) = (None, false, false));
     }
 
     fn joins(&mut self, id: PbxId, queue: &str, channel: Channel) {

@@ -54,6 +54,10 @@ impl World {
     }
 
     pub(crate) fn hang_up(&mut self, id: PbxId, leg: LegId, why: EndedBy) -> Option<Event> {
+        if self.pbxs.get(&id)?.agents.contains_key(&leg) {
+            self.end_agent(id, leg, 16, None);
+            return None;
+        }
         let Some(channel) = self.pbxs.get(&id)?.channels.get(&leg) else { return Some(Event::LegMissing(leg)) };
         let (cause, code) = if channel.up { (16, None) } else { (19, Some(480)) };
         self.log(|| format!("{id:?} hangs up {leg:?}, {why:?}"));
@@ -66,6 +70,9 @@ impl World {
         if pbx.stalled_until > self.now {
             return self.agenda.add(pbx.stalled_until, Happening::Channel { pbx: id, leg, step });
         }
+        if pbx.agents.contains_key(&leg) {
+            return self.agent_step(id, leg, step);
+        }
         let Some(channel) = pbx.channels.get_mut(&leg) else { return };
         match step {
             Step::Progress => self.say(id, Event::LegProgress(leg), leg),
@@ -77,12 +84,15 @@ impl World {
             }
             Step::Answer => {
                 channel.up = true;
-                let (key, end_point) = (channel.call.contact.key, channel.call.end_point);
+                let (key, end_point, agent) = (channel.call.contact.key, channel.call.end_point, channel.call.agent);
                 self.check_opt_out(leg, key);
                 self.summary.answered += 1;
                 self.witness.answered(leg);
                 self.say(id, Event::LegAnswered(leg), leg);
-                self.answered_for(id, leg, end_point);
+                match agent {
+                    Some(agent) => self.connect(id, leg, agent),
+                    None => self.answered_for(id, leg, end_point),
+                }
             }
             Step::Status(status) => self.say(id, Event::StatusSet { leg, status: status.to_owned() }, leg),
             Step::FarEndHangsUp => self.say(id, Event::LegHangUpAsked(leg), leg),
@@ -92,12 +102,15 @@ impl World {
         }
     }
 
-    fn end_channel(&mut self, id: PbxId, leg: LegId, cause: u16, code: Option<u16>) {
+    pub(crate) fn end_channel(&mut self, id: PbxId, leg: LegId, cause: u16, code: Option<u16>) {
         let Some(channel) = self.pbxs.get_mut(&id).and_then(|pbx| pbx.channels.remove(&leg)) else { return };
         self.channel_gone(&channel, code);
         let event = Event::LegEnded { leg, cause, tech_cause: code };
         self.say_after(id, event, channel.said_until);
         self.left_floor(id, leg);
+        if let Some(agent) = self.agent_of(id, leg) {
+            self.end_agent(id, agent, 16, None);
+        }
     }
 
     pub(crate) fn channel_gone(&mut self, channel: &Channel, code: Option<u16>) {
@@ -114,7 +127,7 @@ impl World {
     }
 
     /// The same, read after `earliest`. What is said into a broken link is lost. When it is read at the latest.
-    fn say_after(&mut self, id: PbxId, event: Event, earliest: At) -> Option<At> {
+    pub(crate) fn say_after(&mut self, id: PbxId, event: Event, earliest: At) -> Option<At> {
         let pbx = self.pbxs.get(&id)?;
         if pbx.link == Link::Down || pbx.from_lost || self.strikes(Fault::EventsLost) {
             return None;

@@ -274,6 +274,8 @@ impl World {
             CallState::RsBlacklist if made && !truth.gone => Some("its channel exists"),
             CallState::RsBlacklist if truth.answered && !lost_events => Some("somebody answered"),
             CallState::RsBlacklist => None,
+            CallState::RsNoagent if made => Some("the person was called"),
+            CallState::RsNoagent => None,
             _ if made && !truth.gone => Some("its channel exists"),
             CallState::RsError if truth.refused => None,
             _ if !made => Some("no PBX knows of it"),

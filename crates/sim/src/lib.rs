@@ -13,6 +13,7 @@ mod channels;
 mod check;
 mod crash;
 mod fault;
+mod first;
 mod lease;
 mod links;
 mod liveness;

@@ -23,13 +23,14 @@ const REST: u64 = 500 * MS;
 impl World {
     /// Sends a request over the link as it is; a broken one loses it or its answer.
     pub(crate) fn request(&mut self, id: PbxId, request: Request) {
-        let slow = matches!(request, Request::Originate(_)) && self.strikes(Fault::ChannelsSlow);
+        let slow =
+            matches!(request, Request::Originate(_) | Request::CallAgent(_)) && self.strikes(Fault::ChannelsSlow);
         let (Some(process), Some(pbx)) = (&self.process, self.pbxs.get_mut(&id)) else { return };
         if pbx.link == Link::Down || pbx.to_lost {
             return;
         }
         let mut at = pbx.hears_at(self.now, &mut self.rng);
-        if matches!(request, Request::Originate(_)) {
+        if matches!(request, Request::Originate(_) | Request::CallAgent(_)) {
             // Making a channel takes its time, and now and then a lot of it; other requests do not wait for it.
             at += if slow { self.rng.within(300..=4_000) * MS } else { self.rng.within(0..=5) * MS };
         }
@@ -57,6 +58,7 @@ impl World {
                 }
                 answer
             }
+            Request::CallAgent(call) => self.make_agent_channel(id, &call),
             Request::HangUp { leg, why } => self.hang_up(id, leg, why),
             Request::LookUp { leg } => {
                 let Some(pbx) = self.pbxs.get(&id) else { return };

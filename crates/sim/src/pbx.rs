@@ -4,7 +4,7 @@ use crate::agenda::{At, MS};
 use crate::carrier::Temper;
 use crate::rng::Rng;
 use dialer::{FoundLeg, Originate};
-use domain::LegId;
+use domain::{AttemptId, LegId};
 use std::collections::BTreeMap;
 
 /// How the link to a PBX is, as its shell knows it.
@@ -25,9 +25,25 @@ pub(crate) struct Channel {
     pub(crate) said_until: At,
 }
 
+/// A channel to an agent who is called before the person.
+#[derive(Debug)]
+pub(crate) struct AgentChannel {
+    pub(crate) attempt: AttemptId,
+    pub(crate) interface: String,
+    pub(crate) up: bool,
+    /// Whom it is connected with.
+    pub(crate) person: Option<LegId>,
+    /// How long it waits for the person.
+    pub(crate) wait_ms: u32,
+    /// When its last event is read at the latest: its end comes after it.
+    pub(crate) said_until: At,
+}
+
 #[derive(Debug)]
 pub(crate) struct Pbx {
     pub(crate) channels: BTreeMap<LegId, Channel>,
+    /// Agents who are called first.
+    pub(crate) agents: BTreeMap<LegId, AgentChannel>,
     pub(crate) link: Link,
     /// What is sent to it is lost, and nobody has noticed yet.
     pub(crate) to_lost: bool,
@@ -59,6 +75,7 @@ impl Pbx {
     pub(crate) fn new(temper: Temper) -> Self {
         Self {
             channels: BTreeMap::new(),
+            agents: BTreeMap::new(),
             link: Link::Down,
             to_lost: false,
             from_lost: false,
@@ -111,6 +128,7 @@ impl Pbx {
             up: channel.up,
             ringing: channel.ringing && !channel.up,
         };
-        self.channels.iter().map(found).collect()
+        let agent = |(leg, agent): (&LegId, &AgentChannel)| FoundLeg { leg: *leg, up: agent.up, ringing: !agent.up };
+        self.channels.iter().map(found).chain(self.agents.iter().map(agent)).collect()
     }
 }

@@ -252,6 +252,7 @@ impl World {
         }
         match command {
             Command::Originate(call) => self.originate(call),
+            Command::CallAgent(call) => self.call_agent(call),
             Command::HangUp { why: domain::EndedBy::Suppression, .. } if self.is(Sabotage::LetsThemRing) => {}
             Command::HangUp { leg, pbx, why } => {
                 self.check_hang_up(leg, why);
@@ -285,10 +286,19 @@ impl World {
     }
 
     fn originate(&mut self, call: dialer::Originate) {
-        let (now, leg, pbx) = (self.now, call.leg, call.pbx);
+        self.check_originate(&call);
+        self.send(call.leg, call.pbx, Request::Originate(Box::new(call)));
+    }
+
+    fn call_agent(&mut self, call: dialer::CallAgent) {
+        self.check_agent(&call);
+        self.send(call.leg, call.pbx, Request::CallAgent(Box::new(call)));
+    }
+
+    fn send(&mut self, leg: LegId, pbx: PbxId, request: Request) {
+        let now = self.now;
         let Some(process) = &self.process else { return };
         let no = process.no;
-        self.check_originate(&call);
         self.at(CrashPoint::OriginateUnsent, Some(pbx));
         let soon = now + self.rng.within(50..=2_000);
         let fails = self.strikes(Fault::SendFails);
@@ -300,7 +310,7 @@ impl World {
             return self.agenda.add(soon, Happening::Tell { process: no, event });
         }
         self.agenda.add(now + ORIGINATE_DEADLINE, Happening::OriginateDeadline { process: no, leg });
-        self.request(pbx, Request::Originate(Box::new(call)));
+        self.request(pbx, request);
         self.at(CrashPoint::OriginateSent, Some(pbx));
     }
 

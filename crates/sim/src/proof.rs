@@ -73,13 +73,15 @@ pub enum Check {
     RunsEnd,
     /// The dialler does not ask to be woken for nothing.
     NoIdleWakes,
+    /// No agent who is called first has two channels at a time.
+    AgentNotDoubleBooked,
     /// The dialler's own checker found nothing to take out.
     OwnInvariants,
 }
 
 impl Check {
     /// Every check.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::AccountsAddUp,
         Self::NobodyForgotten,
         Self::FiguresAgree,
@@ -115,6 +117,7 @@ impl Check {
         Self::DiallingResumes,
         Self::RunsEnd,
         Self::NoIdleWakes,
+        Self::AgentNotDoubleBooked,
         Self::OwnInvariants,
     ];
 
@@ -181,7 +184,10 @@ pub const PROOFS: [(&str, &str, Proof); 16] = [
     (
         "I10",
         "agent",
-        Proof::Partly(&[Check::ConversationKept], "no conversation is cut; agents of our own are not there yet"),
+        Proof::Partly(
+            &[Check::ConversationKept, Check::AgentNotDoubleBooked],
+            "no conversation is cut; agents of our own are not there yet",
+        ),
     ),
     (
         "I11",

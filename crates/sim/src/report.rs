@@ -63,6 +63,8 @@ pub struct Summary {
     pub dialled: u64,
     /// Calls that were answered.
     pub answered: u64,
+    /// Agents who were called before the person.
+    pub agents_called: u64,
     /// Milliseconds of all channels: calls at once are this by the virtual time.
     pub line_ms: u64,
     /// Attempts that were taken back.

@@ -55,6 +55,8 @@ pub enum Sabotage {
     IgnoresLease,
     /// The shell hangs up on people who answered, as for an unanswered call.
     HangsUpOnPeople,
+    /// The PBX calls the agent of another call.
+    CallsAnotherAgent,
     /// The dialler is told twice a trunk's capacity.
     DoublesTrunks,
     /// The dialler is told twice an end point's channels.
@@ -79,7 +81,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Every one, with the check that finds it.
-    pub const ALL: [(Self, Check); 36] = [
+    pub const ALL: [(Self, Check); 37] = [
         (Self::LosesRows, Check::AccountsAddUp),
         (Self::SkipsContacts, Check::NobodyForgotten),
         (Self::CountsTwice, Check::FiguresAgree),
@@ -106,6 +108,7 @@ impl Sabotage {
         (Self::AnswersAll, Check::OutcomeIsTrue),
         (Self::IgnoresLease, Check::FencedOff),
         (Self::HangsUpOnPeople, Check::ConversationKept),
+        (Self::CallsAnotherAgent, Check::AgentNotDoubleBooked),
         (Self::DoublesTrunks, Check::TrunkCapacityKept),
         (Self::DoublesEndPoints, Check::EndPointCapacityKept),
         (Self::TriplesRates, Check::RateKept),

@@ -51,7 +51,7 @@ impl AttemptRow {
     fn was_never_sent(&self) -> bool {
         match self.state {
             AttemptState::Withdrawn => true,
-            AttemptState::Ended(CallState::RsBlacklist) => !self.requested,
+            AttemptState::Ended(CallState::RsBlacklist | CallState::RsNoagent) => !self.requested,
             _ => false,
         }
     }
@@ -506,6 +506,7 @@ impl Store {
             scheduled_at: row.new.scheduled_at,
             connected_at: row.connected_at,
             ext_state: row.ext_state.clone(),
+            agent: row.new.agent.as_deref().cloned(),
             suppressed: self
                 .contact(row.new.contact)
                 .is_some_and(|contact| self.is_suppressed(contact, row.new.campaign)),

@@ -100,6 +100,7 @@ impl World {
         let notice = self.faults.rng(fault).within(0..=300) * MS;
         let Some(pbx) = self.pbxs.get_mut(&id) else { return };
         let channels = std::mem::take(&mut pbx.channels);
+        pbx.agents.clear();
         pbx.boot += 1;
         (pbx.stalled_until, pbx.back_at) = (0, self.now + away);
         for channel in channels.values() {

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::scope::Scope;
 use crate::sql::{Columns, now};
 use crate::standing::{self, Asked};
-use domain::journal::OpenAttempt;
+use domain::journal::{FirstAgent, OpenAttempt};
 use domain::outcome::Fault;
 use domain::rules::Standing;
 use domain::{
@@ -134,6 +134,8 @@ pub struct AttemptRecord {
     pub why: String,
     /// What the dialplan or programs told of it.
     pub outputs: Attributes,
+    /// The agent who was called before the person, by its telephone.
+    pub agent: Option<String>,
 }
 
 impl AttemptRecord {
@@ -159,7 +161,7 @@ macro_rules! attempt_rows {
             "trunk.name AS trunk_name, a.end_point_id, end_point.name AS end_point_name, a.pbx_id, ",
             "pbx.name AS pbx_name, a.state, a.fault, a.ext_state, a.cause, a.tech_cause, a.ended_by, a.scheduled_at, ",
             "a.requested_at, a.connected_at, a.ended_at, a.wait_pre_ms, a.wait_after_ms, a.talk_ms, a.retry_rule_id, ",
-            "a.retry_at, a.why, a.outputs FROM attempt a JOIN leg ON leg.id = a.leg_id ",
+            "a.retry_at, a.why, a.outputs, a.agent FROM attempt a JOIN leg ON leg.id = a.leg_id ",
             "JOIN campaign ON campaign.id = a.campaign_id LEFT JOIN contact ON contact.id = a.contact_id ",
             "LEFT JOIN list ON list.id = a.list_id LEFT JOIN trunk ON trunk.id = a.trunk_id ",
             "LEFT JOIN end_point ON end_point.id = a.end_point_id LEFT JOIN pbx ON pbx.id = a.pbx_id ",
@@ -175,7 +177,7 @@ statements! {
     GET = attempt_rows!("a.id = $2");
     // The `+`: through the index of what is open, not one of all attempts.
     OPEN = "SELECT id, call_id, leg_id, run_id, campaign_id, contact_id, number_key, retry, trunk_id, end_point_id, pbx_id, \
-        scheduled_at, connected_at, ext_state FROM attempt \
+        scheduled_at, connected_at, ext_state, agent, agent_leg_id FROM attempt \
         WHERE +tenant_id = $1 AND ended_at IS NULL AND ($2 LIKE '%,' || campaign_id || ',%' OR $2 IS NULL) ORDER BY id";
 }
 
@@ -259,6 +261,7 @@ fn read(row: &Row) -> Result<AttemptRecord> {
         retry_at: row.opt_at("retry_at")?,
         why: row.text("why")?,
         outputs: row.json("outputs")?,
+        agent: row.opt_text("agent")?,
     })
 }
 
@@ -277,6 +280,10 @@ fn read_open(row: &Row) -> Result<OpenAttempt> {
         scheduled_at: row.at("scheduled_at")?,
         connected_at: row.opt_at("connected_at")?,
         ext_state: row.text("ext_state")?,
+        agent: match (row.opt_text("agent")?, row.opt_int("agent_leg_id")?) {
+            (Some(interface), Some(leg)) => Some(FirstAgent { leg: LegId(leg), interface }),
+            _ => None,
+        },
         suppressed: false,
     })
 }

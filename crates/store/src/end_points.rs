@@ -9,7 +9,7 @@ use crate::pbxs;
 use crate::scope::{Kind, Scope};
 use crate::sql::{Columns, code_of};
 use domain::end_point::DEFAULT_MAX_WAITING;
-use domain::{Boost, EndPoint, EndPointId, EndPointKind, Invalid, ObservedQueue, PbxId};
+use domain::{Boost, EndPoint, EndPointId, EndPointKind, Invalid, ObservedQueue, PbxId, Rewrite};
 
 /// A statement that makes one: with the next id, or with one that it had before.
 macro_rules! create {
@@ -17,23 +17,25 @@ macro_rules! create {
         concat!(
             "INSERT INTO end_point (",
             $column,
-            "tenant_id, pbx_id, name, kind, context, extension, max_channels, queue, boost_permille, max_waiting) VALUES (",
+            "tenant_id, pbx_id, name, kind, context, extension, max_channels, queue, boost_permille, max_waiting, \
+            reverse, dial_find, dial_replace) VALUES (",
             $value,
-            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id"
+            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id"
         )
     };
 }
 
 statements! {
     CREATE = create!("", "");
-    CREATE_AGAIN = create!("id, ", "$11, ");
+    CREATE_AGAIN = create!("id, ", "$14, ");
     UPDATE = "UPDATE end_point SET pbx_id = $3, name = $4, kind = $5, context = $6, extension = $7, \
-        max_channels = $8, queue = $9, boost_permille = $10, max_waiting = $11 WHERE tenant_id = $1 AND id = $2";
-    GET = "SELECT id, pbx_id, name, kind, context, extension, max_channels, queue, boost_permille, max_waiting \
-        FROM end_point \
+        max_channels = $8, queue = $9, boost_permille = $10, max_waiting = $11, reverse = $12, \
+        dial_find = $13, dial_replace = $14 WHERE tenant_id = $1 AND id = $2";
+    GET = "SELECT id, pbx_id, name, kind, context, extension, max_channels, queue, boost_permille, max_waiting, \
+        reverse, dial_find, dial_replace FROM end_point \
         WHERE tenant_id = $1 AND id = $2";
-    ALL = "SELECT id, pbx_id, name, kind, context, extension, max_channels, queue, boost_permille, max_waiting \
-        FROM end_point \
+    ALL = "SELECT id, pbx_id, name, kind, context, extension, max_channels, queue, boost_permille, max_waiting, \
+        reverse, dial_find, dial_replace FROM end_point \
         WHERE tenant_id = $1 ORDER BY id";
     USED_BY = "SELECT 'campaign ' || c.name FROM campaign_end_point l JOIN campaign c ON c.id = l.campaign_id \
         WHERE l.tenant_id = $1 AND l.end_point_id = $2 \
@@ -69,6 +71,9 @@ impl Store {
             .bind(end_point.queue.as_ref().map(|queue| queue.name.clone()))
             .bind(i64::from(end_point.queue.as_ref().map_or(Boost::ONE, |queue| queue.boost).permille()))
             .bind(i64::from(end_point.queue.as_ref().map_or(DEFAULT_MAX_WAITING, |queue| queue.max_waiting)))
+            .bind(i64::from(end_point.queue.as_ref().is_some_and(|queue| queue.reverse)))
+            .bind(end_point.queue.as_ref().map_or("", |queue| &queue.rewrite.find))
+            .bind(end_point.queue.as_ref().map_or("", |queue| &queue.rewrite.replace))
             .bind_some(again)
             .fetch_one(&mut *transaction)
             .await
@@ -109,6 +114,9 @@ impl Store {
             .bind(end_point.queue.as_ref().map(|queue| queue.name.clone()))
             .bind(i64::from(end_point.queue.as_ref().map_or(Boost::ONE, |queue| queue.boost).permille()))
             .bind(i64::from(end_point.queue.as_ref().map_or(DEFAULT_MAX_WAITING, |queue| queue.max_waiting)))
+            .bind(i64::from(end_point.queue.as_ref().is_some_and(|queue| queue.reverse)))
+            .bind(end_point.queue.as_ref().map_or("", |queue| &queue.rewrite.find))
+            .bind(end_point.queue.as_ref().map_or("", |queue| &queue.rewrite.replace))
             .execute(&mut *transaction)
             .await
             .map_err(Error::naming("end point", &end_point.name))?;
@@ -186,6 +194,8 @@ fn read(row: &Row) -> Result<EndPoint> {
                 name,
                 boost: Boost::from_permille(row.number("boost_permille")?),
                 max_waiting: row.number("max_waiting")?,
+                reverse: row.flag("reverse")?,
+                rewrite: Rewrite { find: row.text("dial_find")?, replace: row.text("dial_replace")? },
             }),
             None => None,
         },
@@ -208,7 +218,13 @@ mod tests {
         let world = World::make(&store).await;
         let scope = Scope::installation();
         let saved = store.create_end_point(&scope, &end_point("second", world.pbx.id)).await.unwrap();
-        let queue = ObservedQueue { boost: Boost::from_permille(1_300), max_waiting: 7, ..ObservedQueue::named("999") };
+        let queue = ObservedQueue {
+            boost: Boost::from_permille(1_300),
+            max_waiting: 7,
+            reverse: true,
+            rewrite: Rewrite { find: "^Agent".into(), replace: "SIP".into() },
+            ..ObservedQueue::named("999")
+        };
         let changed = EndPoint { extension: "9".into(), max_channels: 2, ..saved };
         let observing = EndPoint { kind: EndPointKind::Queue, queue: Some(queue), ..changed.clone() };
         let refused = store.update_end_point(&scope, &observing).await.unwrap_err();

@@ -53,6 +53,7 @@ pub(crate) const VERSIONS: &[Version] = &[
     version!("0019", "caller_ids"),
     version!("0020", "run_lists"),
     version!("0021", "outcome_rules"),
+    version!("0022", "reverse"),
 ];
 
 statements! {

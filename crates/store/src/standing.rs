@@ -18,14 +18,15 @@ const DAY_S: i64 = 86_400;
 /// Keys that one statement asks for: the least that takes what there is. What is over stays empty.
 const SIZES: [usize; 3] = [4, 32, 256];
 
-/// Attempts that were sent, or may have been. One that was suppressed before anything was sent was not.
+/// Attempts that were sent, or may have been. One that was suppressed before anything was sent was not,
+/// nor one whose agent, who is called first, did not come or did not want it.
 macro_rules! counts {
     ($attempt:literal) => {
         concat!(
             $attempt,
             ".state <> 'WITHDRAWN' AND NOT (",
             $attempt,
-            ".state = 'RS_BLACKLIST' AND ",
+            ".state IN ('RS_BLACKLIST', 'RS_NOAGENT', 'RS_AGENTSKIP') AND ",
             $attempt,
             ".requested_at IS NULL)"
         )

@@ -165,6 +165,7 @@ impl World {
             end_point: self.end_point.id,
             pbx: self.pbx.id,
             scheduled_at: Timestamp(id * 1_000_000),
+            agent: None,
             receipt: Receipt {
                 picked: if retry == 0 { Picked::FreshInOrder } else { Picked::RetryDue { due_at } },
                 rules: vec!["hours".into(), "single_flight".into()],

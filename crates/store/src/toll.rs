@@ -17,7 +17,7 @@ statements! {
         JOIN contact c ON c.id = a.contact_id WHERE a.tenant_id = $1 AND a.scheduled_at > $2 \
         AND a.id > COALESCE((SELECT o.id FROM attempt o WHERE o.tenant_id = $1 AND o.scheduled_at <= $2 \
         ORDER BY o.id DESC LIMIT 1), 0) \
-        AND a.state <> 'WITHDRAWN' AND NOT (a.state = 'RS_BLACKLIST' AND a.requested_at IS NULL) \
+        AND a.state <> 'WITHDRAWN' AND NOT (a.state IN ('RS_BLACKLIST', 'RS_NOAGENT', 'RS_AGENTSKIP') AND a.requested_at IS NULL) \
         AND c.number <> '' ORDER BY a.id DESC LIMIT $3";
 }
 

@@ -246,6 +246,8 @@ document! {
         /// When it was answered.
         #[schema(format = DateTime)]
         connected_at: Option<String>,
+        /// The agent who is called before the person, by its telephone.
+        agent: Option<String>,
     }
     /// Sums over the open runs.
     LiveTotals {
@@ -398,6 +400,7 @@ mod tests {
                 channel: "c-abc-1-1".into(),
                 scheduled_at: at,
                 connected_at: Some(at),
+                agent: Some("PJSIP/1001".into()),
             }],
             totals: LiveTotals { open_calls: 1, placed: 10, terminated: 5, termination_rate: 0.5, backlog: 1 },
         }

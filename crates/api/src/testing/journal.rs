@@ -73,6 +73,7 @@ pub(super) fn attempt(id: i64, run: RunId, contact: &Contact) -> NewAttempt {
         end_point: EndPointId(0),
         pbx: PbxId(0),
         scheduled_at: START.plus_seconds(id),
+        agent: None,
         receipt: Receipt {
             picked: Picked::FreshInOrder,
             rules: vec!["hours".into(), "capacity".into()],

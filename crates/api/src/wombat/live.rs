@@ -82,6 +82,7 @@ pub(super) fn call_record(call: &AttemptRecord, zone: &str) -> Value {
         "campaignId": call.campaign,
         "hoppercampId": call.run,
         "number": call.number.as_deref().unwrap_or_default(),
+        "agent": call.agent.as_deref().unwrap_or_default(),
         "state": call.state,
         "extState": call.ext_state,
         "retry": call.retry,

@@ -479,7 +479,7 @@ async fn the_configuration_api_refuses_by_name_and_changes_nothing() {
         ),
         ("ep?mode=E", json!({"type": "PHONE", "queueName": "q", "astId": {"id": pbx}}), "queueName"),
         ("ep?mode=E", json!({"type": "QUEUE", "boostFactor": "much", "astId": {"id": pbx}}), "boostFactor"),
-        ("ep?mode=E", json!({"type": "QUEUE", "reverseDialing": true}), "reverseDialing"),
+        ("ep?mode=E", json!({"type": "QUEUE", "stepwiseReverse": true}), "stepwiseReverse"),
         ("list?mode=E", json!([1]), "record"),
         ("list/record?mode=E", json!({"number": "1"}), "parent"),
         ("campaign/list?mode=E&parent=77", json!({"cl": {"listId": 1}}), "77"),

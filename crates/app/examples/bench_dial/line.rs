@@ -103,6 +103,7 @@ impl Line {
             variables: BTreeMap::new(),
             account_code: None,
             user_field: None,
+            application: None,
         };
         let wrong =
             |answer: ari::Outcome<()>| (!matches!(answer, ari::Outcome::Done(()))).then(|| format!("{answer:?}"));

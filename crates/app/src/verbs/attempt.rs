@@ -177,6 +177,7 @@ async fn show(attempt: i64, session: &Session) -> Result<(), Failure> {
         ("end point", named("end_point_name", "end_point")),
         ("pbx", named("pbx_name", "pbx")),
         ("channel", cell(row, "channel")),
+        ("agent", cell(row, "agent")),
         ("scheduled", local(row, "scheduled_at")),
         ("requested", local(row, "requested_at")),
         ("connected", local(row, "connected_at")),

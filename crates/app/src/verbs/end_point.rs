@@ -93,6 +93,15 @@ pub(crate) struct Agents {
     /// With more callers waiting beyond the free agents nothing is dialled [default: 2]
     #[arg(long, value_name = "N")]
     max_waiting: Option<u32>,
+    /// Call agents before the person: true or false [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    reverse: Option<bool>,
+    /// Regular expression: every match in a member's interface is replaced before it is dialled; '' dials it as it is
+    #[arg(long, value_name = "REGEX")]
+    dial_find: Option<String>,
+    /// What is put in its place; $1 is the first group
+    #[arg(long, value_name = "TEXT")]
+    dial_replace: Option<String>,
 }
 
 impl Agents {
@@ -105,6 +114,9 @@ impl Agents {
                     ("queue", json!(null)),
                     ("boost", json!(null)),
                     ("max_waiting", json!(null)),
+                    ("reverse", json!(false)),
+                    ("dial_find", json!("")),
+                    ("dial_replace", json!("")),
                 ] {
                     body[field] = value;
                 }
@@ -117,6 +129,14 @@ impl Agents {
         }
         if let Some(most) = self.max_waiting {
             body["max_waiting"] = json!(most);
+        }
+        if let Some(reverse) = self.reverse {
+            body["reverse"] = json!(reverse);
+        }
+        for (field, text) in [("dial_find", self.dial_find), ("dial_replace", self.dial_replace)] {
+            if let Some(text) = text {
+                body[field] = json!(text);
+            }
         }
         body
     }
@@ -134,10 +154,13 @@ const COLUMNS: [(&str, &str); 9] = [
     ("hidden", "hidden"),
 ];
 /// The same, and who sees it.
-const FIELDS: [(&str, &str); 12] = {
+const FIELDS: [(&str, &str); 15] = {
     let [id, name, kind, pbx, context, extension, channels, queue, hidden] = COLUMNS;
     let (boost, waiting) = (("boost", "boost"), ("max waiting", "max_waiting"));
-    [id, name, kind, pbx, context, extension, channels, queue, boost, waiting, ("key", "security_key"), hidden]
+    let (reverse, find, replace) =
+        (("reverse", "reverse"), ("dial find", "dial_find"), ("dial replace", "dial_replace"));
+    let key = ("key", "security_key");
+    [id, name, kind, pbx, context, extension, channels, queue, boost, waiting, reverse, find, replace, key, hidden]
 };
 
 /// Does it.

@@ -306,6 +306,7 @@ mod tests {
                 channel: "c-x-1-1".into(),
                 scheduled_at: at,
                 connected_at: Some(at),
+                agent: None,
             }],
             totals: LiveTotals { open_calls: 4, ..LiveTotals::default() },
         };

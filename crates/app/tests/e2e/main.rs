@@ -29,6 +29,7 @@ mod restart;
 mod restart_state;
 mod restore;
 mod retries;
+mod reverse;
 mod runs;
 mod screen;
 mod secrets;

@@ -19,15 +19,15 @@ const A_CALL: Duration = Duration::from_secs(20);
 const A_WHILE: Duration = Duration::from_millis(1_500);
 
 /// A world whose PBX can be observed, over ARI with a manager user beside it.
-struct Floor {
-    world: World,
+pub(crate) struct Floor {
+    pub(crate) world: World,
     trunk: i64,
     /// Before the manager interface, over ARI.
     manager: Option<Proxy>,
 }
 
 impl Floor {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(World::start())
     }
 
@@ -46,7 +46,7 @@ impl Floor {
     }
 
     /// An end point that observes a queue; its extension is called like the queue.
-    fn observing(&self, name: &str, queue: &str, changes: Value) -> i64 {
+    pub(crate) fn observing(&self, name: &str, queue: &str, changes: Value) -> i64 {
         let body = json!({"pbx": self.world.pbx, "name": name, "kind": "QUEUE", "queue": queue, "max_channels": 10,
             "context": "carillon-demo", "extension": queue});
         let end_point = self.world.create("end-points", crate::world::merged(body, changes));
@@ -55,62 +55,69 @@ impl Floor {
     }
 
     /// What is live of the queue of an end point.
-    fn queue(&self, end_point: &str) -> Value {
+    pub(crate) fn queue(&self, end_point: &str) -> Value {
         let live = self.world.live();
         let end_points = live["end_points"].as_array().unwrap();
         end_points.iter().find(|one| one["name"] == end_point).unwrap()["queue"].clone()
     }
 
     #[track_caller]
-    fn until(&self, end_point: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn until(&self, end_point: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         self.world.wait(what, PATIENCE, || {
             let queue = self.queue(end_point);
             if wanted(&queue) { Ok(queue) } else { Err(queue.to_string()) }
         })
     }
 
-    fn cli(&self, line: &str) {
+    pub(crate) fn cli(&self, line: &str) {
         let answer = self.world.pair.pbx.cli(line).unwrap();
         let refused = ["Unable", "No such", "Invalid", "Usage"].iter().any(|word| answer.contains(word));
         assert!(!refused, "{line}: {answer}");
     }
 
-    fn log_on(&self, agent: u32, queue: &str) {
+    pub(crate) fn log_on(&self, agent: u32, queue: &str) {
         self.cli(&format!("queue add member Local/{agent}@carillon-agents/n to {queue}"));
     }
 
     /// The same with a telephone whose state is told.
-    fn log_on_with_device(&self, agent: u32, queue: &str) {
+    pub(crate) fn log_on_with_device(&self, agent: u32, queue: &str) {
         let device = format!("Custom:agent{agent}");
         self.cli(&format!("devstate change {device} NOT_INUSE"));
         let member = format!("Local/{agent}@carillon-agents/n");
         self.cli(&format!("queue add member {member} to {queue} penalty 0 as agent{agent} state_interface {device}"));
     }
 
-    fn log_off(&self, agent: u32, queue: &str) {
+    pub(crate) fn log_off(&self, agent: u32, queue: &str) {
         self.cli(&format!("queue remove member Local/{agent}@carillon-agents/n from {queue}"));
     }
 
-    fn pause(&self, agent: u32, queue: &str) {
+    pub(crate) fn pause(&self, agent: u32, queue: &str) {
         self.cli(&format!("queue pause member Local/{agent}@carillon-agents/n queue {queue} reason lunch"));
     }
 
-    fn unpause(&self, agent: u32, queue: &str) {
+    pub(crate) fn unpause(&self, agent: u32, queue: &str) {
         self.cli(&format!("queue unpause member Local/{agent}@carillon-agents/n queue {queue}"));
     }
 
+    /// The channel of an agent who was called first.
+    pub(crate) fn agents_channel(&self) -> String {
+        let shown = self.world.pair.pbx.cli("core show channels concise").unwrap();
+        let agents = shown.lines().find(|line| line.starts_with("Local/") && line.contains(";1!")).unwrap_or_default();
+        agents.split('!').next().unwrap_or_default().to_owned()
+    }
+
     /// A caller from outside in a queue.
-    fn inbound(&self, queue: &str) {
+    pub(crate) fn inbound(&self, queue: &str) {
         self.cli(&format!("channel originate Local/10@carillon-agents/n extension {queue}@carillon-demo"));
     }
 
     /// Persons who talk until somebody hangs up, so many.
-    fn people(count: usize) -> Vec<String> {
+    pub(crate) fn people(count: usize) -> Vec<String> {
         (0..count).map(|n| format!("15551201{n:03}")).collect()
     }
 
     /// A run that dials people for these end points.
-    fn dial(&self, name: &str, people: &[String], end_points: &[i64], changes: Value) -> i64 {
+    pub(crate) fn dial(&self, name: &str, people: &[String], end_points: &[i64], changes: Value) -> i64 {
         let people: Vec<&str> = people.iter().map(String::as_str).collect();
         let base = json!({"trunks": [self.trunk], "end_points": end_points, "answer_timeout_ms": 20_000});
         self.world.dial(name, &people, crate::world::merged(base, changes))

@@ -136,6 +136,7 @@ pub(crate) fn call(number: &str) -> Originate {
         variables: BTreeMap::new(),
         account_code: None,
         user_field: None,
+        application: None,
     }
 }
 

@@ -63,7 +63,9 @@ impl<'a> Pace<'a> {
             };
         };
         let seen = self.queue(end_point, queue)?;
-        let call = Load::of_call(queue.boost, run);
+        // Where agents are called first each call has its agent, who is not free any more: there is nothing to over-dial.
+        let boosts = if queue.reverse { (Boost::ONE, Boost::ONE) } else { (queue.boost, run) };
+        let call = Load::of_call(boosts.0, boosts.1);
         let calls = boost::new_calls(seen.agents, seen.load, call);
         match () {
             () if seen.logged_on == 0 => Err(Refusal::NobodyLoggedOn),
@@ -74,7 +76,7 @@ impl<'a> Pace<'a> {
             () => {
                 let QueueSeen { free, waiting, agents, on_the_way, load, .. } = seen;
                 let taken_permille = load.permille();
-                let boost_permille = (queue.boost.permille() * run.permille()).div_ceil(1_000);
+                let boost_permille = (boosts.0.permille() * boosts.1.permille()).div_ceil(1_000);
                 let receipt = QueueReceipt { free, waiting, agents, on_the_way, taken_permille, boost_permille };
                 Ok(Capacity { free: calls.min(channels), queue: Some(receipt) })
             }

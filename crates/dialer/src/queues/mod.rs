@@ -4,6 +4,7 @@
 //! them has it in a call. A caller counts as waiting until an agent's telephone rings for it: from then on it has its
 //! agent, who is not free any more, and neither is counted twice. What is not known is not free.
 
+mod first;
 pub(crate) mod news;
 pub(crate) mod share;
 
@@ -30,6 +31,11 @@ struct Observed {
     claims: BTreeMap<(Interface, Channel), Claim>,
     /// Telephones that are left alone after a call, until then.
     wrapping: BTreeMap<Interface, Mono>,
+    /// Agents whom a call of ours has that does not come through a queue: they are called first. Known to us whatever is
+    /// known of the queues.
+    taken: BTreeSet<Interface>,
+    /// When each was taken last: a number that grows.
+    turns: BTreeMap<Interface, u64>,
     /// What differed when it was last compared.
     suspected: BTreeSet<Difference>,
     /// What was missed and put right, since this process began.
@@ -96,6 +102,8 @@ pub enum AgentState {
     Paused,
     /// Its telephone rings.
     Ringing,
+    /// A call of ours has it: it is called before the person.
+    Taken,
     /// In a call, of this queue or not.
     Talking,
     /// Its last call was a moment ago.
@@ -141,8 +149,7 @@ impl Queues {
         let mut effects = Effects::default();
         match news {
             News::Lost { why } => {
-                let healed = observed.healed;
-                *observed = Observed { unknown: Some(why), healed, ..Observed::default() };
+                *observed = Observed { unknown: Some(why), ..observed.forgotten() };
             }
             News::Observed(all) => {
                 effects.begins = true;
@@ -268,9 +275,14 @@ impl Observed {
         Self { unknown: Some("its queues were not read yet".to_owned()), ..Self::default() }
     }
 
+    /// Without what was seen of the queues.
+    fn forgotten(&mut self) -> Self {
+        let (taken, turns) = (std::mem::take(&mut self.taken), std::mem::take(&mut self.turns));
+        Self { healed: self.healed, taken, turns, ..Self::default() }
+    }
+
     fn observe(&mut self, all: Vec<QueueSnapshot>) {
-        let healed = self.healed;
-        *self = Self { healed, ..Self::default() };
+        *self = self.forgotten();
         for QueueSnapshot { name, members, callers } in all {
             let queue = self.queues.entry(name).or_default();
             queue.members.extend(members.into_iter().map(|member| (member.interface.clone(), member)));
@@ -335,7 +347,8 @@ impl Observed {
         let in_call = self.queues.values().flat_map(|queue| queue.members.values()).filter(|member| member.in_call);
         let in_call = in_call.map(|member| member.interface.as_str());
         let claimed = self.claims.keys().map(|(interface, _)| interface.as_str());
-        in_call.chain(claimed).chain(self.wrapping.keys().map(String::as_str)).collect()
+        let taken = self.taken.iter().map(String::as_str);
+        in_call.chain(claimed).chain(taken).chain(self.wrapping.keys().map(String::as_str)).collect()
     }
 
     fn count(&self) -> Counted {
@@ -379,6 +392,7 @@ impl Observed {
             _ if self.in_call(interface) || claim.is_some_and(|claim| claim.connected) => AgentState::Talking,
             Ringing => AgentState::Ringing,
             _ if claim.is_some() => AgentState::Ringing,
+            _ if self.taken.contains(interface) => AgentState::Taken,
             Invalid | Unavailable => AgentState::Unavailable,
             Unknown | NotInUse if member.paused => AgentState::Paused,
             Unknown | NotInUse if self.wrapping.contains_key(interface) => AgentState::WrapUp,

@@ -7,7 +7,7 @@ use dialer::invariants::{Circumstances, Claims, Ledger, RunNow};
 use dialer::{
     Command, Dialer, EndPointSpec, Event, IdKind, Invariant, Member, News, Originate, PbxSpec, QueueSnapshot, RunTotals,
 };
-use domain::journal::{AttemptEnd, NewAttempt, Picked, QueueReceipt, Receipt, Withdrawal};
+use domain::journal::{AttemptEnd, FirstAgent, NewAttempt, Picked, QueueReceipt, Receipt, Withdrawal};
 use domain::outcome::Fault;
 use domain::rules::limits::{Cap, CapBy, Consent, DayHours, Limits};
 use domain::rules::{Rules, Standing};
@@ -43,6 +43,7 @@ fn new_attempt(n: i64, contact: i64, key: i64) -> NewAttempt {
         end_point: EndPointId(1),
         pbx: PbxId(1),
         scheduled_at: NOON,
+        agent: None,
         receipt: Receipt {
             picked: Picked::FreshInOrder,
             rules: vec![],
@@ -77,6 +78,7 @@ fn originate(n: i64) -> Command {
         retry: 0,
         contact: contact(n),
         timeout_ms: 40_000,
+        agent: None,
     })
 }
 
@@ -285,6 +287,15 @@ fn break_it(invariant: Invariant) -> Option<Invariant> {
                 assert_eq!(for_agents(&["SIP/1", "SIP/2"], Some(receipt)), broken, "{receipt:?}");
             }
             for_agents(&["SIP/1", "SIP/2"], Some(agents(3, 0, 1_000)))
+        }
+        Invariant::AgentNotDoubleBooked => {
+            let taking = |n: i64, interface: &str| {
+                let agent = FirstAgent { leg: LegId(100 + n), interface: interface.to_owned() };
+                journal(NewAttempt { agent: Some(Box::new(agent)), ..new_attempt(n, n, n) })
+            };
+            assert_eq!(broken_by(&[taking(1, "SIP/1"), taking(2, "SIP/2")], CALM, true), None);
+            assert_eq!(broken_by(&[taking(1, "SIP/1"), close(1), taking(2, "SIP/1")], CALM, true), None);
+            broken_by(&[taking(1, "SIP/1"), taking(2, "SIP/1")], CALM, true)
         }
         // The sums of a run are compared by the dialler itself: totals from a database that do not add up show it.
         Invariant::AccountsAddUp => {

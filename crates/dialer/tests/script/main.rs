@@ -20,6 +20,7 @@ mod protocol;
 mod queues;
 mod restart;
 mod retries;
+mod reverse;
 mod script;
 mod suppression;
 mod timers;

@@ -18,16 +18,16 @@ fn observing(id: i64, max_channels: u32, queue: &str, factor: f64) -> EndPointSp
     EndPointSpec { queue: Some(queue), ..end_point(id, max_channels) }
 }
 
-fn member(interface: &str) -> Member {
+pub(crate) fn member(interface: &str) -> Member {
     Member { interface: interface.into(), device: DeviceState::NotInUse, ..Member::default() }
 }
 
-fn told(news: News) -> Event {
+pub(crate) fn told(news: News) -> Event {
     Event::QueuesTold { pbx: PBX, news }
 }
 
 /// Queues with members; nobody waits.
-fn observed(queues: &[(&str, &[&str])]) -> Event {
+pub(crate) fn observed(queues: &[(&str, &[&str])]) -> Event {
     let snapshot = |(name, members): &(&str, &[&str])| QueueSnapshot {
         name: (*name).to_owned(),
         members: members.iter().map(|of| member(of)).collect(),

@@ -32,6 +32,8 @@ pub(crate) enum Seen {
     /// Contact and retry counter.
     Journal(i64, u32),
     Originate(LegId),
+    /// An agent is called before the person.
+    CallAgent(LegId),
     HangUp(LegId, EndedBy),
     LookUp(LegId),
     /// Contact, outcome, seconds to the retry.
@@ -171,6 +173,7 @@ fn seen(command: &Command, wall: Timestamp) -> Vec<Seen> {
     let one = match command {
         Command::Journal(new) => Seen::Journal(new.contact.0, new.retry),
         Command::Originate(call) => Seen::Originate(call.leg),
+        Command::CallAgent(call) => Seen::CallAgent(call.leg),
         Command::HangUp { leg, why, .. } => Seen::HangUp(*leg, *why),
         Command::LookUp { leg, .. } => Seen::LookUp(*leg),
         Command::Close(end) => Seen::Close(end.contact.0, end.state, end.retry.map(|retry| retry.delay_s)),
@@ -330,6 +333,7 @@ pub(crate) fn open_attempt(n: i64) -> Box<OpenAttempt> {
         scheduled_at: NOON.plus_ms(-25_000),
         connected_at: None,
         ext_state: String::new(),
+        agent: None,
         suppressed: false,
     })
 }

@@ -107,7 +107,8 @@ impl Line {
             ring_ms_max: call.timeout_ms,
             variables: call.variables,
             account_code: call.account_code,
-            user_field: Some(call.mark),
+            user_field: call.mark,
+            application: call.application,
         };
         match self {
             Self::Ari(client) => ari::originate(client, call, send_before).left_future(),

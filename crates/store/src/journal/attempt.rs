@@ -9,7 +9,7 @@ use crate::sql::{Columns, Joined, code_of, joined};
 use crate::standing::{Asked, standings, with_own};
 use domain::journal::{AttemptEnd, NewAttempt, Picked, PutOffBy, Segment, Withdrawal};
 use domain::rules::Standing;
-use domain::{Dialable, SegmentKind, Timestamp};
+use domain::{CallState, Dialable, SegmentKind, Timestamp};
 use serde_json::json;
 use std::sync::LazyLock;
 
@@ -20,8 +20,8 @@ statements! {
     // No row when the contact is gone or has another number by now, when it is not this contact's turn in the run, when the run is over, or when one
     // of the unique keys says no (the turn was taken, the number is in an open attempt, the id was used).
     INSERT = "INSERT INTO attempt (tenant_id, id, call_id, leg_id, run_id, campaign_id, contact_id, list_id, number_ref, \
-        number_key, retry, trunk_id, end_point_id, pbx_id, scheduled_at, person_key, state) \
-        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 'SCHEDULED' FROM contact c \
+        number_key, retry, trunk_id, end_point_id, pbx_id, scheduled_at, person_key, state, agent, agent_leg_id) \
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19 FROM contact c \
         WHERE c.id = $7 AND c.tenant_id = $1 AND c.number_key = $10 \
         AND COALESCE((SELECT CASE WHEN rc.state = 'waiting' THEN rc.retry ELSE -1 END FROM run_contact rc \
         WHERE rc.run_id = $5 AND rc.contact_id = c.id), 0) = $11 \
@@ -93,6 +93,7 @@ pub(super) struct Asking {
 
 impl Journal<'_> {
     pub(super) async fn attempt(&mut self, new: NewAttempt) -> Result<Written> {
+        let state = if new.agent.is_some() { CallState::RdScheduled } else { CallState::Scheduled };
         let row = query(INSERT)
             .bind(self.scope.tenant.0)
             .bind(new.attempt.0)
@@ -110,6 +111,9 @@ impl Journal<'_> {
             .bind(new.pbx.0)
             .bind(new.scheduled_at.0)
             .bind(new.person_key.map(|person| person.0))
+            .bind(state.code())
+            .bind(new.agent.as_ref().map(|agent| agent.interface.clone()))
+            .bind(new.agent.as_ref().map(|agent| agent.leg.0))
             .fetch_optional(&mut *self.connection)
             .await?;
         let Some(row) = row else { return self.why_not(&new).await };
@@ -147,7 +151,9 @@ impl Journal<'_> {
         let data = json!({
             "run": new.run, "campaign": new.campaign, "contact": new.contact, "list": new.list,
             "number_ref": new.number_ref, "retry": new.retry, "trunk": new.trunk, "end_point": new.end_point,
-            "pbx": new.pbx, "call": new.call, "leg": new.leg, "channel": channel, "receipt": new.receipt,
+            "pbx": new.pbx, "call": new.call, "leg": new.leg, "channel": channel,
+            "agent": new.agent.as_ref().map(|agent| masked(&agent.interface)),
+            "agent_leg": new.agent.as_ref().map(|agent| agent.leg), "receipt": new.receipt,
         });
         self.sequences.insert((ATTEMPT, new.attempt.0), 0);
         let event = Event::of_attempt(self.scope.tenant, new.attempt, "attempt.scheduled", new.scheduled_at, data);

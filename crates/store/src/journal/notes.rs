@@ -43,6 +43,11 @@ impl Journal<'_> {
             Fact::Uncertain { why } => data["why"] = json!(masked(why)),
             Fact::HangUpRequested { by } => data["by"] = json!(by),
             Fact::StatusSet { status } => data["status"] = json!(status),
+            Fact::AgentEnded { cause, tech_cause } => {
+                data["cause"] = json!(cause);
+                data["tech_cause"] = json!(tech_cause);
+            }
+            Fact::AgentRequested | Fact::AgentCalled | Fact::AgentAnswered => {}
             Fact::Requested | Fact::Created | Fact::Progress | Fact::Ringing | Fact::Answered | Fact::Adopted => {}
         }
         let event = Event::of_attempt(self.scope.tenant, note.attempt, note.fact.kind(), note.at, data);
@@ -53,6 +58,9 @@ impl Journal<'_> {
 
     fn mark(&mut self, note: Note) {
         let state = match note.fact {
+            Fact::AgentRequested => CallState::RdRequested,
+            Fact::AgentCalled => CallState::RdAgentreq,
+            Fact::AgentAnswered => CallState::Scheduled,
             Fact::Requested => CallState::Requested,
             Fact::Created => CallState::Dialling,
             Fact::Answered => CallState::Connected,

@@ -150,6 +150,7 @@ fn attempt(
         end_point: mark.end_point,
         pbx,
         scheduled_at: from,
+        agent: None,
         receipt: Receipt {
             picked,
             rules: vec!["call_record".into()],

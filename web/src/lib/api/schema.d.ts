@@ -1871,6 +1871,11 @@ export interface components {
         /** @description One try at one number. */
         Attempt: {
             /**
+             * @description The agent who was called before the person, by its telephone.
+             * @example PJSIP/1001
+             */
+            agent: string | null;
+            /**
              * Format: int64
              * @description Its call.
              */
@@ -2164,7 +2169,7 @@ export interface components {
          * @description State of a call: `TERMINATED` and `RS_...` are final.
          * @enum {string}
          */
-        CallState: "SCHEDULED" | "REQUESTED" | "DIALLING" | "CONNECTED" | "TERMINATED" | "RS_ERROR" | "RS_LOST" | "RS_REJECTED" | "RS_BUSY" | "RS_NUMBER" | "RS_NOANSWER" | "RS_TIMEOUT" | "RS_BLACKLIST";
+        CallState: "RD_SCHEDULED" | "RD_RESERVED" | "RD_REQUESTED" | "RD_AGENTREQ" | "SCHEDULED" | "REQUESTED" | "DIALLING" | "CONNECTED" | "TERMINATED" | "RS_ERROR" | "RS_LOST" | "RS_REJECTED" | "RS_BUSY" | "RS_NUMBER" | "RS_NOANSWER" | "RS_NOAGENT" | "RS_AGENTSKIP" | "RS_TIMEOUT" | "RS_BLACKLIST";
         /** @description A clock of the callee. */
         CalleeClock: {
             /**
@@ -2864,6 +2869,16 @@ export interface components {
              */
             created_by: number | null;
             /**
+             * @description How a member's telephone is dialled: what is found of its interface; empty: it is dialled as it is.
+             * @example ^Agent/(.*)
+             */
+            dial_find: string;
+            /**
+             * @description What is put in its place.
+             * @example PJSIP/$1
+             */
+            dial_replace: string;
+            /**
              * @description Dialplan extension; the call enters at priority 1.
              * @example 100
              */
@@ -2903,6 +2918,8 @@ export interface components {
              * @example support
              */
             queue: string | null;
+            /** @description Of a QUEUE: agents are called before the person. */
+            reverse: boolean;
             /**
              * @description Who holds it sees this; empty: everybody.
              * @example SALES
@@ -2923,6 +2940,17 @@ export interface components {
              * @example from-carillon
              */
             context: string;
+            /**
+             * @description How a member's telephone is dialled, with `reverse`: every match of this regular expression in its interface is
+             *     replaced; empty: it is dialled as it is.
+             * @example ^Agent/(.*)
+             */
+            dial_find?: string;
+            /**
+             * @description What is put in its place; `$1` is the first group.
+             * @example PJSIP/$1
+             */
+            dial_replace?: string;
             /**
              * @description Dialplan extension; the call enters at priority 1.
              * @example 100
@@ -2961,6 +2989,11 @@ export interface components {
              */
             queue?: string | null;
             /**
+             * @description Of a QUEUE: agents are called before the person, one call per free agent, who hears music until the person answers.
+             *     The call does not go through the queue, which says only who is there; context and extension are not entered.
+             */
+            reverse?: boolean;
+            /**
              * @description Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
              * @example SALES
              */
@@ -2985,6 +3018,17 @@ export interface components {
              * @example from-carillon
              */
             context?: string;
+            /**
+             * @description How a member's telephone is dialled, with `reverse`: every match of this regular expression in its interface is
+             *     replaced; empty: it is dialled as it is.
+             * @example ^Agent/(.*)
+             */
+            dial_find?: string;
+            /**
+             * @description What is put in its place; `$1` is the first group.
+             * @example PJSIP/$1
+             */
+            dial_replace?: string;
             /**
              * @description Dialplan extension; the call enters at priority 1.
              * @example 100
@@ -3023,6 +3067,11 @@ export interface components {
              */
             queue?: string | null;
             /**
+             * @description Of a QUEUE: agents are called before the person, one call per free agent, who hears music until the person answers.
+             *     The call does not go through the queue, which says only who is there; context and extension are not entered.
+             */
+            reverse?: boolean;
+            /**
              * @description Who holds it sees this; empty: everybody. Without it a changed one keeps what it has.
              * @example SALES
              */
@@ -3042,7 +3091,7 @@ export interface components {
          * @description Who ended a call.
          * @enum {string}
          */
-        EndedBy: "answer_timeout" | "progress_timeout" | "forced_closure" | "operator" | "far_end" | "pbx" | "refused" | "suppression" | "unknown";
+        EndedBy: "answer_timeout" | "progress_timeout" | "forced_closure" | "operator" | "agent" | "no_agent" | "agent_skip" | "far_end" | "pbx" | "refused" | "suppression" | "unknown";
         /** @description Contacts of runs by how they ended there. */
         EndedSo: {
             /** @description How the last attempt at them ended; none: however it did. */
@@ -3550,6 +3599,8 @@ export interface components {
         };
         /** @description A call in progress. */
         LiveCall: {
+            /** @description The agent who is called before the person, by its telephone. */
+            agent: string | null;
             /**
              * Format: int64
              * @description Its attempt: WombatDialer's id.
@@ -4750,7 +4801,7 @@ export interface components {
          *     telephone of an `unavailable` one is not there.
          * @enum {string}
          */
-        QueueAgentState: "idle" | "paused" | "ringing" | "talking" | "wrap_up" | "unavailable";
+        QueueAgentState: "idle" | "paused" | "ringing" | "taken" | "talking" | "wrap_up" | "unavailable";
         /** @description The agents of one end point. */
         QueueAgents: {
             /** @description By their telephone; empty while the queue is not observed. */

@@ -35,6 +35,10 @@ type Data = Record<string, unknown>;
 
 const looks: Record<string, { icon: Component; tone: Tone; title: () => string }> = {
   "attempt.scheduled": { icon: ShieldCheck, tone: "info", title: m.event_scheduled },
+  "agent.requested": { icon: Send, tone: "neutral", title: m.event_agent_requested },
+  "agent.called": { icon: PlugZap, tone: "neutral", title: m.event_agent_called },
+  "agent.answered": { icon: PhoneCall, tone: "info", title: m.event_agent_answered },
+  "agent.ended": { icon: PhoneOff, tone: "neutral", title: m.event_agent_ended },
   "leg.requested": { icon: Send, tone: "neutral", title: m.event_requested },
   "leg.created": { icon: PlugZap, tone: "neutral", title: m.event_created },
   "leg.progress_seen": { icon: Volume, tone: "info", title: m.event_progress },

@@ -9,6 +9,7 @@ const OF_STATE: Record<string, Group> = {
   RS_BUSY: "busy",
   RS_NUMBER: "refused",
   RS_REJECTED: "refused",
+  RS_NOAGENT: "ours",
   RS_ERROR: "ours",
   RS_LOST: "ours",
 };

@@ -169,10 +169,10 @@ pub(super) async fn end_points(asked: &Asked<'_>) -> Result<Vec<Value>, ApiError
             "context": end_point.context,
             "boostFactor": end_point.boost.unwrap_or(1.0),
             "maxWaitingCalls": end_point.max_waiting.unwrap_or(DEFAULT_MAX_WAITING),
-            "reverseDialing": false,
+            "reverseDialing": end_point.reverse,
             "stepwiseReverse": false,
-            "dialFind": "",
-            "dialReplace": "",
+            "dialFind": end_point.dial_find,
+            "dialReplace": end_point.dial_replace,
             "securityKey": end_point.security_key,
             "idx": "",
             "campaignId": "",
@@ -182,18 +182,11 @@ pub(super) async fn end_points(asked: &Asked<'_>) -> Result<Vec<Value>, ApiError
     Ok(all.into_iter().map(record).collect())
 }
 
-/// Agents who are called first are refused as long as there are none; of the texts that name an end point one is kept. A
+/// Of the texts that name an end point one is kept. A
 /// QUEUE without any of them is called like its queue.
 pub(super) async fn edit_end_point(asked: &Asked<'_>, record: &Record) -> Result<Value, ApiError> {
     record.only("type", &["PHONE", "QUEUE"])?;
-    for (name, values) in [
-        ("reverseDialing", &["false", "0"][..]),
-        ("stepwiseReverse", &["false", "0"]),
-        ("dialFind", &[]),
-        ("dialReplace", &[]),
-    ] {
-        record.only(name, values)?;
-    }
+    record.only("stepwiseReverse", &["false", "0"])?;
     let id = record.id("epId")?;
     let existing = match id {
         Some(id) => Some(asked.app.store.end_point(&asked.caller.scope, domain::EndPointId(id)).await?),
@@ -219,6 +212,10 @@ pub(super) async fn edit_end_point(asked: &Asked<'_>, record: &Record) -> Result
             }
             decimal(record, &mut fields, "boostFactor", "boost")?;
             number(record, &mut fields, "maxWaitingCalls", "max_waiting")?;
+            if let Some(reverse) = record.flag("reverseDialing")? {
+                fields.insert("reverse".into(), json!(reverse));
+            }
+            texts(record, &mut fields, &[("dialFind", "dial_find"), ("dialReplace", "dial_replace")])?;
         }
         // WombatDialer's record has what only queues have on every end point: it says nothing of a telephone.
         EndPointKind::Phone => {
@@ -227,6 +224,10 @@ pub(super) async fn edit_end_point(asked: &Asked<'_>, record: &Record) -> Result
             }
             for field in ["queue", "boost", "max_waiting"] {
                 fields.insert(field.into(), Value::Null);
+            }
+            fields.insert("reverse".into(), json!(false));
+            for field in ["dial_find", "dial_replace"] {
+                fields.insert(field.into(), json!(""));
             }
         }
     }

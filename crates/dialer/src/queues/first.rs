@@ -1,0 +1,59 @@
+//! Agents who are called before the person: who may be, and whom a call of ours has.
+
+use super::news::Member;
+use super::{Observed, Queues, Unseen};
+use domain::{Mono, PbxId};
+
+impl Queues {
+    /// The free agent of a queue whose turn it is to be called: of those who serve the fewest queues, so that callers
+    /// elsewhere keep theirs, the one whose last turn is longest ago. `able` says whose telephone can be dialled.
+    pub(crate) fn next_agent(&self, pbx: PbxId, queue: &str, able: impl Fn(&str) -> bool) -> Option<String> {
+        let observed = self.0.get(&pbx).filter(|observed| observed.unknown.is_none())?;
+        let engaged = observed.engaged();
+        let members = observed.queues.get(queue)?.members.values();
+        let free = members.filter(|member| !engaged.contains(member.interface.as_str()) && takes_a_call(member));
+        let free = free.filter(|member| able(&member.interface));
+        let turn = |member: &&Member| {
+            let serves = observed.queues.values().filter(|queue| queue.members.contains_key(&member.interface)).count();
+            (serves, observed.turns.get(&member.interface).copied().unwrap_or(0))
+        };
+        free.min_by_key(turn).map(|member| member.interface.clone())
+    }
+
+    /// A call of ours has the agent: nobody else reckons with it.
+    pub(crate) fn take(&mut self, pbx: PbxId, interface: &str) {
+        let observed = self.0.entry(pbx).or_insert_with(Observed::unseen);
+        let turn = observed.turns.values().max().copied().unwrap_or(0) + 1;
+        observed.turns.insert(interface.to_owned(), turn);
+        observed.taken.insert(interface.to_owned());
+        observed.counted = None;
+    }
+
+    /// It is nobody's any more.
+    pub(crate) fn release(&mut self, pbx: PbxId, interface: &str) {
+        if let Some(observed) = self.0.get_mut(&pbx) {
+            observed.taken.remove(interface);
+            observed.counted = None;
+        }
+    }
+
+    /// It is left alone until then.
+    pub(crate) fn rest(&mut self, pbx: PbxId, interface: &str, until: Mono) {
+        if let Some(observed) = self.0.get_mut(&pbx) {
+            observed.wrapping.insert(interface.to_owned(), until);
+            observed.counted = None;
+        }
+    }
+
+    /// Whether an agent whom a call of ours has could be called now.
+    pub(crate) fn can_be_called(&self, pbx: PbxId, queue: &str, interface: &str) -> Result<bool, Unseen> {
+        let observed = self.0.get(&pbx).filter(|observed| observed.unknown.is_none()).ok_or(Unseen::NotObserved)?;
+        let queue = observed.queues.get(queue).ok_or(Unseen::NoSuchQueue)?;
+        let engaged = observed.in_call(interface) || observed.claims.keys().any(|(of, _)| of == interface);
+        Ok(queue.members.get(interface).is_some_and(takes_a_call) && !engaged)
+    }
+}
+
+fn takes_a_call(member: &Member) -> bool {
+    !member.paused && member.device.takes_a_call()
+}
