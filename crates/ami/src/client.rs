@@ -27,6 +27,21 @@ pub struct Client {
     handle: Handle<Ask, Reply>,
 }
 
+/// A line for the queue_log, which Asterisk puts the time to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueLogLine<'a> {
+    /// The queue.
+    pub queue: &'a str,
+    /// The call.
+    pub call: &'a str,
+    /// The agent, or `NONE`.
+    pub agent: &'a str,
+    /// What happened, e.g. `CONNECT`.
+    pub event: &'a str,
+    /// What belongs to it, divided by `|`.
+    pub message: &'a str,
+}
+
 /// What came back for an action.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reply {
@@ -110,6 +125,18 @@ impl Client {
     pub async fn queues(&self) -> Outcome<Vec<Queue>> {
         let listed = self.list(&Action::new("QueueStatus")).await;
         listed.map(|reply| queue::all(&reply.items))
+    }
+
+    /// Writes a line to the PBX's queue_log, behind the originates that wait: it never holds one up for longer than itself.
+    /// Needs the right `agent`.
+    pub async fn queue_log(&self, line: &QueueLogLine<'_>) -> Outcome<()> {
+        let action = Action::new("QueueLog")
+            .with("Queue", line.queue)
+            .with("Event", line.event)
+            .with("Uniqueid", line.call)
+            .with("Interface", line.agent)
+            .with("Message", line.message);
+        self.handle.ask(Lane::InOrder, Ask { action, answered: Answered::Once }).await.map(drop)
     }
 
     /// Names of the actions that the user may use.

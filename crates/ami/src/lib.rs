@@ -23,7 +23,7 @@ pub use asterisk::{
     BadSetting, Channel, ChannelState, DialStatus, Doubt, Event, EventKind, HangUpReason, Incoming, Lost, NotSent,
     Originate, Outcome, Patience, Queue, QueueEvent, QueueMember, Secret, Unknown,
 };
-pub use client::{Client, Reply, connect};
+pub use client::{Client, QueueLogLine, Reply, connect};
 pub use codec::{Decoder, Message, READ_HEADERS_MAX, READ_LINE_BYTES_MAX, READ_MESSAGE_BYTES_MAX, Unreadable};
 pub use event::event;
 pub use originate::FIELD_BYTES_MAX;

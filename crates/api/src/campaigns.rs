@@ -16,8 +16,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use domain::rules::Limits;
 use domain::{
-    Boost, CampaignId, CampaignStatus, Direction, EndPointId, Invalid, ListId, OpeningHoursId, Template, TrunkId,
-    WorkSource,
+    Boost, CampaignId, CampaignStatus, Direction, EndPointId, Invalid, ListId, OpeningHoursId, QueueLog, Template,
+    TrunkId, WorkSource,
 };
 use serde::{Deserialize, Serialize};
 use store::Kind;
@@ -71,6 +71,13 @@ pub struct Campaign {
     pub dial_presentation: String,
     /// Account code of its calls.
     pub dial_account: String,
+    /// Whether its calls are written to the queue_log of the PBX, as if they had come to a queue (WombatDialer's
+    /// `QM_COMPATIBLE`).
+    pub queue_log: bool,
+    /// The queue's name in the queue_log; empty: the campaign's.
+    pub queue_log_alias: String,
+    /// Attributes that are written to the queue_log with each call, by name.
+    pub queue_log_attributes: Vec<String>,
     /// Variables set on every call.
     pub variables: AttributeMap,
     /// Ids of its trunks.
@@ -122,6 +129,9 @@ impl From<domain::Campaign> for Campaign {
             agent_clid,
             dial_presentation,
             dial_account,
+            queue_log,
+            queue_log_alias,
+            queue_log_attributes,
             variables,
             trunks,
             end_points,
@@ -155,6 +165,9 @@ impl From<domain::Campaign> for Campaign {
             agent_clid,
             dial_presentation,
             dial_account,
+            queue_log,
+            queue_log_alias,
+            queue_log_attributes,
             variables,
             trunks,
             end_points,
@@ -247,6 +260,16 @@ pub struct CampaignInput {
     /// Account code of its calls, with the same place-holders.
     #[serde(default)]
     pub dial_account: String,
+    /// Whether its calls are written to the queue_log of the PBX, as if they had come to a queue (WombatDialer's
+    /// `QM_COMPATIBLE`). A PBX over ARI needs a manager user for it.
+    #[serde(default)]
+    pub queue_log: bool,
+    /// The queue's name in the queue_log, at most 80 characters; empty: the campaign's.
+    #[serde(default)]
+    pub queue_log_alias: String,
+    /// Attributes that are written to the queue_log with each call, by name, at most 20.
+    #[serde(default)]
+    pub queue_log_attributes: Vec<String>,
     /// Variables set on every call; a contact's attribute of the same name wins.
     #[serde(default)]
     pub variables: AttributeMap,
@@ -335,6 +358,11 @@ impl CampaignInput {
             agent_clid: Template::parse("agent_clid", &self.agent_clid)?,
             dial_presentation: Template::parse("dial_presentation", &self.dial_presentation)?,
             dial_account: Template::parse("dial_account", &self.dial_account)?,
+            queue_log: QueueLog {
+                enabled: self.queue_log,
+                alias: self.queue_log_alias,
+                attributes: self.queue_log_attributes,
+            },
             variables: self.variables.checked()?,
             trunks: self.trunks.into_iter().map(TrunkId).collect(),
             end_points: self.end_points.into_iter().map(EndPointId).collect(),
@@ -376,6 +404,9 @@ impl From<domain::Campaign> for CampaignInput {
             agent_clid: c.agent_clid.as_str().to_owned(),
             dial_presentation: c.dial_presentation.as_str().to_owned(),
             dial_account: c.dial_account.as_str().to_owned(),
+            queue_log: c.queue_log.enabled,
+            queue_log_alias: c.queue_log.alias,
+            queue_log_attributes: c.queue_log.attributes,
             variables: AttributeMap::from(&c.variables),
             trunks: c.trunks.into_iter().map(|id| id.0).collect(),
             end_points: c.end_points.into_iter().map(|id| id.0).collect(),

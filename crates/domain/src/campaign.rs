@@ -7,6 +7,7 @@ use crate::hours::Hours;
 use crate::ids::{CampaignId, EndPointId, ListId, OpeningHoursId, TrunkId};
 use crate::opening::{self, OpeningHours};
 use crate::outcome_rule::{MAX_OUTCOME_RULES, OutcomeRule};
+use crate::queue_log::QueueLog;
 use crate::reschedule::RescheduleRule;
 use crate::rules::{self, Limits, Rules};
 use crate::template::Template;
@@ -96,6 +97,9 @@ pub struct Campaign {
     pub dial_presentation: Template,
     /// Account code of its calls.
     pub dial_account: Template,
+    /// Whether its calls are written to the queue_log of the PBX.
+    #[serde(default)]
+    pub queue_log: QueueLog,
     /// Variables set on every call; a contact's attribute of the same name wins.
     pub variables: Attributes,
     /// Its trunks.
@@ -148,6 +152,7 @@ impl Campaign {
             agent_clid: Template::default(),
             dial_presentation: Template::default(),
             dial_account: Template::default(),
+            queue_log: QueueLog::default(),
             variables: Attributes::default(),
             trunks: Vec::new(),
             end_points: Vec::new(),
@@ -197,6 +202,7 @@ impl Campaign {
         Template::parse("agent_clid", self.agent_clid.as_str())?;
         Template::parse("dial_presentation", self.dial_presentation.as_str())?;
         Template::parse("dial_account", self.dial_account.as_str())?;
+        self.queue_log.check()?;
         check_links("trunks", &self.trunks)?;
         check_links("end_points", &self.end_points)?;
         check_links("lists", &self.lists)?;

@@ -17,6 +17,7 @@ pub mod live;
 mod live_view;
 mod observing;
 pub mod placing;
+mod queue_log;
 mod requests;
 mod restored;
 pub mod shell;

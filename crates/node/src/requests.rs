@@ -121,6 +121,9 @@ impl Shell {
             None => self.links.get(&call.pbx).map(|link| link.line.clone()),
         };
         self.place(leg, built, line);
+        if self.originating.contains(&leg) {
+            self.log_entered(&call);
+        }
     }
 
     pub(crate) fn call_agent(&mut self, call: dialer::CallAgent) {

@@ -11,6 +11,7 @@ use crate::inputs::{Ask, FromPbx, Input, RunEvent};
 use crate::link::{About, Line, Said};
 use crate::live::{PbxState, QueueAgent};
 use crate::observing::PbxObserver;
+use crate::queue_log::QueueLogs;
 use dialer::{Command, Dialer, Event, RunSpec};
 use domain::journal::OutputChange;
 use domain::{AttemptId, Campaign, Hours, LegId, Masked, PbxId, RunId, Timestamp};
@@ -81,6 +82,7 @@ pub struct Shell {
     pub(crate) links: BTreeMap<PbxId, PbxLink>,
     pub(crate) observers: BTreeMap<PbxId, PbxObserver>,
     pub(crate) runs: BTreeMap<RunId, RunView>,
+    pub(crate) queue_logs: QueueLogs,
     pub(crate) hold: Option<Hold>,
     pub(crate) storage: Storage,
     pub(crate) pending: Batch,
@@ -121,6 +123,7 @@ impl Shell {
             links: BTreeMap::new(),
             observers: BTreeMap::new(),
             runs: BTreeMap::new(),
+            queue_logs: QueueLogs::default(),
             hold: None,
             storage: Storage::default(),
             pending: Batch::default(),
@@ -188,6 +191,7 @@ impl Shell {
         for command in out.drain(..) {
             match as_write(command, told) {
                 Ok(write) => {
+                    self.log_write(&write);
                     if let Write::Close { end, .. } = &write {
                         self.remember_ended(end.leg, end.attempt);
                         self.channels.forget(end.leg);

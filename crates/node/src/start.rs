@@ -83,6 +83,7 @@ pub async fn start(store: Store, settings: Settings) -> Result<(Handle, Stopper)
     shell.configure(configuration);
     let restored = open.len();
     for attempt in open {
+        shell.log_restored(&attempt);
         shell.step(Event::AttemptRestored(Box::new(attempt)), None);
     }
     if restored > 0 {

@@ -24,9 +24,10 @@ macro_rules! create {
             $column,
             "tenant_id, name, direction, work, priority, status, idle_on_termination, batch_size, time_start, \
             time_end, time_days, zone, answer_timeout_ms, forced_closure_s, dial_clid, dial_account, \
-            variables, packs, limits, boost_permille, agent_clid, dial_presentation) VALUES (",
+            variables, packs, limits, boost_permille, agent_clid, dial_presentation, \
+            queue_log) VALUES (",
             $value,
-            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) RETURNING \
+            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) RETURNING \
             id"
         )
     };
@@ -34,15 +35,19 @@ macro_rules! create {
 
 statements! {
     CREATE = create!("", "");
-    CREATE_AGAIN = create!("id, ", "$23, ");
+    CREATE_AGAIN = create!("id, ", "$24, ");
     UPDATE = "UPDATE campaign SET name = $2, direction = $3, work = $4, priority = $5, status = $6, \
         idle_on_termination = $7, batch_size = $8, time_start = $9, time_end = $10, time_days = $11, zone = $12, \
         answer_timeout_ms = $13, forced_closure_s = $14, dial_clid = $15, dial_account = $16, variables = $17, \
-        packs = $18, limits = $19, boost_permille = $20, agent_clid = $21, dial_presentation = $22 \
-        WHERE tenant_id = $1 AND id = $23 RETURNING id";
+        packs = $18, limits = $19, boost_permille = $20, agent_clid = $21, dial_presentation = $22, \
+        queue_log = $23 WHERE tenant_id = $1 AND id = $24 RETURNING id";
     GET = "SELECT id, name, direction, work, priority, status, idle_on_termination, batch_size, time_start, time_end, \
         time_days, zone, answer_timeout_ms, forced_closure_s, dial_clid, dial_account, variables, packs, limits, \
-        boost_permille, agent_clid, dial_presentation FROM campaign WHERE tenant_id = $1 AND id = $2";
+        boost_permille, agent_clid, dial_presentation, queue_log FROM campaign WHERE tenant_id = $1 AND id = $2";
+    // Over ARI the manager user writes the log.
+    CANNOT_LOG = "SELECT p.name FROM campaign_end_point l JOIN end_point e ON e.id = l.end_point_id \
+        JOIN pbx p ON p.id = e.pbx_id WHERE l.tenant_id = $1 AND l.campaign_id = $2 AND p.link = 'ARI' \
+        AND p.manager_username IS NULL ORDER BY l.position LIMIT 1";
     IDS = "SELECT id FROM campaign WHERE tenant_id = $1 ORDER BY id";
     TRUNKS = "SELECT trunk_id FROM campaign_trunk WHERE tenant_id = $1 AND campaign_id = $2 ORDER BY position";
     END_POINTS = "SELECT end_point_id FROM campaign_end_point WHERE tenant_id = $1 AND campaign_id = $2 ORDER BY position";
@@ -104,6 +109,7 @@ impl Store {
         let mut saved = Campaign { id: CampaignId(id), ..campaign.clone() };
         link(scope, &mut saved, Vec::new(), &[], &mut transaction).await?;
         outcome_rules::write(scope, &mut saved, &[], &mut transaction).await?;
+        check_queue_log(scope, &saved, &mut transaction).await?;
         locks::made(scope, Kind::Campaign, id, lock, &mut transaction).await?;
         free(scope, &[], &saved, actor, &mut transaction).await?;
         audit::note(scope, SUBJECT, id, None, &[], &mut transaction).await?;
@@ -147,6 +153,7 @@ impl Store {
         let mut saved = campaign.clone();
         link(scope, &mut saved, had, &linked, &mut transaction).await?;
         outcome_rules::write(scope, &mut saved, &had_rules, &mut transaction).await?;
+        check_queue_log(scope, &saved, &mut transaction).await?;
         locks::changed(scope, Kind::Campaign, campaign.id.0, lock, &mut transaction).await?;
         free(scope, &before, &saved, actor, &mut transaction).await?;
         audit::note(scope, SUBJECT, campaign.id.0, was, &[], &mut transaction).await?;
@@ -206,6 +213,23 @@ async fn free(
     let data = json!({ "packs": saved.packs });
     let event = Event::of_campaign(scope.tenant, saved.id, "campaign.unrestricted_named", now(), actor, data);
     Events::one(event, connection).await
+}
+
+/// Every PBX that its calls end on can be told what to log.
+async fn check_queue_log(scope: &Scope, campaign: &Campaign, connection: &mut Connection) -> Result<()> {
+    if !campaign.queue_log.enabled {
+        return Ok(());
+    }
+    let cannot: Option<String> =
+        query_scalar(CANNOT_LOG).bind(scope.tenant.0).bind(campaign.id.0).fetch_optional(connection).await?;
+    match cannot {
+        Some(pbx) => {
+            let remedy = "give it a manager user (manager_username, `carillon pbx set --manager-user`)";
+            Err(Invalid::new("queue_log", format!("pbx {pbx} is reached over ARI, which cannot write it: {remedy}"))
+                .into())
+        }
+        None => Ok(()),
+    }
 }
 
 /// A campaign outside the scope is not there.
@@ -321,7 +345,7 @@ async fn unlink(scope: &Scope, id: CampaignId, connection: &mut Connection) -> R
     outcome_rules::delete(scope, id, connection).await
 }
 
-/// Binds `$1` to `$22` of [`CREATE`] and [`UPDATE`].
+/// Binds `$1` to `$23` of [`CREATE`] and [`UPDATE`].
 fn bind(statement: Query, scope: &Scope, campaign: &Campaign) -> Query {
     statement
         .bind(scope.tenant.0)
@@ -346,6 +370,7 @@ fn bind(statement: Query, scope: &Scope, campaign: &Campaign) -> Query {
         .bind(i64::from(campaign.initial_boost.permille()))
         .bind(campaign.agent_clid.as_str().to_owned())
         .bind(campaign.dial_presentation.as_str().to_owned())
+        .bind(json_of(&campaign.queue_log))
 }
 
 fn read(row: &Row) -> Result<Campaign> {
@@ -368,6 +393,7 @@ fn read(row: &Row) -> Result<Campaign> {
         agent_clid: Template::parse("agent_clid", &row.text("agent_clid")?)?,
         dial_presentation: Template::parse("dial_presentation", &row.text("dial_presentation")?)?,
         dial_account: Template::parse("dial_account", &row.text("dial_account")?)?,
+        queue_log: row.json("queue_log")?,
         variables: row.json("variables")?,
         trunks: Vec::new(),
         end_points: Vec::new(),
@@ -398,7 +424,7 @@ mod tests {
     use super::*;
     use crate::scope::Campaigns;
     use crate::testing::{Home, World};
-    use domain::{CallState, CampaignStatus, Mode, Timestamp};
+    use domain::{CallState, CampaignStatus, Mode, Pbx, PbxLink, QueueLog, Timestamp};
 
     crate::testing::on_both_engines! {
         a_campaign_round_trips_with_links_and_rules_in_order;
@@ -406,6 +432,7 @@ mod tests {
         a_campaign_with_a_run_is_hidden_not_deleted;
         a_scope_of_other_campaigns_does_not_see_this_one;
         whoever_frees_a_campaign_of_the_rules_is_written_down_once;
+        a_queue_log_needs_a_pbx_that_can_write_it;
     }
 
     fn rule(status: CallState, max_attempts: u32) -> RescheduleRule {
@@ -445,6 +472,28 @@ mod tests {
         assert_eq!(store.campaigns(&scope).await.unwrap(), [world.campaign, changed.clone()]);
         store.delete_campaign(&scope, changed.id).await.unwrap();
         assert_eq!(store.campaign(&scope, changed.id).await.unwrap_err().code(), "not_found");
+    }
+
+    async fn a_queue_log_needs_a_pbx_that_can_write_it(home: Home) {
+        let store = home.open().await;
+        let world = World::make(&store).await;
+        let scope = Scope::installation();
+        let attributes = vec!["NAME".to_owned()];
+        let queue_log = QueueLog { enabled: true, alias: "friends".into(), attributes };
+        let logged = Campaign { queue_log, ..world.campaign.clone() };
+        let refused = store.update_campaign(&scope, &logged, "ana").await.unwrap_err();
+        assert_eq!(refused.field(), Some("queue_log"));
+        assert!(refused.to_string().contains("manager"), "{refused}");
+        let pbx = Pbx { link: PbxLink::Ami, ..world.pbx.clone() };
+        store.update_pbx(&scope, &pbx, None).await.unwrap();
+        store.update_campaign(&scope, &logged, "ana").await.unwrap();
+        assert_eq!(store.campaign(&scope, logged.id).await.unwrap(), logged);
+        let back = store.update_pbx(&scope, &world.pbx, None).await.unwrap_err();
+        assert!(back.to_string().contains("campaign spring"), "{back}");
+        let broken = QueueLog { alias: "a|b".into(), ..logged.queue_log.clone() };
+        let refused =
+            store.update_campaign(&scope, &Campaign { queue_log: broken, ..logged }, "ana").await.unwrap_err();
+        assert_eq!(refused.field(), Some("queue_log_alias"));
     }
 
     async fn links_to_nothing_are_refused_by_field_and_change_nothing(home: Home) {

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::locks::{self, Locked};
 use crate::scope::{Kind, Scope};
 use crate::sql::Columns;
-use domain::{Invalid, Manager, Pbx, PbxId, PbxLink};
+use domain::{Invalid, Manager, Pbx, PbxId, PbxLink, QueueLog};
 
 /// Longest password, in bytes.
 const MAX_PASSWORD_BYTES: usize = 200;
@@ -44,6 +44,8 @@ statements! {
     FORGET_MANAGER_PASSWORD = "UPDATE pbx SET manager_password = NULL WHERE tenant_id = $1 AND id = $2";
     MANAGER_PASSWORD = "SELECT manager_password FROM pbx WHERE tenant_id = $1 AND id = $2";
     OBSERVER_OF = "SELECT name FROM end_point WHERE tenant_id = $1 AND pbx_id = $2 AND queue IS NOT NULL LIMIT 1";
+    LOGGED_BY = "SELECT c.name, c.queue_log FROM campaign c JOIN campaign_end_point l ON l.campaign_id = c.id \
+        JOIN end_point e ON e.id = l.end_point_id WHERE c.tenant_id = $1 AND e.pbx_id = $2 ORDER BY c.id";
     EXISTS = "SELECT COUNT(*) FROM pbx WHERE tenant_id = $1 AND id = $2";
     USED_BY = "SELECT 'trunk ' || name FROM trunk WHERE tenant_id = $1 AND pbx_id = $2 \
         UNION ALL SELECT 'end point ' || name FROM end_point WHERE tenant_id = $1 AND pbx_id = $2 LIMIT 1";
@@ -113,6 +115,15 @@ impl Store {
         if let Some(end_point) = observer.filter(|_| !pbx.observes_queues()) {
             let problem = format!("is needed: end point {end_point} observes a queue of this PBX");
             return Err(Invalid::new("manager_username", problem).into());
+        }
+        if !pbx.observes_queues() {
+            let rows = query(LOGGED_BY).bind(scope.tenant.0).bind(pbx.id.0).fetch_all(&mut *transaction).await?;
+            for row in rows {
+                if row.json::<QueueLog>("queue_log")?.enabled {
+                    let problem = format!("is needed: campaign {} writes the queue_log of this PBX", row.text("name")?);
+                    return Err(Invalid::new("manager_username", problem).into());
+                }
+            }
         }
         let was = audit::snapshot(scope, SUBJECT, pbx.id.0, &mut transaction).await?;
         let done = query(UPDATE)

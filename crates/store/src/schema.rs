@@ -54,6 +54,7 @@ pub(crate) const VERSIONS: &[Version] = &[
     version!("0020", "run_lists"),
     version!("0021", "outcome_rules"),
     version!("0022", "reverse"),
+    version!("0023", "queue_log"),
 ];
 
 statements! {

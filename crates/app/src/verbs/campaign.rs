@@ -128,6 +128,16 @@ pub(crate) struct Settings {
     /// Account code, with the same place-holders
     #[arg(long, value_name = "TEMPLATE")]
     account: Option<String>,
+    /// Write its calls to the queue_log of the PBX, as if they had come to a queue
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    queue_log: Option<bool>,
+    /// The queue's name in the queue_log [default: the campaign's]
+    #[arg(long, value_name = "QUEUE")]
+    queue_log_as: Option<String>,
+    /// An attribute that is written to the queue_log with each call; repeat it for more. Replaces those it has; '' takes them
+    /// away
+    #[arg(long = "queue-log-attribute", value_name = "NAME")]
+    queue_log_attributes: Vec<String>,
     /// A rule pack that says whom it may call and when; repeat it for more. Replaces those it has. `unrestricted` has no
     /// rule but suppression, and naming it is written down [default: default]
     #[arg(long = "pack", value_name = "PACK")]
@@ -172,6 +182,8 @@ impl Settings {
             Status::Closed => "CLOSED",
             Status::Hidden => "HIDDEN",
         });
+        let logged: Vec<&String> = self.queue_log_attributes.iter().filter(|name| !name.is_empty()).collect();
+        let logged = (!self.queue_log_attributes.is_empty()).then(|| serde_json::json!(logged));
         let (start, end) = self.hours.unzip();
         Ok(self.key.over(object([
             ("name", name.map(Value::from)),
@@ -195,6 +207,9 @@ impl Settings {
             ("agent_clid", self.agent_clid.map(Value::from)),
             ("dial_presentation", self.presentation.map(Value::from)),
             ("dial_account", self.account.map(Value::from)),
+            ("queue_log", self.queue_log.map(Value::from)),
+            ("queue_log_alias", self.queue_log_as.map(Value::from)),
+            ("queue_log_attributes", logged),
             ("packs", if self.packs.is_empty() { None } else { Some(Value::from(self.packs)) }),
             ("limits", self.limits.applied_to(limits)),
             ("variables", if self.variables.is_empty() { None } else { Some(pairs(&self.variables)) }),
@@ -304,6 +319,7 @@ async fn show(session: &Session, name: &str) -> Result<(), Failure> {
             ("agents see", cell(campaign, "agent_clid")),
             ("callees see", cell(campaign, "dial_presentation")),
             ("account", cell(campaign, "dial_account")),
+            ("queue_log", queue_log(campaign)),
             ("variables", campaign["variables"].to_string()),
             ("packs", cell(campaign, "packs")),
             ("limits", limits::words(&campaign["limits"])),
@@ -318,6 +334,18 @@ async fn show(session: &Session, name: &str) -> Result<(), Failure> {
         say(outcome::table(rules));
     }
     Ok(())
+}
+
+/// `as friends, with NAME`; empty when it is not written.
+fn queue_log(campaign: &Value) -> String {
+    if campaign["queue_log"] != true {
+        return String::new();
+    }
+    let alias = cell(campaign, "queue_log_alias");
+    let name = if alias.is_empty() { cell(campaign, "name") } else { alias };
+    let names: Vec<&str> =
+        campaign["queue_log_attributes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if names.is_empty() { format!("as {name}") } else { format!("as {name}, with {}", names.join(", ")) }
 }
 
 /// `carrier, backup` of the ids of these rows.

@@ -2248,6 +2248,15 @@ export interface components {
              * @description Lower is served first.
              */
             priority: number;
+            /**
+             * @description Whether its calls are written to the queue_log of the PBX, as if they had come to a queue (WombatDialer's
+             *     `QM_COMPATIBLE`).
+             */
+            queue_log: boolean;
+            /** @description The queue's name in the queue_log; empty: the campaign's. */
+            queue_log_alias: string;
+            /** @description Attributes that are written to the queue_log with each call, by name. */
+            queue_log_attributes: string[];
             /** @description Its reschedule rules. */
             rules: components["schemas"]["Rule"][];
             /**
@@ -2349,6 +2358,15 @@ export interface components {
              * @default 10
              */
             priority?: number;
+            /**
+             * @description Whether its calls are written to the queue_log of the PBX, as if they had come to a queue (WombatDialer's
+             *     `QM_COMPATIBLE`). A PBX over ARI needs a manager user for it.
+             */
+            queue_log?: boolean;
+            /** @description The queue's name in the queue_log, at most 80 characters; empty: the campaign's. */
+            queue_log_alias?: string;
+            /** @description Attributes that are written to the queue_log with each call, by name, at most 20. */
+            queue_log_attributes?: string[];
             /** @description Its reschedule rules. */
             rules?: components["schemas"]["Rule"][];
             /**
@@ -2462,6 +2480,15 @@ export interface components {
              * @default 10
              */
             priority?: number;
+            /**
+             * @description Whether its calls are written to the queue_log of the PBX, as if they had come to a queue (WombatDialer's
+             *     `QM_COMPATIBLE`). A PBX over ARI needs a manager user for it.
+             */
+            queue_log?: boolean;
+            /** @description The queue's name in the queue_log, at most 80 characters; empty: the campaign's. */
+            queue_log_alias?: string;
+            /** @description Attributes that are written to the queue_log with each call, by name, at most 20. */
+            queue_log_attributes?: string[];
             /** @description Its reschedule rules. */
             rules?: components["schemas"]["Rule"][];
             /**

@@ -26,6 +26,9 @@ export interface CampaignDraft {
   agent_clid: string;
   dial_presentation: string;
   dial_account: string;
+  queue_log: boolean;
+  queue_log_alias: string;
+  queue_log_attributes: string[];
   variables: { name: string; value: string }[];
   rules: { id: number | null; status: string; status_ext: string; max_attempts: number | null; retry_after_s: number | null; mode: Schema["Mode"] }[];
   outcome_rules: OutcomeRuleDraft[];
@@ -150,6 +153,9 @@ export function newDraft(zone: string): CampaignDraft {
     agent_clid: "",
     dial_presentation: "",
     dial_account: "",
+    queue_log: false,
+    queue_log_alias: "",
+    queue_log_attributes: [],
     variables: [],
     rules: [],
     outcome_rules: [],
@@ -194,6 +200,9 @@ export function draftOf(campaign: Schema["Campaign"], copy: string | null): Camp
     agent_clid: campaign.agent_clid,
     dial_presentation: campaign.dial_presentation,
     dial_account: campaign.dial_account,
+    queue_log: campaign.queue_log,
+    queue_log_alias: campaign.queue_log_alias,
+    queue_log_attributes: [...campaign.queue_log_attributes],
     variables: Object.entries(campaign.variables).map(([name, value]) => ({ name, value })),
     rules: campaign.rules.map((rule) => ({
       id: copy ? null : (rule.id ?? null),
@@ -244,6 +253,9 @@ export function inputOf(draft: CampaignDraft): Input {
     agent_clid: draft.agent_clid,
     dial_presentation: draft.dial_presentation,
     dial_account: draft.dial_account,
+    queue_log: draft.queue_log,
+    queue_log_alias: draft.queue_log_alias,
+    queue_log_attributes: draft.queue_log_attributes,
     variables: Object.fromEntries(draft.variables.map(({ name, value }) => [name.trim(), value])),
     rules: draft.rules.map(({ id, max_attempts, retry_after_s, status, ...rule }) => ({
       ...rule,

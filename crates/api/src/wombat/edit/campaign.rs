@@ -1,6 +1,6 @@
 //! Campaigns: thirty fields and four that say who made it.
 
-use super::super::{Asked, refuse};
+use super::super::{Asked, refuse, shown};
 use super::places::{decimal, key, number, texts};
 use super::record::Record;
 use super::{Made, saved};
@@ -20,12 +20,9 @@ use store::import::parse_native;
 use store::{Kind, TokenScope, WebhookFormat};
 
 /// What Carillon has no field for yet, with the values that mean nothing is asked for.
-const NOT_YET: [(&str, &[&str]); 8] = [
+const NOT_YET: [(&str, &[&str]); 5] = [
     ("autopause", &["false", "0"]),
     ("initialPredictiveModel", &["OFF"]),
-    ("addlLogging", &["NO", "NONE"]),
-    ("loggingAlias", &[]),
-    ("loggingQmVars", &[]),
     ("emailEvents", &["NO"]),
     ("emailAddresses", &[]),
     ("pace", &["RUNNABLE", "CLOSED", "HIDDEN"]),
@@ -34,6 +31,8 @@ const NOT_YET: [(&str, &[&str]); 8] = [
 /// Fields that reach the dialplan as variables of the channel, and nothing else.
 const PASSED_ON: [(&str, &str); 4] =
     [("amdTracking", "AMD_MODE"), ("amdParams", "AMD_EXTRA"), ("amdAudioFile", "AMD_FILE"), ("amdFaxFile", "FAX_FILE")];
+/// What `addlLogging` says when the queue_log is written.
+const QM_COMPATIBLE: &str = "QM_COMPATIBLE";
 /// What `amdTracking` says when there is none.
 const OFF: &str = "OFF";
 
@@ -130,9 +129,9 @@ fn record_of(campaign: &campaigns::Campaign, http_notify: &str) -> Value {
         "amdParams": passed("AMD_EXTRA"),
         "amdAudioFile": passed("AMD_FILE"),
         "amdFaxFile": passed("FAX_FILE"),
-        "addlLogging": "NO",
-        "loggingAlias": "",
-        "loggingQmVars": "",
+        "addlLogging": if campaign.queue_log { QM_COMPATIBLE } else { "NO" },
+        "loggingAlias": campaign.queue_log_alias,
+        "loggingQmVars": campaign.queue_log_attributes.join(" "),
         "httpNotify": http_notify,
         "emailEvents": "NO",
         "emailAddresses": "",
@@ -157,6 +156,7 @@ pub(super) async fn edit(asked: &Asked<'_>, record: &Record) -> Result<Value, Ap
             ("agentClid", "agent_clid"),
             ("dial_account", "dial_account"),
             ("dial_pres", "dial_presentation"),
+            ("loggingAlias", "queue_log_alias"),
         ],
     )?;
     key(record, &mut fields)?;
@@ -178,6 +178,7 @@ pub(super) async fn edit(asked: &Asked<'_>, record: &Record) -> Result<Value, Ap
     if let Some(variables) = variables(asked, record).await? {
         fields.insert("variables".into(), json!(variables));
     }
+    queue_log(record, &mut fields)?;
     // An empty period is no period: the defaults hold.
     for name in ["time_start", "time_end", "time_days"] {
         if fields.get(name).is_some_and(|text| text.as_str().is_some_and(str::is_empty)) {
@@ -203,6 +204,23 @@ pub(super) async fn edit(asked: &Asked<'_>, record: &Record) -> Result<Value, Ap
         notify(asked, id, &url).await?;
     }
     saved(campaigns(asked, true).await?, "campaignId", id)
+}
+
+/// Whether the queue_log is written, and with which attributes: their names, divided by blanks.
+fn queue_log(record: &Record, fields: &mut Map<String, Value>) -> Result<(), ApiError> {
+    if let Some(logging) = record.text("addlLogging")? {
+        let enabled = match logging.trim().to_ascii_uppercase().as_str() {
+            "" | "NO" | "NONE" => false,
+            QM_COMPATIBLE => true,
+            _ => return Err(refuse(format!("addlLogging {:?} is neither NO nor {QM_COMPATIBLE}", shown(&logging)))),
+        };
+        fields.insert("queue_log".into(), json!(enabled));
+    }
+    if let Some(names) = record.text("loggingQmVars")? {
+        let names: Vec<&str> = names.split([' ', ',']).filter(|name| !name.is_empty()).collect();
+        fields.insert("queue_log_attributes".into(), json!(names));
+    }
+    Ok(())
 }
 
 /// The variables of the campaign as the record changes them; `None`: it does not.
