@@ -104,10 +104,22 @@ pub struct TriedAgain {
     pub actions: u64,
 }
 
+/// How many actions of a run are in which state.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ActionCounts {
+    /// For their time, or their next try.
+    pub waiting: i64,
+    /// They were done.
+    pub done: i64,
+    /// They were not, and are not tried again by themselves.
+    pub failed: i64,
+}
+
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list_actions))
         .routes(routes!(get_action))
+        .routes(routes!(count_actions))
         .routes(routes!(try_again))
         .routes(routes!(try_failed_again))
 }
@@ -139,6 +151,18 @@ async fn list_actions(
     security(("token" = ["read"])), responses((status = 200, description = "the action", body = Action)))]
 async fn get_action(Read(caller): Read, State(app): State<App>, Id(id): Id) -> Result<axum::Json<Action>, ApiError> {
     Ok(axum::Json(app.store.action(&caller.scope, ActionId(id)).await?.into()))
+}
+
+/// How many actions the outcome rules of a run have asked for, by what became of them.
+#[utoipa::path(get, path = "/api/runs/{id}/actions", tag = "campaigns", params(("id" = i64, Path)),
+    security(("token" = ["read"])), responses((status = 200, description = "the counts", body = ActionCounts)))]
+async fn count_actions(
+    Read(caller): Read,
+    State(app): State<App>,
+    Id(id): Id,
+) -> Result<axum::Json<ActionCounts>, ApiError> {
+    let store::ActionCounts { waiting, done, failed } = app.store.action_counts(&caller.scope, RunId(id)).await?;
+    Ok(axum::Json(ActionCounts { waiting, done, failed }))
 }
 
 /// Tries an action again now that failed or waits. One that was done is not repeated.

@@ -3,7 +3,7 @@
 use super::rows_table;
 use crate::client::{Noun, Session};
 use crate::failure::Failure;
-use crate::output::cell;
+use crate::output::{cell, say};
 use clap::{Args, Subcommand, ValueEnum};
 
 /// What to do with actions of outcome rules.
@@ -70,6 +70,11 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
             let query = [("run", run.as_str()), ("campaign", &campaign), ("state", &state), ("limit", &limit)];
             let query: Vec<_> = query.into_iter().filter(|(_, value)| !value.is_empty()).collect();
             let answer = session.client.find("api/actions", &query).await?;
+            if !session.json && !run.is_empty() {
+                let counts = session.client.get(&format!("api/runs/{run}/actions")).await?.value;
+                let [waiting, done, failed] = ["waiting", "done", "failed"].map(|state| cell(&counts, state));
+                say(format!("run {run}: {waiting} wait, {done} done, {failed} failed"));
+            }
             session.print(&answer, |page| match page["items"].as_array().filter(|rows| !rows.is_empty()) {
                 Some(rows) => {
                     let columns = [

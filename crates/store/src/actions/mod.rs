@@ -141,8 +141,6 @@ statements! {
         ORDER BY x.id DESC LIMIT $8"
     );
     COUNTS = "SELECT state, COUNT(*) AS actions FROM outcome_action WHERE tenant_id = $1 AND run_id = $2 GROUP BY state";
-    WAITING = "SELECT COUNT(*) FROM outcome_action WHERE state = 'waiting' AND tenant_id = $1";
-    FAILED = "SELECT COUNT(*) FROM outcome_action WHERE state = 'failed' AND tenant_id = $1";
     TRIED = "UPDATE outcome_action SET state = $3, due_at = $4, tries = tries + $5, said = $6, changed_at = $7 \
         WHERE tenant_id = $1 AND id = $2 AND state = 'waiting'";
     LATER = "UPDATE outcome_action SET due_at = $3 WHERE tenant_id = $1 AND id = $2 AND state = 'waiting'";
@@ -248,13 +246,6 @@ impl Store {
             }
         }
         Ok(counts)
-    }
-
-    /// How many actions wait, and how many failed, of all runs.
-    pub async fn open_actions(&self, scope: &Scope) -> Result<(i64, i64)> {
-        let waiting = query_scalar(WAITING).bind(scope.tenant.0).fetch_one(self.readers()).await?;
-        let failed = query_scalar(FAILED).bind(scope.tenant.0).fetch_one(self.readers()).await?;
-        Ok((waiting, failed))
     }
 
     /// Writes what came of tries, all in one transaction. An action that is not waiting any more stays as it is.
