@@ -1078,6 +1078,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/runs/{id}/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many actions the outcome rules of a run have asked for, by what became of them. */
+        get: operations["count_actions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs/{id}/boost": {
         parameters: {
             query?: never;
@@ -1824,6 +1841,24 @@ export interface components {
              * @description Tries so far.
              */
             tries: number;
+        };
+        /** @description How many actions of a run are in which state. */
+        ActionCounts: {
+            /**
+             * Format: int64
+             * @description They were done.
+             */
+            done: number;
+            /**
+             * Format: int64
+             * @description They were not, and are not tried again by themselves.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description For their time, or their next try.
+             */
+            waiting: number;
         };
         /**
          * @description How far an action of an outcome rule is.
@@ -8844,6 +8879,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    count_actions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the counts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionCounts"];
                 };
             };
             /** @description refused: the envelope says what and why */
