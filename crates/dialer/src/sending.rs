@@ -6,8 +6,9 @@ use crate::dial::Again;
 use crate::judging::No;
 use crate::step::Dialer;
 use crate::timers::Timer;
+use crate::toll::Digits;
 use domain::journal::Fact;
-use domain::{AttemptId, EndedBy, HourState, Mono, Now, PbxId, RunId, RunState, TrunkId};
+use domain::{AttemptId, EndedBy, HourState, Mono, Now, PbxId, RunId, RunState, Timestamp, TrunkId};
 
 /// The PBX's own ring time-out comes this much later than ours, milliseconds.
 pub(crate) const SAFETY_NET_MS: u32 = 10_000;
@@ -37,6 +38,12 @@ impl Dialer {
         }
         // An agent who is called first is asked for first; when he answers it is asked again for the person.
         let agent = agent.map(|agent| self.calls.leg(agent).map_or(LegState::Uncertain, |leg| leg.state));
+        if agent == Some(LegState::Up)
+            && let Some(opens_at) = self.hour_was_filled(now, id)
+        {
+            let why = "its hour was filled with other calls while its agent was called";
+            return self.withdraw(now, leg, why, Again::At(opens_at), out);
+        }
         let at = match agent {
             Some(LegState::Journalling) => self.resources.pbxs.get(&pbx).map_or(Mono(0), |pbx| pbx.rate.may_send_at()),
             Some(LegState::Up) | None => self.may_send_at(trunk, pbx),
@@ -52,6 +59,18 @@ impl Dialer {
             Some(LegState::Journalling) => self.call_agent(now, id, out),
             _ => self.send(now, id, out),
         }
+    }
+
+    /// When the caps per hour of its run allow another call to the number of an attempt that was decided long ago, so that
+    /// calls of others came before it; `None`: now. It has its own place in the hour, which does not count against it.
+    fn hour_was_filled(&mut self, now: Now, id: AttemptId) -> Option<Timestamp> {
+        let attempt = self.attempts.get(&id)?;
+        let (number, decided_at) = (&attempt.who()?.number, attempt.scheduled_at);
+        let (digits, run) = (Digits::of(number)?, self.runs.get(&attempt.run)?);
+        self.toll.not_placed(number, decided_at);
+        let opens_at = self.toll.opens_at(&run.settings.rules, number, now.wall);
+        self.toll.placed(digits, decided_at);
+        opens_at
     }
 
     /// The attempt is on disk and its number is suppressed: it ends without a call.
