@@ -3,9 +3,13 @@
 use crate::queues::{member, observed, told};
 use crate::script::*;
 use Seen::*;
+use dialer::toll::Digits;
 use dialer::{AgentState, Command, EndPointSpec, Event, News};
 use domain::journal::FirstAgent;
+use domain::rules::limits::HourlyCap;
+use domain::rules::{Limits, Rules};
 use domain::{CallState, EndPointId, EndedBy, LegId, ObservedQueue, Rewrite};
+use std::sync::Arc;
 
 const QUEUE: &str = "999";
 /// The agent's leg is made before the person's.
@@ -122,6 +126,26 @@ fn the_gate_is_asked_once_more_when_the_agent_answers() {
         seen.starts_with(&[(5, Close(1, CallState::RsBlacklist, None)), (5, HangUp(AGENT, EndedBy::FarEnd))]),
         "{seen:?}"
     );
+}
+
+#[test]
+fn an_hour_that_others_filled_while_the_agent_was_called_is_kept() {
+    let limits = Limits { hourly: vec![HourlyCap { prefix: "+1001".into(), calls: 2 }], ..Limits::default() };
+    let rules = Arc::new(Rules::of(&["unrestricted".to_owned()], &limits, "UTC").unwrap());
+    let answered_after = |others: usize| {
+        let mut spec = run_spec(1, 1);
+        spec.settings.rules = Arc::clone(&rules);
+        let mut script = Script::new();
+        script.feed(vec![Event::EndPointConfigured(first(1)), observed(&[(QUEUE, &["SIP/1"])])]);
+        script.feed(vec![Event::RunStarted(Box::new(spec)), fresh(RUN, 1..=1)]);
+        script.feed(vec![journalled(A1), Event::OriginateDone(AGENT)]);
+        let number = Digits::of(&contact(1).number).unwrap();
+        script.feed(vec![Event::CallsRemembered(vec![(script.now().wall, number); others])]);
+        script.play(&[(5, Event::LegAnswered(AGENT))])
+    };
+    // Its own call has its place in the hour.
+    assert_eq!(answered_after(1), [(5, Originate(PERSON))]);
+    assert_eq!(answered_after(2), [(5, Withdraw(1)), (5, HangUp(AGENT, EndedBy::FarEnd))]);
 }
 
 #[test]
