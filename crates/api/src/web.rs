@@ -18,7 +18,7 @@ const PAGE: &str = "index.html";
 /// Files with a hash of their content in their name.
 const HASHED: &str = "assets/";
 /// What programs ask for: an unknown path there is an error, no page.
-const FOR_PROGRAMS: [&str; 5] = ["api", "wombat", "healthz", "readyz", "metrics"];
+const FOR_PROGRAMS: [&str; 6] = ["api", "wombat", "WombatDialer", "healthz", "readyz", "metrics"];
 
 #[derive(RustEmbed)]
 #[folder = "../../web/dist"]
@@ -139,7 +139,7 @@ mod tests {
             assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
             assert!(answer.text().contains("Carillon"), "{}", answer.text());
         }
-        for path in ["/api/nothing", "/wombat/nothing", "/metrics/nothing"] {
+        for path in ["/api/nothing", "/wombat/nothing", "/WombatDialer/nothing", "/metrics/nothing"] {
             assert_eq!(server.call_as("", "GET", path, Value::Null).await.refused(404).0, "no_such_route", "{path}");
         }
         assert_eq!(server.call_as("", "POST", "/live", Value::Null).await.refused(404).0, "no_such_route");
