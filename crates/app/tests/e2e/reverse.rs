@@ -147,6 +147,9 @@ fn what_becomes_of_the_person_ends_the_agents_call_and_the_other_way_round() {
     nobody_is_left(&floor);
 }
 
+/// How much later the person's end may be told than the agent's, of one conversation.
+const TOLD_LATE_MS: i64 = 1_000;
+
 #[test]
 fn agents_who_are_called_first_have_one_call_at_a_time_over_campaigns() {
     let floor = Floor::start();
@@ -170,15 +173,21 @@ fn agents_who_are_called_first_have_one_call_at_a_time_over_campaigns() {
         most = most.max(agents.len());
         std::thread::sleep(Duration::from_millis(25));
     }
+    // The books of two runs are not read in one instant: nothing changes in them any more.
+    world.run(&["stop-dialling", "--why", "test"]).ok();
+    world.wait("the last calls", A_CALL, || match world.live()["calls"].as_array().unwrap().len() {
+        0 => Ok(()),
+        open => Err(format!("{open} calls")),
+    });
     let attempts: Vec<Value> = runs.iter().flat_map(|run| world.attempts(*run)).collect();
     assert!(most <= 3, "{most} agents of three\n{}", brief(&attempts));
     let taken: Vec<&Value> = attempts.iter().filter(|one| !one["agent"].is_null()).collect();
     assert!(taken.len() >= 4, "{}", brief(&attempts));
     for (n, one) in taken.iter().enumerate() {
         for other in taken[n + 1..].iter().filter(|other| other["agent"] == one["agent"]) {
-            let end = |of: &Value| if of["ended_at"].is_null() { i64::MAX } else { ms(&of["ended_at"]) };
-            // Asterisk may tell the agent's end a moment before the person's.
-            let apart = end(one) <= ms(&other["scheduled_at"]) + 250 || end(other) <= ms(&one["scheduled_at"]) + 250;
+            // Asterisk may tell the agent's end before the person's, on a busy machine by some time.
+            let before = |one: &Value, other: &Value| ms(&one["ended_at"]) <= ms(&other["scheduled_at"]) + TOLD_LATE_MS;
+            let apart = before(one, other) || before(other, one);
             assert!(apart, "two calls for one agent: {one:#} {other:#}");
         }
     }
