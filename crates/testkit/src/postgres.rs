@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -98,6 +99,21 @@ impl Postgres {
 
     /// Starts the server again after [`Postgres::kill9`] or [`Postgres::stop`], on the same data.
     pub fn boot(&mut self) -> Result<()> {
+        let end = Instant::now() + PATIENCE;
+        let process = loop {
+            match self.launch() {
+                // A session of a killed server has not noticed yet: it goes by itself.
+                Err(error) if format!("{error:#}").contains("is still in use") && Instant::now() < end => {
+                    thread::sleep(process::POLL);
+                }
+                launched => break launched?,
+            }
+        };
+        self.process = Some(process);
+        Ok(())
+    }
+
+    fn launch(&self) -> Result<Process> {
         // A killed server leaves its lock file behind; the next one looks whether its process lives.
         let mut server = command("postgres")?;
         let on_off = if self.durable { "on" } else { "off" };
@@ -120,8 +136,7 @@ impl Postgres {
         let name = format!("server-{}.log", counter());
         let mut process = Process::start("postgres", server, &self.folder.path().join(name))?;
         process.wait_for_line("ready to accept connections", PATIENCE)?;
-        self.process = Some(process);
-        Ok(())
+        Ok(process)
     }
 
     /// Kills the server and everything it started, as `kill -9` would. Its sessions end when they notice.
