@@ -5,6 +5,7 @@ pub(crate) mod alert;
 pub(crate) mod attempt;
 pub(crate) mod audit;
 pub(crate) mod campaign;
+mod campaign_rules;
 pub(crate) mod class;
 pub(crate) mod contact;
 pub(crate) mod dialling;

@@ -1,9 +1,10 @@
 //! `carillon campaign outcome`: what is done about calls that have ended.
 
+use super::campaign_rules::Rules;
 use super::{pair, rows_table};
 use crate::client::{Noun, Session};
 use crate::failure::Failure;
-use crate::output::{cell, say};
+use crate::output::cell;
 use crate::span;
 use clap::{Subcommand, ValueEnum};
 use domain::CallState;
@@ -105,15 +106,7 @@ fn code(value: impl ValueEnum) -> String {
 /// Does it.
 pub(super) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     match verb {
-        Verb::List { campaign } => {
-            let row = session.client.named(Noun::Campaign, &campaign).await?;
-            match row["outcome_rules"].as_array() {
-                Some(rules) if session.json => say(Value::from(rules.clone())),
-                Some(rules) if !rules.is_empty() => say(table(rules)),
-                _ => say("no outcome rule: nothing is done about calls that have ended"),
-            }
-            Ok(())
-        }
+        Verb::List { campaign } => RULES.list(session, &campaign).await,
         Verb::Add {
             campaign,
             status,
@@ -141,28 +134,20 @@ pub(super) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
                 "list": id_of(Noun::List, list).await?, "campaign": id_of(Noun::Campaign, to_campaign).await?,
                 "destination": to, "text": text, "defer_s": after, "var_mode": code(vars), "attributes": attributes,
             });
-            change(session, &campaign, |rules| {
-                rules.push(rule);
-                Ok(())
-            })
-            .await
+            RULES.add(session, &campaign, rule).await
         }
-        Verb::Remove { campaign, rule } => {
-            change(session, &campaign, |rules| {
-                let before = rules.len();
-                rules.retain(|row| row["id"].as_i64() != Some(rule));
-                if rules.len() == before {
-                    return Err(Failure::refused(format!(
-                        "outcome rule {rule} does not exist in campaign {campaign:?}"
-                    ))
-                    .remedy(format!("carillon campaign outcome list {campaign:?} shows its rules")));
-                }
-                Ok(())
-            })
-            .await
-        }
+        Verb::Remove { campaign, rule } => RULES.remove(session, &campaign, rule).await,
     }
 }
+
+const RULES: Rules = Rules {
+    field: "outcome_rules",
+    called: "outcome rule",
+    verb: "outcome",
+    none: "no outcome rule: nothing is done about calls that have ended",
+    none_left: "no outcome rule is left",
+    table,
+};
 
 /// Rules as a table.
 pub(super) fn table(rules: &[Value]) -> String {
@@ -189,22 +174,4 @@ fn row(rule: &Value) -> Value {
     let mut row = rule.clone();
     row["target"] = target.into();
     row
-}
-
-/// The API replaces all rules at once, so they are read first.
-async fn change(
-    session: &Session,
-    campaign: &str,
-    edit: impl FnOnce(&mut Vec<Value>) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let row = session.client.named(Noun::Campaign, campaign).await?;
-    let mut rules = row["outcome_rules"].as_array().cloned().unwrap_or_default();
-    edit(&mut rules)?;
-    let path = format!("{}/{}", Noun::Campaign.path(), cell(&row, "id"));
-    let answer = session.client.patch(&path, &json!({ "outcome_rules": rules })).await?;
-    session.print(&answer, |campaign| match campaign["outcome_rules"].as_array().filter(|rules| !rules.is_empty()) {
-        Some(rules) => table(rules),
-        None => "no outcome rule is left".to_owned(),
-    });
-    Ok(())
 }

@@ -1,13 +1,13 @@
 //! `carillon campaign rule`: whether and when a contact is tried again.
 
+use super::campaign_rules::Rules;
 use super::rows_table;
-use crate::client::{Noun, Session};
+use crate::client::Session;
 use crate::failure::Failure;
-use crate::output::{cell, say};
 use crate::span;
 use clap::{Subcommand, ValueEnum};
 use domain::CallState;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// What to do with the rules of a campaign.
 #[derive(Debug, Subcommand)]
@@ -62,16 +62,7 @@ pub(super) fn state(text: &str) -> Result<CallState, String> {
 /// Does it.
 pub(super) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     match verb {
-        Verb::List { campaign } => {
-            let row = session.client.named(Noun::Campaign, &campaign).await?;
-            let rules = &row["rules"];
-            match rules.as_array().filter(|rules| !rules.is_empty()) {
-                _ if session.json => say(rules),
-                Some(rules) => say(rows_table(rules, &COLUMNS)),
-                None => say("no rule: every contact is tried once"),
-            }
-            Ok(())
-        }
+        Verb::List { campaign } => RULES.list(session, &campaign).await,
         Verb::Add { campaign, status, ext, attempts, after, mode } => {
             let mode = match mode {
                 Mode::Fixed => "FIXED",
@@ -80,26 +71,20 @@ pub(super) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
             let rule = json!({
                 "status": status.code(), "status_ext": ext, "max_attempts": attempts, "retry_after_s": after, "mode": mode,
             });
-            change(session, &campaign, |rules| {
-                rules.push(rule);
-                Ok(())
-            })
-            .await
+            RULES.add(session, &campaign, rule).await
         }
-        Verb::Remove { campaign, rule } => {
-            change(session, &campaign, |rules| {
-                let before = rules.len();
-                rules.retain(|row| row["id"].as_i64() != Some(rule));
-                if rules.len() == before {
-                    return Err(Failure::refused(format!("rule {rule} does not exist in campaign {campaign:?}"))
-                        .remedy(format!("carillon campaign rule list {campaign:?} shows its rules")));
-                }
-                Ok(())
-            })
-            .await
-        }
+        Verb::Remove { campaign, rule } => RULES.remove(session, &campaign, rule).await,
     }
 }
+
+const RULES: Rules = Rules {
+    field: "rules",
+    called: "rule",
+    verb: "rule",
+    none: "no rule: every contact is tried once",
+    none_left: "no rule is left: every contact is tried once",
+    table: |rules| rows_table(rules, &COLUMNS).to_string(),
+};
 
 /// The columns of a table of rules.
 pub(super) const COLUMNS: [super::Column; 6] = [
@@ -110,21 +95,3 @@ pub(super) const COLUMNS: [super::Column; 6] = [
     ("after, s", "retry_after_s"),
     ("mode", "mode"),
 ];
-
-/// The API replaces all rules at once, so they are read first.
-async fn change(
-    session: &Session,
-    campaign: &str,
-    edit: impl FnOnce(&mut Vec<Value>) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let row = session.client.named(Noun::Campaign, campaign).await?;
-    let mut rules = row["rules"].as_array().cloned().unwrap_or_default();
-    edit(&mut rules)?;
-    let path = format!("{}/{}", Noun::Campaign.path(), cell(&row, "id"));
-    let answer = session.client.patch(&path, &json!({ "rules": rules })).await?;
-    session.print(&answer, |campaign| match campaign["rules"].as_array().filter(|rules| !rules.is_empty()) {
-        Some(rules) => rows_table(rules, &COLUMNS).to_string(),
-        None => "no rule is left: every contact is tried once".to_owned(),
-    });
-    Ok(())
-}
