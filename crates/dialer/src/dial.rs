@@ -125,7 +125,7 @@ impl Dialer {
         self.by_leg.insert(leg, attempt);
         self.open_numbers.insert(ready.contact.key, attempt);
         if let Some(digits) = Digits::of(&ready.contact.number) {
-            self.toll.placed(digits, now.wall);
+            self.toll.placed(digits, now.wall, now.wall);
         }
         let run = self.runs.get_mut(&id).ok_or(Refusal::RunNotActive)?;
         run.picked(ready.contact.id);

@@ -149,6 +149,18 @@ impl Hopper {
         dropped.first().copied()
     }
 
+    /// Forgets those that were put off and are due behind `soon`, or one of them: their rows are given another time.
+    ///
+    /// They are read so far ahead only when the clock was set back after it.
+    pub fn drop_put_off_behind(&mut self, soon: Timestamp, one: Option<ContactId>) {
+        let late = |ready: &Ready| ready.put_off_by.is_some() && ready.due_at.is_some_and(|due_at| due_at > soon);
+        let meant = |ready: &Ready| one.is_none_or(|one| one == ready.contact.id) && late(ready);
+        for ready in self.timed.extract_if(.., |_, ready| meant(ready)).map(|(_, ready)| ready) {
+            self.members.remove(&ready.contact.id);
+            self.retries -= 1;
+        }
+    }
+
     /// Forgets the fresh contacts: the lists are read again.
     pub fn drop_fresh(&mut self) {
         self.fresh.clear();

@@ -8,8 +8,8 @@
 use crate::command::Command;
 use crate::runs::{Due, Run};
 use crate::step::Dialer;
-use domain::journal::Again;
-use domain::{ContactId, Now, RunId};
+use domain::journal::{Again, SOON_US};
+use domain::{ContactId, Now, RunId, Timestamp};
 use std::collections::BTreeSet;
 
 /// Contacts that are taken up by one command, at most.
@@ -88,6 +88,12 @@ impl Dialer {
     pub(crate) fn take_up(&mut self, now: Now, id: RunId, out: &mut Vec<Command>) {
         let Some(run) = self.runs.get_mut(&id) else { return };
         if let Some((which, after)) = run.again.next() {
+            let soon = Timestamp(now.wall.0.saturating_add(SOON_US));
+            match which {
+                Again::Everybody => run.hopper.drop_put_off_behind(soon, None),
+                Again::Contact(contact) => run.hopper.drop_put_off_behind(soon, Some(contact)),
+                Again::Refused | Again::Suppressed => {}
+            }
             out.push(Command::TakeUp { run: id, which, after, limit: TAKEN_UP_AT_ONCE, at: now.wall });
         }
     }

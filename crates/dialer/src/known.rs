@@ -16,6 +16,13 @@ impl From<Standing> for Known {
     }
 }
 
+impl Known {
+    /// What is known of the person, to add to it.
+    pub(crate) fn person_mut(&mut self) -> &mut Calls {
+        &mut self.0.get_or_insert_default().person
+    }
+}
+
 impl Deref for Known {
     type Target = Standing;
     fn deref(&self) -> &Standing {

@@ -188,7 +188,10 @@ impl Dialer {
     fn free_agent(&mut self, leg: LegId) -> Option<CalledAgent> {
         self.calls.remove(leg);
         let agent = self.agents.remove(&leg)?;
-        self.queues.release(agent.pbx, &agent.interface);
+        // After a restart two open attempts may have one agent: of the first only the person's end was still out.
+        if !self.agents.values().any(|other| other.pbx == agent.pbx && other.interface == agent.interface) {
+            self.queues.release(agent.pbx, &agent.interface);
+        }
         self.ledger.agent_left(agent.attempt);
         Some(agent)
     }

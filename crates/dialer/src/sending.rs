@@ -8,6 +8,7 @@ use crate::step::Dialer;
 use crate::timers::Timer;
 use crate::toll::Digits;
 use domain::journal::Fact;
+use domain::rules::Calls;
 use domain::{AttemptId, EndedBy, HourState, Mono, Now, PbxId, RunId, RunState, Timestamp, TrunkId};
 
 /// The PBX's own ring time-out comes this much later than ours, milliseconds.
@@ -38,10 +39,10 @@ impl Dialer {
         }
         // An agent who is called first is asked for first; when he answers it is asked again for the person.
         let agent = agent.map(|agent| self.calls.leg(agent).map_or(LegState::Uncertain, |leg| leg.state));
-        if agent == Some(LegState::Up)
+        if matches!(agent, Some(LegState::Up) | None)
             && let Some(opens_at) = self.hour_was_filled(now, id)
         {
-            let why = "its hour was filled with other calls while its agent was called";
+            let why = "its hour was filled with other calls before it was sent";
             return self.withdraw(now, leg, why, Again::At(opens_at), out);
         }
         let at = match agent {
@@ -61,16 +62,35 @@ impl Dialer {
         }
     }
 
-    /// When the caps per hour of its run allow another call to the number of an attempt that was decided long ago, so that
-    /// calls of others came before it; `None`: now. It has its own place in the hour, which does not count against it.
+    /// When the caps per hour of its run allow another call to the number of an attempt that waited after it was decided:
+    /// for its agent, so that calls of others came before it, or for its rate, while the caps became other ones. `None`: now.
+    /// It has its own place in the hour, which does not count against it.
     fn hour_was_filled(&mut self, now: Now, id: AttemptId) -> Option<Timestamp> {
         let attempt = self.attempts.get(&id)?;
+        let run = self.runs.get(&attempt.run)?;
+        if run.settings.rules.parts.iter().all(|part| part.limits.hourly.is_empty()) {
+            return None;
+        }
         let (number, decided_at) = (&attempt.who()?.number, attempt.scheduled_at);
-        let (digits, run) = (Digits::of(number)?, self.runs.get(&attempt.run)?);
+        let digits = Digits::of(number)?;
         self.toll.not_placed(number, decided_at);
         let opens_at = self.toll.opens_at(&run.settings.rules, number, now.wall);
-        self.toll.placed(digits, decided_at);
+        self.toll.placed(digits, decided_at, now.wall);
         opens_at
+    }
+
+    /// Something came of a call to a person: attempts at the same person that were judged before it, and wait for their agent
+    /// or their rate, are judged again with it.
+    pub(crate) fn tell_who_waits(&mut self, of: AttemptId, tell: impl Fn(&mut Calls)) {
+        let Some(person) = self.attempts.get(&of).and_then(|attempt| attempt.who()?.person) else { return };
+        let waiting = self.agents.values().map(|agent| agent.attempt).chain(self.outbox.iter().copied());
+        for id in waiting.filter(|id| *id != of) {
+            if let Some(attempt) = self.attempts.get_mut(&id)
+                && attempt.who().is_some_and(|contact| contact.person == Some(person))
+            {
+                tell(attempt.standing.person_mut());
+            }
+        }
     }
 
     /// The attempt is on disk and its number is suppressed: it ends without a call.
@@ -115,7 +135,7 @@ impl Dialer {
 
     fn send(&mut self, now: Now, id: AttemptId, out: &mut Vec<Command>) {
         let Some(attempt) = self.attempts.get(&id) else { return };
-        let leg_id = attempt.leg;
+        let (leg_id, decided_at) = (attempt.leg, attempt.scheduled_at);
         let (Some(run), Some(contact)) = (self.runs.get(&attempt.run), attempt.who().cloned()) else { return };
         let answer_ms = run.settings.answer_timeout_ms;
         let mut progress_ms = answer_ms;
@@ -138,6 +158,7 @@ impl Dialer {
             timeout_ms: answer_ms + SAFETY_NET_MS,
             agent: attempt.agent,
         }));
+        self.tell_who_waits(id, |person| person.attempted(decided_at));
         self.note(id, leg_id, Fact::Requested, now.wall, out);
         self.timers.set(now.mono.plus_ms(answer_ms.into()), leg_id, Timer::AnswerTimeout);
         if progress_ms < answer_ms {

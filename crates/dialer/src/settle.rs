@@ -80,8 +80,15 @@ impl Dialer {
         }
         if first {
             self.note_leg(id, Fact::Answered, at, out);
+            self.tell_of_conversation(id, at);
         }
         self.route_passed(id, out);
+    }
+
+    fn tell_of_conversation(&mut self, leg: LegId, at: Timestamp) {
+        if let Some(id) = self.by_leg.get(&leg).copied() {
+            self.tell_who_waits(id, |person| person.talked(at));
+        }
     }
 
     pub(crate) fn hang_up_asked(&mut self, now: Now, id: LegId, out: &mut Vec<Command>) {
@@ -169,6 +176,9 @@ impl Dialer {
         let Some(leg) = self.calls.leg(leg_id).cloned() else { return };
         if leg.role == Role::Agent {
             return self.agent_left(now, leg_id, &facts, out);
+        }
+        if leg.answered_at.is_some() {
+            self.tell_of_conversation(leg_id, now.wall);
         }
         let Some((id, attempt)) = self.forget(leg_id) else { return };
         let reported = reported(&facts, &attempt.ext_state);

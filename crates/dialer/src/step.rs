@@ -277,7 +277,9 @@ impl Dialer {
             Event::PbxDown(pbx) => self.pbx_down(now, pbx, out),
             Event::PbxStale(pbx) => self.pbx_stale(pbx),
             Event::PbxAudited { pbx, legs, asked_at } => self.audited(now, pbx, &legs, asked_at, out),
-            Event::CallsRemembered(calls) => calls.into_iter().for_each(|(at, digits)| self.toll.placed(digits, at)),
+            Event::CallsRemembered(calls) => {
+                calls.into_iter().for_each(|(at, digits)| self.toll.placed(digits, at, now.wall))
+            }
             Event::AttemptRestored(open) => self.restore(now, *open, out),
             Event::OriginateDone(leg) | Event::LegCreated(leg) => return self.leg_created(now, leg, out),
             Event::OriginateRefused { leg, status, message } => self.originate_refused(now, leg, status, message, out),

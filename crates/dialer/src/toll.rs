@@ -120,17 +120,17 @@ impl Meter {
         reached
     }
 
-    /// A call was decided, now or before a restart.
-    pub(crate) fn placed(&mut self, digits: Digits, at: Timestamp) {
+    /// A call was decided at `at`, which is now or before a restart; later than now when the clock was set back since.
+    pub(crate) fn placed(&mut self, digits: Digits, at: Timestamp, now: Timestamp) {
         for watched in self.by_prefix.values_mut().filter(|watched| digits.begins_with(watched.prefix)) {
             let place = watched.times.partition_point(|other| *other <= at);
             watched.times.insert(place, at);
         }
         let place = self.calls.partition_point(|(other, _)| *other <= at);
         self.calls.insert(place, (at, digits));
+        let hour_ago = now.plus_seconds(-HOUR_S);
         let old = |calls: &VecDeque<(Timestamp, Digits)>| {
-            let newest = calls.back().map(|(at, _)| *at);
-            calls.front().map(|(at, _)| *at) < newest.map(|at| at.plus_seconds(-HOUR_S)) || calls.len() > MOST
+            calls.front().is_some_and(|(at, _)| *at < hour_ago) || calls.len() > MOST
         };
         while old(&self.calls) {
             self.calls.pop_front();
@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn call(meter: &mut Meter, text: &str, seconds: i64) {
-        meter.placed(Digits::of(&number(text)).unwrap(), at(seconds));
+        meter.placed(Digits::of(&number(text)).unwrap(), at(seconds), at(seconds));
     }
 
     #[test]
@@ -199,6 +199,15 @@ mod tests {
         meter.not_placed(&number("+8816123"), at(5));
         assert_eq!(meter.opens_at(&rules, &number("+8816123"), at(6)), None);
         assert!(meter.calls.is_empty());
+    }
+
+    #[test]
+    fn calls_from_before_the_clock_was_set_back_make_none_old() {
+        let (mut meter, rules) = (Meter::default(), rules("+88", 1));
+        call(&mut meter, "+34911234567", 20_000);
+        call(&mut meter, "+8816123", 5);
+        meter.watch(std::iter::once(&rules));
+        assert_eq!(meter.opens_at(&rules, &number("+8816123"), at(6)), Some(at(3_605)));
     }
 
     #[test]

@@ -59,7 +59,9 @@ impl World {
     pub(crate) fn note_completion(&mut self, command: &Command) {
         let Command::RunChanged(change) = command else { return };
         if change.state == RunState::Completed {
-            let lists = self.store.runs[&change.run].lists.iter();
+            let run = &self.store.runs[&change.run];
+            // What a paused list still has is nobody's work.
+            let lists = run.lists.iter().filter(|list| !run.paused.contains(list));
             let last = |list: &ListId| self.store.lists.get(list)?.last().map(|contact| (*list, contact.id));
             let ends: std::collections::BTreeMap<ListId, ContactId> = lists.filter_map(last).collect();
             let short = change.read_to.iter().find(|(list, read_to)| ends.get(list).is_some_and(|end| read_to < end));

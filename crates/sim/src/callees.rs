@@ -5,7 +5,7 @@ use crate::proof::Check;
 use domain::rules::limits::{CapBy, DayHours, Limits};
 use domain::rules::{ContactRule, Rules};
 use domain::{Contact, Timestamp};
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 
 /// A call that was sent: when it was decided, and when its conversation ended, if there was one.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +48,8 @@ pub(crate) fn refuses(rules: &Rules, rule: ContactRule, contact: &Contact, now: 
         ContactRule::InsideCalleeWindow => {
             // Every half hour of five weeks: no window is shorter, and none of the worlds' holidays longer.
             let (zones, half_hours) = (zones(rules, contact), (0..35 * 48).map(|half| now.plus_seconds(half * 1_800)));
-            let shut = |limits, at| !zones.iter().all(|zone| is_open(limits, zone, at));
+            // A day is open no longer than its windows are written: an hour that a clock shows twice promises nothing.
+            let shut = |limits, at| !zones.iter().all(|zone| is_open(limits, zone, at) && !is_shown_twice(zone, at));
             zones.is_empty() || !half_hours.into_iter().any(|at| !limits().any(|limits| shut(limits, at)))
         }
         _ => false,
@@ -121,6 +122,12 @@ fn is_open(limits: &Limits, zone: &TimeZone, now: Timestamp) -> bool {
     let day = char::from_digit(local.weekday().to_sunday_one_offset().unsigned_abs().into(), 10).unwrap_or('0');
     let inside = |hours: &DayHours| hours.days.contains(day) && clock >= read(&hours.from) && clock < read(&hours.to);
     limits.hours.is_empty() || limits.hours.iter().any(inside)
+}
+
+/// Whether the clock shows this time a second time that day, or did.
+fn is_shown_twice(zone: &TimeZone, at: Timestamp) -> bool {
+    let shown = at.to_jiff().to_zoned(zone.clone()).datetime();
+    matches!(zone.to_ambiguous_timestamp(shown).offset(), AmbiguousOffset::Fold { .. })
 }
 
 /// Hours and minutes.

@@ -12,7 +12,7 @@ use crate::world::World;
 use dialer::{Event, Originate, RunSettings, RunTotals};
 use domain::rules::Rules;
 use domain::{EndPointId, Hours, ListId, PbxId, RunId, RunState, TrunkId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// From a process's start to a new call.
@@ -82,7 +82,13 @@ impl World {
                 rules: Arc::new(Rules::none()),
                 boost: domain::Boost::ONE,
             };
-            let row = RunRow { settings, lists: vec![list], state: RunState::Runnable, totals: RunTotals::default() };
+            let row = RunRow {
+                settings,
+                lists: vec![list],
+                paused: BTreeSet::new(),
+                state: RunState::Runnable,
+                totals: RunTotals::default(),
+            };
             self.store.runs.insert(run, row);
             let spec = self.run_spec(run);
             self.step(Event::RunStarted(Box::new(spec)));

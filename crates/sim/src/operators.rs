@@ -29,7 +29,8 @@ impl World {
             50..=51 => self.change_run(Event::RunRemoved),
             52..=59 => self.hold(),
             60..=69 => self.lift(),
-            70..=81 => self.add_to_a_list(),
+            70..=78 => self.add_to_a_list(),
+            79..=81 => self.pause_a_list(),
             82..=86 => self.reload_a_run(),
             87..=88 => self.change_hours(),
             89..=90 => self.suppress_a_number(),
@@ -76,6 +77,27 @@ impl World {
         let added = self.people.within(1..=6);
         scenario::add_contacts(&mut self.people, &mut self.store, list, added);
         self.step(Event::ContactsAdded { list, added });
+    }
+
+    /// Somebody pauses a list of a run, or lets it go on.
+    fn pause_a_list(&mut self) {
+        let Some(run) = self.open_run() else { return };
+        let lists = self.store.runs[&run].lists.clone();
+        let Some(list) = self.people.pick(&lists).copied() else { return };
+        let paused = !self.store.runs[&run].paused.contains(&list);
+        self.set_list(run, list, paused);
+    }
+
+    /// On the disk before the dialler hears of it.
+    pub(crate) fn set_list(&mut self, run: RunId, list: ListId, paused: bool) {
+        let Some(row) = self.store.runs.get_mut(&run) else { return };
+        if paused {
+            row.paused.insert(list);
+        } else {
+            row.paused.remove(&list);
+        }
+        self.log(|| format!("list {list} of run {run} is {}", if paused { "paused" } else { "resumed" }));
+        self.step(Event::ListPaused { run, list, paused });
     }
 
     /// Somebody puts a number on a black list of a campaign.

@@ -166,7 +166,7 @@ impl World {
             campaign: crate::store::campaign_of(id),
             settings: run.settings.clone(),
             lists: run.lists.clone(),
-            paused_lists: Default::default(),
+            paused_lists: run.paused.clone(),
             contacts: contacts.sum(),
             totals,
             state: run.state,

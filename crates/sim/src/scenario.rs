@@ -12,7 +12,7 @@ use domain::{
     CallState, Contact, ContactId, Dialable, EndPointId, Hours, ListId, Mode, NumberKey, NumberRef, OpeningHours,
     OpeningMode, OpeningRule, PbxId, RescheduleRule, RuleId, RunId, RunState, Timestamp, TrunkId,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The configuration, which operators change.
@@ -188,8 +188,13 @@ pub(crate) fn fill(rng: &mut Rng, store: &mut Store, site: &Site, scene: Scene) 
         if let Scene::Day { .. } = scene {
             (settings.batch_size, settings.answer_timeout_ms, settings.forced_closure_s) = (200, 25_000, 0);
         }
-        let run =
-            RunRow { settings, lists: some(rng, &lists), state: RunState::Runnable, totals: RunTotals::default() };
+        let run = RunRow {
+            settings,
+            lists: some(rng, &lists),
+            paused: BTreeSet::new(),
+            state: RunState::Runnable,
+            totals: RunTotals::default(),
+        };
         store.runs.insert(RunId(n), run);
     }
 }

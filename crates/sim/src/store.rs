@@ -61,6 +61,7 @@ impl AttemptRow {
 pub(crate) struct RunRow {
     pub(crate) settings: RunSettings,
     pub(crate) lists: Vec<ListId>,
+    pub(crate) paused: BTreeSet<ListId>,
     pub(crate) state: RunState,
     pub(crate) totals: RunTotals,
 }

@@ -203,6 +203,9 @@ impl World {
             if paused || self.rng.percent(50) {
                 self.step(Event::RunUnpaused(run));
             }
+            for list in self.store.runs[&run].paused.clone() {
+                self.set_list(run, list, false);
+            }
         }
     }
 

@@ -4,7 +4,10 @@ use crate::desk::{Desk, answers, is_busy};
 use crate::script::*;
 use Seen::*;
 use dialer::{Event, PbxSpec};
+use domain::rules::limits::HourlyCap;
+use domain::rules::{Limits, Rules};
 use domain::{CallState, RunId, TrunkId};
+use std::sync::Arc;
 
 #[test]
 fn en_16_a_single_telephone_gets_one_call_after_the_other() {
@@ -81,6 +84,21 @@ fn what_waits_for_its_rate_is_withdrawn_by_a_hold() {
     script.feed(vec![]);
     script.check(&[(1_200, Event::DiallingHeld)], &[(1_200, Withdraw(2))]);
     script.check(&[(5_000, Event::Tick)], &[]);
+}
+
+#[test]
+fn what_waits_for_its_rate_keeps_a_cap_per_hour_that_comes_meanwhile() {
+    let mut script = Script::new();
+    let mut spec = trunk(1, 100);
+    spec.calls_per_second = 1;
+    script.feed(vec![Event::TrunkConfigured(spec)]);
+    script.feed(vec![Event::RunStarted(Box::new(run_spec(1, 2))), fresh(RUN, 1..=2)]);
+    script.play(&[(1_000, Event::Tick), (1_100, journalled(A1)), (1_101, journalled(A2))]);
+    let limits = Limits { hourly: vec![HourlyCap { prefix: "+100".into(), calls: 1 }], ..Limits::default() };
+    let mut capped = run_spec(1, 2);
+    capped.settings.rules = Arc::new(Rules::of(&["unrestricted".to_owned()], &limits, "UTC").unwrap());
+    let seen = script.play(&[(1_200, Event::RunReloaded(Box::new(capped))), (5_000, Event::Tick)]);
+    assert_eq!(seen.last(), Some(&(1_200, Withdraw(2))), "{seen:?}");
 }
 
 #[test]

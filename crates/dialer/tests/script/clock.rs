@@ -2,7 +2,11 @@
 
 use crate::script::*;
 use Seen::*;
-use dialer::Event;
+use dialer::{Event, RetryEntry};
+use domain::ContactId;
+use domain::journal::{Again, PutOffBy};
+use domain::rules::{Limits, Rules};
+use std::sync::Arc;
 
 #[test]
 fn a_clock_that_steps_holds_dialling_until_a_person_lifts_it() {
@@ -70,4 +74,23 @@ fn timers_do_not_follow_the_wall_clock() {
     script.wall_skew_ms = 86_400_000;
     script.check(&[(29_000, Event::Tick)], &[]);
     script.check(&[(30_000, Event::Tick)], &[(30_000, HangUp(L1, domain::EndedBy::AnswerTimeout))]);
+}
+
+#[test]
+fn who_was_read_before_the_clock_went_back_is_read_again_when_the_rules_are_others() {
+    let off = |due_ms| RetryEntry { put_off_by: Some(PutOffBy::HourlyCap), ..retry(1, 0, due_ms) };
+    let mut spec = run_spec(1, 1);
+    spec.totals.put_off = 1;
+    let mut script = Script::new();
+    script.feed(vec![Event::RunStarted(Box::new(spec.clone())), loaded(RUN, vec![], vec![off(5_000)], None)]);
+    script.wall_skew_ms = -3_600_000;
+    script.play(&[(10, Event::Tick), (20, Event::DiallingLifted)]);
+    let limits = Limits { gap_minutes: 1, ..Limits::default() };
+    spec.settings.rules = Arc::new(Rules::of(&["unrestricted".to_owned()], &limits, "UTC").unwrap());
+    let taken_up = |put_off, last| Event::TakenUp { run: RUN, refused: 0, put_off, last };
+    let again = loaded(RUN, vec![], vec![off(-3_599_970)], None);
+    let events = [Event::RunReloaded(Box::new(spec)), taken_up(1, Some(ContactId(1))), taken_up(0, None), again];
+    let seen = script.play(&events.map(|event| (30, event)));
+    assert!(seen.contains(&(30, TakeUp(Again::Everybody, 0))), "{seen:?}");
+    assert_eq!(seen.iter().filter(|(_, seen)| *seen == Journal(1, 0)).count(), 1, "{seen:?}");
 }

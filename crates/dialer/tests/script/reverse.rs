@@ -6,9 +6,9 @@ use Seen::*;
 use dialer::toll::Digits;
 use dialer::{AgentState, Command, EndPointSpec, Event, News};
 use domain::journal::FirstAgent;
-use domain::rules::limits::HourlyCap;
+use domain::rules::limits::{Cap, CapBy, HourlyCap};
 use domain::rules::{Limits, Rules};
-use domain::{CallState, EndPointId, EndedBy, LegId, ObservedQueue, Rewrite};
+use domain::{CallState, Contact, EndPointId, EndedBy, LegId, NumberKey, ObservedQueue, Rewrite};
 use std::sync::Arc;
 
 const QUEUE: &str = "999";
@@ -170,6 +170,52 @@ fn an_agent_is_taken_over_end_points_and_given_back_with_what_was_not_sent() {
     let seen = script.play(&[(3, journalled(A2))]);
     assert!(seen.contains(&(3, Withdraw(2))), "{seen:?}");
     assert!(!seen.iter().any(|(_, one)| matches!(one, Violated(_))), "{seen:?}");
+}
+
+#[test]
+fn a_person_who_was_called_while_the_agent_was_is_not_called_once_more() {
+    let of_person = |id| Arc::new(Contact { person: Some(NumberKey(7)), ..(*contact(id)).clone() });
+    let caps = vec![Cap { attempts: 1, hours: 24, by: CapBy::Person }];
+    let limits = Limits { caps, ..Limits::default() };
+    let mut capped = run_spec(1, 1);
+    capped.settings.rules = Arc::new(Rules::of(&["unrestricted".to_owned()], &limits, "UTC").unwrap());
+    let mut script = Script::new();
+    script.feed(vec![Event::EndPointConfigured(first(1)), observed(&[(QUEUE, &["SIP/1"])])]);
+    script.feed(vec![Event::RunStarted(Box::new(capped)), loaded(RUN, vec![of_person(1)], vec![], None)]);
+    script.feed(vec![journalled(A1), Event::OriginateDone(AGENT)]);
+    // Another campaign has no such cap and calls another number of theirs.
+    let mut direct = run_spec(2, 1);
+    direct.settings.end_points = vec![EndPointId(2)];
+    script.feed(vec![Event::EndPointConfigured(end_point(2, 10)), Event::RunStarted(Box::new(direct))]);
+    script.feed(vec![loaded(direct_run(), vec![of_person(2)], vec![], None)]);
+    script.check(&[(4, journalled(A2))], &[(4, Originate(LegId(3)))]);
+    let off = PutOff(1, "attempts_below_cap", Some(86_399));
+    let back = [Withdraw(1), HangUp(AGENT, EndedBy::FarEnd), off].map(|one| (5, one));
+    script.check(&[(5, Event::LegAnswered(AGENT))], &back);
+}
+
+#[test]
+fn an_agent_whom_two_open_attempts_had_is_taken_until_the_second_lets_him_go() {
+    let open = |n: i64, leg: i64| {
+        let agent = FirstAgent { leg: LegId(leg), interface: "SIP/1".into() };
+        Event::AttemptRestored(Box::new(domain::journal::OpenAttempt { agent: Some(agent), ..*open_attempt(n) }))
+    };
+    let mut script = Script::new();
+    script.feed(vec![
+        Event::PbxDown(PBX),
+        Event::EndPointConfigured(first(1)),
+        observed(&[(QUEUE, &["SIP/1"])]),
+        Event::RunStarted(Box::new(run_spec(1, 2))),
+        open(1, 7),
+        open(2, 8),
+        Event::PbxUp { pbx: PBX, legs: vec![found(LegId(8), false)] },
+    ]);
+    let mut seen = vec![];
+    for at in [3_000, 6_000, 9_000] {
+        seen.extend(script.play(&[(at, Event::LegMissing(L1)), (at, Event::LegMissing(LegId(7)))]));
+    }
+    assert!(seen.iter().any(|(_, one)| *one == Close(1, CallState::RsLost, None)), "{seen:?}");
+    assert_eq!(free(&mut script), 0);
 }
 
 fn direct_run() -> domain::RunId {
