@@ -1,6 +1,6 @@
 //! A campaign's calls in the queue_log of a real PBX, read as programs read it.
 
-use crate::world::World;
+use crate::world::{LogEntry, World};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,48 +11,6 @@ on_ami_too! {
 
 /// A few short calls on a busy machine.
 const A_FEW_CALLS: Duration = Duration::from_secs(50);
-
-/// A line, and what is particular to its kind.
-#[derive(Debug, Clone)]
-struct Entry {
-    call: String,
-    queue: String,
-    agent: String,
-    event: String,
-    data: Vec<String>,
-}
-
-/// Reads the file whole: what is no line of a queue_log fails.
-fn read(text: &str) -> Vec<Entry> {
-    let entry = |line: &str| {
-        let fields: Vec<&str> = line.split('|').collect();
-        let [time, call, queue, agent, event, data @ ..] = fields.as_slice() else { panic!("no line: {line:?}") };
-        assert!(time.parse::<u64>().is_ok_and(|time| time > 1_700_000_000), "no time: {line:?}");
-        assert!(!call.is_empty() && !agent.is_empty() && !event.is_empty(), "an empty field: {line:?}");
-        let known = [
-            "QUEUESTART",
-            "CONFIGRELOAD",
-            "ENTERQUEUE",
-            "INFO",
-            "CONNECT",
-            "COMPLETECALLER",
-            "COMPLETEAGENT",
-            "CALLSTATUS",
-            "ABANDON",
-        ];
-        assert!(known.contains(event), "an unknown event: {line:?}");
-        let numbers = match *event {
-            "CONNECT" => &data[..1],
-            "COMPLETECALLER" | "COMPLETEAGENT" | "ABANDON" => &data[..3],
-            _ => &data[..0],
-        };
-        assert!(numbers.iter().all(|number| number.parse::<u32>().is_ok()), "no figure: {line:?}");
-        let owned = |text: &str| text.to_owned();
-        let data = data.iter().map(|text| owned(text)).collect();
-        Entry { call: owned(call), queue: owned(queue), agent: owned(agent), event: owned(event), data }
-    };
-    text.lines().map(entry).collect()
-}
 
 #[test]
 fn calls_are_in_the_queue_log_as_those_of_a_queue() {
@@ -77,15 +35,15 @@ fn calls_are_in_the_queue_log_as_those_of_a_queue() {
         "queue_log_attributes": ["NAME", "OTHER"]});
     let run = world.start_run(world.campaign("logged", &[list], changes));
     let attempts = world.complete(run, A_FEW_CALLS);
-    let path = world.pair.pbx.folder().join("log/queue_log");
-    let ends =
-        |entries: &[Entry]| entries.iter().filter(|e| e.event.starts_with("COMPLETE") || e.event == "ABANDON").count();
+    let ends = |entries: &[LogEntry]| {
+        entries.iter().filter(|e| e.event.starts_with("COMPLETE") || e.event == "ABANDON").count()
+    };
     let entries = world.wait("every call in the queue_log", A_FEW_CALLS, || {
-        let entries = read(&std::fs::read_to_string(&path).unwrap_or_default());
+        let entries = world.queue_log();
         let whole = ends(&entries) == 3 && entries.iter().any(|entry| entry.event == "CALLSTATUS");
         if whole { Ok(entries) } else { Err(format!("{entries:?}")) }
     });
-    let mut calls: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
+    let mut calls: BTreeMap<&str, Vec<&LogEntry>> = BTreeMap::new();
     for entry in entries.iter().filter(|entry| entry.queue == "friends") {
         calls.entry(&entry.call).or_default().push(entry);
     }

@@ -2,10 +2,11 @@
 //! trunk that is a `Local/` channel, and with dialplans that were written for it (`cookbook.conf` of the test PBX).
 
 use super::{A_FEW_CALLS, edit, ended, ok, say};
-use crate::world::{PATIENCE, World, brief, ms, use_ami};
+use crate::world::{LogEntry, PATIENCE, World, brief, ms, use_ami};
 use serde_json::{Value, json};
 use std::thread;
 use std::time::Duration;
+use testkit::Pair;
 use testkit::receiver::Receiver;
 
 /// Long enough to see that nothing is dialled.
@@ -70,7 +71,7 @@ impl Office {
         assert!(said.contains("Added"), "{said}");
     }
 
-    /// Those who did not answer or were not reached: state, extended status and whether there is a retry, in order.
+    /// The attempts at a number, in order: state, extended status and the seconds to the retry that follows.
     fn story(attempts: &[Value], number: &str) -> Vec<(String, String, Option<i64>)> {
         let of_number = attempts.iter().filter(|attempt| attempt["number"] == number);
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -186,6 +187,35 @@ fn sm_calls_that_are_added_go_out_one_by_one_with_what_came_with_them() {
     assert!(say(world, "calls/?op=addcall&campaign=Runme&number=15551000006").starts_with("ERROR: "));
 }
 
+/// Two PBXs, one over each link: both dial, and a call has its trunk and its end point on the same of them.
+#[test]
+fn sm_two_pbxs_share_the_numbers_and_each_call_stays_on_one() {
+    let office = Office::open();
+    let world = &office.world;
+    let other = Pair::start().unwrap();
+    let login = other.pbx.ari();
+    let second = world.create(
+        "pbxs",
+        json!({"name": "second", "host": login.host, "port": login.port, "username": login.user, "password": login.password}),
+    );
+    let trunk = world.add_trunk("second", json!({"pbx": second, "capacity": 2}));
+    world.patch(&format!("/api/trunks/{}", office.trunk), json!({"capacity": 2}));
+    let message = office.end_point("first", "message", "carillon-demo", json!({}));
+    let beside = office.end_point("beside", "message", "carillon-demo", json!({ "pbx": second }));
+    let numbers: Vec<String> = (0..20).map(|n| format!("155510000{n:02}")).collect();
+    let list = world.list("people", &numbers.iter().map(String::as_str).collect::<Vec<_>>());
+    let changes = json!({"trunks": [office.trunk, trunk], "end_points": [message, beside]});
+    let attempts = world.complete(world.start_run(world.campaign("both", &[list], changes)), A_FEW_CALLS);
+    let of = |pbx: i64, trunk: i64, end_point: i64| {
+        let on_it = |call: &&Value| (&call["trunk"], &call["end_point"]) == (&json!(trunk), &json!(end_point));
+        attempts.iter().filter(|call| call["pbx"] == pbx).filter(on_it).count()
+    };
+    let counts = [of(world.pbx, office.trunk, message), of(second, trunk, beside)];
+    assert_eq!((attempts.len(), counts.iter().sum::<usize>()), (20, 20), "{}", brief(&attempts));
+    assert!(counts.iter().all(|count| *count >= 4), "both dial: {counts:?}");
+    assert!(attempts.iter().all(|call| call["state"] == "TERMINATED"), "{}", brief(&attempts));
+}
+
 /// A weekday that neither is nor is next to the one that a clock anywhere shows; 1 is Sunday.
 fn other_day() -> String {
     let today = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() / 86_400;
@@ -201,7 +231,12 @@ fn hw_who_presses_one_talks_to_an_agent_and_who_presses_two_is_called_later() {
     let friends = office.queue("friends", "support", "s", "friends");
     let list = world.list("friends", &["15555200001", "15555500200", "15551000001", "15551000002"]);
     let rules = json!([{"status": "TERMINATED", "status_ext": "2", "max_attempts": 1, "retry_after_s": 2}]);
-    office.campaign("friends", friends, &[list], json!({ "rules": rules, "answer_timeout_ms": 15_000 }));
+    office.campaign(
+        "friends",
+        friends,
+        &[list],
+        json!({"rules": rules, "answer_timeout_ms": 15_000, "queue_log": true}),
+    );
     let run = office.start("friends");
     thread::sleep(A_WHILE);
     assert_eq!(world.attempts(run).len(), 0, "nobody is there to talk to them");
@@ -226,6 +261,48 @@ fn hw_who_presses_one_talks_to_an_agent_and_who_presses_two_is_called_later() {
     assert_eq!(story("15555200001"), [row("TERMINATED", "1", None)], "{}", brief(&attempts));
     assert_eq!(story("15555500200"), [row("TERMINATED", "2", Some(2)), row("TERMINATED", "2", None)]);
     assert_eq!(story("15551000001"), [row("TERMINATED", "", None)], "who presses nothing has no extended status");
+    // All calls are in the campaign's queue of the log; in the PBX's own only the one that waited in it.
+    let entered =
+        |log: &[LogEntry], queue: &str| log.iter().filter(|e| e.event == "ENTERQUEUE" && e.queue == queue).count();
+    world.wait("every call in the queue_log", A_MOMENT, || {
+        let log = world.queue_log();
+        let counts = (entered(&log, "friends"), entered(&log, "support"));
+        if counts == (attempts.len(), 1) { Ok(()) } else { Err(format!("{counts:?} {log:?}")) }
+    });
+}
+
+/// A queue of a PBX with its own dialplan before it: agents see what the call brought, reports see the campaign as a queue.
+#[test]
+fn qm_agents_see_who_it_is_and_the_log_has_the_campaign_as_a_queue() {
+    let office = Office::open();
+    let world = &office.world;
+    let custom = office.queue("custom", "support", "1235", "from-internal-custom");
+    let changes = json!({"idle_on_termination": true, "queue_log": true, "queue_log_alias": "collections",
+        "agent_clid": "C1 ${NAME}", "answer_timeout_ms": 15_000});
+    office.campaign("qm", custom, &[], changes);
+    let run = office.start("qm");
+    office.log_on(10, "support");
+    ok(world, "calls/?op=addcall&campaign=qm&number=15551000001&attrs=ID:2301,PERS:John%20Doe,NAME:WHITE");
+    let talking = world.wait_for_attempts(run, "a conversation with the agent", A_FEW_CALLS, |attempts| {
+        attempts.iter().any(|call| call["connected_at"].is_string())
+            && office.cli("core show channels concise").contains("Local/10@")
+    });
+    world.post(&format!("/api/attempts/{}/hang-up", talking[0]["id"]));
+    let call = ended(world, run, 1).remove(0);
+    assert_eq!(call["output_attributes"]["shown"], "C1 WHITE", "{call:#}");
+    let log = world.wait("the end of the call in both queues", A_MOMENT, || {
+        let log = world.queue_log();
+        let ends = log.iter().filter(|entry| entry.event.starts_with("COMPLETE")).count();
+        if ends == 2 { Ok(log) } else { Err(format!("{log:?}")) }
+    });
+    let of = |queue: &str| log.iter().filter(|entry| entry.queue == queue).collect::<Vec<_>>();
+    let waited = of("support").into_iter().find(|entry| entry.event == "ENTERQUEUE").unwrap().data[1].clone();
+    assert_eq!(waited, "2301 John Doe", "{log:?}");
+    let told: Vec<_> =
+        of("collections").into_iter().map(|entry| (entry.event.as_str(), entry.agent.as_str())).collect();
+    assert_eq!(told[0], ("ENTERQUEUE", "NONE"), "{log:?}");
+    assert!(told.contains(&("CONNECT", "custom")), "{log:?}");
+    assert!(told.iter().any(|(event, agent)| event.starts_with("COMPLETE") && *agent == "custom"), "{log:?}");
 }
 
 /// Dr Strangelove: a voice menu that asks for appointments, its answers as attributes, a form for each attempt.

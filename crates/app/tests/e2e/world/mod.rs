@@ -8,12 +8,14 @@ mod carrier;
 mod engine;
 #[macro_use]
 mod link;
+mod queue_log;
 mod time;
 mod watch;
 
 pub use carrier::Invites;
 pub use engine::{setting, use_database, use_postgres};
 pub use link::{is_ami, use_ami};
+pub use queue_log::LogEntry;
 pub use time::{ms, seconds_between};
 
 use crate::common::{Home, Ran};
