@@ -1,4 +1,4 @@
-//! `/api/actions`: what outcome rules asked for after calls.
+//! `/api/actions`: what outcome rules asked for after calls, and letters about runs.
 
 use crate::App;
 use crate::auth::{Operate, Read};
@@ -8,30 +8,36 @@ use crate::extract::{Id, Query};
 use crate::page::Page;
 use crate::words;
 use axum::extract::State;
-use domain::{ActionId, AttemptId, CampaignId, RunId, Timestamp};
+use domain::{ActionId, AttemptId, CampaignId, RunId, RunState, Timestamp, Verb};
 use serde::{Deserialize, Serialize};
-use store::{ActionFilter, ActionState};
+use store::{ActionFilter, ActionState, Task};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// What an outcome rule asked for after one call.
+/// What an outcome rule asked for after one call, or a letter about a run.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Action {
     /// Its id.
     pub id: i64,
-    /// The attempt after which it was asked for.
-    pub attempt: i64,
-    /// The attempt's run.
+    /// The attempt after which it was asked for; `null`: it is a letter about the run.
+    pub attempt: Option<i64>,
+    /// Of which run.
     pub run: i64,
     /// The run's campaign.
     pub campaign: i64,
     /// The campaign's name now.
     pub campaign_name: String,
-    /// Whom the call was to.
-    pub contact: i64,
-    /// The rule as it was when the call ended.
-    pub rule: OutcomeRule,
+    /// Whom the call was to; `null`: it is a letter about the run.
+    pub contact: Option<i64>,
+    /// How it is done: that of its rule, and `EMAIL` of a letter.
+    #[schema(value_type = words::Verb)]
+    pub verb: Verb,
+    /// The rule as it was when the call ended; `null`: it is a letter about the run.
+    pub rule: Option<OutcomeRule>,
+    /// States of the run that a letter tells of, the oldest first; empty after a call.
+    #[schema(value_type = Vec<words::RunState>)]
+    pub states: Vec<RunState>,
     /// How far it is.
     #[schema(value_type = words::ActionState)]
     pub state: ActionState,
@@ -49,14 +55,21 @@ pub struct Action {
 
 impl From<store::Action> for Action {
     fn from(action: store::Action) -> Self {
+        let verb = action.task.verb();
+        let (after, states) = match action.task {
+            Task::AfterCall(after) => (Some(after), Vec::new()),
+            Task::Letter(letter) => (None, letter.changes.iter().map(|news| news.state).collect()),
+        };
         Self {
             id: action.id.0,
-            attempt: action.attempt.0,
+            attempt: after.as_ref().map(|after| after.attempt.0),
             run: action.run.0,
             campaign: action.campaign.0,
             campaign_name: action.campaign_name,
-            contact: action.contact.0,
-            rule: action.rule.into(),
+            contact: after.as_ref().map(|after| after.contact.0),
+            verb,
+            rule: after.map(|after| after.rule.into()),
+            states,
             state: action.state,
             due_at: action.due_at,
             tries: action.tries,
@@ -124,7 +137,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(try_failed_again))
 }
 
-/// What outcome rules asked for, the latest first.
+/// What outcome rules asked for, and letters about runs, the latest first.
 #[utoipa::path(get, path = "/api/actions", tag = "campaigns", params(ActionQuery), security(("token" = ["read"])),
     responses((status = 200, description = "a page of actions", body = Page<Action>)))]
 async fn list_actions(
@@ -153,7 +166,7 @@ async fn get_action(Read(caller): Read, State(app): State<App>, Id(id): Id) -> R
     Ok(axum::Json(app.store.action(&caller.scope, ActionId(id)).await?.into()))
 }
 
-/// How many actions the outcome rules of a run have asked for, by what became of them.
+/// How many actions of a run there are, letters about it included, by what became of them.
 #[utoipa::path(get, path = "/api/runs/{id}/actions", tag = "campaigns", params(("id" = i64, Path)),
     security(("token" = ["read"])), responses((status = 200, description = "the counts", body = ActionCounts)))]
 async fn count_actions(

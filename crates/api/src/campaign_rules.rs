@@ -163,9 +163,10 @@ impl From<domain::OutcomeRule> for OutcomeRule {
     }
 }
 
-/// Refuses rules of a campaign that this installation cannot follow: an address that may not be written to, and letters
-/// without a mail server.
+/// Refuses what this installation cannot do for a campaign: an address that may not be written to, and letters without a
+/// mail server.
 pub(crate) fn check(app: &App, campaign: &Campaign) -> Result<(), ApiError> {
+    app.rules.check_run_mail(&campaign.mail)?;
     for rule in &campaign.outcome_rules {
         match rule.verb {
             Verb::HttpGet | Verb::HttpPost => {

@@ -16,8 +16,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use domain::rules::Limits;
 use domain::{
-    Boost, CampaignId, CampaignStatus, Direction, EndPointId, Invalid, ListId, OpeningHoursId, QueueLog, Template,
-    TrunkId, WorkSource,
+    Boost, CampaignId, CampaignStatus, Direction, EndPointId, Invalid, ListId, OpeningHoursId, QueueLog, RunMail,
+    RunMailEvents, Template, TrunkId, WorkSource,
 };
 use serde::{Deserialize, Serialize};
 use store::Kind;
@@ -78,6 +78,11 @@ pub struct Campaign {
     pub queue_log_alias: String,
     /// Attributes that are written to the queue_log with each call, by name.
     pub queue_log_attributes: Vec<String>,
+    /// What of its runs' lives is told by letter.
+    #[schema(value_type = words::RunMailEvents)]
+    pub email_events: RunMailEvents,
+    /// Who gets these letters.
+    pub email_addresses: Vec<String>,
     /// Variables set on every call.
     pub variables: AttributeMap,
     /// Ids of its trunks.
@@ -132,6 +137,8 @@ impl From<domain::Campaign> for Campaign {
             queue_log,
             queue_log_alias,
             queue_log_attributes,
+            email_events,
+            email_addresses,
             variables,
             trunks,
             end_points,
@@ -168,6 +175,8 @@ impl From<domain::Campaign> for Campaign {
             queue_log,
             queue_log_alias,
             queue_log_attributes,
+            email_events,
+            email_addresses,
             variables,
             trunks,
             end_points,
@@ -270,6 +279,15 @@ pub struct CampaignInput {
     /// Attributes that are written to the queue_log with each call, by name, at most 20.
     #[serde(default)]
     pub queue_log_attributes: Vec<String>,
+    /// What of its runs' lives is told by letter: `NO`, `ALL` states, or its end alone (`COMPLETED`). Needs `mail.server` in
+    /// carillon.toml.
+    #[serde(default)]
+    #[schema(value_type = words::RunMailEvents, required = false)]
+    pub email_events: RunMailEvents,
+    /// Who gets these letters, at most 10; they count at once, for a live run too.
+    #[serde(default)]
+    #[schema(example = json!(["ana@example.com"]))]
+    pub email_addresses: Vec<String>,
     /// Variables set on every call; a contact's attribute of the same name wins.
     #[serde(default)]
     pub variables: AttributeMap,
@@ -363,6 +381,7 @@ impl CampaignInput {
                 alias: self.queue_log_alias,
                 attributes: self.queue_log_attributes,
             },
+            mail: RunMail { events: self.email_events, to: self.email_addresses },
             variables: self.variables.checked()?,
             trunks: self.trunks.into_iter().map(TrunkId).collect(),
             end_points: self.end_points.into_iter().map(EndPointId).collect(),
@@ -407,6 +426,8 @@ impl From<domain::Campaign> for CampaignInput {
             queue_log: c.queue_log.enabled,
             queue_log_alias: c.queue_log.alias,
             queue_log_attributes: c.queue_log.attributes,
+            email_events: c.mail.events,
+            email_addresses: c.mail.to,
             variables: AttributeMap::from(&c.variables),
             trunks: c.trunks.into_iter().map(|id| id.0).collect(),
             end_points: c.end_points.into_iter().map(|id| id.0).collect(),

@@ -38,6 +38,7 @@ mod extract;
 pub mod forget;
 pub mod health;
 pub mod imports;
+pub mod letters;
 pub mod limits;
 pub mod list_of_attempts;
 pub mod lists;
@@ -172,6 +173,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(dialling::routes())
         .merge(suppressions::routes())
         .merge(alerts::routes())
+        .merge(letters::routes())
         .merge(suppression_lists::routes())
         .merge(forget::routes())
         .merge(why::routes())

@@ -30,7 +30,9 @@ words! {
     ("SCREAMING_SNAKE_CASE") Verb { None, HttpGet, HttpPost, AddList, AddBlacklist, Email, Reschedule }
     /// Which of a call's attributes go with what an outcome rule does.
     ("SCREAMING_SNAKE_CASE") VarMode { All, Input, Output, None }
-    /// How far an action of an outcome rule is.
+    /// What of a run's life is told by letter: nothing, every state, or its end alone.
+    ("SCREAMING_SNAKE_CASE") RunMailEvents { No, All, Completed }
+    /// How far an action is.
     ("snake_case") ActionState { Waiting, Done, Failed }
     /// What an end point is. A `PHONE` is a dialplan extension.
     ("SCREAMING_SNAKE_CASE") EndPointKind { Phone, Queue }
@@ -94,6 +96,7 @@ mod tests {
         same::<Mode, domain::Mode>(2);
         same::<Verb, domain::Verb>(7);
         same::<VarMode, domain::VarMode>(4);
+        same::<RunMailEvents, domain::RunMailEvents>(3);
         same::<ActionState, store::ActionState>(3);
         same::<EndPointKind, domain::EndPointKind>(2);
         same::<OpeningMode, domain::OpeningMode>(2);

@@ -10,6 +10,7 @@ use crate::outcome_rule::{MAX_OUTCOME_RULES, OutcomeRule};
 use crate::queue_log::QueueLog;
 use crate::reschedule::RescheduleRule;
 use crate::rules::{self, Limits, Rules};
+use crate::run_mail::RunMail;
 use crate::template::Template;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -100,6 +101,9 @@ pub struct Campaign {
     /// Whether its calls are written to the queue_log of the PBX.
     #[serde(default)]
     pub queue_log: QueueLog,
+    /// Letters about its runs.
+    #[serde(default)]
+    pub mail: RunMail,
     /// Variables set on every call; a contact's attribute of the same name wins.
     pub variables: Attributes,
     /// Its trunks.
@@ -153,6 +157,7 @@ impl Campaign {
             dial_presentation: Template::default(),
             dial_account: Template::default(),
             queue_log: QueueLog::default(),
+            mail: RunMail::default(),
             variables: Attributes::default(),
             trunks: Vec::new(),
             end_points: Vec::new(),
@@ -203,6 +208,7 @@ impl Campaign {
         Template::parse("dial_presentation", self.dial_presentation.as_str())?;
         Template::parse("dial_account", self.dial_account.as_str())?;
         self.queue_log.check()?;
+        self.mail.check()?;
         check_links("trunks", &self.trunks)?;
         check_links("end_points", &self.end_points)?;
         check_links("lists", &self.lists)?;

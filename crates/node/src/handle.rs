@@ -82,11 +82,21 @@ impl Handle {
         Self { store, shell, health, mailer, census }
     }
 
+    /// Sends a letter to these; returns when the mail server has taken it, half a minute at most.
+    pub async fn test_letter(&self, to: &[String]) -> Result<(), NodeError> {
+        let id = format!("test_{}", wall().0);
+        let sent = self.some_mailer()?.send_to(to, Letter::test(), &id).await;
+        sent.map_err(|error| NodeError::Conflict(format!("the letter was not taken: {error}")))
+    }
+
+    fn some_mailer(&self) -> Result<&Mailer, NodeError> {
+        let remedy = "no mail server is configured: set mail.server in carillon.toml";
+        self.mailer.as_ref().ok_or_else(|| NodeError::Conflict(remedy.into()))
+    }
+
     /// Sends a letter to everybody who gets alerts; returns when the mail server has taken it, half a minute at most.
     pub async fn test_mail(&self) -> Result<(), NodeError> {
-        let Some(mailer) = &self.mailer else {
-            return Err(NodeError::Conflict("no mail server is configured: set mail.server in carillon.toml".into()));
-        };
+        let mailer = self.some_mailer()?;
         if !mailer.tells_alerts() {
             return Err(NodeError::Conflict("nobody gets alerts: set mail.to in carillon.toml".into()));
         }

@@ -53,7 +53,9 @@ pub mod webhooks;
 mod testing;
 
 pub use actions::carry_out::CarriedOut;
-pub use actions::{Action, ActionCounts, ActionFilter, ActionState, Tried};
+pub use actions::{
+    Action, ActionCounts, ActionFilter, ActionState, AfterCall, RunFigures, RunLetter, RunNews, Task, Tried,
+};
 pub use alerts::{AlertRecord, OutcomeCount};
 pub use attempts::pages::LastAttempt;
 pub use attempts::{AttemptFilter, AttemptRecord, Order};

@@ -72,6 +72,8 @@ pub struct Swept {
     pub told: u64,
     /// Changes of the configuration.
     pub audit: u64,
+    /// Letters about runs.
+    pub letters: u64,
 }
 
 impl Swept {
@@ -104,6 +106,8 @@ statements! {
         (SELECT call_id FROM attempt WHERE tenant_id = $1 AND id <= $2 AND ended_at < $3)";
     DELETE_ACTIONS = "DELETE FROM outcome_action WHERE attempt_id IN \
         (SELECT id FROM attempt WHERE tenant_id = $1 AND id <= $2 AND ended_at < $3)";
+    DELETE_LETTERS = "DELETE FROM outcome_action WHERE id IN (SELECT l.id FROM outcome_action l WHERE l.tenant_id = $1 \
+        AND l.letter IS NOT NULL AND l.state <> 'waiting' AND l.changed_at < $2 ORDER BY l.run_id, l.id LIMIT $3)";
     DELETE_ATTEMPTS = "DELETE FROM attempt WHERE tenant_id = $1 AND id <= $2 AND ended_at < $3";
     DELETE_TURNS = "DELETE FROM run_contact WHERE run_id = $1 AND contact_id IN \
         (SELECT contact_id FROM run_contact WHERE run_id = $1 ORDER BY contact_id LIMIT $2)";
@@ -143,6 +147,8 @@ impl Store {
                     swept.attempts = done.rows_affected();
                 }
             }
+            let letters = query(DELETE_LETTERS).bind(tenant).bind(cutoff).bind(ROWS);
+            swept.letters = letters.execute(&mut transaction).await?.rows_affected();
             let run: Option<i64> =
                 query_scalar(OLD_RUN).bind(tenant).bind(cutoff).fetch_optional(&mut transaction).await?;
             if let Some(run) = run {

@@ -1,6 +1,6 @@
 //! Runs: each execution of a campaign.
 
-use crate::actions;
+use crate::actions::{self, RunNews, letters};
 use crate::campaigns::{check_allowed, read_campaign};
 use crate::db::Store;
 use crate::engine::{Connection, Row, query, query_scalar};
@@ -197,6 +197,8 @@ impl Store {
         let data = json!({ "campaign": campaign, "lists": settings.lists });
         Events::one(Event::of_run(scope.tenant, id, "run.started", at, actor, data), &mut transaction).await?;
         actions::wake(scope, campaign, at, &mut transaction).await?;
+        let news = RunNews { state: RunState::Runnable, why: format!("started by {actor}"), at };
+        letters::tell(scope, id, news, RunTotals::default(), &mut transaction).await?;
         let record = get(scope, id, &mut transaction).await?;
         transaction.commit().await?;
         Ok(record)

@@ -55,6 +55,7 @@ pub(crate) const VERSIONS: &[Version] = &[
     version!("0021", "outcome_rules"),
     version!("0022", "reverse"),
     version!("0023", "queue_log"),
+    version!("0024", "run_mail"),
 ];
 
 statements! {

@@ -295,6 +295,7 @@ pub(crate) fn contacts(count: u32) -> Vec<NewContact> {
 pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
     let modules = [
         ("actions", crate::actions::STATEMENTS),
+        ("letters", crate::actions::letters::STATEMENTS),
         ("actions carried out", crate::actions::carry_out::STATEMENTS),
         ("alerts", crate::alerts::STATEMENTS),
         ("calls", crate::calls::STATEMENTS),

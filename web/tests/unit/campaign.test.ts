@@ -30,6 +30,8 @@ const campaign: Schema["Campaign"] = {
   queue_log: true,
   queue_log_alias: "friends",
   queue_log_attributes: ["NAME"],
+  email_events: "ALL",
+  email_addresses: ["ana@example.com"],
   variables: { GREETING: "morning" },
   trunks: [2, 1],
   end_points: [1],

@@ -47,6 +47,10 @@ async fn what_is_wrong_with_a_campaign_is_named() {
         (json!({"rules": [{"status": "CONNECTED", "max_attempts": 1, "retry_after_s": 1}]}), "status", "CONNECTED"),
         (json!({"limits": {"gap": 3}}), "limits.gap", "unknown field"),
         (json!({"limits": {"caps": [{"hours": 3}]}}), "limits.caps[0].attempts", "attempts"),
+        (json!({"email_events": "ALL"}), "email_addresses", "name who gets"),
+        (json!({"email_addresses": ["nobody"]}), "email_addresses", "no address of mail"),
+        (json!({"email_addresses": ["a@b.c\r\nBcc: d@e.f"]}), "email_addresses", "control character"),
+        (json!({"email_events": "COMPLETED", "email_addresses": ["a@b.c"]}), "email_addresses", "mail.server"),
         (json!({"rules": [{"status": "SAD", "max_attempts": 1, "retry_after_s": 1}]}), "rules[0].status", "SAD"),
     ];
     for (fields, field, names) in cases {

@@ -45,6 +45,7 @@ async fn sweep(store: &Store, keep: Retention) -> store::Result<Swept> {
         all.turns += swept.turns;
         all.told += swept.told;
         all.audit += swept.audit;
+        all.letters += swept.letters;
         tokio::time::sleep(if store.is_dialling() { REST_WHILE_DIALLING } else { REST }).await;
     }
 }

@@ -1,4 +1,4 @@
-//! `carillon action`: what outcome rules asked for after calls.
+//! `carillon action`: what outcome rules asked for after calls, and letters about runs.
 
 use super::rows_table;
 use crate::client::{Noun, Session};
@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::output::{cell, say};
 use clap::{Args, Subcommand, ValueEnum};
 
-/// What to do with actions of outcome rules.
+/// What to do with actions of outcome rules and letters about runs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// What outcome rules asked for, the latest first
@@ -81,7 +81,7 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
                         ("action", "id"),
                         ("attempt", "attempt"),
                         ("campaign", "campaign_name"),
-                        ("does", "rule.verb"),
+                        ("does", "verb"),
                         ("state", "state"),
                         ("tries", "tries"),
                         ("said", "said"),

@@ -54,6 +54,11 @@ pub(crate) enum Verb {
         /// Name or id
         campaign: String,
     },
+    /// Send a test letter to those who get letters about its runs
+    TestLetter {
+        /// Name or id
+        campaign: String,
+    },
     /// Start a run
     Start {
         /// Name or id
@@ -138,6 +143,12 @@ pub(crate) struct Settings {
     /// away
     #[arg(long = "queue-log-attribute", value_name = "NAME")]
     queue_log_attributes: Vec<String>,
+    /// Which letters about its runs are written [default: no]
+    #[arg(long, value_enum, value_name = "EVENTS")]
+    email_events: Option<EmailEvents>,
+    /// Who gets them; repeat it for more. Replaces those it has; '' takes them away
+    #[arg(long = "email-address", value_name = "ADDRESS")]
+    email_addresses: Vec<String>,
     /// A rule pack that says whom it may call and when; repeat it for more. Replaces those it has. `unrestricted` has no
     /// rule but suppression, and naming it is written down [default: default]
     #[arg(long = "pack", value_name = "PACK")]
@@ -162,6 +173,17 @@ pub(crate) enum Status {
     Hidden,
 }
 
+/// Which letters about its runs are written.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum EmailEvents {
+    /// None
+    No,
+    /// About every state
+    All,
+    /// About the end
+    Completed,
+}
+
 impl Settings {
     /// The body of a create or a change, with names resolved to ids.
     /// `limits` are those that it has.
@@ -184,6 +206,13 @@ impl Settings {
         });
         let logged: Vec<&String> = self.queue_log_attributes.iter().filter(|name| !name.is_empty()).collect();
         let logged = (!self.queue_log_attributes.is_empty()).then(|| serde_json::json!(logged));
+        let addresses: Vec<&String> = self.email_addresses.iter().filter(|address| !address.is_empty()).collect();
+        let addresses = (!self.email_addresses.is_empty()).then(|| serde_json::json!(addresses));
+        let events = self.email_events.map(|events| match events {
+            EmailEvents::No => "NO",
+            EmailEvents::All => "ALL",
+            EmailEvents::Completed => "COMPLETED",
+        });
         let (start, end) = self.hours.unzip();
         Ok(self.key.over(object([
             ("name", name.map(Value::from)),
@@ -210,6 +239,8 @@ impl Settings {
             ("queue_log", self.queue_log.map(Value::from)),
             ("queue_log_alias", self.queue_log_as.map(Value::from)),
             ("queue_log_attributes", logged),
+            ("email_events", events.map(Value::from)),
+            ("email_addresses", addresses),
             ("packs", if self.packs.is_empty() { None } else { Some(Value::from(self.packs)) }),
             ("limits", self.limits.applied_to(limits)),
             ("variables", if self.variables.is_empty() { None } else { Some(pairs(&self.variables)) }),
@@ -246,6 +277,13 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
         }
         Verb::Clone { campaign, name } => clone(session, Noun::Campaign, &campaign, &name).await,
         Verb::Remove { campaign } => remove(session, Noun::Campaign, &campaign).await,
+        Verb::TestLetter { campaign } => {
+            let found = session.client.named(Noun::Campaign, &campaign).await?;
+            let body = object([("email_addresses", Some(found["email_addresses"].clone()))]);
+            session.client.post("api/letters/test", Some(&body)).await?;
+            say("the mail server has taken the letter");
+            Ok(())
+        }
         Verb::Start { campaign } => {
             let path = session.client.path(Noun::Campaign, &campaign).await?;
             let answer = session.client.post(&format!("{path}/start"), None).await?;
@@ -320,6 +358,7 @@ async fn show(session: &Session, name: &str) -> Result<(), Failure> {
             ("callees see", cell(campaign, "dial_presentation")),
             ("account", cell(campaign, "dial_account")),
             ("queue_log", queue_log(campaign)),
+            ("letters", letters(campaign)),
             ("variables", campaign["variables"].to_string()),
             ("packs", cell(campaign, "packs")),
             ("limits", limits::words(&campaign["limits"])),
@@ -346,6 +385,14 @@ fn queue_log(campaign: &Value) -> String {
     let names: Vec<&str> =
         campaign["queue_log_attributes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     if names.is_empty() { format!("as {name}") } else { format!("as {name}, with {}", names.join(", ")) }
+}
+
+/// `ALL to ana@example.com`; empty when none are written.
+fn letters(campaign: &Value) -> String {
+    match cell(campaign, "email_events") {
+        events if events.is_empty() || events == "NO" => String::new(),
+        events => format!("{events} to {}", cell(campaign, "email_addresses")),
+    }
 }
 
 /// `carrier, backup` of the ids of these rows.

@@ -31,6 +31,7 @@ mod restart_state;
 mod restore;
 mod retries;
 mod reverse;
+mod run_mail;
 mod runs;
 mod screen;
 mod secrets;

@@ -113,7 +113,7 @@ impl Letter {
 
     /// To see whether letters arrive.
     pub fn test() -> Self {
-        let body = "Somebody asked Carillon to send this letter, to see whether its alerts arrive. They do.\n";
+        let body = "Somebody asked Carillon to send this letter, to see whether its letters arrive. They do.\n";
         Self { subject: "[Carillon] a test letter".to_owned(), body: body.to_owned() }
     }
 }
@@ -172,6 +172,22 @@ impl Mailer {
     /// To everybody who gets alerts. Returns when the server has taken it, half a minute at most.
     pub async fn send(&self, letter: Letter) -> Result<(), MailError> {
         self.post(&self.to, letter, None).await
+    }
+
+    /// Refuses what is no address of mail, under this field.
+    pub fn check_receiver(field: &str, text: &str) -> Result<(), Invalid> {
+        let wrong = |error| Invalid::new(field, format!("{text:?} is no address of mail: {error}"));
+        text.parse::<Mailbox>().map(drop).map_err(wrong)
+    }
+
+    /// Reaches the mail server, with TLS and login as they are set, and sends nothing. Half a minute at most.
+    pub async fn reach(&self) -> Result<(), MailError> {
+        match tokio::time::timeout(DEADLINE, self.transport.test_connection()).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err(MailError::for_now("the mail server hangs up".to_owned())),
+            Ok(Err(error)) => Err(MailError { is_final: error.is_permanent(), why: error.to_string() }),
+            Err(_) => Err(MailError::for_now(format!("the mail server did not answer within {DEADLINE:?}"))),
+        }
     }
 
     /// To these receivers. The id is the same at every try, so that mail servers can know a letter that they have.

@@ -1,21 +1,22 @@
-//! Does what outcome rules ask for after calls. Actions are rows that were written with the end of their call; two tasks
-//! carry them out: one what only writes here, in transactions of many, the other what tells other systems, which may be
+//! Does what outcome rules ask for after calls, and sends letters about runs. Actions are rows that were written with the
+//! end of their call, or the new state of their run; two tasks carry them out: one what only writes here, in transactions of many, the other what tells other systems, which may be
 //! slow or away.
 
+mod run_letter;
 mod say;
 
 use crate::backoff;
 use crate::guard::Guard;
 use crate::post::Poster;
 use domain::outcome_rule::{check_receivers, receivers};
-use domain::{Invalid, ListId, Timestamp, Verb};
-use node::{Handle, Mailer};
+use domain::{Invalid, ListId, RunMail, RunMailEvents, Timestamp, Verb};
+use node::{Handle, Letter, Mailer};
 use say::Saying;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use store::actions::Call;
-use store::{Action, CarriedOut, Error, Scope, Store, Tried, now};
+use store::{Action, AfterCall, CarriedOut, Error, RunLetter, Scope, Store, Task, Tried, now};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
@@ -71,11 +72,22 @@ impl Rules {
 
     /// Refuses letters that could not be sent, under the field `destination`: without a mail server, or to nobody.
     pub fn check_mail(&self, text: &str) -> Result<(), Invalid> {
-        if self.inner.mailer.is_none() {
-            let problem = "cannot be sent to: no mail server is configured, set mail.server in carillon.toml";
-            return Err(Invalid::new("destination", problem));
-        }
+        self.has_mailer("destination")?;
         check_receivers("destination", text)
+    }
+
+    /// Refuses letters about runs that could not be sent, by field: without a mail server, or to what is no address.
+    pub fn check_run_mail(&self, mail: &RunMail) -> Result<(), Invalid> {
+        if mail.events == RunMailEvents::No {
+            return Ok(());
+        }
+        self.has_mailer("email_addresses")?;
+        mail.to.iter().try_for_each(|address| Mailer::check_receiver("email_addresses", address))
+    }
+
+    fn has_mailer(&self, field: &str) -> Result<(), Invalid> {
+        let problem = "cannot be sent to: no mail server is configured, set mail.server in carillon.toml";
+        self.inner.mailer.as_ref().map(drop).ok_or_else(|| Invalid::new(field, problem))
     }
 
     /// Stops. What is on its way to another system is cut off, and told again by the next process.
@@ -250,13 +262,32 @@ impl Inner {
 
     /// Tells one system once: what it said.
     async fn tell(&self, action: &Action) -> Result<String, Untold> {
+        let id = self.poster.action_id(action.id);
+        match &action.task {
+            Task::AfterCall(after) => self.tell_of_call(after, &id).await,
+            Task::Letter(letter) => self.tell_of_run(action, letter, &id).await,
+        }
+    }
+
+    /// To whom the campaign names by now: a misspelt address is corrected there, and the letter tried again.
+    async fn tell_of_run(&self, action: &Action, letter: &RunLetter, id: &str) -> Result<String, Untold> {
         let scope = Scope::installation();
-        let attempt = match self.store.attempt(&scope, action.attempt).await {
+        let campaign = self.store.campaign(&scope, action.campaign).await.map_err(|_| Untold::Unknown)?;
+        let run = self.store.run(&scope, action.run).await.map_err(|_| Untold::Unknown)?;
+        if campaign.mail.events == RunMailEvents::No {
+            return Err(Untold::ForGood("the campaign writes no letters any more".into()));
+        }
+        self.write(&campaign.mail.to, run_letter::of(letter, &run, &campaign.zone), id).await
+    }
+
+    async fn tell_of_call(&self, after: &AfterCall, id: &str) -> Result<String, Untold> {
+        let scope = Scope::installation();
+        let attempt = match self.store.attempt(&scope, after.attempt).await {
             Ok(attempt) => attempt,
             Err(Error::NotFound { .. }) => return Err(Untold::ForGood("the call is not kept any more".into())),
             Err(_) => return Err(Untold::Unknown),
         };
-        let contact = match self.store.contact(&scope, action.contact).await {
+        let contact = match self.store.contact(&scope, after.contact).await {
             Ok(contact) => contact,
             Err(Error::NotFound { .. }) => return Err(Untold::ForGood("the contact was deleted".into())),
             Err(_) => return Err(Untold::Unknown),
@@ -265,12 +296,14 @@ impl Inner {
             return Err(Untold::ForGood("the person was forgotten: nobody is told of them".into()));
         };
         let call = Call { number, attempt: &attempt, inputs: &contact.attributes, outputs: &attempt.outputs };
-        let saying = Saying::of(&action.rule, &call).map_err(|invalid| Untold::ForGood(invalid.to_string()))?;
-        let id = self.poster.action_id(action.id);
-        match action.rule.verb {
-            Verb::HttpGet => self.ask(&saying.address, None, &id).await,
-            Verb::HttpPost => self.ask(&saying.address, Some(saying.body()), &id).await,
-            Verb::Email => self.write(&saying, &id).await,
+        let saying = Saying::of(&after.rule, &call).map_err(|invalid| Untold::ForGood(invalid.to_string()))?;
+        match after.rule.verb {
+            Verb::HttpGet => self.ask(&saying.address, None, id).await,
+            Verb::HttpPost => self.ask(&saying.address, Some(saying.body()), id).await,
+            Verb::Email => {
+                let to: Vec<String> = receivers(&saying.address).map(str::to_owned).collect();
+                self.write(&to, saying.letter(), id).await
+            }
             verb => Err(Untold::ForGood(format!("{} tells nobody", verb.code()))),
         }
     }
@@ -282,13 +315,12 @@ impl Inner {
         }
     }
 
-    async fn write(&self, saying: &Saying, id: &str) -> Result<String, Untold> {
+    async fn write(&self, to: &[String], letter: Letter, id: &str) -> Result<String, Untold> {
         let Some(mailer) = &self.mailer else {
             let why = "no mail server is configured: set mail.server in carillon.toml";
             return Err(Untold::ForGood(why.into()));
         };
-        let to: Vec<String> = receivers(&saying.address).map(str::to_owned).collect();
-        match mailer.send_to(&to, saying.letter(), id).await {
+        match mailer.send_to(to, letter, id).await {
             Ok(()) => Ok("the mail server took the letter".into()),
             Err(error) if error.is_final => Err(Untold::ForGood(error.to_string())),
             Err(error) => Err(Untold::ForNow(error.to_string(), None)),
@@ -332,7 +364,10 @@ impl Systems {
 
 /// Host and port of an address; the mail server has no name here.
 fn system_of(action: &Action) -> String {
-    let after_scheme = action.rule.destination.split("://").nth(1).filter(|_| action.rule.verb != Verb::Email);
+    let after_scheme = match &action.task {
+        Task::AfterCall(after) if after.rule.verb != Verb::Email => after.rule.destination.split("://").nth(1),
+        Task::AfterCall(_) | Task::Letter(_) => None,
+    };
     let host = after_scheme.and_then(|rest| rest.split(['/', '?']).next());
     host.unwrap_or_default().to_ascii_lowercase()
 }
@@ -347,6 +382,6 @@ fn result_of(outcome: &CarriedOut) -> &'static str {
 }
 
 fn count(action: &Action, result: &'static str) {
-    let verb = action.rule.verb.code();
+    let verb = action.task.verb().code();
     metrics::counter!("carillon_outcome_actions_total", "verb" => verb, "result" => result).increment(1);
 }

@@ -1,7 +1,7 @@
 //! Actions that only write here: carried out in one transaction with the mark that they are done, so that a process that
 //! dies has done all of it or nothing.
 
-use super::{Action, Call, Made, Tried, attributes, note};
+use super::{Action, AfterCall, Call, Made, Task, Tried, attributes, note};
 use crate::AttemptRecord;
 use crate::calls::{AddedCall, check_ordinary, wait_in_run};
 use crate::contacts::{self, NewContact, holds_number};
@@ -14,7 +14,7 @@ use crate::scope::Scope;
 use crate::sql::Columns;
 use domain::contact::check_meaning;
 use domain::outcome_rule::MAX_HANDED_ON;
-use domain::{Dialable, ListId, Timestamp, Verb};
+use domain::{CampaignId, Dialable, ListId, Timestamp, Verb};
 
 /// While the campaign that a number is to be added to does not run, it is looked at again so often, in seconds; its start
 /// wakes what waits for it.
@@ -67,7 +67,11 @@ impl Store {
     pub async fn carry_out(&self, scope: &Scope, actions: &[Action], at: Timestamp) -> Result<Vec<CarriedOut>> {
         let mut attempts = Vec::with_capacity(actions.len());
         for action in actions {
-            attempts.push(match self.attempt(scope, action.attempt).await {
+            let Task::AfterCall(after) = &action.task else {
+                attempts.push(None);
+                continue;
+            };
+            attempts.push(match self.attempt(scope, after.attempt).await {
                 Ok(attempt) => Some(attempt),
                 Err(Error::NotFound { .. }) => None,
                 Err(error) => return Err(error),
@@ -82,7 +86,9 @@ impl Store {
         }
         transaction.commit().await?;
         for action in actions {
-            sequences.remove(&(ATTEMPT, action.attempt.0));
+            if let Task::AfterCall(after) = &action.task {
+                sequences.remove(&(ATTEMPT, after.attempt.0));
+            }
         }
         Ok(outcomes)
     }
@@ -100,9 +106,9 @@ impl Store {
         if state.as_deref() != Some("waiting") {
             return Ok(CarriedOut::Over);
         }
-        let carried = match attempt {
-            Some(attempt) => self.carry(scope, action, attempt, connection).await?,
-            None => Err(No::Fail("the call is not kept any more".into())),
+        let carried = match (attempt, &action.task) {
+            (Some(attempt), Task::AfterCall(after)) => self.carry(scope, action, after, attempt, connection).await?,
+            _ => Err(No::Fail("the call is not kept any more".into())),
         };
         let (tried, made, outcome) = match carried {
             Ok((said, made, outcome)) => (Tried::Done(said), made, outcome),
@@ -119,18 +125,22 @@ impl Store {
         &self,
         scope: &Scope,
         action: &Action,
+        after: &AfterCall,
         attempt: &AttemptRecord,
         connection: &mut Connection,
     ) -> Carried<(String, Made, CarriedOut)> {
-        let handed = match handed(scope, action, attempt, connection).await? {
+        let rule = &after.rule;
+        let handed = match handed(scope, after, attempt, connection).await? {
             Ok(handed) => handed,
             Err(no) => return Ok(Err(no)),
         };
-        let done = match (action.rule.verb, action.rule.list, action.rule.campaign) {
+        let done = match (rule.verb, rule.list, rule.campaign) {
             (Verb::AddList | Verb::AddBlacklist, Some(list), _) => {
-                self.to_list(scope, action.rule.verb, list, &handed, connection).await
+                self.to_list(scope, rule.verb, list, &handed, connection).await
             }
-            (Verb::Reschedule, _, Some(_)) => self.to_campaign(scope, action, &handed, connection).await,
+            (Verb::Reschedule, _, Some(campaign)) => {
+                self.to_campaign(scope, campaign, action.not_before, &handed, connection).await
+            },
             (verb, ..) => return Ok(Err(No::Fail(format!("{} says not whereto", verb.code())))),
         };
         match done {
@@ -138,7 +148,7 @@ impl Store {
             Err(error @ (Error::NotFound { .. } | Error::Invalid(_) | Error::NameTaken { .. })) => {
                 Ok(Err(No::Fail(error.to_string())))
             }
-            Err(error @ Error::Conflict { .. }) if action.rule.verb == Verb::Reschedule => {
+            Err(error @ Error::Conflict { .. }) if rule.verb == Verb::Reschedule => {
                 Ok(Err(No::Wait(error.to_string())))
             }
             Err(error @ Error::Conflict { .. }) => Ok(Err(No::Fail(error.to_string()))),
@@ -170,13 +180,13 @@ impl Store {
     async fn to_campaign(
         &self,
         scope: &Scope,
-        action: &Action,
+        campaign: CampaignId,
+        not_before: Timestamp,
         handed: &Handed,
         connection: &mut Connection,
     ) -> Result<(String, Made, CarriedOut)> {
-        let Some(campaign) = action.rule.campaign else { return Err(Error::not_found("campaign", 0)) };
         let key = self.number_key(&handed.contact.number);
-        let call = wait_in_run(scope, campaign, key, &handed.contact, action.not_before, connection).await?;
+        let call = wait_in_run(scope, campaign, key, &handed.contact, not_before, connection).await?;
         hand_on(scope, call.contact, handed.times, connection).await?;
         let said = format!("waits in run {} of campaign {campaign}", call.run);
         Ok((said, Made { contact: Some(call.contact) }, CarriedOut::Added(call)))
@@ -209,11 +219,11 @@ impl Store {
 /// The number with the attributes that go with it, as they are in this transaction.
 async fn handed(
     scope: &Scope,
-    action: &Action,
+    after: &AfterCall,
     attempt: &AttemptRecord,
     connection: &mut Connection,
 ) -> Carried<Handed> {
-    let row = query(CONTACT).bind(scope.tenant.0).bind(action.contact.0).fetch_optional(connection).await?;
+    let row = query(CONTACT).bind(scope.tenant.0).bind(after.contact.0).fetch_optional(connection).await?;
     let Some(row) = row else { return Ok(Err(No::Fail("the contact was deleted".into()))) };
     let number =
         Dialable { as_given: row.text("number_as_given")?, dialled: row.text("number")?, e164: row.opt_text("e164")? };
@@ -221,7 +231,7 @@ async fn handed(
         return Ok(Err(No::Fail("the person was forgotten".into())));
     }
     let times = row.int("handed_on")? + 1;
-    if times > i64::from(MAX_HANDED_ON) && action.rule.verb != Verb::AddBlacklist {
+    if times > i64::from(MAX_HANDED_ON) && after.rule.verb != Verb::AddBlacklist {
         let why = format!(
             "outcome rules handed this number on {MAX_HANDED_ON} times: look for campaigns whose rules send numbers to each other"
         );
@@ -229,7 +239,7 @@ async fn handed(
     }
     let inputs = row.json("attributes")?;
     let call = Call { number: &number.dialled, attempt, inputs: &inputs, outputs: &attempt.outputs };
-    let contact = attributes(&action.rule, &call).and_then(|attributes| {
+    let contact = attributes(&after.rule, &call).and_then(|attributes| {
         check_meaning(&attributes)?;
         Ok(attributes)
     });

@@ -1,7 +1,10 @@
-//! What outcome rules ask for after calls. Written with the end of the attempt, in its transaction; carried out by whoever
-//! reads [`Store::due_actions`].
+//! What outcome rules ask for after calls, and letters about runs. Written with what they are about, in its transaction;
+//! carried out by whoever reads [`Store::due_actions`].
 
 pub(crate) mod carry_out;
+pub(crate) mod letters;
+
+pub use letters::{RunFigures, RunLetter, RunNews};
 
 use crate::attempts::AttemptRecord;
 use crate::db::Store;
@@ -32,28 +35,24 @@ pub enum ActionState {
     Failed,
 }
 
-/// What a rule asked for after one call.
+/// What was asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Action {
     /// Which.
     pub id: ActionId,
-    /// After which attempt.
-    pub attempt: AttemptId,
     /// Of which run.
     pub run: RunId,
     /// Of which campaign.
     pub campaign: CampaignId,
     /// The campaign's name now.
     pub campaign_name: String,
-    /// To whom the call was.
-    pub contact: ContactId,
-    /// The rule as it was then.
-    pub rule: OutcomeRule,
+    /// What is to be done.
+    pub task: Task,
     /// How far it is.
     pub state: ActionState,
     /// When it is tried next, or was due.
     pub due_at: Timestamp,
-    /// The end of the call and the rule's delay: what it leads to happens not before.
+    /// The end of the call and the rule's delay: what it leads to happens not before. When a letter was due.
     pub not_before: Timestamp,
     /// Tries so far.
     pub tries: u32,
@@ -61,6 +60,36 @@ pub struct Action {
     pub said: String,
     /// When this changed last.
     pub changed_at: Timestamp,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Task {
+    /// What a rule asks for after a call.
+    AfterCall(AfterCall),
+    /// A letter about the run, to those whom its campaign names by then.
+    Letter(RunLetter),
+}
+
+impl Task {
+    /// How it is done.
+    pub fn verb(&self) -> Verb {
+        match self {
+            Self::AfterCall(after) => after.rule.verb,
+            Self::Letter(_) => Verb::Email,
+        }
+    }
+}
+
+/// What a rule asks for after one call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AfterCall {
+    /// After which attempt.
+    pub attempt: AttemptId,
+    /// To whom the call was.
+    pub contact: ContactId,
+    /// The rule as it was then.
+    pub rule: OutcomeRule,
 }
 
 /// What came of a try to tell another system.
@@ -107,7 +136,7 @@ pub struct ActionFilter {
 macro_rules! action_rows {
     ($rest:literal) => {
         concat!(
-            "SELECT x.id, x.attempt_id, x.run_id, x.campaign_id, c.name AS campaign_name, x.contact_id, x.rule, x.state, ",
+            "SELECT x.id, x.attempt_id, x.run_id, x.campaign_id, c.name AS campaign_name, x.contact_id, x.rule, x.letter, x.state, ",
             "x.due_at, x.not_before, x.tries, x.said, x.changed_at ",
             "FROM outcome_action x JOIN campaign c ON c.id = x.campaign_id ",
             $rest
@@ -141,8 +170,9 @@ statements! {
         ORDER BY x.id DESC LIMIT $8"
     );
     COUNTS = "SELECT state, COUNT(*) AS actions FROM outcome_action WHERE tenant_id = $1 AND run_id = $2 GROUP BY state";
+    // A letter that grew meanwhile was sent without what it tells now: it is sent once more.
     TRIED = "UPDATE outcome_action SET state = $3, due_at = $4, tries = tries + $5, said = $6, changed_at = $7 \
-        WHERE tenant_id = $1 AND id = $2 AND state = 'waiting'";
+        WHERE tenant_id = $1 AND id = $2 AND state = 'waiting' AND (letter IS NULL OR changed_at = $8)";
     LATER = "UPDATE outcome_action SET due_at = $3 WHERE tenant_id = $1 AND id = $2 AND state = 'waiting'";
     WAKE = "UPDATE outcome_action SET due_at = $3 WHERE to_campaign_id = $2 AND state = 'waiting' AND due_at > $3 \
         AND tenant_id = $1";
@@ -257,7 +287,9 @@ impl Store {
         }
         transaction.commit().await?;
         for (action, _) in tried {
-            sequences.remove(&(ATTEMPT, action.attempt.0));
+            if let Task::AfterCall(after) = &action.task {
+                sequences.remove(&(ATTEMPT, after.attempt.0));
+            }
         }
         Ok(())
     }
@@ -329,26 +361,38 @@ async fn note(
         .bind(1)
         .bind(&said)
         .bind(at.0)
+        .bind(action.changed_at.0)
         .execute(&mut *connection)
         .await?;
     if done.rows_affected() == 0 || state == ActionState::Waiting {
         return Ok(());
     }
-    let (rule, tries) = (&action.rule, action.tries + 1);
-    let (kind, data) = match state {
-        ActionState::Failed => (
-            "attempt.action_failed",
-            json!({ "action": action.id, "rule": rule.id, "verb": rule.verb, "tries": tries, "why": said }),
-        ),
-        _ => (
-            "attempt.action_done",
-            json!({
-                "action": action.id, "rule": rule.id, "verb": rule.verb, "list": rule.list, "campaign": rule.campaign,
-                "contact": made.contact, "tries": tries, "said": said,
-            }),
-        ),
+    let (tries, failed) = (action.tries + 1, state == ActionState::Failed);
+    let event = match &action.task {
+        Task::AfterCall(AfterCall { attempt, rule, .. }) => {
+            let (kind, data) = if failed {
+                (
+                    "attempt.action_failed",
+                    json!({ "action": action.id, "rule": rule.id, "verb": rule.verb, "tries": tries, "why": said }),
+                )
+            } else {
+                (
+                    "attempt.action_done",
+                    json!({
+                        "action": action.id, "rule": rule.id, "verb": rule.verb, "list": rule.list,
+                        "campaign": rule.campaign, "contact": made.contact, "tries": tries, "said": said,
+                    }),
+                )
+            };
+            Event::of_attempt(scope.tenant, *attempt, kind, at, data)
+        }
+        Task::Letter(letter) => {
+            let (kind, key) = if failed { ("run.letter_failed", "why") } else { ("run.letter_sent", "said") };
+            let data = json!({ "action": action.id, "state": letter.state(), "tries": tries, key: said });
+            Event::of_run(scope.tenant, action.run, kind, at, "", data)
+        }
     };
-    Events::one(Event::of_attempt(scope.tenant, action.attempt, kind, at, data), connection).await
+    Events::one(event, connection).await
 }
 
 /// The attributes that go with an action: those of the call that its rule chooses, and the rule's own with their
@@ -401,14 +445,20 @@ impl Call<'_> {
 }
 
 fn read(row: &Row) -> Result<Action> {
+    let task = match row.opt_text("letter")? {
+        Some(_) => Task::Letter(row.json("letter")?),
+        None => Task::AfterCall(AfterCall {
+            attempt: AttemptId(row.int("attempt_id")?),
+            contact: ContactId(row.int("contact_id")?),
+            rule: row.json("rule")?,
+        }),
+    };
     Ok(Action {
         id: ActionId(row.int("id")?),
-        attempt: AttemptId(row.int("attempt_id")?),
         run: RunId(row.int("run_id")?),
         campaign: CampaignId(row.int("campaign_id")?),
         campaign_name: row.text("campaign_name")?,
-        contact: ContactId(row.int("contact_id")?),
-        rule: row.json("rule")?,
+        task,
         state: row.code("state")?,
         due_at: row.at("due_at")?,
         not_before: row.at("not_before")?,

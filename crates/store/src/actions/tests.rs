@@ -1,7 +1,8 @@
 use super::*;
 use crate::testing::{Home, World, close};
 use crate::{CarriedOut, Write};
-use domain::{CallState, Campaign, OutcomeRule, Verb};
+use domain::journal::RunChange;
+use domain::{CallState, Campaign, OutcomeRule, RunMail, RunMailEvents, RunState, Verb};
 
 crate::testing::on_both_engines! {
     an_action_is_written_with_the_end_of_its_call_and_once;
@@ -10,6 +11,8 @@ crate::testing::on_both_engines! {
     campaigns_that_send_numbers_to_each_other_stop;
     what_is_told_outside_waits_fails_and_is_tried_again_when_asked;
     a_forgotten_person_is_handed_on_nowhere;
+    a_run_is_told_of_in_few_letters_and_its_end_at_once;
+    a_letter_that_grew_while_it_was_sent_is_sent_again;
 }
 
 const NOW: Timestamp = Timestamp(60_000_000);
@@ -33,6 +36,11 @@ async fn ends(store: &Store, world: &World, run: RunId, index: usize, rules: &[O
     let batch = vec![Write::Attempt(world.attempt(id, run, index, 0)), close(end)];
     let written = store.commit(&Scope::installation(), batch).await.unwrap();
     assert!(written.iter().all(crate::Written::is_done), "{written:?}");
+}
+
+fn after(action: &Action) -> &AfterCall {
+    let Task::AfterCall(after) = &action.task else { panic!("{action:?}") };
+    after
 }
 
 async fn due(store: &Store) -> Vec<Action> {
@@ -59,7 +67,7 @@ async fn an_action_is_written_with_the_end_of_its_call_and_once(home: Home) {
     let actions = store.actions(&scope, &ActionFilter { run: Some(run), ..ActionFilter::default() }).await.unwrap();
     let [action] = actions.as_slice() else { panic!("{actions:?}") };
     let ended_at = Timestamp(1_900_000);
-    assert_eq!((&action.rule, action.due_at, action.tries), (&rule, ended_at.plus_seconds(30), 0));
+    assert_eq!((&after(action).rule, action.due_at, action.tries), (&rule, ended_at.plus_seconds(30), 0));
     assert_eq!(store.next_action_at(&scope, false).await.unwrap(), Some(action.due_at));
     assert_eq!(store.next_action_at(&scope, true).await.unwrap(), None);
     assert!(store.due_actions(&scope, false, ended_at.plus_seconds(29), 9).await.unwrap().is_empty());
@@ -147,7 +155,8 @@ async fn campaigns_that_send_numbers_to_each_other_stop(home: Home) {
         let outcomes = store.carry_out(&scope, &[action.clone()], NOW).await.unwrap();
         assert_eq!(outcomes, [CarriedOut::Listed(list.id, true)], "{times}");
         let last = store.contacts(&scope, list.id, ContactId(0), 99).await.unwrap().pop().unwrap();
-        action.contact = last.id;
+        let Task::AfterCall(after) = &mut action.task else { panic!("{action:?}") };
+        after.contact = last.id;
     }
     let again = crate::engine::query("UPDATE outcome_action SET state = 'waiting'");
     let mut transaction = store.begin().await.unwrap();
@@ -208,4 +217,94 @@ async fn a_forgotten_person_is_handed_on_nowhere(home: Home) {
     assert_eq!(store.carry_out(&scope, &actions, NOW).await.unwrap(), [CarriedOut::Failed]);
     assert_eq!(store.action(&scope, actions[0].id).await.unwrap().said, "the person was forgotten");
     assert_eq!(store.list(&scope, list.id).await.unwrap().contacts, 0);
+}
+
+/// A run of the campaign `spring`, whose letters tell this.
+async fn written_about(home: &Home, events: RunMailEvents) -> (Store, World, RunId) {
+    let store = home.open().await;
+    store.begin_epoch().await.unwrap();
+    let world = World::make(&store).await;
+    let scope = Scope::installation();
+    let mail = RunMail { events, to: vec!["ana@example.com".into()] };
+    store.update_campaign(&scope, &Campaign { mail, ..world.campaign.clone() }, "ana").await.unwrap();
+    let run = store.start_run(&scope, world.campaign.id, "ana", Timestamp(1)).await.unwrap().id;
+    (store, world, run)
+}
+
+async fn becomes(store: &Store, run: RunId, state: RunState) {
+    let change = RunChange { run, state, why: "by 0669820000".into(), at: now(), read_to: vec![] };
+    let written = store.commit(&Scope::installation(), vec![Write::Run(change)]).await.unwrap();
+    assert!(written[0].is_done(), "{written:?}");
+}
+
+/// Letters of the run, the latest first, with the states that each tells of.
+async fn letters_of(store: &Store) -> Vec<(Action, Vec<RunState>)> {
+    let actions = store.actions(&Scope::installation(), &ActionFilter::default()).await.unwrap();
+    let told = |action: &Action| match &action.task {
+        Task::Letter(letter) => letter.changes.iter().map(|news| news.state).collect(),
+        Task::AfterCall(after) => panic!("{after:?}"),
+    };
+    actions.into_iter().map(|action| (action.clone(), told(&action))).collect()
+}
+
+async fn a_run_is_told_of_in_few_letters_and_its_end_at_once(home: Home) {
+    use RunState::{Completed, Idle, Paused, Runnable, Running};
+    let (store, _, run) = written_about(&home, RunMailEvents::All).await;
+    let scope = Scope::installation();
+    for state in [Running, Idle] {
+        becomes(&store, run, state).await;
+    }
+    let letters = letters_of(&store).await;
+    let [(first, told)] = letters.as_slice() else { panic!("{letters:?}") };
+    assert_eq!(told, &[Runnable, Running, Idle], "what happens together is told together");
+    let wait_s = |action: &Action| action.due_at.ms_since(now()) / 1_000;
+    assert!((5..=10).contains(&wait_s(first)), "{first:?}");
+    assert!(!format!("{first:?}").contains("0669820000"), "no number leaves with a letter");
+    // The first is on its way: what comes now waits for the next, which is not due at once.
+    let failed = Tried::Again("busy".into(), now());
+    store.actions_tried(&scope, &[(first, failed)], now()).await.unwrap();
+    becomes(&store, run, Paused).await;
+    let letters = letters_of(&store).await;
+    assert_eq!((letters.len(), letters[0].1.as_slice()), (2, [Paused].as_slice()));
+    assert!((60..=70).contains(&wait_s(&letters[0].0)), "{:?}", letters[0]);
+    for _ in 0..60 {
+        becomes(&store, run, Running).await;
+    }
+    let Task::Letter(full) = &letters_of(&store).await[0].0.task else { panic!() };
+    assert_eq!((full.changes.len(), full.left_out), (50, 11));
+    becomes(&store, run, Completed).await;
+    let due = store.due_actions(&scope, true, now(), 9).await.unwrap();
+    let Task::Letter(last) = &due[1].task else { panic!("{due:?}") };
+    assert_eq!((due.len(), last.state(), last.left_out), (2, Completed, 12));
+    assert_eq!(store.due_actions(&scope, false, now(), 9).await.unwrap(), []);
+    // It is deleted as old as calls are.
+    for action in &due {
+        store.actions_tried(&scope, &[(action, Tried::Done("taken".into()))], now()).await.unwrap();
+    }
+    let kinds: Vec<String> = crate::engine::query_scalar("SELECT kind FROM event WHERE kind LIKE 'run.letter%'")
+        .fetch_all(store.readers())
+        .await
+        .unwrap();
+    assert_eq!(kinds, ["run.letter_sent", "run.letter_sent"]);
+    let keep = crate::Retention { attempts_days: 90, ..crate::Retention::default() };
+    let later = now().plus_seconds(91 * 86_400);
+    assert_eq!(store.sweep(&scope, keep, later).await.unwrap().letters, 2);
+}
+
+async fn a_letter_that_grew_while_it_was_sent_is_sent_again(home: Home) {
+    let (store, _, run) = written_about(&home, RunMailEvents::Completed).await;
+    let scope = Scope::installation();
+    becomes(&store, run, RunState::Running).await;
+    assert!(letters_of(&store).await.is_empty(), "its end alone is told");
+    let mail = RunMail { events: RunMailEvents::All, to: vec!["ana@example.com".into()] };
+    let campaign = store.campaigns(&scope).await.unwrap().remove(0);
+    store.update_campaign(&scope, &Campaign { mail, ..campaign }, "ana").await.unwrap();
+    becomes(&store, run, RunState::Idle).await;
+    let read = letters_of(&store).await.remove(0).0;
+    becomes(&store, run, RunState::Running).await;
+    store.actions_tried(&scope, &[(&read, Tried::Done("taken".into()))], now()).await.unwrap();
+    let (now_it_is, told) = letters_of(&store).await.remove(0);
+    assert_eq!((now_it_is.state, told.len()), (ActionState::Waiting, 2));
+    store.actions_tried(&scope, &[(&now_it_is, Tried::Done("taken".into()))], now()).await.unwrap();
+    assert_eq!(letters_of(&store).await[0].0.state, ActionState::Done);
 }

@@ -362,6 +362,28 @@ pub const KINDS: &[Kind] = &[
         &[field("list", Type::Int, "the list")],
     ),
     kind("run.list_resumed", "run", "A paused list of the run goes on.", &[field("list", Type::Int, "the list")]),
+    kind(
+        "run.letter_sent",
+        "run",
+        "The mail server took a letter about the run.",
+        &[
+            field("action", Type::Int, "the letter, as an action"),
+            field("state", Type::Words(RUN_STATE), "the last state that it tells of"),
+            field("tries", Type::Int, "tries"),
+            field("said", Type::Text, "what was answered"),
+        ],
+    ),
+    kind(
+        "run.letter_failed",
+        "run",
+        "A letter about the run was not sent; it is tried again when somebody asks for it.",
+        &[
+            field("action", Type::Int, "the letter, as an action"),
+            field("state", Type::Words(RUN_STATE), "the last state that it tells of"),
+            field("tries", Type::Int, "tries"),
+            WHY,
+        ],
+    ),
     kind("run.state_changed", "run", "The run is in another state.", RUN_CHANGE),
     kind("run.completed", "run", "The run is out of work and over.", RUN_CHANGE),
     kind("run.removed", "run", "A person ended the run.", RUN_CHANGE),

@@ -7,6 +7,7 @@ mod notes;
 mod outputs;
 mod put_off;
 
+use crate::actions::{RunNews, letters};
 use crate::db::Store;
 use crate::engine::{Connection, query, query_scalar};
 use crate::error::{Error, Result};
@@ -358,6 +359,9 @@ impl Journal<'_> {
             RunState::Removed => "run.removed",
             _ => "run.state_changed",
         };
+        let news = RunNews { state: change.state, why: change.why.clone(), at: change.at };
+        let pending = self.totals.get(&change.run).copied().unwrap_or_default();
+        letters::tell(self.scope, change.run, news, pending, self.connection).await?;
         let data = json!({ "state": change.state, "why": masked(&change.why) });
         self.event(Event::of_run(self.scope.tenant, change.run, kind, change.at, "", data)).await?;
         Ok(Written::Done)

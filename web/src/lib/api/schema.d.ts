@@ -28,7 +28,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What outcome rules asked for, the latest first. */
+        /** What outcome rules asked for, and letters about runs, the latest first. */
         get: operations["list_actions"];
         put?: never;
         post?: never;
@@ -746,6 +746,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/letters/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a test letter; answers when the mail server has taken it. */
+        post: operations["test_letter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/lists": {
         parameters: {
             query?: never;
@@ -1085,7 +1102,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How many actions the outcome rules of a run have asked for, by what became of them. */
+        /** How many actions of a run there are, letters about it included, by what became of them. */
         get: operations["count_actions"];
         put?: never;
         post?: never;
@@ -1791,13 +1808,13 @@ export interface components {
              */
             zone: string;
         };
-        /** @description What an outcome rule asked for after one call. */
+        /** @description What an outcome rule asked for after one call, or a letter about a run. */
         Action: {
             /**
              * Format: int64
-             * @description The attempt after which it was asked for.
+             * @description The attempt after which it was asked for; `null`: it is a letter about the run.
              */
-            attempt: number;
+            attempt: number | null;
             /**
              * Format: int64
              * @description The run's campaign.
@@ -1812,9 +1829,9 @@ export interface components {
             changed_at: string;
             /**
              * Format: int64
-             * @description Whom the call was to.
+             * @description Whom the call was to; `null`: it is a letter about the run.
              */
-            contact: number;
+            contact: number | null;
             /**
              * Format: date-time
              * @description When it is tried next, or was due.
@@ -1825,22 +1842,25 @@ export interface components {
              * @description Its id.
              */
             id: number;
-            /** @description The rule as it was when the call ended. */
-            rule: components["schemas"]["OutcomeRule"];
+            rule: components["schemas"]["OutcomeRule"] | null;
             /**
              * Format: int64
-             * @description The attempt's run.
+             * @description Of which run.
              */
             run: number;
             /** @description What came of the last try, for people; empty before the first. */
             said: string;
             /** @description How far it is. */
             state: components["schemas"]["ActionState"];
+            /** @description States of the run that a letter tells of, the oldest first; empty after a call. */
+            states: components["schemas"]["RunState"][];
             /**
              * Format: int32
              * @description Tries so far.
              */
             tries: number;
+            /** @description How it is done: that of its rule, and `EMAIL` of a letter. */
+            verb: components["schemas"]["Verb"];
         };
         /** @description How many actions of a run are in which state. */
         ActionCounts: {
@@ -1861,7 +1881,7 @@ export interface components {
             waiting: number;
         };
         /**
-         * @description How far an action of an outcome rule is.
+         * @description How far an action is.
          * @enum {string}
          */
         ActionState: "waiting" | "done" | "failed";
@@ -2247,6 +2267,10 @@ export interface components {
             dial_presentation: string;
             /** @description Which way its calls go. */
             direction: components["schemas"]["Direction"];
+            /** @description Who gets these letters. */
+            email_addresses: string[];
+            /** @description What of its runs' lives is told by letter. */
+            email_events: components["schemas"]["RunMailEvents"];
             /** @description Ids of its end points. */
             end_points: number[];
             /**
@@ -2350,6 +2374,18 @@ export interface components {
             dial_presentation?: string;
             /** @description Which way its calls go. */
             direction?: components["schemas"]["Direction"];
+            /**
+             * @description Who gets these letters, at most 10; they count at once, for a live run too.
+             * @example [
+             *       "ana@example.com"
+             *     ]
+             */
+            email_addresses?: string[];
+            /**
+             * @description What of its runs' lives is told by letter: `NO`, `ALL` states, or its end alone (`COMPLETED`). Needs `mail.server` in
+             *     carillon.toml.
+             */
+            email_events?: components["schemas"]["RunMailEvents"];
             /** @description Ids of its end points. */
             end_points?: number[];
             /**
@@ -2472,6 +2508,18 @@ export interface components {
             dial_presentation?: string;
             /** @description Which way its calls go. */
             direction?: components["schemas"]["Direction"];
+            /**
+             * @description Who gets these letters, at most 10; they count at once, for a live run too.
+             * @example [
+             *       "ana@example.com"
+             *     ]
+             */
+            email_addresses?: string[];
+            /**
+             * @description What of its runs' lives is told by letter: `NO`, `ALL` states, or its end alone (`COMPLETED`). Needs `mail.server` in
+             *     carillon.toml.
+             */
+            email_events?: components["schemas"]["RunMailEvents"];
             /** @description Ids of its end points. */
             end_points?: number[];
             /**
@@ -5246,6 +5294,11 @@ export interface components {
             items: components["schemas"]["RunListProgress"][];
         };
         /**
+         * @description What of a run's life is told by letter: nothing, every state, or its end alone.
+         * @enum {string}
+         */
+        RunMailEvents: "NO" | "ALL" | "COMPLETED";
+        /**
          * @description State of a run: `COMPLETED` and `REMOVED` are final.
          * @enum {string}
          */
@@ -5530,6 +5583,16 @@ export interface components {
              * @description The trunk that it takes.
              */
             trunk: number;
+        };
+        /** @description To whom a test letter goes. */
+        TestLetter: {
+            /**
+             * @description Addresses, 1..=10.
+             * @example [
+             *       "ana@example.com"
+             *     ]
+             */
+            email_addresses: string[];
         };
         /** @description What happened, oldest first. */
         Timeline: {
@@ -7874,6 +7937,44 @@ export interface operations {
                 content: {
                     "text/csv": string;
                 };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    test_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestLetter"];
+            };
+        };
+        responses: {
+            /** @description the mail server has taken it */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description it has not; why */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description refused: the envelope says what and why */
             default: {

@@ -29,6 +29,8 @@ export interface CampaignDraft {
   queue_log: boolean;
   queue_log_alias: string;
   queue_log_attributes: string[];
+  email_events: Schema["RunMailEvents"];
+  email_addresses: string[];
   variables: { name: string; value: string }[];
   rules: { id: number | null; status: string; status_ext: string; max_attempts: number | null; retry_after_s: number | null; mode: Schema["Mode"] }[];
   outcome_rules: OutcomeRuleDraft[];
@@ -156,6 +158,8 @@ export function newDraft(zone: string): CampaignDraft {
     queue_log: false,
     queue_log_alias: "",
     queue_log_attributes: [],
+    email_events: "NO",
+    email_addresses: [],
     variables: [],
     rules: [],
     outcome_rules: [],
@@ -203,6 +207,8 @@ export function draftOf(campaign: Schema["Campaign"], copy: string | null): Camp
     queue_log: campaign.queue_log,
     queue_log_alias: campaign.queue_log_alias,
     queue_log_attributes: [...campaign.queue_log_attributes],
+    email_events: campaign.email_events,
+    email_addresses: [...campaign.email_addresses],
     variables: Object.entries(campaign.variables).map(([name, value]) => ({ name, value })),
     rules: campaign.rules.map((rule) => ({
       id: copy ? null : (rule.id ?? null),
@@ -256,6 +262,8 @@ export function inputOf(draft: CampaignDraft): Input {
     queue_log: draft.queue_log,
     queue_log_alias: draft.queue_log_alias,
     queue_log_attributes: draft.queue_log_attributes,
+    email_events: draft.email_events,
+    email_addresses: draft.email_addresses,
     variables: Object.fromEntries(draft.variables.map(({ name, value }) => [name.trim(), value])),
     rules: draft.rules.map(({ id, max_attempts, retry_after_s, status, ...rule }) => ({
       ...rule,

@@ -58,3 +58,8 @@ export function limitsText(limits: Schema["Limits"]): string[] {
   if (limits.min_ring_s) lines.push(m.limit_min_ring({ span: spanLong(limits.min_ring_s) }));
   return lines;
 }
+
+/** Which letters about runs are written. */
+export function lettersText(events: Schema["RunMailEvents"]): string {
+  return { NO: m.letters_no, ALL: m.letters_all, COMPLETED: m.letters_completed }[events]();
+}

@@ -20,11 +20,9 @@ use store::import::parse_native;
 use store::{Kind, TokenScope, WebhookFormat};
 
 /// What Carillon has no field for yet, with the values that mean nothing is asked for.
-const NOT_YET: [(&str, &[&str]); 5] = [
+const NOT_YET: [(&str, &[&str]); 3] = [
     ("autopause", &["false", "0"]),
     ("initialPredictiveModel", &["OFF"]),
-    ("emailEvents", &["NO"]),
-    ("emailAddresses", &[]),
     ("pace", &["RUNNABLE", "CLOSED", "HIDDEN"]),
 ];
 
@@ -133,8 +131,8 @@ fn record_of(campaign: &campaigns::Campaign, http_notify: &str) -> Value {
         "loggingAlias": campaign.queue_log_alias,
         "loggingQmVars": campaign.queue_log_attributes.join(" "),
         "httpNotify": http_notify,
-        "emailEvents": "NO",
-        "emailAddresses": "",
+        "emailEvents": ours["email_events"],
+        "emailAddresses": campaign.email_addresses.join(", "),
     })
 }
 
@@ -179,6 +177,7 @@ pub(super) async fn edit(asked: &Asked<'_>, record: &Record) -> Result<Value, Ap
         fields.insert("variables".into(), json!(variables));
     }
     queue_log(record, &mut fields)?;
+    mail(record, &mut fields)?;
     // An empty period is no period: the defaults hold.
     for name in ["time_start", "time_end", "time_days"] {
         if fields.get(name).is_some_and(|text| text.as_str().is_some_and(str::is_empty)) {
@@ -219,6 +218,27 @@ fn queue_log(record: &Record, fields: &mut Map<String, Value>) -> Result<(), Api
     if let Some(names) = record.text("loggingQmVars")? {
         let names: Vec<&str> = names.split([' ', ',']).filter(|name| !name.is_empty()).collect();
         fields.insert("queue_log_attributes".into(), json!(names));
+    }
+    Ok(())
+}
+
+/// What is told of its runs by letter, and to whom.
+fn mail(record: &Record, fields: &mut Map<String, Value>) -> Result<(), ApiError> {
+    if let Some(events) = record.text("emailEvents")? {
+        let events = events.trim().to_ascii_uppercase();
+        if !["", "NO", "ALL", "COMPLETED"].contains(&events.as_str()) {
+            return Err(refuse(format!("emailEvents {:?} is none of NO, ALL and COMPLETED", shown(&events))));
+        }
+        fields.insert("email_events".into(), json!(if events.is_empty() { "NO" } else { &events }));
+    }
+    if let Some(addresses) = record.text("emailAddresses")? {
+        // Blanks divide addresses, too, unless they stand in the name of one.
+        let parts = addresses.split([',', ';', '\n']).map(str::trim);
+        let addresses: Vec<&str> = parts
+            .flat_map(|part| if part.contains('<') { vec![part] } else { part.split_whitespace().collect() })
+            .filter(|address| !address.is_empty())
+            .collect();
+        fields.insert("email_addresses".into(), json!(addresses));
     }
     Ok(())
 }

@@ -43,6 +43,24 @@ async fn what_agents_and_callees_see_is_kept() {
 }
 
 #[tokio::test]
+async fn whom_a_campaign_writes_to_is_kept_and_without_a_mail_server_nobody_is_promised_a_letter() {
+    let mut server = Server::with_dialler().await;
+    open(&mut server);
+    let id = campaign(&server, "C").await;
+    let client = Client::of(&server);
+    let addresses = json!({"campaignId": id, "emailEvents": "no", "emailAddresses": "ana@example.com b@c.d; Eva <e@f.g>"});
+    let saved = edit(&client, "campaign/?mode=E", &addresses).await["results"][0].clone();
+    assert_eq!(saved["emailAddresses"], "ana@example.com, b@c.d, Eva <e@f.g>");
+    for (events, problem) in [("COMPLETED", "mail.server"), ("WEEKLY", "NO, ALL and COMPLETED")] {
+        let record = super::data(&json!({"campaignId": id, "emailEvents": events}));
+        let refused = client.post("/wombat/api/edit/campaign/?mode=E", record).await.json();
+        assert!(refused["error"].as_str().unwrap().contains(problem), "{refused}");
+    }
+    let ours = server.get(&format!("/api/campaigns/{id}")).await.expect(200);
+    assert_eq!((&ours["email_events"], ours["email_addresses"].as_array().unwrap().len()), (&json!("NO"), 3));
+}
+
+#[tokio::test]
 async fn lists_of_a_live_run_are_added_paused_and_told() {
     let mut server = Server::with_dialler().await;
     open(&mut server);

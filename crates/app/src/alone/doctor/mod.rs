@@ -8,6 +8,7 @@ mod clock;
 mod database;
 mod disk;
 mod finding;
+mod mail;
 mod pbx;
 mod queues;
 mod server;
@@ -50,6 +51,7 @@ async fn examine(config: &Config, origin: &Origin) -> Vec<Finding> {
     findings.extend(disk::examine(&config.data));
     findings.push(clock::synchronised());
     findings.extend(zone::examine(&config.zone));
+    findings.push(mail::examine(config).await);
     database::examine(config, &mut findings).await;
     findings
 }
