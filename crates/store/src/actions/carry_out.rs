@@ -140,7 +140,7 @@ impl Store {
             }
             (Verb::Reschedule, _, Some(campaign)) => {
                 self.to_campaign(scope, campaign, action.not_before, &handed, connection).await
-            },
+            }
             (verb, ..) => return Ok(Err(No::Fail(format!("{} says not whereto", verb.code())))),
         };
         match done {

@@ -20,11 +20,8 @@ use store::import::parse_native;
 use store::{Kind, TokenScope, WebhookFormat};
 
 /// What Carillon has no field for yet, with the values that mean nothing is asked for.
-const NOT_YET: [(&str, &[&str]); 3] = [
-    ("autopause", &["false", "0"]),
-    ("initialPredictiveModel", &["OFF"]),
-    ("pace", &["RUNNABLE", "CLOSED", "HIDDEN"]),
-];
+const NOT_YET: [(&str, &[&str]); 3] =
+    [("autopause", &["false", "0"]), ("initialPredictiveModel", &["OFF"]), ("pace", &["RUNNABLE", "CLOSED", "HIDDEN"])];
 
 /// Fields that reach the dialplan as variables of the channel, and nothing else.
 const PASSED_ON: [(&str, &str); 4] =

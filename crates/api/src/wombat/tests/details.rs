@@ -48,7 +48,8 @@ async fn whom_a_campaign_writes_to_is_kept_and_without_a_mail_server_nobody_is_p
     open(&mut server);
     let id = campaign(&server, "C").await;
     let client = Client::of(&server);
-    let addresses = json!({"campaignId": id, "emailEvents": "no", "emailAddresses": "ana@example.com b@c.d; Eva <e@f.g>"});
+    let addresses =
+        json!({"campaignId": id, "emailEvents": "no", "emailAddresses": "ana@example.com b@c.d; Eva <e@f.g>"});
     let saved = edit(&client, "campaign/?mode=E", &addresses).await["results"][0].clone();
     assert_eq!(saved["emailAddresses"], "ana@example.com, b@c.d, Eva <e@f.g>");
     for (events, problem) in [("COMPLETED", "mail.server"), ("WEEKLY", "NO, ALL and COMPLETED")] {
