@@ -13,6 +13,11 @@ use utoipa::{PartialSchema, ToSchema};
 pub struct AttributeMap(Vec<(String, String)>);
 
 impl AttributeMap {
+    /// Name and value of each, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The checked attributes.
     pub fn checked(self) -> Result<Attributes, Invalid> {
         let mut attributes = Attributes::default();

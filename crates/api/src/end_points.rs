@@ -9,7 +9,7 @@ use crate::page::{NamedQuery, Page};
 use crate::words;
 use axum::extract::State;
 use axum::http::StatusCode;
-use domain::end_point::DEFAULT_MAX_WAITING;
+use domain::end_point::{DEFAULT_MAX_WAITING, DEFAULT_RESERVATION_MINUTES};
 use domain::{Boost, EndPointId, EndPointKind, Invalid, ObservedQueue, PbxId, Rewrite};
 use node::live;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,11 @@ pub struct EndPoint {
     pub max_waiting: Option<u32>,
     /// Of a QUEUE: agents are called before the person.
     pub reverse: bool,
+    /// Of a QUEUE with `reverse`: agents are shown whom they would call, and say when.
+    pub preview: bool,
+    /// Minutes that an agent has for that.
+    #[schema(example = 10)]
+    pub reservation_minutes: Option<u32>,
     /// How a member's telephone is dialled: what is found of its interface; empty: it is dialled as it is.
     #[schema(example = "^Agent/(.*)")]
     pub dial_find: String,
@@ -83,6 +88,8 @@ impl From<domain::EndPoint> for EndPoint {
             boost,
             max_waiting,
             reverse: first.reverse,
+            preview: first.preview,
+            reservation_minutes: first.reservation_minutes,
             dial_find: first.rewrite.find,
             dial_replace: first.rewrite.replace,
             security_key: String::new(),
@@ -132,6 +139,14 @@ pub struct EndPointInput {
     /// The call does not go through the queue, which says only who is there; context and extension are not entered.
     #[serde(default)]
     pub reverse: bool,
+    /// Of a QUEUE with `reverse`: nobody is called by itself. An agent asks for somebody, is shown whom, and says whether he
+    /// is called: see `/api/reservations`.
+    #[serde(default)]
+    pub preview: bool,
+    /// Minutes that an agent has for that, `1..=60`; 10 when not given. Then the contact goes back.
+    #[serde(default)]
+    #[schema(example = 10)]
+    pub reservation_minutes: Option<u32>,
     /// How a member's telephone is dialled, with `reverse`: every match of this regular expression in its interface is
     /// replaced; empty: it is dialled as it is.
     #[serde(default)]
@@ -161,6 +176,8 @@ impl EndPointInput {
             ("boost", boost.is_some()),
             ("max_waiting", max_waiting.is_some()),
             ("reverse", self.reverse),
+            ("preview", self.preview),
+            ("reservation_minutes", self.reservation_minutes.is_some()),
             ("dial_find", !self.dial_find.is_empty()),
             ("dial_replace", !self.dial_replace.is_empty()),
         ];
@@ -173,6 +190,8 @@ impl EndPointInput {
                 boost: boost.map_or(Ok(Boost::ONE), |factor| Boost::of("boost", factor))?,
                 max_waiting: max_waiting.unwrap_or(DEFAULT_MAX_WAITING),
                 reverse: self.reverse,
+                preview: self.preview,
+                reservation_minutes: self.reservation_minutes.unwrap_or(DEFAULT_RESERVATION_MINUTES),
                 rewrite: Rewrite { find: self.dial_find, replace: self.dial_replace },
             }),
             None => None,
@@ -203,6 +222,8 @@ impl From<domain::EndPoint> for EndPointInput {
             boost,
             max_waiting,
             reverse: first.reverse,
+            preview: first.preview,
+            reservation_minutes: first.reservation_minutes,
             dial_find: first.rewrite.find,
             dial_replace: first.rewrite.replace,
             security_key: None,
@@ -215,13 +236,16 @@ impl From<domain::EndPoint> for EndPointInput {
 #[derive(Debug, Default)]
 struct First {
     reverse: bool,
+    preview: bool,
+    reservation_minutes: Option<u32>,
     rewrite: Rewrite,
 }
 
 fn flat(queue: Option<ObservedQueue>) -> (Option<String>, Option<f64>, Option<u32>, First) {
     match queue {
-        Some(ObservedQueue { name, boost, max_waiting, reverse, rewrite }) => {
-            (Some(name), Some(boost.factor()), Some(max_waiting), First { reverse, rewrite })
+        Some(ObservedQueue { name, boost, max_waiting, reverse, preview, reservation_minutes, rewrite }) => {
+            let first = First { reverse, preview, reservation_minutes: Some(reservation_minutes), rewrite };
+            (Some(name), Some(boost.factor()), Some(max_waiting), first)
         }
         None => (None, None, None, First::default()),
     }
@@ -420,6 +444,17 @@ mod tests {
         let first = json!({"reverse": true, "dial_find": "^Agent/(.*)", "dial_replace": "PJSIP/$1"});
         let shown = server.call("PATCH", &format!("/api/end-points/{}", made["id"]), first.clone()).await.expect(200);
         assert_eq!(["reverse", "dial_find", "dial_replace"].map(|name| shown[name] == first[name]), [true; 3]);
+        let preview = json!({"preview": true, "reservation_minutes": 5});
+        let shown = server.call("PATCH", &format!("/api/end-points/{}", made["id"]), preview).await.expect(200);
+        assert_eq!((&shown["preview"], &shown["reservation_minutes"]), (&json!(true), &json!(5)));
+        for (wrong, field) in [
+            (json!({"reverse": false}), "preview"),
+            (json!({"reservation_minutes": 61}), "reservation_minutes"),
+            (json!({"reservation_minutes": 0}), "reservation_minutes"),
+        ] {
+            let path = format!("/api/end-points/{}", made["id"]);
+            assert_eq!(server.call("PATCH", &path, wrong).await.refused(422).1, field);
+        }
         let mut phone = queue.clone();
         (phone["kind"], phone["queue"], phone["reverse"]) = (json!("PHONE"), json!(null), json!(true));
         assert_eq!(server.post("/api/end-points", phone).await.refused(422).1, "reverse");

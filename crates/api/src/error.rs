@@ -113,6 +113,11 @@ impl ApiError {
         }
     }
 
+    /// Stable; programs may compare it.
+    pub(crate) fn code(&self) -> &str {
+        &self.detail.code
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         self.status

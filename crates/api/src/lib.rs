@@ -49,6 +49,7 @@ pub mod opening_hours;
 pub mod page;
 pub mod pbxs;
 pub mod reports;
+pub mod reservations;
 pub mod runs;
 pub mod sign_in;
 pub mod suppression_lists;
@@ -167,6 +168,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(runs::routes())
         .merge(live::routes())
         .merge(attempts::routes())
+        .merge(reservations::routes())
         .merge(reports::routes())
         .merge(events::routes())
         .merge(webhooks::routes())

@@ -5,7 +5,7 @@ use crate::client::Target;
 use crate::config::Source;
 use crate::verbs::{
     action, alert, attempt, audit, campaign, class, contact, dialling, end_point, event, forget, list, live,
-    opening_hours, pbx, report, run, suppression, switch_from, token, trunk, user, webhook, why,
+    opening_hours, pbx, report, reservation, run, suppression, switch_from, token, trunk, user, webhook, why,
 };
 use clap::{Parser, Subcommand};
 
@@ -79,6 +79,9 @@ pub(crate) enum Command {
     /// Single tries at single numbers
     #[command(subcommand)]
     Attempt(attempt::Verb),
+    /// Agents who are shown whom they would call, and say whether he is called
+    #[command(subcommand)]
+    Reservation(reservation::Verb),
     /// What outcome rules asked for after calls
     #[command(subcommand, visible_alias = "actions")]
     Action(action::Verb),

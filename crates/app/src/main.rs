@@ -49,6 +49,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Live(options) => verbs::live::run(&options, &session()?).await,
         Command::Contact(verb) => verbs::contact::run(verb, &session()?).await,
         Command::Attempt(verb) => verbs::attempt::run(verb, &session()?).await,
+        Command::Reservation(verb) => verbs::reservation::run(verb, &session()?).await,
         Command::Action(verb) => verbs::action::run(verb, &session()?).await,
         Command::Event(verb) => verbs::event::run(verb, &session()?).await,
         Command::Webhook(verb) => verbs::webhook::run(verb, &session()?).await,

@@ -1,6 +1,7 @@
 //! What the dialler asks its shell to do. Each is carried out once, in order.
 
 use crate::invariants::Invariant;
+use crate::reserving::NoReservation;
 use domain::journal::{Again, AttemptEnd, NewAttempt, Note, PutOff, RunChange, Withdrawal};
 use domain::{AttemptId, Contact, ContactId, EndPointId, EndedBy, LegId, ListId, PbxId, RunId, Timestamp, TrunkId};
 use std::sync::Arc;
@@ -21,6 +22,21 @@ pub enum Command {
     Journal(Box<NewAttempt>),
     /// Place the call. Only ever after its attempt was journalled.
     Originate(Originate),
+    /// Write that the agent to whom an attempt is reserved wants it dialled. Answered by [`crate::Event::Journalled`] with what
+    /// is known by then, or by `AcceptRefused`.
+    Accept {
+        /// Which.
+        attempt: AttemptId,
+        /// When.
+        at: Timestamp,
+    },
+    /// The answer to an agent who asked for a call, or said what becomes of it.
+    Reserved {
+        /// To which request.
+        request: u64,
+        /// Its attempt, or why not.
+        answer: Result<AttemptId, NoReservation>,
+    },
     /// Call the agent of an attempt, before anything is sent to the person. Only ever after the attempt was journalled;
     /// answered like an originate, under the agent's leg.
     CallAgent(CallAgent),

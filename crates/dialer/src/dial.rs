@@ -6,6 +6,7 @@ use crate::gate::{self, Refusal};
 use crate::hopper::Ready;
 use crate::judging::No;
 use crate::pacing::Pace;
+use crate::reserving::{Chosen, Reserved};
 use crate::runs::ListProgress;
 use crate::step::{Attempt, Dialer};
 use crate::toll::Digits;
@@ -51,7 +52,7 @@ impl Dialer {
                     if budget == 0 {
                         return false;
                     }
-                    let placed = self.place_one(now, *run, out);
+                    let placed = self.place_one(now, *run, None, out);
                     let refusal = placed.err();
                     if refusal.is_none() {
                         budget -= 1;
@@ -71,7 +72,13 @@ impl Dialer {
     }
 
     /// Places one call for the run, or says which rule of the gate stands against it.
-    fn place_one(&mut self, now: Now, id: RunId, out: &mut Vec<Command>) -> Result<(), Refusal> {
+    pub(crate) fn place_one(
+        &mut self,
+        now: Now,
+        id: RunId,
+        chosen: Option<&Chosen>,
+        out: &mut Vec<Command>,
+    ) -> Result<AttemptId, Refusal> {
         if self.held || self.storage_lost {
             return Err(Refusal::Held);
         }
@@ -86,10 +93,13 @@ impl Dialer {
         if !run.hopper.has_ready(now.wall) {
             return Err(run.nothing_ready());
         }
-        let (way, wake) = self.route(now, id);
+        let (way, wake) = self.route(now, id, chosen);
         self.wake_for_placing(wake);
         let (trunk_id, end_point_id, probe, queue) = way?;
-        let first = self.pick_agent(end_point_id)?;
+        let first = match chosen {
+            Some(chosen) => Some(chosen.interface.clone()),
+            None => self.pick_agent(end_point_id)?,
+        };
         let ready = self.next_contact(now, id, out)?;
         let agent_leg = first.as_ref().and_then(|_| self.take_leg());
         let ids = self.take_ids().filter(|_| first.is_some() == agent_leg.is_some());
@@ -103,11 +113,14 @@ impl Dialer {
         let contact = run.contact_receipt(&ready, now.wall);
         let receipt = gate::receipt(&ready, hours, run, trunk, end_point, probe, contact, queue);
         let pbx = trunk.spec.pbx;
-        trunk.rate.take(now.mono);
+        // What an agent looks at leaves later, in its own time.
+        if chosen.is_none() {
+            trunk.rate.take(now.mono);
+        }
         if probe {
             trunk.circuit.probing(attempt);
         }
-        if let Some(pbx) = self.resources.pbxs.get_mut(&pbx) {
+        if let Some(pbx) = self.resources.pbxs.get_mut(&pbx).filter(|_| chosen.is_none()) {
             pbx.rate.take(now.mono);
         }
         self.resources.occupy(pbx, trunk_id, end_point_id);
@@ -147,6 +160,7 @@ impl Dialer {
             pbx,
             scheduled_at: now.wall,
             agent,
+            reserved: chosen.is_some(),
             receipt,
         })));
         let open = Attempt {
@@ -166,16 +180,19 @@ impl Dialer {
             queued: agent_leg.is_some(),
             pbx,
             agent: agent_leg,
+            reserved: if chosen.is_some() { Reserved::Asked } else { Reserved::No },
             scheduled_at: now.wall,
             ext_state: String::new(),
         };
         self.attempts.insert(attempt, open);
-        Ok(())
+        Ok(attempt)
     }
 
     /// The run's emptiest trunk that the gate lets through, with an end point on the same PBX; and when a way that is
     /// closed now opens by itself.
-    fn route(&mut self, now: Now, id: RunId) -> (Result<Way, Refusal>, Option<Mono>) {
+    ///
+    /// End points where agents look first are for those who asked, and for nobody else.
+    fn route(&mut self, now: Now, id: RunId, chosen: Option<&Chosen>) -> (Result<Way, Refusal>, Option<Mono>) {
         let Some(run) = self.runs.get(&id) else { return (Err(Refusal::RunNotActive), None) };
         let settings = &run.settings;
         let mut pace = Pace::new(&self.runs, &self.resources, &mut self.queues);
@@ -188,11 +205,17 @@ impl Dialer {
                 .iter()
                 .filter_map(|id| self.resources.end_points.get(id))
                 .filter(|end_point| end_point.spec.pbx == trunk.spec.pbx)
+                .filter(|end_point| chosen.is_none_or(|chosen| chosen.end_points.contains(&end_point.spec.id)))
                 .peekable();
             if end_points.peek().is_none() {
                 continue;
             }
-            match gate::route(now.mono, self.resources.pbxs.get(&trunk.spec.pbx), trunk) {
+            let open = match gate::route(now.mono, self.resources.pbxs.get(&trunk.spec.pbx), trunk) {
+                // What an agent looks at leaves later: its rate is asked then, and whether it probes the trunk.
+                Ok(_) | Err(Refusal::RateReached { .. }) if chosen.is_some() => Ok(false),
+                other => other,
+            };
+            match open {
                 Err(reason) => {
                     if let Refusal::RateReached { at } | Refusal::CircuitOpen { until: Some(at) } = reason {
                         wake = Some(wake.map_or(at, |other| other.min(at)));
@@ -203,7 +226,9 @@ impl Dialer {
                     let free = trunk.spec.capacity - trunk.in_use;
                     let better = best.is_none_or(|(most, ..)| free > most);
                     for end_point in end_points.take_while(|_| better) {
+                        let preview = end_point.spec.queue.as_ref().is_some_and(|queue| queue.preview);
                         match pace.capacity(end_point, settings.boost) {
+                            Ok(_) if preview && chosen.is_none() => refusal = nearer(refusal, Refusal::AgentsDecide),
                             Ok(capacity) => {
                                 best = Some((free, (trunk.spec.id, end_point.spec.id, probe, capacity.queue)));
                                 break;
@@ -286,10 +311,11 @@ impl Dialer {
             why: why.to_owned(),
             at: now.wall,
         })));
-        let (run, agent) = (attempt.run, attempt.agent);
+        let (run, agent, held) = (attempt.run, attempt.agent, attempt.reserved.is_held());
         let put_off = self.give_back(now, attempt, again);
         self.let_agent_go(now, agent, out);
         self.tell_put_off(now, run, put_off.into_iter().collect(), out);
+        self.not_dialled(now, id, held, why, out);
     }
 
     /// The link could not send it: the contact rests a little, so that a dead way out is not asked without end.
@@ -312,6 +338,7 @@ impl Dialer {
         } else if let Some(run) = self.runs.get_mut(&attempt.run) {
             run.totals.placed -= 1;
         }
+        self.not_dialled(now, id, false, "the journal refused it", out);
     }
 
     /// Puts the contact of a taken-back attempt into the hopper again, or off.
@@ -393,8 +420,9 @@ fn nearer(a: Refusal, b: Refusal) -> Refusal {
         Refusal::TooManyWait => 8,
         Refusal::AgentsTaken => 9,
         Refusal::EndPointsFull => 10,
-        Refusal::RateReached { .. } => 11,
-        _ => 12,
+        Refusal::AgentsDecide => 11,
+        Refusal::RateReached { .. } => 12,
+        _ => 13,
     };
     match (a, b) {
         (Refusal::RateReached { at: x }, Refusal::RateReached { at: y }) => Refusal::RateReached { at: x.min(y) },

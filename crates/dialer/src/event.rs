@@ -2,6 +2,7 @@
 
 use crate::command::IdKind;
 use crate::queues::news::News;
+use crate::reserving::Wish;
 use crate::toll::Digits;
 use domain::journal::{CallerIdFrom, OpenAttempt, PutOffBy};
 use domain::rules::{Rules, Standing};
@@ -111,6 +112,39 @@ pub enum Event {
         /// The campaigns that must not call them; `None`: none may.
         campaigns: Option<Vec<CampaignId>>,
     },
+
+    /// An agent asks for somebody to call; this and the next three are answered by [`crate::Command::Reserved`].
+    AgentReserves {
+        /// Named in the answer.
+        request: u64,
+        /// What it wants.
+        wish: Wish,
+    },
+    /// An agent wants its reserved call dialled.
+    AgentAccepts {
+        /// Named in the answer.
+        request: u64,
+        /// Which.
+        attempt: AttemptId,
+    },
+    /// An agent does not want its reserved call.
+    AgentSkips {
+        /// Named in the answer.
+        request: u64,
+        /// Which.
+        attempt: AttemptId,
+        /// Its extended status, at most 64 characters, or empty.
+        status: String,
+    },
+    /// An agent gives its reserved call back: as if it had not been picked.
+    AgentReleases {
+        /// Named in the answer.
+        request: u64,
+        /// Which.
+        attempt: AttemptId,
+    },
+    /// A reserved attempt may not be dialled: its contact has another number by now, or it is over.
+    AcceptRefused(AttemptId),
 
     /// An operator ends a call that was sent, answered or not.
     OperatorHungUp(LegId),

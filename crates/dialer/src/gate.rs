@@ -63,6 +63,8 @@ pub enum Refusal {
     NobodyLoggedOn,
     /// Nobody of those who are logged on is free.
     NoAgentFree,
+    /// Its agents are shown whom they would call, and none asks for somebody.
+    AgentsDecide,
     /// Every free agent has calls or callers on the way.
     AgentsTaken,
     /// More callers wait than the end point allows: WombatDialer's `BK:W`.
@@ -99,6 +101,7 @@ impl Refusal {
             Self::NoSuchQueue => "the PBX has no queue of the name that the end point observes",
             Self::NobodyLoggedOn => "nobody is logged on to the queue",
             Self::NoAgentFree => "no agent of the queue is free",
+            Self::AgentsDecide => "agents ask for somebody to call, and say when: nobody does now",
             Self::AgentsTaken => "every free agent of the queue has calls or callers on the way",
             Self::TooManyWait => "more callers wait in the queue than the end point allows (BK:W)",
             Self::CircuitOpen { .. } => "the trunk rests after refusals by the carrier",

@@ -50,13 +50,15 @@ pub enum Invariant {
     AgentsNotOversold,
     /// No agent who is called first for two calls at a time, and none who cannot take one.
     AgentNotDoubleBooked,
+    /// No call of a reservation before its agent said yes, and that is on disk.
+    AgentDecides,
     /// placed = terminated + rescheduled + in flight, for every run.
     AccountsAddUp,
 }
 
 impl Invariant {
     /// Every rule.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::SingleFlight,
         Self::OneAttemptPerContact,
         Self::JournalledBeforeSent,
@@ -72,6 +74,7 @@ impl Invariant {
         Self::AgentsKnown,
         Self::AgentsNotOversold,
         Self::AgentNotDoubleBooked,
+        Self::AgentDecides,
         Self::AccountsAddUp,
     ];
 
@@ -93,6 +96,7 @@ impl Invariant {
             Self::AgentsKnown => "agents_known",
             Self::AgentsNotOversold => "agents_not_oversold",
             Self::AgentNotDoubleBooked => "agent_not_double_booked",
+            Self::AgentDecides => "agent_decides",
             Self::AccountsAddUp => "accounts_add_up",
         }
     }
@@ -130,6 +134,18 @@ struct Entry {
     agent: Option<Agent>,
     /// It was.
     agent_called: bool,
+    word: Word,
+}
+
+/// What an agent says to an attempt that it looks at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Word {
+    /// It was not asked, or its yes is on disk.
+    Given,
+    /// Nothing yet.
+    Awaited,
+    /// Yes, which is on its way to the disk.
+    Underway,
 }
 
 /// An agent, by its PBX and telephone.
@@ -190,7 +206,8 @@ impl Ledger {
     /// An attempt that was open before a restart.
     pub fn restored(&mut self, open: &OpenAttempt) {
         let entry = Entry {
-            stage: Stage::Sent,
+            // Nothing was sent of one that an agent looks at.
+            stage: if open.reserved { Stage::Journalled } else { Stage::Sent },
             key: open.number_key,
             run: open.run,
             campaign: None,
@@ -201,16 +218,29 @@ impl Ledger {
             standing: Known::default(),
             person: None,
             agent: open.agent.as_ref().map(|agent| (open.pbx, agent.interface.clone())),
-            agent_called: true,
+            agent_called: !open.reserved,
+            word: if open.reserved { Word::Awaited } else { Word::Given },
         };
         self.insert(open.attempt, entry);
     }
 
     /// The attempt is on disk.
     pub fn journalled(&mut self, attempt: AttemptId, standing: &Standing) {
-        if let Some(entry) = self.open.get_mut(&attempt).filter(|entry| entry.stage == Stage::Journalling) {
+        let Some(entry) = self.open.get_mut(&attempt) else { return };
+        let said_yes = entry.word == Word::Underway;
+        if entry.stage == Stage::Journalling || said_yes {
             entry.stage = Stage::Journalled;
             entry.standing = standing.clone().into();
+        }
+        if said_yes {
+            entry.word = Word::Given;
+        }
+    }
+
+    /// The agent's yes was not written.
+    pub fn accept_refused(&mut self, attempt: AttemptId) {
+        if let Some(entry) = self.open.get_mut(&attempt).filter(|entry| entry.word == Word::Underway) {
+            entry.word = Word::Awaited;
         }
     }
 
@@ -299,6 +329,7 @@ impl Ledger {
                 let (key, run, campaign, contact) = (new.number_key, new.run, Some(new.campaign), new.contact);
                 let (decided_at, standing, person) = (new.scheduled_at, Known::default(), None);
                 let agent_called = false;
+                let word = if new.reserved { Word::Awaited } else { Word::Given };
                 let entry = Entry {
                     stage,
                     key,
@@ -312,13 +343,21 @@ impl Ledger {
                     person,
                     agent,
                     agent_called,
+                    word,
                 };
                 self.insert(new.attempt, entry);
             }
+            Command::Accept { attempt, at } => match self.open.get_mut(attempt) {
+                Some(entry) if entry.word == Word::Awaited && entry.stage == Stage::Journalled => {
+                    (entry.word, entry.decided_at) = (Word::Underway, *at);
+                }
+                _ => return Err((Invariant::AgentDecides, None, format!("attempt {attempt} is not reserved"))),
+            },
             Command::CallAgent(call) => {
                 let broken = |invariant, detail: String| Err((invariant, Some(call.run), detail));
                 let detail = format!("the agent of attempt {}", call.attempt);
                 match self.open.get_mut(&call.attempt) {
+                    Some(entry) if entry.word != Word::Given => return broken(Invariant::AgentDecides, detail),
                     Some(entry) if entry.stage == Stage::Journalled && entry.agent.is_some() && !entry.agent_called => {
                         if now.held {
                             return broken(Invariant::HoldKept, detail);
@@ -334,6 +373,9 @@ impl Ledger {
             Command::Originate(call) => {
                 let broken = |invariant, detail: String| Err((invariant, Some(call.run), detail));
                 match self.open.get_mut(&call.attempt) {
+                    Some(entry) if entry.word != Word::Given => {
+                        return broken(Invariant::AgentDecides, format!("attempt {}", call.attempt));
+                    }
                     Some(entry) if entry.stage == Stage::Journalled => {
                         if now.held {
                             return broken(Invariant::HoldKept, format!("attempt {}", call.attempt));

@@ -27,6 +27,7 @@ pub mod pacing;
 mod queue_book;
 mod queues;
 pub mod rate;
+mod reserving;
 pub mod resources;
 mod restart;
 mod reverse;
@@ -44,4 +45,5 @@ pub use event::{Event, FoundLeg, FreshEntry, Loaded, RetryEntry, RunSettings, Ru
 pub use invariants::Invariant;
 pub use queues::news::{Caller, DeviceState, Member, News, QueueSnapshot};
 pub use queues::{Agent, AgentState};
+pub use reserving::{NoReservation, Reservation, Wish};
 pub use step::Dialer;

@@ -8,7 +8,11 @@ use domain::{AttemptId, LegId, Now, PbxId};
 
 impl Dialer {
     pub(crate) fn queues_told(&mut self, now: Now, pbx: PbxId, news: News, out: &mut Vec<Command>) {
+        let fewer = !matches!(news, News::CallerCame { .. } | News::CallerGone { .. } | News::Called { .. });
         let effects = self.queues.told(now.mono, pbx, news);
+        if fewer {
+            self.agents_may_have_left(now, pbx, out);
+        }
         for leg in effects.arrived {
             self.came_to_a_queue(leg);
         }

@@ -4,6 +4,7 @@ use crate::calls::{LegState, Role};
 use crate::command::Command;
 use crate::event::RunSpec;
 use crate::known::Known;
+use crate::reserving::Reserved;
 use crate::runs::Run;
 use crate::step::{Attempt, Dialer};
 use domain::journal::{Fact, OpenAttempt};
@@ -30,10 +31,13 @@ impl Dialer {
     /// An attempt that was open when the process ended: occupied and uncertain until its PBX was compared. One whose number
     /// was suppressed meanwhile is hung up when it is found: not before, because it may have been answered.
     pub(crate) fn restore(&mut self, now: Now, open: OpenAttempt, out: &mut Vec<Command>) {
-        let rings_in_vain = open.suppressed && open.connected_at.is_none();
+        let rings_in_vain = open.suppressed && open.connected_at.is_none() && !open.reserved;
         let leg = self.calls.open(open.leg, open.call, open.pbx, Role::Customer);
-        leg.state = LegState::Uncertain;
-        leg.requested = Some((now.mono, open.scheduled_at));
+        // Of one that an agent looks at nothing has left: it goes on being looked at.
+        if !open.reserved {
+            leg.state = LegState::Uncertain;
+            leg.requested = Some((now.mono, open.scheduled_at));
+        }
         leg.answered_at = open.connected_at;
         leg.hang_up = rings_in_vain.then_some(EndedBy::Suppression);
         self.resources.occupy(open.pbx, open.trunk, open.end_point);
@@ -58,11 +62,12 @@ impl Dialer {
             leg: open.leg,
             run: open.run,
             contact: open.contact,
-            details: None,
+            details: open.details.clone(),
             corrected: None,
             key: open.number_key,
             retry: open.retry,
-            due_at: None,
+            // Should it go back it waits from then on: where it was before is not known any more.
+            due_at: open.reserved.then_some(open.scheduled_at),
             put_off_by: None,
             standing: Known::default(),
             trunk: open.trunk,
@@ -70,10 +75,14 @@ impl Dialer {
             queued,
             pbx: open.pbx,
             agent,
+            reserved: Reserved::No,
             scheduled_at: open.scheduled_at,
-            ext_state: open.ext_state,
+            ext_state: open.ext_state.clone(),
         };
         self.attempts.insert(open.attempt, attempt);
+        if open.reserved {
+            self.restore_reservation(now, &open);
+        }
         if rings_in_vain {
             self.note_leg(open.leg, Fact::HangUpRequested { by: EndedBy::Suppression }, now.wall, out);
         }

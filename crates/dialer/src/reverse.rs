@@ -50,8 +50,10 @@ impl Dialer {
         let agent = open.agent.as_ref()?;
         self.book_agent(open.attempt, open.call, open.pbx, agent);
         let leg = self.calls.leg_mut(agent.leg)?;
-        leg.state = LegState::Uncertain;
-        leg.requested = Some((now.mono, open.scheduled_at));
+        if !open.reserved {
+            leg.state = LegState::Uncertain;
+            leg.requested = Some((now.mono, open.scheduled_at));
+        }
         Some(agent.leg)
     }
 
@@ -71,6 +73,7 @@ impl Dialer {
     /// What an attempt is doing of which nothing was sent to the person.
     pub(crate) fn state_before_call(&self, attempt: &Attempt) -> CallState {
         match attempt.agent.and_then(|leg| self.calls.leg(leg)).map(|leg| leg.state) {
+            Some(LegState::Journalling) if attempt.reserved.is_held() => CallState::RdReserved,
             Some(LegState::Journalling) => CallState::RdScheduled,
             Some(LegState::Requested) => CallState::RdRequested,
             Some(LegState::Created | LegState::Uncertain) => CallState::RdAgentreq,

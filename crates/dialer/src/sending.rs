@@ -4,6 +4,7 @@ use crate::calls::LegState;
 use crate::command::{Command, Originate};
 use crate::dial::Again;
 use crate::judging::No;
+use crate::reserving::Reserved;
 use crate::step::Dialer;
 use crate::timers::Timer;
 use crate::toll::Digits;
@@ -37,6 +38,9 @@ impl Dialer {
             let why = format!("{} says no with what the journal knows", no.by.code());
             return self.withdraw(now, leg, &why, Again::PutOff(no), out);
         }
+        if self.attempts.get(&id).is_some_and(|attempt| attempt.reserved == Reserved::Asked) {
+            return self.reserved_on_disk(now, id, out);
+        }
         // An agent who is called first is asked for first; when he answers it is asked again for the person.
         let agent = agent.map(|agent| self.calls.leg(agent).map_or(LegState::Uncertain, |leg| leg.state));
         if matches!(agent, Some(LegState::Up) | None)
@@ -54,10 +58,13 @@ impl Dialer {
             self.outbox.push(id);
             self.send_at = Some(self.send_at.map_or(at, |other| other.min(at)));
             self.count_waiting(trunk, 1);
-            return;
+            return self.answer(id, &Ok(id), out);
         }
         match agent {
-            Some(LegState::Journalling) => self.call_agent(now, id, out),
+            Some(LegState::Journalling) => {
+                self.call_agent(now, id, out);
+                self.answer(id, &Ok(id), out);
+            }
             _ => self.send(now, id, out),
         }
     }
@@ -65,7 +72,7 @@ impl Dialer {
     /// When the caps per hour of its run allow another call to the number of an attempt that waited after it was decided:
     /// for its agent, so that calls of others came before it, or for its rate, while the caps became other ones. `None`: now.
     /// It has its own place in the hour, which does not count against it.
-    fn hour_was_filled(&mut self, now: Now, id: AttemptId) -> Option<Timestamp> {
+    pub(crate) fn hour_was_filled(&mut self, now: Now, id: AttemptId) -> Option<Timestamp> {
         let attempt = self.attempts.get(&id)?;
         let run = self.runs.get(&attempt.run)?;
         if run.settings.rules.parts.iter().all(|part| part.limits.hourly.is_empty()) {
@@ -172,7 +179,7 @@ impl Dialer {
     }
 
     /// Why a journalled attempt may not be sent any more.
-    fn forbidden(&mut self, now: Now, run: RunId, pbx: PbxId) -> Option<&'static str> {
+    pub(crate) fn forbidden(&mut self, now: Now, run: RunId, pbx: PbxId) -> Option<&'static str> {
         if self.held || self.storage_lost {
             return Some("dialling was held before it was sent");
         }

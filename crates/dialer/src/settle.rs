@@ -231,6 +231,9 @@ impl Dialer {
             actions,
         })));
         self.let_agent_go(now, attempt.agent, out);
+        let why =
+            if facts.ended_by == EndedBy::Suppression { "its number is suppressed" } else { outcome.state.code() };
+        self.not_dialled(now, id, attempt.reserved.is_held(), why, out);
     }
 
     /// A refusal for overload, by our own PBX, or a route without a sign of life speaks against the trunk; any other

@@ -7,6 +7,7 @@ use crate::invariants::Ledger;
 use crate::known::Known;
 use crate::pacing::Turns;
 use crate::queues::Queues;
+use crate::reserving::{Desk, Reserved};
 use crate::resources::Resources;
 use crate::reverse::CalledAgent;
 use crate::runs::{PUT_OFF_AT_ONCE, Run};
@@ -41,6 +42,7 @@ pub struct Dialer {
     pub(crate) by_leg: BTreeMap<LegId, AttemptId>,
     /// Agents who are called first, by their leg.
     pub(crate) agents: BTreeMap<LegId, CalledAgent>,
+    pub(crate) desk: Desk,
     pub(crate) open_numbers: BTreeMap<NumberKey, AttemptId>,
     /// Restored attempts whose run is not here: it is over, or has not been started yet.
     pub(crate) attempts_of_none: BTreeSet<AttemptId>,
@@ -91,6 +93,7 @@ pub(crate) struct Attempt {
     pub(crate) pbx: PbxId,
     /// The leg of the agent who is called before the person.
     pub(crate) agent: Option<LegId>,
+    pub(crate) reserved: Reserved,
     pub(crate) scheduled_at: Timestamp,
     pub(crate) ext_state: String,
 }
@@ -255,6 +258,14 @@ impl Dialer {
                 self.ledger.suppressed(&keys, campaigns.as_deref());
                 self.suppress(now, &keys, campaigns.as_deref(), out);
             }
+            Event::AgentReserves { request, wish } => self.reserve(now, request, wish, out),
+            Event::AgentAccepts { request, attempt } => self.accept(now, request, attempt, out),
+            Event::AgentSkips { request, attempt, status } => self.skip(now, request, attempt, status, out),
+            Event::AgentReleases { request, attempt } => self.release_reservation(now, request, attempt, out),
+            Event::AcceptRefused(attempt) => {
+                self.ledger.accept_refused(attempt);
+                self.accept_refused(now, attempt, out);
+            }
             Event::OperatorHungUp(leg) => return self.hang_up(now, leg, EndedBy::Operator, out),
             Event::DiallingHeld => self.held = true,
             Event::DiallingLifted => self.held = false,
@@ -345,6 +356,7 @@ impl Dialer {
         let why = "removed by an operator".to_owned();
         let change = RunChange { run: id, state: run.state, why, at: now.wall, read_to: Vec::new() };
         out.push(Command::RunChanged(change));
+        self.give_up_reservations(now, "its run was removed", |_, attempt| attempt.run == id, out);
         self.dirty.insert(id);
     }
 
@@ -366,6 +378,7 @@ impl Dialer {
                 Timer::AnswerTimeout => self.answer_timeout(now, leg, out),
                 Timer::ProgressTimeout => self.progress_timeout(now, leg, out),
                 Timer::ForcedClosure => self.forced_closure(now, leg, out),
+                Timer::ReservationOver => self.reservation_over(now, leg, out),
                 Timer::LookUp => self.look_up_due(now, leg, out),
             }
         }

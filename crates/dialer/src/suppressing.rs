@@ -40,7 +40,7 @@ impl Suppressed {
 }
 
 impl Dialer {
-    /// Contacts in memory are refused, calls that nobody has answered are hung up; attempts on their way to the disk end
+    /// Contacts in memory are refused, calls that nobody has answered are hung up, what agents look at ends; attempts on their way to the disk end
     /// when they arrive there.
     pub(crate) fn suppress(
         &mut self,
@@ -73,7 +73,7 @@ impl Dialer {
             .filter_map(|agent| Some((agent.attempt, self.attempts.get(&agent.attempt)?)))
             .filter(|(_, attempt)| keys.contains(&attempt.key))
             .filter(|(_, attempt)| self.suppressed.holds(self.campaign_of(attempt.run), attempt.key))
-            .filter(|(_, attempt)| self.agent_was_asked(attempt))
+            .filter(|(_, attempt)| self.agent_was_asked(attempt) || attempt.reserved.is_held())
             .map(|(id, _)| id)
             .collect();
         for attempt in agents_ring {

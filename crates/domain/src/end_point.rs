@@ -9,6 +9,13 @@ use serde::{Deserialize, Serialize};
 /// Default for [`ObservedQueue::max_waiting`], WombatDialer's.
 pub const DEFAULT_MAX_WAITING: u32 = 2;
 
+/// Default for [`ObservedQueue::reservation_minutes`], WombatDialer's.
+pub const DEFAULT_RESERVATION_MINUTES: u32 = 10;
+
+fn default_reservation_minutes() -> u32 {
+    DEFAULT_RESERVATION_MINUTES
+}
+
 /// What an end point is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -32,6 +39,12 @@ pub struct ObservedQueue {
     /// Agents are called before the person is, one call per free agent, and the call does not go through the queue.
     #[serde(default)]
     pub reverse: bool,
+    /// Agents are shown whom they would call and say when; only with `reverse`.
+    #[serde(default)]
+    pub preview: bool,
+    /// Minutes that an agent has for that, `1..=60`.
+    #[serde(default = "default_reservation_minutes")]
+    pub reservation_minutes: u32,
     /// How a member's telephone is dialled, where it is called first.
     #[serde(default)]
     pub rewrite: Rewrite,
@@ -45,6 +58,8 @@ impl ObservedQueue {
             boost: Boost::ONE,
             max_waiting: DEFAULT_MAX_WAITING,
             reverse: false,
+            preview: false,
+            reservation_minutes: DEFAULT_RESERVATION_MINUTES,
             rewrite: Rewrite::default(),
         }
     }
@@ -97,6 +112,10 @@ impl EndPoint {
                     return Err(Invalid::new("queue", "begins or ends with a blank"));
                 }
                 check_range("max_waiting", queue.max_waiting, 0, 1_000)?;
+                check_range("reservation_minutes", queue.reservation_minutes, 1, 60)?;
+                if queue.preview && !queue.reverse {
+                    return Err(Invalid::new("preview", "needs reverse: whoever is shown a call is called first"));
+                }
                 queue.rewrite.check()
             }
         }
@@ -126,6 +145,16 @@ mod tests {
         }
         end_point.queue = Some(ObservedQueue { max_waiting: 1_001, ..ObservedQueue::named("999") });
         assert_eq!(end_point.check().unwrap_err().field, "max_waiting");
+        let preview = ObservedQueue { preview: true, ..ObservedQueue::named("999") };
+        end_point.queue = Some(preview.clone());
+        assert_eq!(end_point.check().unwrap_err().field, "preview");
+        let preview = ObservedQueue { reverse: true, ..preview };
+        end_point.queue = Some(preview.clone());
+        end_point.check().unwrap();
+        for reservation_minutes in [0, 61] {
+            end_point.queue = Some(ObservedQueue { reservation_minutes, ..preview.clone() });
+            assert_eq!(end_point.check().unwrap_err().field, "reservation_minutes");
+        }
         end_point.queue = None;
         assert_eq!(end_point.check().unwrap_err().field, "queue");
         end_point.kind = EndPointKind::Phone;

@@ -3,6 +3,7 @@
 //! The core decides these records, the store writes them. No number, name or attribute value is in them.
 
 use crate::attributes::Attributes;
+use crate::contact::Contact;
 use crate::error::Invalid;
 use crate::ids::{
     AttemptId, CallId, CampaignId, ContactId, EndPointId, LegId, ListId, NumberRef, PbxId, RuleId, RunId, TrunkId,
@@ -16,6 +17,7 @@ use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// Why this contact was taken now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -233,6 +235,8 @@ pub struct NewAttempt {
     pub scheduled_at: Timestamp,
     /// The agent who is called before the person, if one is.
     pub agent: Option<Box<FirstAgent>>,
+    /// The agent looks at it first, and says whether and when it is dialled.
+    pub reserved: bool,
     /// Why it was allowed.
     pub receipt: Receipt,
 }
@@ -509,6 +513,10 @@ pub struct OpenAttempt {
     pub ext_state: String,
     /// The agent who is called before the person, if one is.
     pub agent: Option<FirstAgent>,
+    /// An agent had reserved it and not said yes: nothing of it has left.
+    pub reserved: bool,
+    /// Of a reserved one: whom; `None` when the contact was deleted.
+    pub details: Option<Arc<Contact>>,
     /// Whether its number must not be called any more: it is hung up when it is found, unless it was answered.
     pub suppressed: bool,
 }

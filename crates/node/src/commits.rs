@@ -50,6 +50,7 @@ pub fn as_write(command: Command, told: Told<'_>) -> Result<Write, Command> {
     let pbx_at = || told.pbx_at.map(str::to_owned);
     match command {
         Command::Journal(new) => Ok(Write::Attempt(*new)),
+        Command::Accept { attempt, at } => Ok(Write::Accept { attempt, at }),
         Command::Note(note) => Ok(Write::Note { note, pbx_at: pbx_at(), actor: told.actor.to_owned() }),
         Command::Close(end) => Ok(Write::Close { end: *end, pbx_at: pbx_at() }),
         Command::Withdraw(withdrawal) => Ok(Write::Withdraw(*withdrawal)),
@@ -105,6 +106,7 @@ pub async fn commit(store: Store, batch: Batch, doubted: bool, touches: Touches)
 enum Asked {
     Nothing,
     Attempt(AttemptId),
+    Accept(AttemptId),
     Ids(dialer::IdKind),
     TakeUp(RunId),
     Load { run: RunId, list: Option<domain::ListId> },
@@ -114,6 +116,7 @@ impl Asked {
     fn of(write: &Write) -> Self {
         match write {
             Write::Attempt(new) => Self::Attempt(new.attempt),
+            Write::Accept { attempt, .. } => Self::Accept(*attempt),
             Write::Ids { kind, .. } => Self::Ids(match kind {
                 store::IdKind::Attempt => dialer::IdKind::Attempt,
                 store::IdKind::Call => dialer::IdKind::Call,
@@ -127,7 +130,10 @@ impl Asked {
 
     fn answered(self, written: Written) -> Option<Event> {
         match (self, written) {
-            (Self::Attempt(attempt), Written::Attempt(standing)) => Some(Event::Journalled { attempt, standing }),
+            (Self::Attempt(attempt) | Self::Accept(attempt), Written::Attempt(standing)) => {
+                Some(Event::Journalled { attempt, standing })
+            }
+            (Self::Accept(attempt), Written::Refused(_)) => Some(Event::AcceptRefused(attempt)),
             (Self::TakeUp(run), Written::TakenUp { refused, put_off, last }) => {
                 Some(Event::TakenUp { run, refused, put_off, last })
             }

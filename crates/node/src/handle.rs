@@ -8,6 +8,8 @@ use crate::configuration::{Configuration, OpenAttempts, run_spec};
 use crate::inputs::{Ask, Input, RunEvent};
 use crate::link::MAX_STATUS_CHARS;
 use crate::live::{Live, LiveStorage, QueueAgent};
+use crate::reserving::Decision;
+use dialer::{NoReservation, Reservation, Wish};
 use domain::journal::OutputChange;
 use domain::{
     AttemptId, Attributes, Boost, CampaignId, Contact, ContactId, Dialable, EndPointId, Invalid, ListId, RunId,
@@ -292,12 +294,27 @@ impl Handle {
 
     /// Sets the extended status of a call in progress; the last one wins.
     pub async fn set_status(&self, attempt: AttemptId, status: &str) -> Result<(), NodeError> {
-        let status = status.trim();
-        if status.chars().count() > MAX_STATUS_CHARS || status.chars().any(char::is_control) {
-            let problem = format!("must be at most {MAX_STATUS_CHARS} characters without control characters");
-            return Err(Invalid::new("status", problem).into());
-        }
-        self.ask(|done| Ask::SetStatus(attempt, status.to_owned(), done)).await?
+        let status = checked_status(status)?;
+        self.ask(|done| Ask::SetStatus(attempt, status, done)).await?
+    }
+
+    /// Somebody to call for an agent who looks first; asked again the agent gets the same.
+    pub async fn reserve(&self, wish: Wish) -> Result<Result<Reservation, NoReservation>, NodeError> {
+        self.ask(|done| Ask::Reserve(wish, done)).await
+    }
+
+    /// An agent says what becomes of its reserved call: on the disk when this returns.
+    pub async fn decide(&self, attempt: AttemptId, decision: Decision) -> Result<Result<(), NoReservation>, NodeError> {
+        let decision = match decision {
+            Decision::Skip(status) => Decision::Skip(checked_status(&status)?),
+            other => other,
+        };
+        self.ask(|done| Ask::Decide(attempt, decision, done)).await
+    }
+
+    /// What agents have reserved, oldest first.
+    pub async fn reservations(&self) -> Result<Vec<Reservation>, NodeError> {
+        self.ask(Ask::Reservations).await
     }
 
     /// Ends a call that was sent to the PBX, answered or not; one that is over is a conflict.
@@ -350,4 +367,13 @@ impl Handle {
             .await
             .map_err(|_| NodeError::Unavailable("its deadline of 10 s passed"))?
     }
+}
+
+fn checked_status(status: &str) -> Result<String, Invalid> {
+    let status = status.trim();
+    if status.chars().count() > MAX_STATUS_CHARS || status.chars().any(char::is_control) {
+        let problem = format!("must be at most {MAX_STATUS_CHARS} characters without control characters");
+        return Err(Invalid::new("status", problem));
+    }
+    Ok(status.to_owned())
 }

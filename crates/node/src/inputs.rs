@@ -4,7 +4,8 @@ use crate::configuration::Configuration;
 use crate::handle::NodeError;
 use crate::link::{About, Observed, Said};
 use crate::live::{Live, QueueAgent};
-use dialer::{Event, FoundLeg, RunSpec};
+use crate::reserving::Decision;
+use dialer::{Event, FoundLeg, NoReservation, Reservation, RunSpec, Wish};
 use domain::journal::OutputChange;
 use domain::{
     AttemptId, Boost, Campaign, CampaignId, Contact, EndPointId, ListId, Mono, NumberKey, PbxId, RunId, Timestamp,
@@ -137,6 +138,12 @@ pub enum Ask {
     Live(oneshot::Sender<Live>),
     /// An extended status; answered with whether there is such a call.
     SetStatus(AttemptId, String, oneshot::Sender<Result<(), NodeError>>),
+    /// An agent asks for somebody to call.
+    Reserve(Wish, oneshot::Sender<Result<Reservation, NoReservation>>),
+    /// An agent says what becomes of its reserved call; answered when that is on disk.
+    Decide(AttemptId, Decision, oneshot::Sender<Result<(), NoReservation>>),
+    /// What agents have reserved.
+    Reservations(oneshot::Sender<Vec<Reservation>>),
     /// An operator ends a call; answered with whether there is such a call.
     HangUp(AttemptId, String, oneshot::Sender<Result<(), NodeError>>),
     /// Stop: nothing new, everything decided is written.

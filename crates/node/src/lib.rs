@@ -19,6 +19,7 @@ mod observing;
 pub mod placing;
 mod queue_log;
 mod requests;
+pub mod reserving;
 mod restored;
 pub mod shell;
 pub mod start;

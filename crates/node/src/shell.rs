@@ -12,6 +12,7 @@ use crate::link::{About, Line, Said};
 use crate::live::{PbxState, QueueAgent};
 use crate::observing::PbxObserver;
 use crate::queue_log::QueueLogs;
+use crate::reserving::AgentsWaiting;
 use dialer::{Command, Dialer, Event, RunSpec};
 use domain::journal::OutputChange;
 use domain::{AttemptId, Campaign, Hours, LegId, Masked, PbxId, RunId, Timestamp};
@@ -91,6 +92,8 @@ pub struct Shell {
     pub(crate) commit_began: Option<tokio::time::Instant>,
     /// Legs whose originate was handed to a link and not answered yet.
     pub(crate) originating: BTreeSet<LegId>,
+    /// Agents who asked for a call, or said what becomes of it.
+    pub(crate) agents_waiting: AgentsWaiting,
     pub(crate) hold_waiting: Vec<oneshot::Sender<()>>,
     /// Calls that ended lately, oldest first.
     ended: VecDeque<(LegId, AttemptId)>,
@@ -130,6 +133,7 @@ impl Shell {
             committing: None,
             commit_began: None,
             originating: BTreeSet::new(),
+            agents_waiting: AgentsWaiting::default(),
             hold_waiting: Vec::new(),
             ended: VecDeque::new(),
             inbox: inbox.1,
@@ -408,6 +412,11 @@ impl Shell {
                 let found = leg.map(|_| ()).ok_or_else(|| NodeError::Conflict(format!("attempt {attempt} is over")));
                 let _ = done.send(found);
             }
+            Ask::Reserve(wish, done) => self.reserve(wish, done),
+            Ask::Decide(attempt, decision, done) => self.decide(attempt, decision, done),
+            Ask::Reservations(done) => {
+                let _ = done.send(self.dialer.reservations().collect());
+            }
             Ask::HangUp(attempt, actor, done) => {
                 let leg = self.dialer.sent_leg_of(attempt);
                 if let Some(leg) = leg {
@@ -448,6 +457,7 @@ impl Shell {
         match command {
             Command::Originate(call) => self.originate(call),
             Command::CallAgent(call) => self.call_agent(call),
+            Command::Reserved { request, answer } => self.reserved(request, answer),
             Command::HangUp { leg, pbx, why } => self.hang_up(leg, pbx, why),
             Command::LookUp { leg, pbx } => self.look_up(leg, pbx),
             Command::HoldDialling { why } => {

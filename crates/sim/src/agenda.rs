@@ -37,6 +37,8 @@ pub(crate) enum Happening {
     Channel { pbx: PbxId, leg: LegId, step: Step },
     /// Something happens among the agents of a PBX.
     Floor { pbx: PbxId },
+    /// An agent of a PBX asks for somebody to call, or decides.
+    Preview { pbx: PbxId },
     /// Time to compare a PBX's queues with what is believed.
     QueueAudit { pbx: PbxId, link: u32 },
     /// Time to compare a PBX's channels with ours.
@@ -84,6 +86,7 @@ impl Happening {
                 | Self::LinkLost { .. }
                 | Self::LinkMade { .. }
                 | Self::Operator
+                | Self::Preview { .. }
         )
     }
 }

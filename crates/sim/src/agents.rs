@@ -85,6 +85,11 @@ impl Agent {
 }
 
 impl Floor {
+    /// The telephones of its agents.
+    pub(crate) fn interfaces(&self) -> Vec<String> {
+        self.agents.iter().map(|agent| agent.interface.clone()).collect()
+    }
+
     fn snapshot(&self) -> Vec<QueueSnapshot> {
         let queue = |(name, waiting): (&String, &VecDeque<Channel>)| QueueSnapshot {
             name: name.clone(),
@@ -153,6 +158,9 @@ pub(crate) fn furnish(seed: u64, site: &mut Site, scene: Scene) -> BTreeMap<PbxI
     let mut rng = Rng::stream(seed, 6);
     for queue in site.end_points.values_mut().filter_map(|spec| spec.queue.as_mut()) {
         queue.reverse = rng.percent(40);
+        // They look first, for a minute or two.
+        queue.preview = queue.reverse && rng.percent(50);
+        queue.reservation_minutes = rng.number(1..=2);
     }
     floors
 }

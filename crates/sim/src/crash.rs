@@ -135,7 +135,7 @@ impl CrashPoint {
     /// While a write waits for its commit.
     pub(crate) fn unwritten(write: &Command) -> Option<Self> {
         match write {
-            Command::Journal(_) => Some(Self::DecidedUnwritten),
+            Command::Journal(_) | Command::Accept { .. } => Some(Self::DecidedUnwritten),
             Command::Close(_) => Some(Self::EndUnwritten),
             Command::Withdraw(_) => Some(Self::WithdrawalUnwritten),
             Command::RunChanged(_) => Some(Self::RunUnwritten),
@@ -146,7 +146,7 @@ impl CrashPoint {
     /// After its commit.
     pub(crate) fn written(write: &Command) -> Option<Self> {
         match write {
-            Command::Journal(_) => Some(Self::CommittedUntold),
+            Command::Journal(_) | Command::Accept { .. } => Some(Self::CommittedUntold),
             Command::Close(_) => Some(Self::EndWritten),
             Command::RunChanged(_) => Some(Self::RunWritten),
             _ => None,

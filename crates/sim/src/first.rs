@@ -30,6 +30,9 @@ impl World {
                 self.broke(Check::JournalledBeforeSent, what);
             }
         }
+        if self.store.attempts.get(&attempt).is_some_and(|row| row.new.reserved) {
+            self.broke(Check::AgentDecides, format!("the agent of attempt {attempt} is called and did not say yes"));
+        }
         if self.store.held {
             self.broke(Check::HoldKept, format!("the agent of attempt {attempt} is called while dialling is held"));
         }

@@ -19,6 +19,7 @@ mod links;
 mod liveness;
 mod operators;
 mod pbx;
+mod preview;
 mod process;
 mod proof;
 mod report;

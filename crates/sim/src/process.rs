@@ -69,6 +69,7 @@ impl World {
         });
         let no = self.processes;
         self.witness.forget_intents();
+        self.nobody_waits();
         if self.store.held && !self.is(Sabotage::KeepsHoldsBack) {
             self.step(Event::DiallingHeld);
         }
@@ -269,6 +270,7 @@ impl World {
                 self.store.held = true;
             }
             Command::QueuesHealed { .. } => {}
+            Command::Reserved { request, answer } => self.agent_is_told(request, &answer),
             Command::CircuitChanged { probe_at, .. } => self.summary.circuits_opened += u64::from(probe_at.is_some()),
             Command::Violated { invariant, detail, .. } => {
                 self.broke(Check::OwnInvariants, format!("{invariant}: {detail}"));

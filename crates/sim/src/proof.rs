@@ -75,13 +75,15 @@ pub enum Check {
     NoIdleWakes,
     /// No agent who is called first has two channels at a time.
     AgentNotDoubleBooked,
+    /// No agent is called for a reservation without its yes on disk, and what agents are told is what the database has.
+    AgentDecides,
     /// The dialler's own checker found nothing to take out.
     OwnInvariants,
 }
 
 impl Check {
     /// Every check.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::AccountsAddUp,
         Self::NobodyForgotten,
         Self::FiguresAgree,
@@ -118,6 +120,7 @@ impl Check {
         Self::RunsEnd,
         Self::NoIdleWakes,
         Self::AgentNotDoubleBooked,
+        Self::AgentDecides,
         Self::OwnInvariants,
     ];
 
@@ -185,7 +188,7 @@ pub const PROOFS: [(&str, &str, Proof); 16] = [
         "I10",
         "agent",
         Proof::Partly(
-            &[Check::ConversationKept, Check::AgentNotDoubleBooked],
+            &[Check::ConversationKept, Check::AgentNotDoubleBooked, Check::AgentDecides],
             "no conversation is cut; agents of our own are not there yet",
         ),
     ),

@@ -57,6 +57,8 @@ pub enum Sabotage {
     HangsUpOnPeople,
     /// The PBX calls the agent of another call.
     CallsAnotherAgent,
+    /// The database says "written" of an agent's yes and forgets it.
+    ForgetsYes,
     /// The dialler is told twice a trunk's capacity.
     DoublesTrunks,
     /// The dialler is told twice an end point's channels.
@@ -81,7 +83,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Every one, with the check that finds it.
-    pub const ALL: [(Self, Check); 37] = [
+    pub const ALL: [(Self, Check); 38] = [
         (Self::LosesRows, Check::AccountsAddUp),
         (Self::SkipsContacts, Check::NobodyForgotten),
         (Self::CountsTwice, Check::FiguresAgree),
@@ -109,6 +111,7 @@ impl Sabotage {
         (Self::IgnoresLease, Check::FencedOff),
         (Self::HangsUpOnPeople, Check::ConversationKept),
         (Self::CallsAnotherAgent, Check::AgentNotDoubleBooked),
+        (Self::ForgetsYes, Check::AgentDecides),
         (Self::DoublesTrunks, Check::TrunkCapacityKept),
         (Self::DoublesEndPoints, Check::EndPointCapacityKept),
         (Self::TriplesRates, Check::RateKept),

@@ -39,6 +39,8 @@ pub(crate) struct AttemptRow {
     pub(crate) due_at: Option<Timestamp>,
     /// What had put it off.
     put_off_by: Option<PutOffBy>,
+    /// Since when an agent looked at it, also when it does not any more.
+    reserved_at: Option<Timestamp>,
     /// Its originate was handed to a PBX.
     requested: bool,
     connected_at: Option<Timestamp>,
@@ -51,7 +53,9 @@ impl AttemptRow {
     fn was_never_sent(&self) -> bool {
         match self.state {
             AttemptState::Withdrawn => true,
-            AttemptState::Ended(CallState::RsBlacklist | CallState::RsNoagent) => !self.requested,
+            AttemptState::Ended(CallState::RsBlacklist | CallState::RsNoagent | CallState::RsAgentskip) => {
+                !self.requested
+            }
             _ => false,
         }
     }
@@ -160,6 +164,7 @@ impl Store {
     pub(crate) fn apply(&mut self, write: Command) -> Result<Option<Event>, Broken> {
         match write {
             Command::Journal(new) => self.journal(*new).map(Some),
+            Command::Accept { attempt, at } => self.accept(attempt, at).map(Some),
             Command::Note(note) => self.note(&note).map(|()| None),
             Command::Close(end) => self.close(&end).map(|()| None),
             Command::Withdraw(withdrawal) => self.withdraw(&withdrawal).map(|()| None),
@@ -231,7 +236,7 @@ impl Store {
         self.open.insert(new.number_key, new.attempt);
         let contact = self.contacts.get(&new.contact).cloned();
         let (campaign, person) = (new.campaign, contact.as_ref().and_then(|contact| contact.person));
-        let standing = contact.map(|contact| self.standing(&contact, campaign)).unwrap_or_default();
+        let standing = contact.map(|contact| self.standing(&contact, campaign, None)).unwrap_or_default();
         let answer = Event::Journalled { attempt: new.attempt, standing };
         self.by_number.entry(new.number_key).or_default().push(new.attempt);
         if let Some(person) = person {
@@ -247,6 +252,7 @@ impl Store {
             state,
             due_at,
             put_off_by,
+            reserved_at: new.reserved.then_some(new.scheduled_at),
             requested: false,
             connected_at: None,
             ended_talking: None,
@@ -255,6 +261,22 @@ impl Store {
         };
         self.attempts.insert(row.new.attempt, row);
         Ok(answer)
+    }
+
+    /// An agent says yes: what is known of the number is asked as for a new attempt.
+    fn accept(&mut self, attempt: AttemptId, at: Timestamp) -> Result<Event, Broken> {
+        let forgets = self.is(Sabotage::ForgetsYes);
+        let row = self.open_row(attempt)?;
+        if !row.new.reserved {
+            return Err((Check::WritesFit, format!("attempt {attempt} is accepted and not reserved")));
+        }
+        if !forgets {
+            (row.new.reserved, row.new.scheduled_at) = (false, at);
+        }
+        let (contact, campaign) = (row.new.contact, row.new.campaign);
+        let contact = self.contacts.get(&contact).cloned();
+        let standing = contact.map(|contact| self.standing(&contact, campaign, Some(attempt))).unwrap_or_default();
+        Ok(Event::Journalled { attempt, standing })
     }
 
     fn open_row(&mut self, attempt: AttemptId) -> Result<&mut AttemptRow, Broken> {
@@ -312,7 +334,10 @@ impl Store {
         let row = self.open_row(withdrawal.attempt)?;
         row.state = AttemptState::Withdrawn;
         let was = (row.due_at, row.put_off_by, row.new.retry);
-        if was != (withdrawal.due_at, withdrawal.put_off_by, withdrawal.retry) {
+        let to = (withdrawal.due_at, withdrawal.put_off_by, withdrawal.retry);
+        // Of one that an agent looked at before a restart nobody knows where it was: it waits from then on.
+        let waits = row.reserved_at.map(|at| (Some(at), None, row.new.retry));
+        if was != to && waits != Some(to) {
             let what = format!("attempt {} is taken back to where it never was", withdrawal.attempt);
             return Err((Check::WritesFit, what));
         }
@@ -394,8 +419,8 @@ impl Store {
         Event::TakenUp { run: id, refused, put_off: found.len() as u64 - refused, last }
     }
 
-    /// What is known of a contact's number and person.
-    fn standing(&self, contact: &Contact, campaign: CampaignId) -> Standing {
+    /// What is known of a contact's number and person, this attempt left out.
+    fn standing(&self, contact: &Contact, campaign: CampaignId, but: Option<AttemptId>) -> Standing {
         let suppressed = self.is_suppressed(contact, campaign) && !self.is(Sabotage::KeepsSuppressionsBack);
         let person = contact.person.and_then(|person| self.by_person.get(&person));
         Standing {
@@ -403,18 +428,19 @@ impl Store {
             black_listed_by: (self.black.contains_key(&(contact.key, campaign))
                 && !self.is(Sabotage::KeepsSuppressionsBack))
             .then_some(ListId(1)),
-            number: self.calls(self.by_number.get(&contact.key)),
-            person: self.calls(person),
+            number: self.calls(self.by_number.get(&contact.key), but),
+            person: self.calls(person, but),
         }
     }
 
     /// Attempts that were sent, or may have been.
-    fn calls(&self, attempts: Option<&Vec<AttemptId>>) -> Calls {
+    fn calls(&self, attempts: Option<&Vec<AttemptId>>, but: Option<AttemptId>) -> Calls {
         let mut calls = Calls::default();
         if self.is(Sabotage::ForgetsCalls) {
             return calls;
         }
-        for row in attempts.into_iter().flatten().filter_map(|attempt| self.attempts.get(attempt)) {
+        let others = attempts.into_iter().flatten().filter(|attempt| Some(**attempt) != but);
+        for row in others.filter_map(|attempt| self.attempts.get(attempt)) {
             if !row.was_never_sent() {
                 calls.attempted(row.new.scheduled_at);
                 if let Some(at) = row.ended_talking.or(row.connected_at) {
@@ -451,7 +477,7 @@ impl Store {
                 rows.peek() != Some(&contact.id) && !(skips && contact.id.0 % 3 == 0)
             };
             let taken = contacts[first..].iter().filter(is_fresh).take(limit);
-            let standing = |contact: &Contact| self.standing(contact, campaign);
+            let standing = |contact: &Contact| self.standing(contact, campaign, None);
             fresh = taken.map(|c| FreshEntry { contact: self.told(c), standing: standing(c) }).collect();
         }
         let early = if self.is(Sabotage::TellsRetriesEarly) { -TOLD_EARLY_S } else { 0 };
@@ -461,7 +487,7 @@ impl Store {
                 _ => return None,
             };
             let contact = self.told(self.contacts.get(id)?);
-            let standing = self.standing(&contact, campaign);
+            let standing = self.standing(&contact, campaign, None);
             Some(RetryEntry { contact, retry, due_at: due_at.plus_seconds(early), put_off_by, standing })
         });
         let mut retries = Vec::new();
@@ -508,6 +534,8 @@ impl Store {
             connected_at: row.connected_at,
             ext_state: row.ext_state.clone(),
             agent: row.new.agent.as_deref().cloned(),
+            reserved: row.new.reserved,
+            details: self.contact(row.new.contact).filter(|_| row.new.reserved).map(|contact| self.told(contact)),
             suppressed: self
                 .contact(row.new.contact)
                 .is_some_and(|contact| self.is_suppressed(contact, row.new.campaign)),

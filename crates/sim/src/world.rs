@@ -7,6 +7,7 @@ use crate::fault::{Fault, Faults};
 use crate::lease::Zombie;
 use crate::liveness::Liveness;
 use crate::pbx::Pbx;
+use crate::preview::Desks;
 use crate::process::Process;
 use crate::proof::Check;
 use crate::report::{Failure, Options, Scene, Summary};
@@ -50,6 +51,9 @@ pub(crate) struct World {
     pub(crate) floors: BTreeMap<PbxId, Floor>,
     /// What agents and callers do.
     pub(crate) floors_rng: Rng,
+    /// Agents who look before they dial, and what they do.
+    pub(crate) desks: Desks,
+    pub(crate) desks_rng: Rng,
     pub(crate) process: Option<Process>,
     /// The process does nothing before then.
     pub(crate) stopped_until: At,
@@ -92,6 +96,7 @@ impl World {
         agenda.add(scene.within(1..=60) * SECOND, Happening::Fault);
         for pbx in floors.keys() {
             agenda.add(SECOND, Happening::Floor { pbx: *pbx });
+            agenda.add(SECOND, Happening::Preview { pbx: *pbx });
         }
         #[expect(
             clippy::cast_possible_truncation,
@@ -117,6 +122,8 @@ impl World {
             pbxs,
             floors,
             floors_rng: Rng::stream(seed, 6),
+            desks: Desks::default(),
+            desks_rng: Rng::stream(seed, 7),
             process: None,
             stopped_until: 0,
             zombie: None,
@@ -162,6 +169,7 @@ impl World {
                 liveness = liveness.min(self.now + LIVENESS);
                 if self.is_over() {
                     self.check_end();
+                    self.check_questions();
                     self.summary.virtual_s = self.now / SECOND;
                     self.summary.contacts = self.store.contacts().count() as u64;
                     return self.broken.take().map_or(Ok(()), |(check, what)| Err(self.failure(check, &what)));
@@ -209,6 +217,7 @@ impl World {
             Happening::Listed { pbx, link, asked, legs, asked_at } => self.listed(pbx, (link, asked), legs, asked_at),
             Happening::Channel { pbx, leg, step } => self.channel_step(pbx, leg, step),
             Happening::Floor { pbx } => self.floor_happens(pbx),
+            Happening::Preview { pbx } => self.preview_happens(pbx),
             Happening::QueueAudit { pbx, link } => self.audit_queues(pbx, link),
             Happening::Audit { pbx, link } => self.audit(pbx, link),
             Happening::LinkDoubted { pbx, link } => self.link_doubted(pbx, link),

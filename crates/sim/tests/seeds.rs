@@ -45,6 +45,8 @@ fn everything_that_can_go_wrong_goes_wrong_somewhere() {
     let sum = play(3_000..3_040, &Options::default());
     let seen = [
         ("answered calls", sum.answered),
+        ("agents who were called first", sum.agents_called),
+        ("reservations", sum.reserved),
         ("withdrawn attempts", sum.withdrawn),
         ("lost attempts", sum.lost),
         ("contacts put off", sum.put_off),

@@ -155,6 +155,7 @@ fn attempt(id: i64, run: RunId, campaign: &Campaign, contact: &Contact) -> NewAt
         pbx: PbxId(1),
         scheduled_at: Timestamp(id * 1_000),
         agent: None,
+        reserved: false,
         receipt: Receipt {
             picked: Picked::FreshInOrder,
             rules: ["hours", "single_flight", "trunk", "end_point", "rate"].map(Into::into).to_vec(),

@@ -10,11 +10,12 @@ use domain::journal::{FirstAgent, OpenAttempt};
 use domain::outcome::Fault;
 use domain::rules::Standing;
 use domain::{
-    AttemptId, Attributes, CallId, CampaignId, ContactId, EndPointId, EndedBy, LegId, ListId, NumberKey, PbxId, RuleId,
-    RunId, Timestamp, TrunkId,
+    AttemptId, Attributes, CallId, CallState, CampaignId, ContactId, EndPointId, EndedBy, LegId, ListId, NumberKey,
+    PbxId, RuleId, RunId, Timestamp, TrunkId,
 };
 use serde::Serialize;
 use std::fmt;
+use std::sync::Arc;
 
 pub(crate) mod pages;
 
@@ -177,7 +178,7 @@ statements! {
     GET = attempt_rows!("a.id = $2");
     // The `+`: through the index of what is open, not one of all attempts.
     OPEN = "SELECT id, call_id, leg_id, run_id, campaign_id, contact_id, number_key, retry, trunk_id, end_point_id, pbx_id, \
-        scheduled_at, connected_at, ext_state, agent, agent_leg_id FROM attempt \
+        scheduled_at, connected_at, ext_state, agent, agent_leg_id, state FROM attempt \
         WHERE +tenant_id = $1 AND ended_at IS NULL AND ($2 LIKE '%,' || campaign_id || ',%' OR $2 IS NULL) ORDER BY id";
 }
 
@@ -197,6 +198,13 @@ impl Store {
         let standings = self.standings_of(scope, &open, &campaigns).await?;
         for (open, standing) in open.iter_mut().zip(standings) {
             open.suppressed = standing.suppressed_by.is_some();
+        }
+        for open in open.iter_mut().filter(|open| open.reserved) {
+            open.details = match self.contact(scope, open.contact).await {
+                Ok(contact) => Some(Arc::new(contact)),
+                Err(Error::NotFound { .. }) => None,
+                Err(error) => return Err(error),
+            };
         }
         Ok(open)
     }
@@ -284,6 +292,8 @@ fn read_open(row: &Row) -> Result<OpenAttempt> {
             (Some(interface), Some(leg)) => Some(FirstAgent { leg: LegId(leg), interface }),
             _ => None,
         },
+        reserved: row.text("state")? == CallState::RdReserved.code(),
+        details: None,
         suppressed: false,
     })
 }

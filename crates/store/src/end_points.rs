@@ -8,7 +8,7 @@ use crate::locks::{self, Locked};
 use crate::pbxs;
 use crate::scope::{Kind, Scope};
 use crate::sql::{Columns, code_of};
-use domain::end_point::DEFAULT_MAX_WAITING;
+use domain::end_point::{DEFAULT_MAX_WAITING, DEFAULT_RESERVATION_MINUTES};
 use domain::{Boost, EndPoint, EndPointId, EndPointKind, Invalid, ObservedQueue, PbxId, Rewrite};
 
 /// A statement that makes one: with the next id, or with one that it had before.
@@ -18,24 +18,24 @@ macro_rules! create {
             "INSERT INTO end_point (",
             $column,
             "tenant_id, pbx_id, name, kind, context, extension, max_channels, queue, boost_permille, max_waiting, \
-            reverse, dial_find, dial_replace) VALUES (",
+            reverse, dial_find, dial_replace, preview, reservation_minutes) VALUES (",
             $value,
-            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id"
+            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING id"
         )
     };
 }
 
 statements! {
     CREATE = create!("", "");
-    CREATE_AGAIN = create!("id, ", "$14, ");
+    CREATE_AGAIN = create!("id, ", "$16, ");
     UPDATE = "UPDATE end_point SET pbx_id = $3, name = $4, kind = $5, context = $6, extension = $7, \
         max_channels = $8, queue = $9, boost_permille = $10, max_waiting = $11, reverse = $12, \
-        dial_find = $13, dial_replace = $14 WHERE tenant_id = $1 AND id = $2";
+        dial_find = $13, dial_replace = $14, preview = $15, reservation_minutes = $16 WHERE tenant_id = $1 AND id = $2";
     GET = "SELECT id, pbx_id, name, kind, context, extension, max_channels, queue, boost_permille, max_waiting, \
-        reverse, dial_find, dial_replace FROM end_point \
+        reverse, dial_find, dial_replace, preview, reservation_minutes FROM end_point \
         WHERE tenant_id = $1 AND id = $2";
     ALL = "SELECT id, pbx_id, name, kind, context, extension, max_channels, queue, boost_permille, max_waiting, \
-        reverse, dial_find, dial_replace FROM end_point \
+        reverse, dial_find, dial_replace, preview, reservation_minutes FROM end_point \
         WHERE tenant_id = $1 ORDER BY id";
     USED_BY = "SELECT 'campaign ' || c.name FROM campaign_end_point l JOIN campaign c ON c.id = l.campaign_id \
         WHERE l.tenant_id = $1 AND l.end_point_id = $2 \
@@ -74,6 +74,8 @@ impl Store {
             .bind(i64::from(end_point.queue.as_ref().is_some_and(|queue| queue.reverse)))
             .bind(end_point.queue.as_ref().map_or("", |queue| &queue.rewrite.find))
             .bind(end_point.queue.as_ref().map_or("", |queue| &queue.rewrite.replace))
+            .bind(i64::from(end_point.queue.as_ref().is_some_and(|queue| queue.preview)))
+            .bind(i64::from(minutes(end_point)))
             .bind_some(again)
             .fetch_one(&mut *transaction)
             .await
@@ -117,6 +119,8 @@ impl Store {
             .bind(i64::from(end_point.queue.as_ref().is_some_and(|queue| queue.reverse)))
             .bind(end_point.queue.as_ref().map_or("", |queue| &queue.rewrite.find))
             .bind(end_point.queue.as_ref().map_or("", |queue| &queue.rewrite.replace))
+            .bind(i64::from(end_point.queue.as_ref().is_some_and(|queue| queue.preview)))
+            .bind(i64::from(minutes(end_point)))
             .execute(&mut *transaction)
             .await
             .map_err(Error::naming("end point", &end_point.name))?;
@@ -180,6 +184,10 @@ pub(crate) async fn as_json(scope: &Scope, id: i64, connection: &mut Connection)
     row.as_ref().map(|row| Ok(serde_json::to_value(read(row)?).expect("plain data is JSON"))).transpose()
 }
 
+fn minutes(end_point: &EndPoint) -> u32 {
+    end_point.queue.as_ref().map_or(DEFAULT_RESERVATION_MINUTES, |queue| queue.reservation_minutes)
+}
+
 fn read(row: &Row) -> Result<EndPoint> {
     Ok(EndPoint {
         id: EndPointId(row.int("id")?),
@@ -195,6 +203,8 @@ fn read(row: &Row) -> Result<EndPoint> {
                 boost: Boost::from_permille(row.number("boost_permille")?),
                 max_waiting: row.number("max_waiting")?,
                 reverse: row.flag("reverse")?,
+                preview: row.flag("preview")?,
+                reservation_minutes: row.number("reservation_minutes")?,
                 rewrite: Rewrite { find: row.text("dial_find")?, replace: row.text("dial_replace")? },
             }),
             None => None,
@@ -222,6 +232,8 @@ mod tests {
             boost: Boost::from_permille(1_300),
             max_waiting: 7,
             reverse: true,
+            preview: true,
+            reservation_minutes: 5,
             rewrite: Rewrite { find: "^Agent".into(), replace: "SIP".into() },
             ..ObservedQueue::named("999")
         };

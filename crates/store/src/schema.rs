@@ -56,6 +56,7 @@ pub(crate) const VERSIONS: &[Version] = &[
     version!("0022", "reverse"),
     version!("0023", "queue_log"),
     version!("0024", "run_mail"),
+    version!("0025", "preview"),
 ];
 
 statements! {

@@ -166,6 +166,7 @@ impl World {
             pbx: self.pbx.id,
             scheduled_at: Timestamp(id * 1_000_000),
             agent: None,
+            reserved: false,
             receipt: Receipt {
                 picked: if retry == 0 { Picked::FreshInOrder } else { Picked::RetryDue { due_at } },
                 rules: vec!["hours".into(), "single_flight".into()],

@@ -74,6 +74,7 @@ pub(super) fn attempt(id: i64, run: RunId, contact: &Contact) -> NewAttempt {
         pbx: PbxId(0),
         scheduled_at: START.plus_seconds(id),
         agent: None,
+        reserved: false,
         receipt: Receipt {
             picked: Picked::FreshInOrder,
             rules: vec!["hours".into(), "capacity".into()],

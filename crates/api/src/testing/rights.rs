@@ -152,6 +152,8 @@ fn body(method: &str, path: &str, ids: &BTreeMap<&str, i64>) -> Value {
         }
         (_, "/api/lists/{id}" | "/api/suppression-lists/{id}") => json!({"name": "taken over"}),
         (_, "/api/campaigns/{id}") => json!({"name": "taken over", "packs": ["unrestricted"]}),
+        (_, "/api/reservations") => json!({"agent": "PJSIP/1001", "campaign": of("campaigns")}),
+        (_, "/api/reservations/{id}/skip") => json!({"status": "LATER"}),
         (_, "/api/campaigns/{id}/calls") => json!({"number": "0669820555"}),
         (_, "/api/attempts/{id}/output-attributes") => json!({"name": "A", "value": "1"}),
         (_, "/api/campaigns") => json!({"name": "mine", "lists": [of("lists")], "packs": ["unrestricted"]}),
@@ -289,6 +291,8 @@ async fn what_has_the_key_of_others_is_neither_seen_nor_changed_by_any_route() {
             let body = body(&method, &path, &ids);
             let targets = match path.contains("{id}") {
                 true => {
+                    // A reservation is an attempt, and has its id.
+                    let noun = if noun == "reservations" { "attempts" } else { noun };
                     let id = ids.get(noun).unwrap_or_else(|| panic!("{path}: nothing foreign of this kind"));
                     vec![path.replace("{id}", &id.to_string())]
                 }

@@ -17,6 +17,7 @@ mod live;
 mod parameters;
 mod reply;
 mod reports;
+mod reserve;
 mod runlists;
 mod sysup;
 #[cfg(test)]
@@ -116,7 +117,7 @@ pub(crate) async fn serve(app: &App, room: &str, request: Request<Body>) -> Resp
         return sysup::serve(app, room).await.into_response();
     }
     let Some(half) = half(room) else {
-        let rooms = "calls, campaigns, lists, runlists, edit/..., live/runs, live/calls, reports/..., runs/export.jsp, callinfo, \
+        let rooms = "calls, campaigns, lists, runlists, reserve, edit/..., live/runs, live/calls, reports/..., runs/export.jsp, callinfo, \
             recallinfo, inspect_dialer, engine, dialer, sysup, addkey";
         return Reply::not_there(&format!("there is no {:?} here, but: {rooms}", shown(room))).into_response();
     };
@@ -137,6 +138,7 @@ pub(crate) async fn serve(app: &App, room: &str, request: Request<Body>) -> Resp
         "campaigns" => campaigns::serve(&asked).await,
         "lists" => lists::serve(&asked).await,
         "runlists" => runlists::serve(&asked).await,
+        "reserve" => reserve::serve(&asked).await,
         room if room == "edit" || room.starts_with("edit/") => edit::serve(&asked, room).await,
         "live/runs" => live::runs(&asked).await,
         "live/calls" => live::calls(&asked).await,
@@ -158,7 +160,7 @@ pub(crate) async fn serve(app: &App, room: &str, request: Request<Body>) -> Resp
 /// What a room is for; `None`: there is no such room.
 fn half(room: &str) -> Option<Half> {
     match room {
-        "calls" | "campaigns" | "lists" | "runlists" => Some(Half::Control),
+        "calls" | "campaigns" | "lists" | "runlists" | "reserve" => Some(Half::Control),
         "engine" | "dialer" | "addkey" | "live/runs" | "live/calls" | "reports/runs" | "reports/stats"
         | "reports/logs" | "runs/export.jsp" | "callinfo" | "recallinfo" | "inspect_dialer" => {
             Some(Half::Configuration)

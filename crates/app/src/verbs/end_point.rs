@@ -96,6 +96,12 @@ pub(crate) struct Agents {
     /// Call agents before the person: true or false [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     reverse: Option<bool>,
+    /// Show agents whom they would call, who say when: true or false; needs --reverse [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    preview: Option<bool>,
+    /// Minutes that an agent has to decide, 1 to 60 [default: 10]
+    #[arg(long, value_name = "N")]
+    reservation_minutes: Option<u32>,
     /// Regular expression: every match in a member's interface is replaced before it is dialled; '' dials it as it is
     #[arg(long, value_name = "REGEX")]
     dial_find: Option<String>,
@@ -115,6 +121,8 @@ impl Agents {
                     ("boost", json!(null)),
                     ("max_waiting", json!(null)),
                     ("reverse", json!(false)),
+                    ("preview", json!(false)),
+                    ("reservation_minutes", json!(null)),
                     ("dial_find", json!("")),
                     ("dial_replace", json!("")),
                 ] {
@@ -132,6 +140,12 @@ impl Agents {
         }
         if let Some(reverse) = self.reverse {
             body["reverse"] = json!(reverse);
+        }
+        if let Some(preview) = self.preview {
+            body["preview"] = json!(preview);
+        }
+        if let Some(minutes) = self.reservation_minutes {
+            body["reservation_minutes"] = json!(minutes);
         }
         for (field, text) in [("dial_find", self.dial_find), ("dial_replace", self.dial_replace)] {
             if let Some(text) = text {
@@ -154,13 +168,17 @@ const COLUMNS: [(&str, &str); 9] = [
     ("hidden", "hidden"),
 ];
 /// The same, and who sees it.
-const FIELDS: [(&str, &str); 15] = {
+const FIELDS: [(&str, &str); 17] = {
     let [id, name, kind, pbx, context, extension, channels, queue, hidden] = COLUMNS;
     let (boost, waiting) = (("boost", "boost"), ("max waiting", "max_waiting"));
     let (reverse, find, replace) =
         (("reverse", "reverse"), ("dial find", "dial_find"), ("dial replace", "dial_replace"));
+    let (preview, minutes) = (("preview", "preview"), ("minutes to decide", "reservation_minutes"));
     let key = ("key", "security_key");
-    [id, name, kind, pbx, context, extension, channels, queue, boost, waiting, reverse, find, replace, key, hidden]
+    [
+        id, name, kind, pbx, context, extension, channels, queue, boost, waiting, reverse, preview, minutes, find,
+        replace, key, hidden,
+    ]
 };
 
 /// Does it.

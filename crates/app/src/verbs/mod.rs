@@ -22,6 +22,7 @@ mod outcome;
 pub(crate) mod pbx;
 pub(crate) mod progress;
 pub(crate) mod report;
+pub(crate) mod reservation;
 mod rule;
 pub(crate) mod run;
 mod screen;

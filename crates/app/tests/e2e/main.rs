@@ -24,6 +24,7 @@ mod manual;
 mod outcome_rules;
 mod outcomes;
 mod postgres;
+mod preview;
 mod queue_log;
 mod queues;
 mod restart;

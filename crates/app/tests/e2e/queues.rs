@@ -21,7 +21,7 @@ const A_WHILE: Duration = Duration::from_millis(1_500);
 /// A world whose PBX can be observed, over ARI with a manager user beside it.
 pub(crate) struct Floor {
     pub(crate) world: World,
-    trunk: i64,
+    pub(crate) trunk: i64,
     /// Before the manager interface, over ARI.
     manager: Option<Proxy>,
 }
@@ -31,7 +31,7 @@ impl Floor {
         Self::with(World::start())
     }
 
-    fn with(world: World) -> Self {
+    pub(crate) fn with(world: World) -> Self {
         let mut manager = None;
         if !is_ami() {
             let (ari, observer) = (world.login(), world.pair.pbx.manager());

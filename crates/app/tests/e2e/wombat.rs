@@ -14,12 +14,12 @@ use testkit::receiver::Receiver;
 const A_FEW_CALLS: Duration = Duration::from_secs(60);
 
 /// A server that lets this machine in, as somebody sets it who must not touch scripts.
-fn world() -> World {
+pub(crate) fn world() -> World {
     World::with_environment(vec![("CARILLON_WOMBAT_ALLOW", "127.0.0.0/8".into())])
 }
 
 /// What an old client hears: HTTP/1.0, nothing escaped.
-fn say(world: &World, path: &str) -> String {
+pub(crate) fn say(world: &World, path: &str) -> String {
     let mut socket = TcpStream::connect(("127.0.0.1", world.pair.ports.api)).unwrap();
     socket.set_read_timeout(Some(A_FEW_CALLS)).unwrap();
     write!(socket, "GET /wombat/api/{path} HTTP/1.0\r\n\r\n").unwrap();
@@ -31,7 +31,7 @@ fn say(world: &World, path: &str) -> String {
 }
 
 #[track_caller]
-fn ok(world: &World, path: &str) -> String {
+pub(crate) fn ok(world: &World, path: &str) -> String {
     let said = say(world, path);
     assert!(said.contains("OK"), "{path}: {said}");
     said

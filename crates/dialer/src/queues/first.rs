@@ -20,6 +20,19 @@ impl Queues {
         free.min_by_key(turn).map(|member| member.interface.clone())
     }
 
+    /// Whether this agent of the queue is free.
+    pub(crate) fn is_free(&self, pbx: PbxId, queue: &str, interface: &str) -> bool {
+        let Some(observed) = self.0.get(&pbx).filter(|observed| observed.unknown.is_none()) else { return false };
+        let member = observed.queues.get(queue).and_then(|queue| queue.members.get(interface));
+        member.is_some_and(takes_a_call) && !observed.engaged().contains(interface)
+    }
+
+    /// Whether it is logged on there; `None`: nothing is known of the queue.
+    pub(crate) fn is_member(&self, pbx: PbxId, queue: &str, interface: &str) -> Option<bool> {
+        let observed = self.0.get(&pbx).filter(|observed| observed.unknown.is_none())?;
+        Some(observed.queues.get(queue)?.members.contains_key(interface))
+    }
+
     /// A call of ours has the agent: nobody else reckons with it.
     pub(crate) fn take(&mut self, pbx: PbxId, interface: &str) {
         let observed = self.0.entry(pbx).or_insert_with(Observed::unseen);

@@ -5,7 +5,8 @@ use crate::script::{
 };
 use dialer::invariants::{Circumstances, Claims, Ledger, RunNow};
 use dialer::{
-    Command, Dialer, EndPointSpec, Event, IdKind, Invariant, Member, News, Originate, PbxSpec, QueueSnapshot, RunTotals,
+    CallAgent, Command, Dialer, EndPointSpec, Event, IdKind, Invariant, Member, News, Originate, PbxSpec,
+    QueueSnapshot, RunTotals,
 };
 use domain::journal::{AttemptEnd, FirstAgent, NewAttempt, Picked, QueueReceipt, Receipt, Withdrawal};
 use domain::outcome::Fault;
@@ -44,6 +45,7 @@ fn new_attempt(n: i64, contact: i64, key: i64) -> NewAttempt {
         pbx: PbxId(1),
         scheduled_at: NOON,
         agent: None,
+        reserved: false,
         receipt: Receipt {
             picked: Picked::FreshInOrder,
             rules: vec![],
@@ -79,6 +81,22 @@ fn originate(n: i64) -> Command {
         contact: contact(n),
         timeout_ms: 40_000,
         agent: None,
+    })
+}
+
+fn call_agent(n: i64) -> Command {
+    Command::CallAgent(CallAgent {
+        attempt: AttemptId(n),
+        leg: LegId(100 + n),
+        run: RunId(1),
+        pbx: PBX,
+        trunk: TrunkId(1),
+        end_point: EndPointId(1),
+        device: "SIP/1".to_owned(),
+        retry: 0,
+        contact: contact(n),
+        timeout_ms: 40_000,
+        wait_ms: 60_000,
     })
 }
 
@@ -296,6 +314,24 @@ fn break_it(invariant: Invariant) -> Option<Invariant> {
             assert_eq!(broken_by(&[taking(1, "SIP/1"), taking(2, "SIP/2")], CALM, true), None);
             assert_eq!(broken_by(&[taking(1, "SIP/1"), close(1), taking(2, "SIP/1")], CALM, true), None);
             broken_by(&[taking(1, "SIP/1"), taking(2, "SIP/1")], CALM, true)
+        }
+        Invariant::AgentDecides => {
+            let agent = FirstAgent { leg: LegId(101), interface: "SIP/1".to_owned() };
+            let reserved = journal(NewAttempt { agent: Some(Box::new(agent)), reserved: true, ..new_attempt(1, 1, 1) });
+            let yes = Command::Accept { attempt: AttemptId(1), at: NOON };
+            assert_eq!(broken_by(&[reserved.clone(), yes.clone()], CALM, true), None);
+            assert_eq!(broken_by(&[reserved.clone(), yes.clone(), yes.clone()], CALM, true), Some(invariant), "twice");
+            assert_eq!(broken_by(&[journal(new_attempt(1, 1, 1)), yes.clone()], CALM, true), Some(invariant));
+            // A yes that is not on disk is none yet.
+            assert_eq!(broken_by(&[reserved.clone(), yes.clone(), call_agent(1)], CALM, true), Some(invariant));
+            let mut ledger = Ledger::default();
+            for command in [&reserved, &yes] {
+                ledger.check(command, CALM, calm).unwrap();
+                ledger.journalled(AttemptId(1), &Standing::default());
+            }
+            ledger.check(&call_agent(1), CALM, calm).unwrap();
+            assert_eq!(broken_by(&[reserved.clone(), originate(1)], CALM, true), Some(invariant));
+            broken_by(&[reserved, call_agent(1)], CALM, true)
         }
         // The sums of a run are compared by the dialler itself: totals from a database that do not add up show it.
         Invariant::AccountsAddUp => {

@@ -1,8 +1,8 @@
 //! Events at their times in, commands with their times out.
 
 use dialer::{
-    Command, Dialer, EndPointSpec, Event, FoundLeg, FreshEntry, IdKind, Invariant, Loaded, PbxSpec, RetryEntry,
-    RunSettings, RunSpec, RunTotals, TrunkSpec,
+    Command, Dialer, EndPointSpec, Event, FoundLeg, FreshEntry, IdKind, Invariant, Loaded, NoReservation, PbxSpec,
+    RetryEntry, RunSettings, RunSpec, RunTotals, TrunkSpec,
 };
 use domain::journal::{Again, OpenAttempt};
 use domain::rules::{Rules, Standing};
@@ -32,6 +32,10 @@ pub(crate) enum Seen {
     /// Contact and retry counter.
     Journal(i64, u32),
     Originate(LegId),
+    /// What an agent is told.
+    Answer(Result<AttemptId, NoReservation>),
+    /// An agent's yes is written.
+    Accept(AttemptId),
     /// An agent is called before the person.
     CallAgent(LegId),
     HangUp(LegId, EndedBy),
@@ -189,6 +193,8 @@ fn seen(command: &Command, wall: Timestamp) -> Vec<Seen> {
         }
         Command::TakeUp { which, after, .. } => Seen::TakeUp(*which, after.0),
         Command::QueuesHealed { count, .. } => Seen::Healed(*count),
+        Command::Reserved { answer, .. } => Seen::Answer(answer.clone()),
+        Command::Accept { attempt, .. } => Seen::Accept(*attempt),
         Command::Note(_) | Command::LoadContacts(_) | Command::WantIds { .. } => return vec![],
     };
     vec![one]
@@ -334,6 +340,8 @@ pub(crate) fn open_attempt(n: i64) -> Box<OpenAttempt> {
         connected_at: None,
         ext_state: String::new(),
         agent: None,
+        reserved: false,
+        details: None,
         suppressed: false,
     })
 }

@@ -184,9 +184,11 @@ pub const KINDS: &[Kind] = &[
                 "the agent who is called before the person, by its telephone; digits that could be a number are masked",
             ),
             maybe("agent_leg", Type::Int, "the leg to that agent"),
+            maybe("reserved", Type::Flag, "the agent looks at it first, and says whether it is dialled"),
             field("receipt", Type::Object(RECEIPT), "the inputs on which the gate said yes"),
         ],
     ),
+    kind("attempt.accepted", "attempt", "The agent to whom it was reserved wants it dialled.", &[]),
     kind(
         "agent.requested",
         "attempt",

@@ -9,7 +9,7 @@ use crate::sql::{Columns, Joined, code_of, joined};
 use crate::standing::{Asked, standings, with_own};
 use domain::journal::{AttemptEnd, NewAttempt, Picked, PutOffBy, Segment, Withdrawal};
 use domain::rules::Standing;
-use domain::{CallState, Dialable, SegmentKind, Timestamp};
+use domain::{AttemptId, CallState, CampaignId, Dialable, NumberKey, SegmentKind, Timestamp};
 use serde_json::json;
 use std::sync::LazyLock;
 
@@ -34,6 +34,12 @@ statements! {
     TAKE_CONTACT = "INSERT INTO run_contact (tenant_id, run_id, contact_id, list_id, state, retry, due_at) \
         VALUES ($1, $2, $3, $4, 'open', $5, NULL) ON CONFLICT (run_id, contact_id) \
         DO UPDATE SET state = 'open', retry = excluded.retry, due_at = NULL, put_off_by = NULL";
+    // From now on it counts as a call of this moment. Again, where a commit that failed had reached the disk. No row when the
+    // contact has another number by now.
+    ACCEPT = "UPDATE attempt SET state = 'RD_SCHEDULED', scheduled_at = $3 WHERE tenant_id = $1 AND id = $2 \
+        AND ended_at IS NULL AND state IN ('RD_RESERVED', 'RD_SCHEDULED') AND number_key = \
+        (SELECT c.number_key FROM contact c WHERE c.id = attempt.contact_id) \
+        RETURNING campaign_id, contact_id, number_key, person_key";
     CLOSE = "UPDATE attempt SET state = $3, fault = $4, ext_state = $5, cause = $6, tech_cause = $7, ended_by = $8, \
         ended_at = $9, connected_at = $10, wait_pre_ms = $11, wait_after_ms = $12, talk_ms = $13, retry_rule_id = $14, \
         retry_at = $15, requested_at = COALESCE(requested_at, $16) \
@@ -93,7 +99,11 @@ pub(super) struct Asking {
 
 impl Journal<'_> {
     pub(super) async fn attempt(&mut self, new: NewAttempt) -> Result<Written> {
-        let state = if new.agent.is_some() { CallState::RdScheduled } else { CallState::Scheduled };
+        let state = match &new.agent {
+            Some(_) if new.reserved => CallState::RdReserved,
+            Some(_) => CallState::RdScheduled,
+            None => CallState::Scheduled,
+        };
         let row = query(INSERT)
             .bind(self.scope.tenant.0)
             .bind(new.attempt.0)
@@ -153,7 +163,7 @@ impl Journal<'_> {
             "number_ref": new.number_ref, "retry": new.retry, "trunk": new.trunk, "end_point": new.end_point,
             "pbx": new.pbx, "call": new.call, "leg": new.leg, "channel": channel,
             "agent": new.agent.as_ref().map(|agent| masked(&agent.interface)),
-            "agent_leg": new.agent.as_ref().map(|agent| agent.leg), "receipt": new.receipt,
+            "agent_leg": new.agent.as_ref().map(|agent| agent.leg), "reserved": new.reserved.then_some(true), "receipt": new.receipt,
         });
         self.sequences.insert((ATTEMPT, new.attempt.0), 0);
         let event = Event::of_attempt(self.scope.tenant, new.attempt, "attempt.scheduled", new.scheduled_at, data);
@@ -169,6 +179,25 @@ impl Journal<'_> {
         let (campaign, person) = (new.campaign, new.person_key);
         let asked = Asked { campaign, keys, person, attempt: Some(new.attempt) };
         self.asking.push(Asking { write: self.position, event, asked, at: new.scheduled_at });
+        Ok(Written::Attempt(Standing::default()))
+    }
+
+    /// The agent wants it dialled. What is known of the number is asked as for a new attempt.
+    pub(super) async fn accept(&mut self, attempt: AttemptId, at: Timestamp) -> Result<Written> {
+        let tenant = self.scope.tenant;
+        let row = query(ACCEPT).bind(tenant.0).bind(attempt.0).bind(at.0).fetch_optional(&mut *self.connection).await?;
+        let refused = || Written::Refused(format!("attempt {attempt} is over, or its contact has another number now"));
+        let Some(row) = row else { return Ok(refused()) };
+        let contact = row.int("contact_id")?;
+        let contact = query(CONTACT_NUMBER).bind(tenant.0).bind(contact).fetch_optional(&mut *self.connection).await?;
+        let Some(contact) = contact else { return Ok(refused()) };
+        let number = contact.text("number")?;
+        let number = Dialable { as_given: number.clone(), dialled: number, e164: contact.opt_text("e164")? };
+        let keys = with_own(NumberKey(row.int("number_key")?), number.every_key(self.secret));
+        let person = row.opt_int("person_key")?.map(NumberKey);
+        let asked = Asked { campaign: CampaignId(row.int("campaign_id")?), keys, person, attempt: Some(attempt) };
+        self.asking.push(Asking { write: self.position, event: None, asked, at });
+        self.event(Event::of_attempt(tenant, attempt, "attempt.accepted", at, json!({}))).await?;
         Ok(Written::Attempt(Standing::default()))
     }
 

@@ -39,6 +39,14 @@ const MAX_SEQUENCES: usize = 200_000;
 pub enum Write {
     /// An attempt, before anything is sent. Refused: see [`Written::Refused`].
     Attempt(NewAttempt),
+    /// The agent to whom an attempt is reserved wants it dialled. Answered like an attempt; refused when it is over, or its
+    /// contact has another number by now.
+    Accept {
+        /// Which.
+        attempt: AttemptId,
+        /// When.
+        at: Timestamp,
+    },
     /// Something that happened to an open attempt.
     Note {
         /// What.
@@ -301,6 +309,7 @@ impl Journal<'_> {
     async fn apply(&mut self, write: Write) -> Result<Written> {
         match write {
             Write::Attempt(attempt) => self.attempt(attempt).await,
+            Write::Accept { attempt, at } => self.accept(attempt, at).await,
             Write::Note { note, pbx_at, actor } => self.note(note, pbx_at, actor).await,
             Write::Close { end, pbx_at } => self.close(end, pbx_at).await,
             Write::Withdraw(withdrawal) => self.withdraw(withdrawal).await,

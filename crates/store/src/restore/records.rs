@@ -151,6 +151,7 @@ fn attempt(
         pbx,
         scheduled_at: from,
         agent: None,
+        reserved: false,
         receipt: Receipt {
             picked,
             rules: vec!["call_record".into()],

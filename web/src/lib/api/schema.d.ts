@@ -1061,6 +1061,92 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/reservations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What agents look at now. */
+        get: operations["list_reservations"];
+        put?: never;
+        /** Gives an agent somebody to call, for as many minutes as its end point says. Asked again he gets the same; nothing is dialled. */
+        post: operations["make_reservation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reservations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What one agent looks at. */
+        get: operations["get_reservation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reservations/{id}/dial": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The agent wants it: his telephone rings, and when he answers the person is called. The gate is asked again. */
+        post: operations["dial_reservation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reservations/{id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives it back, for whoever asks next: no attempt is counted. */
+        post: operations["release_reservation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reservations/{id}/skip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The agent does not want it: it ends as `RS_AGENTSKIP`, and reschedule rules decide whether it is tried again. */
+        post: operations["skip_reservation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs": {
         parameters: {
             query?: never;
@@ -3023,11 +3109,19 @@ export interface components {
              * @description The PBX it belongs to.
              */
             pbx: number;
+            /** @description Of a QUEUE with `reverse`: agents are shown whom they would call, and say when. */
+            preview: boolean;
             /**
              * @description Of a QUEUE: the Asterisk queue whose agents say how many calls are wanted.
              * @example support
              */
             queue: string | null;
+            /**
+             * Format: int32
+             * @description Minutes that an agent has for that.
+             * @example 10
+             */
+            reservation_minutes: number | null;
             /** @description Of a QUEUE: agents are called before the person. */
             reverse: boolean;
             /**
@@ -3093,11 +3187,22 @@ export interface components {
              */
             pbx: number;
             /**
+             * @description Of a QUEUE with `reverse`: nobody is called by itself. An agent asks for somebody, is shown whom, and says whether he
+             *     is called: see `/api/reservations`.
+             */
+            preview?: boolean;
+            /**
              * @description Of a QUEUE, and needed there: the Asterisk queue whose agents say how many calls are wanted, as queues.conf calls it.
              *     It is observed only; the dialplan behind the extension brings the call to it.
              * @example support
              */
             queue?: string | null;
+            /**
+             * Format: int32
+             * @description Minutes that an agent has for that, `1..=60`; 10 when not given. Then the contact goes back.
+             * @example 10
+             */
+            reservation_minutes?: number | null;
             /**
              * @description Of a QUEUE: agents are called before the person, one call per free agent, who hears music until the person answers.
              *     The call does not go through the queue, which says only who is there; context and extension are not entered.
@@ -3171,11 +3276,22 @@ export interface components {
              */
             pbx?: number;
             /**
+             * @description Of a QUEUE with `reverse`: nobody is called by itself. An agent asks for somebody, is shown whom, and says whether he
+             *     is called: see `/api/reservations`.
+             */
+            preview?: boolean;
+            /**
              * @description Of a QUEUE, and needed there: the Asterisk queue whose agents say how many calls are wanted, as queues.conf calls it.
              *     It is observed only; the dialplan behind the extension brings the call to it.
              * @example support
              */
             queue?: string | null;
+            /**
+             * Format: int32
+             * @description Minutes that an agent has for that, `1..=60`; 10 when not given. Then the contact goes back.
+             * @example 10
+             */
+            reservation_minutes?: number | null;
             /**
              * @description Of a QUEUE: agents are called before the person, one call per free agent, who hears music until the person answers.
              *     The call does not go through the queue, which says only who is there; context and extension are not entered.
@@ -5151,6 +5267,77 @@ export interface components {
              */
             trunk: number;
         };
+        /** @description A call that an agent looks at, and that is not dialled before he says so. */
+        Reservation: {
+            /**
+             * @description The agent, by the telephone that the queue calls.
+             * @example PJSIP/1001
+             */
+            agent: string;
+            attributes: components["schemas"]["Attributes"] | null;
+            /**
+             * Format: int64
+             * @description Of which campaign.
+             */
+            campaign: number;
+            /** @description Its name. */
+            campaign_name: string;
+            /**
+             * Format: int64
+             * @description Whom; with the next three `null` when the contact was deleted.
+             */
+            contact: number | null;
+            /**
+             * Format: int64
+             * @description Its attempt.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description The contact's list.
+             */
+            list: number | null;
+            /** @description The number. */
+            number: string | null;
+            /**
+             * Format: int32
+             * @description 0-based retry counter.
+             */
+            retry: number;
+            /**
+             * Format: int64
+             * @description Of which run.
+             */
+            run: number;
+            /**
+             * Format: date-time
+             * @description Since when he looks at it.
+             */
+            since: string;
+            /**
+             * Format: date-time
+             * @description Then it goes back.
+             */
+            until: string;
+        };
+        /** @description An agent who asks for somebody to call. */
+        ReservationInput: {
+            /**
+             * @description The telephone that the queue calls, exactly as Asterisk names the member.
+             * @example PJSIP/1001
+             */
+            agent: string;
+            /**
+             * Format: int64
+             * @description Only of this campaign; of any when not given.
+             */
+            campaign?: number | null;
+        };
+        /** @description Every reservation. */
+        Reservations: {
+            /** @description Oldest first. */
+            items: components["schemas"]["Reservation"][];
+        };
         /** @description A backup took the place of the database, and who was called between the two is not known. */
         RestoreState: {
             /**
@@ -5413,6 +5600,14 @@ export interface components {
             setup_needed: boolean;
             /** @description Version of the program. */
             version: string;
+        };
+        /** @description Why an agent does not want a call. */
+        SkipInput: {
+            /**
+             * @description Becomes the call's extended status, by which reschedule rules decide: at most 64 characters.
+             * @example LATER
+             */
+            status?: string;
         };
         /** @description An extended status. */
         StatusInput: {
@@ -8908,6 +9103,218 @@ export interface operations {
                 content: {
                     "text/csv": string;
                 };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_reservations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description every reservation */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reservations"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    make_reservation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReservationInput"];
+            };
+        };
+        responses: {
+            /** @description what he looks at */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reservation"];
+                };
+            };
+            /** @description `agent_not_available`: he is no member of a queue with preview, or not free; `nobody_to_call`: no campaign has somebody for him now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_reservation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the reservation */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reservation"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    dial_reservation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description it is being dialled */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `not_now`: it may not be called now; `reservation_over`: it was given back meanwhile; `not_reserved`: it is being dialled already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    release_reservation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description it is back */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description as for `dial` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    skip_reservation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SkipInput"];
+            };
+        };
+        responses: {
+            /** @description it is over */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description as for `dial` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description refused: the envelope says what and why */
             default: {

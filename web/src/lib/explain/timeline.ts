@@ -35,6 +35,7 @@ type Data = Record<string, unknown>;
 
 const looks: Record<string, { icon: Component; tone: Tone; title: () => string }> = {
   "attempt.scheduled": { icon: ShieldCheck, tone: "info", title: m.event_scheduled },
+  "attempt.accepted": { icon: CircleCheck, tone: "info", title: m.event_attempt_accepted },
   "agent.requested": { icon: Send, tone: "neutral", title: m.event_agent_requested },
   "agent.called": { icon: PlugZap, tone: "neutral", title: m.event_agent_called },
   "agent.answered": { icon: PhoneCall, tone: "info", title: m.event_agent_answered },

@@ -170,7 +170,7 @@ pub(super) async fn end_points(asked: &Asked<'_>) -> Result<Vec<Value>, ApiError
             "boostFactor": end_point.boost.unwrap_or(1.0),
             "maxWaitingCalls": end_point.max_waiting.unwrap_or(DEFAULT_MAX_WAITING),
             "reverseDialing": end_point.reverse,
-            "stepwiseReverse": false,
+            "stepwiseReverse": end_point.preview,
             "dialFind": end_point.dial_find,
             "dialReplace": end_point.dial_replace,
             "securityKey": end_point.security_key,
@@ -186,7 +186,6 @@ pub(super) async fn end_points(asked: &Asked<'_>) -> Result<Vec<Value>, ApiError
 /// QUEUE without any of them is called like its queue.
 pub(super) async fn edit_end_point(asked: &Asked<'_>, record: &Record) -> Result<Value, ApiError> {
     record.only("type", &["PHONE", "QUEUE"])?;
-    record.only("stepwiseReverse", &["false", "0"])?;
     let id = record.id("epId")?;
     let existing = match id {
         Some(id) => Some(asked.app.store.end_point(&asked.caller.scope, domain::EndPointId(id)).await?),
@@ -212,8 +211,16 @@ pub(super) async fn edit_end_point(asked: &Asked<'_>, record: &Record) -> Result
             }
             decimal(record, &mut fields, "boostFactor", "boost")?;
             number(record, &mut fields, "maxWaitingCalls", "max_waiting")?;
-            if let Some(reverse) = record.flag("reverseDialing")? {
-                fields.insert("reverse".into(), json!(reverse));
+            let reverse = record.flag("reverseDialing")?;
+            let preview = record.flag("stepwiseReverse")?;
+            let had = existing.as_ref().and_then(|end_point| end_point.queue.as_ref());
+            if preview == Some(true) && !reverse.unwrap_or(had.is_some_and(|queue| queue.reverse)) {
+                return Err(refuse("stepwiseReverse is for end points with reverseDialing"));
+            }
+            for (field, value) in [("reverse", reverse), ("preview", preview.or(reverse.filter(|reverse| !reverse)))] {
+                if let Some(value) = value {
+                    fields.insert(field.into(), json!(value));
+                }
             }
             texts(record, &mut fields, &[("dialFind", "dial_find"), ("dialReplace", "dial_replace")])?;
         }
@@ -222,10 +229,12 @@ pub(super) async fn edit_end_point(asked: &Asked<'_>, record: &Record) -> Result
             if queue.is_some() {
                 return Err(refuse("queueName is for end points of type QUEUE"));
             }
-            for field in ["queue", "boost", "max_waiting"] {
+            for field in ["queue", "boost", "max_waiting", "reservation_minutes"] {
                 fields.insert(field.into(), Value::Null);
             }
-            fields.insert("reverse".into(), json!(false));
+            for field in ["reverse", "preview"] {
+                fields.insert(field.into(), json!(false));
+            }
             for field in ["dial_find", "dial_replace"] {
                 fields.insert(field.into(), json!(""));
             }
