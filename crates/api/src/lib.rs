@@ -205,9 +205,11 @@ pub fn router(app: App) -> Router {
 
 /// What is not under `/api`: WombatDialer's API, and for everything else the web app.
 async fn elsewhere(State(app): State<App>, request: Request<axum::body::Body>) -> Response {
-    match app.wombat.room(request.uri().path()) {
-        Some(room) => wombat::serve(&app, &room, request).await,
-        None => web::serve(request).await,
+    let path = request.uri().path();
+    match (app.wombat.room(path), app.wombat.page(path, request.method())) {
+        (Some(room), _) => wombat::serve(&app, &room, request).await,
+        (None, Some(page)) => page,
+        (None, None) => web::serve(request).await,
     }
 }
 

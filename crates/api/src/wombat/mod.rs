@@ -4,6 +4,7 @@
 //! line that begins with `OK: ` or `ERROR: `) where WombatDialer's control API does, and JSON where its configuration, live
 //! and report API does. The status of an answer is 200 but for who may not enter.
 
+mod agents;
 mod calls;
 mod campaigns;
 #[cfg(test)]
@@ -26,7 +27,7 @@ mod tests;
 use crate::App;
 use crate::error::ApiError;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Method, Request};
 use axum::response::{IntoResponse, Response};
 use door::Half;
 use notify::Network;
@@ -98,16 +99,27 @@ impl Wombat {
     /// Which room a path leads to, e.g. `edit/list/record`; `None`: it is not of this API. Slashes may be doubled or
     /// stand at the end, and so may `index.jsp`.
     pub(crate) fn room(&self, path: &str) -> Option<String> {
-        let mut parts = path.split('/').filter(|part| !part.is_empty());
-        let context = parts.next()?;
-        if !self.settings.contexts.iter().any(|known| known == context) || parts.next() != Some("api") {
-            return None;
-        }
-        let mut rest: Vec<&str> = parts.collect();
+        let mut rest = self.behind(path, "api")?;
         if rest.last() == Some(&"index.jsp") {
             rest.pop();
         }
         Some(rest.join("/"))
+    }
+
+    /// A page of its own, e.g. `agents/rd_pop.jsp`; `None`: the path leads to none.
+    pub(crate) fn page(&self, path: &str, method: &Method) -> Option<Response> {
+        match self.behind(path, "agents")?.as_slice() {
+            [name] => agents::serve(name, method),
+            _ => None,
+        }
+    }
+
+    /// What stands behind a context and this word in a path.
+    fn behind<'a>(&self, path: &'a str, word: &str) -> Option<Vec<&'a str>> {
+        let mut parts = path.split('/').filter(|part| !part.is_empty());
+        let context = parts.next()?;
+        let known = self.settings.contexts.iter().any(|known| known == context) && parts.next() == Some(word);
+        known.then(|| parts.collect())
     }
 }
 

@@ -166,6 +166,13 @@ fn contacts_are_corrected_columns_left_out_and_outcomes_made_a_list() {
 }
 
 #[test]
+fn an_agent_looks_at_a_contact_before_he_dials() {
+    let floor = crate::queues::Floor::start();
+    let given = crate::preview::shown_to_an_agent(&floor, "\"><img src=x onerror=alert(1)><script>alert(2)</script>");
+    play(floor.world, "preview.spec.ts", &given);
+}
+
+#[test]
 fn first_steps_lead_from_nothing_to_a_telephone_that_rings_at_night() {
     let clock = Clock::new().unwrap();
     clock.ahead(to_monday() + 7 * 3_600);

@@ -54,6 +54,20 @@ fn started(floor: &Floor, end_point: i64, changes: Value) -> i64 {
     run
 }
 
+/// A run whose first contact has this name, for the agent `SIP/302`; what a browser has to know.
+pub(crate) fn shown_to_an_agent(floor: &Floor, name: &str) -> Value {
+    let end_point = preview(floor, json!({}));
+    log_on(floor, 302);
+    let world = &floor.world;
+    let list = world.list("people", &[]);
+    let contact = |number: &str, name: &str| json!({"number": number, "attributes": {"NAME": name}});
+    world.add_contacts(list, vec![contact(JOHN, name), contact(MIKE, "Mike")]);
+    let changes = json!({"trunks": [floor.trunk], "end_points": [end_point], "answer_timeout_ms": 20_000,
+        "idle_on_termination": true});
+    world.start_run(world.campaign("preview", &[list], changes));
+    json!({"first": JOHN, "second": MIKE, "third": "15551201302", "list": list.to_string()})
+}
+
 /// The id in WombatDialer's answer.
 fn id_of(answer: &str) -> i64 {
     let line = answer.lines().find_map(|line| line.strip_prefix("WOMBATID: "));
