@@ -9,6 +9,7 @@ use crate::calls::LegState;
 use crate::circuit::Verdict;
 use crate::command::Command;
 use crate::dial::Again;
+use crate::runs::Run;
 use crate::step::{Attempt, Dialer};
 use crate::timers::Timer;
 use crate::toll::Digits;
@@ -22,6 +23,9 @@ use std::sync::Arc;
 const TRIES: u8 = 8;
 /// Reservations that are over and of which is remembered why.
 const REMEMBERED: usize = 1_000;
+
+/// How long a reservation whose time is over waits for a restart to end before it is looked at again, milliseconds.
+const RESTORING_MS: u64 = 1_000;
 
 /// What an agent asks for.
 #[derive(Debug, Clone)]
@@ -225,9 +229,12 @@ impl Dialer {
     /// Nobody decided in time.
     pub(crate) fn reservation_over(&mut self, now: Now, leg: LegId, out: &mut Vec<Command>) {
         let attempt = self.by_leg.get(&leg).and_then(|id| self.attempts.get(id));
-        if attempt.is_some_and(|attempt| attempt.reserved.is_held()) {
-            self.withdraw(now, leg, "its agent did not decide in time", Again::AsBefore, out);
+        let Some(attempt) = attempt.filter(|attempt| attempt.reserved.is_held()) else { return };
+        // After a restart its time may be over before every open attempt of its run is told.
+        if self.runs.get(&attempt.run).is_some_and(Run::awaits_restored) {
+            return self.timers.set(now.mono.plus_ms(RESTORING_MS), leg, Timer::ReservationOver);
         }
+        self.withdraw(now, leg, "its agent did not decide in time", Again::AsBefore, out);
     }
 
     /// Those that agents look at and that this says: they go back.

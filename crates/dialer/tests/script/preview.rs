@@ -227,3 +227,22 @@ fn after_a_restart_the_agent_looks_on_and_the_rest_of_his_time_is_his() {
     let seen = script.play(&[(TEN_MINUTES, asks(2, "SIP/302"))]);
     assert!(seen.contains(&(TEN_MINUTES, Journal(1, 2))), "the same turn: {seen:?}");
 }
+
+#[test]
+fn a_reservation_that_is_over_waits_until_a_restart_has_told_every_open_attempt() {
+    let agent = FirstAgent { leg: LegId(7), interface: "SIP/302".into() };
+    let open = OpenAttempt {
+        agent: Some(agent),
+        reserved: true,
+        details: Some(contact(1)),
+        scheduled_at: NOON.plus_ms(-3_600_000),
+        ..*open_attempt(1)
+    };
+    let mut spec = run_spec(1, 2);
+    spec.totals.placed = 2;
+    let mut script = Script::new();
+    script.feed(vec![Event::EndPointConfigured(preview()), Event::RunStarted(Box::new(spec))]);
+    script.check(&[(1, Event::AttemptRestored(Box::new(open)))], &[]);
+    script.check(&[(2, Event::AttemptRestored(open_attempt(2)))], &[]);
+    script.wait(1_001, &[(1_001, Withdraw(1))]);
+}
