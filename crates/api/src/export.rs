@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use domain::spreadsheet::guarded;
-use domain::{AttemptId, Attributes, RunId, Timestamp};
+use domain::{AttemptId, Attributes, Invalid, RunId, Timestamp};
 use futures_util::{Stream, stream};
 use std::collections::VecDeque;
 use store::{AttemptFilter, AttemptRecord, Scope, Store};
@@ -58,6 +58,17 @@ pub(crate) enum Cells {
     Spreadsheet,
     /// Exactly as they are, for programs: a spreadsheet may run them.
     Raw,
+}
+
+impl Cells {
+    /// Of a request; spreadsheets when it says nothing.
+    pub(crate) fn parse(text: Option<&str>) -> Result<Self, Invalid> {
+        match text.unwrap_or("spreadsheet") {
+            "spreadsheet" => Ok(Self::Spreadsheet),
+            "raw" => Ok(Self::Raw),
+            other => Err(Invalid::new("cells", format!("{other:?} is neither spreadsheet nor raw"))),
+        }
+    }
 }
 
 /// The lines of the file: a line of labels, then a line per attempt, by run and id.

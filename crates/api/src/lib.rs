@@ -40,6 +40,8 @@ pub mod health;
 pub mod imports;
 pub mod letters;
 pub mod limits;
+pub mod list_export;
+pub mod list_numbers;
 pub mod list_of_attempts;
 pub mod lists;
 pub mod live;
@@ -159,6 +161,8 @@ fn routes() -> OpenApiRouter<App> {
         .merge(opening_hours::routes())
         .merge(lists::routes())
         .merge(list_of_attempts::routes())
+        .merge(list_export::routes())
+        .merge(list_numbers::routes())
         .merge(clones::routes())
         .merge(contacts::routes())
         .merge(imports::routes())

@@ -5,6 +5,7 @@ use crate::attempts::AttemptQuery;
 use crate::auth::Operate;
 use crate::error::ApiError;
 use crate::extract::Json;
+use crate::list_export::with_told;
 use crate::lists::List;
 use crate::locks::Shown;
 use axum::extract::State;
@@ -35,6 +36,9 @@ pub struct ListOfAttempts {
     /// Whom the last attempt in a run left like this.
     #[serde(default)]
     pub ended: Option<EndedSo>,
+    /// With the output attributes of all their calls, too: the last value of each, over one of their own of the same name.
+    #[serde(default)]
+    pub output_attributes: bool,
 }
 
 /// Contacts of runs by how they ended there.
@@ -96,7 +100,7 @@ async fn create_list_of_attempts(
     };
     let list = store.create_list(scope, &input.name).await?.id;
     let scope = &store.refreshed(scope).await?;
-    match fill(store, scope, list, &contacts).await {
+    match fill(store, scope, list, &contacts, input.output_attributes).await {
         Ok(skipped_duplicates) => {
             let list = List::from(store.list(scope, list).await?).locked(&app, scope).await?;
             let made = ListMade { list, skipped_duplicates };
@@ -171,12 +175,23 @@ async fn ended_so(store: &Store, scope: &Scope, ended: EndedSo) -> Result<BTreeS
 }
 
 /// Returns how many were left out.
-async fn fill(store: &Store, scope: &Scope, list: ListId, ids: &BTreeSet<ContactId>) -> Result<u64, ApiError> {
+async fn fill(
+    store: &Store,
+    scope: &Scope,
+    list: ListId,
+    ids: &BTreeSet<ContactId>,
+    with_outputs: bool,
+) -> Result<u64, ApiError> {
     let ids: Vec<ContactId> = ids.iter().copied().collect();
     let mut skipped = 0;
     for ids in ids.chunks(STEP as usize) {
         let contacts = store.contacts_of(scope, ids).await?;
-        let new = contacts.into_iter().map(|c| NewContact { number: c.number, attributes: c.attributes }).collect();
+        let outputs = if with_outputs { store.outputs_of(scope, ids).await? } else { Default::default() };
+        let new = contacts.into_iter().map(|c| {
+            let attributes = with_told(&c.attributes, outputs.get(&c.id));
+            NewContact { number: c.number, attributes }
+        });
+        let new = new.collect();
         skipped += u64::from(store.add_contacts(scope, list, new, true).await?.skipped_duplicates);
     }
     Ok(skipped)

@@ -273,11 +273,7 @@ async fn get_attempts_csv(
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<Response, ApiError> {
     let (chosen, pairs): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(name, _)| name == "cells");
-    let cells = match chosen.last().map_or("spreadsheet", |(_, value)| value.as_str()) {
-        "spreadsheet" => Cells::Spreadsheet,
-        "raw" => Cells::Raw,
-        other => return Err(Invalid::new("cells", format!("{other:?} is neither spreadsheet nor raw")).into()),
-    };
+    let cells = Cells::parse(chosen.last().map(|(_, value)| value.as_str()))?;
     let runs = ReportQuery::parse(&pairs)?.runs(&app, &caller.scope).await?;
     for run in &runs {
         app.store.run(&caller.scope, *run).await?; // in the scope, before the answer begins

@@ -13,6 +13,7 @@ pub mod ids;
 pub mod journal;
 pub mod masked;
 pub mod number;
+pub mod number_range;
 pub mod opening;
 pub mod outcome;
 pub mod outcome_rule;

@@ -17,6 +17,7 @@ use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
 
+mod outputs;
 pub(crate) mod pages;
 
 /// In which order attempts are read: that of their ids, in which they were decided.

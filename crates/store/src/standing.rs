@@ -132,6 +132,16 @@ impl Store {
         Ok(standings(scope, &[asked], at, &mut connection).await?.remove(0))
     }
 
+    /// Whether each number is on a suppression list that counts for every campaign, in their order.
+    pub async fn suppressed(&self, scope: &Scope, numbers: &[Dialable]) -> Result<Vec<bool>> {
+        let everywhere =
+            |number| Asked { campaign: CampaignId(0), keys: self.number_keys(number), person: None, attempt: None };
+        let asked: Vec<Asked> = numbers.iter().map(everywhere).collect();
+        let mut connection = self.readers().begin().await?;
+        let lists = lists(scope, &asked, &mut connection).await?;
+        Ok(asked.iter().map(|one| lists.of(one).is_some()).collect())
+    }
+
     /// The same of many contacts, in their order.
     pub async fn standings(
         &self,

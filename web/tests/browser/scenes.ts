@@ -47,6 +47,12 @@ export interface Scene {
 
 const press = (name: string | RegExp) => (page: Page) => page.locator("#main").getByRole("button", { name }).first().click();
 
+/** A line of the menu of what else can be done. */
+const more = (name: string) => async (page: Page) => {
+  await page.locator("#main").getByRole("button", { name: "More" }).first().click();
+  await page.getByRole("menuitem", { name }).click();
+};
+
 export const scenes: readonly Scene[] = [
   { name: "sign-in", route: "/", at: () => "/", outside: true },
   { name: "live", route: "/live", at: () => "/live" },
@@ -79,6 +85,8 @@ export const scenes: readonly Scene[] = [
   { name: "list-add", route: "/lists/:id", at: (it) => `/lists/${it.list}`, act: press("Add by hand"), over: "[role=dialog]" },
   { name: "contact", route: "/contacts/:id", at: (it) => `/contacts/${it.contact}` },
   { name: "contact-edit", route: "/contacts/:id", at: (it) => `/contacts/${it.contact}`, act: press("Edit"), over: "[role=dialog]" },
+  { name: "list-export", route: "/lists/:id", at: (it) => `/lists/${it.list}`, act: more("Export to a file"), over: "[role=dialog]" },
+  { name: "list-generate", route: "/lists/:id", at: (it) => `/lists/${it.list}`, act: more("Add numbers in a row"), over: "[role=dialog]" },
   { name: "import-new", route: "/lists/import", at: () => "/lists/import" },
   { name: "import-into", route: "/lists/:id/import", at: (it) => `/lists/${it.list}/import`, act: chooseFile },
   { name: "import", route: "/imports/:id", at: (it) => `/imports/${it.import}` },
@@ -127,8 +135,7 @@ async function chooseFile(page: Page): Promise<void> {
 }
 
 async function addCall(page: Page): Promise<void> {
-  await page.locator("#main").getByRole("button", { name: "More" }).first().click();
-  await page.getByRole("menuitem", { name: "Add a call" }).click();
+  await more("Add a call")(page);
   await page.getByRole("dialog").getByRole("button", { name: "Add an attribute" }).click();
 }
 

@@ -159,6 +159,7 @@ fn body(method: &str, path: &str, ids: &BTreeMap<&str, i64>) -> Value {
         (_, "/api/campaigns") => json!({"name": "mine", "lists": [of("lists")], "packs": ["unrestricted"]}),
         (_, "/api/suppression-lists") => json!({"name": "mine", "kind": "optout", "campaigns": [of("campaigns")]}),
         (_, "/api/opening-hours" | "/api/opening-hours/{id}") => json!({"name": "taken over"}),
+        (_, "/api/lists/{id}/numbers") => json!({"from": "0669820556", "count": 2}),
         (_, "/api/lists/{id}/contacts") => json!({"contacts": [{"number": "0669820555"}]}),
         (_, path) if path.ends_with("/clone") => json!({"name": "taken over"}),
         (_, "/api/contacts/{id}") => json!({"number": "0669820555"}),

@@ -80,28 +80,43 @@ pub(super) async fn logs(asked: &Asked<'_>) -> Result<Reply, ApiError> {
         "" => MAX_LOGS as usize,
         items => items.parse().map_err(|_| refuse(format!("items {:?} is no whole number", shown(items))))?,
     };
-    let items = items.min(MAX_LOGS as usize);
-    let (mut records, mut seen, mut after) = (Vec::new(), 0_usize, AttemptId(0));
-    loop {
-        let filter =
-            AttemptFilter { run, from: since, after: Some(after), limit: MAX_LOGS, ..AttemptFilter::default() };
-        let page = asked.app.store.attempts(&asked.caller.scope, &filter).await?;
-        let Some(last) = page.last() else { break };
-        after = last.id;
-        for call in page.iter().filter(|call| call.ended_at.is_some()) {
-            if seen >= skip && records.len() < items {
-                records.push(log_record(call, &asked.app.zone));
-            }
-            seen += 1;
-        }
-    }
+    let filter = AttemptFilter { run, from: since, ..AttemptFilter::default() };
+    let (records, seen) = log_page(asked, filter, &|_| true, skip, items).await?;
     Ok(Reply::json(json!({ "status": "OK", "error": "", "timeMs": 0, "nRecords": records.len(), "results": records,
         "allResults": seen, "startFrom": skip })))
+}
+
+/// Some of the calls that are over, and how many there are.
+pub(super) async fn log_page(
+    asked: &Asked<'_>,
+    mut filter: AttemptFilter,
+    wanted: &(dyn Fn(&Value) -> bool + Sync),
+    skip: usize,
+    items: usize,
+) -> Result<(Vec<Value>, usize), ApiError> {
+    let items = items.min(MAX_LOGS as usize);
+    let (mut records, mut seen) = (Vec::new(), 0_usize);
+    (filter.after, filter.limit) = (Some(AttemptId(0)), MAX_LOGS);
+    loop {
+        let page = asked.app.store.attempts(&asked.caller.scope, &filter).await?;
+        let Some(last) = page.last() else { return Ok((records, seen)) };
+        filter.after = Some(last.id);
+        for call in page.iter().filter(|call| call.ended_at.is_some()) {
+            let record = log_record(call, &asked.app.zone);
+            if wanted(&record) {
+                if seen >= skip && records.len() < items {
+                    records.push(record);
+                }
+                seen += 1;
+            }
+        }
+    }
 }
 
 fn log_record(call: &AttemptRecord, zone: &str) -> Value {
     json!({
         "id": call.id,
+        "callId": call.contact,
         "campaign": call.campaign_name,
         "hoppercampId": call.run,
         "numberDialed": call.number.as_deref().unwrap_or_default(),

@@ -5,9 +5,10 @@ use super::{Column, add, import, list_all, object, pair, pairs, remove, replace,
 use crate::client::{Noun, Session};
 use crate::failure::Failure;
 use crate::output::{cell, facts, local, say};
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use domain::CallState;
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 
 /// What to do with lists.
 #[derive(Debug, Subcommand)]
@@ -64,6 +65,9 @@ pub(crate) enum Verb {
         /// How it ended: a state, or state/extended status; repeat it for more [default: all]
         #[arg(long = "outcome", value_name = "STATE[/STATUS]", value_parser = outcome)]
         outcomes: Vec<(CallState, Option<String>)>,
+        /// With the output attributes of their calls, too
+        #[arg(long)]
+        outputs: bool,
     },
     /// Add one number; a run that reads the list dials it
     Add {
@@ -78,8 +82,56 @@ pub(crate) enum Verb {
         #[arg(long)]
         dedupe: bool,
     },
+    /// Write a list to a file that can be imported again
+    Export {
+        /// Name or id
+        list: String,
+        /// The file
+        file: PathBuf,
+        /// CSV, or WombatDialer's lines of `number,ATTR:value,...`
+        #[arg(long, value_enum, default_value = "csv")]
+        format: Format,
+        /// With the output attributes of their calls, too
+        #[arg(long)]
+        outputs: bool,
+        /// Of CSV: texts exactly as they are, for programs; a spreadsheet may run what begins with = + - @
+        #[arg(long)]
+        raw: bool,
+    },
+    /// Add numbers that follow each other: 0007 and four more are 0007 to 0011
+    Generate {
+        /// Name or id
+        list: String,
+        /// The first; leading zeros stay
+        #[arg(long)]
+        from: String,
+        /// How many, 1 to 100000; all have as many digits as the first
+        #[arg(long)]
+        count: u32,
+        /// What lies between two of them
+        #[arg(long, default_value_t = 1)]
+        step: u32,
+        /// Attributes of every one
+        #[arg(value_name = "ATTR=VALUE", value_parser = pair)]
+        attributes: Vec<(String, String)>,
+        /// Add those too that the list holds
+        #[arg(long)]
+        duplicates: bool,
+        /// Only look: nothing is added
+        #[arg(long)]
+        preview: bool,
+    },
     /// Import a file: CSV with labels in its first row, or lines of `number,ATTR:value,...`
     Import(Box<import::Options>),
+}
+
+/// How a file is written.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Format {
+    /// A line of labels, then a line per contact
+    Csv,
+    /// `number,ATTR:value,...`
+    Native,
 }
 
 const COLUMNS: [Column; 4] = [("id", "id"), ("name", "name"), ("contacts", "contacts"), ("hidden", "hidden")];
@@ -96,7 +148,16 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
         }
         Verb::Remove { list } => remove(session, Noun::List, &list).await,
         Verb::Add { list, number, attributes, dedupe } => add_one(session, &list, &number, &attributes, dedupe).await,
-        Verb::FromRuns { name, runs, outcomes } => from_runs(session, &name, &runs, outcomes).await,
+        Verb::FromRuns { name, runs, outcomes, outputs } => from_runs(session, &name, &runs, outcomes, outputs).await,
+        Verb::Export { list, file, format, outputs, raw } => export(session, &list, &file, format, outputs, raw).await,
+        Verb::Generate { list, from, count, step, attributes, duplicates, preview } => {
+            let path = session.client.path(Noun::List, &list).await?;
+            let body = json!({ "from": from, "count": count, "step": step, "attributes": pairs(&attributes),
+                "dedupe": !duplicates, "preview": preview });
+            let answer = session.client.post(&format!("{path}/numbers"), Some(&body)).await?;
+            session.print(&answer, generated);
+            Ok(())
+        }
         Verb::Import(options) => import::run(*options, session).await,
     }
 }
@@ -143,6 +204,7 @@ async fn from_runs(
     name: &str,
     runs: &[String],
     outcomes: Vec<(CallState, Option<String>)>,
+    outputs: bool,
 ) -> Result<(), Failure> {
     let mut ids = Vec::with_capacity(runs.len());
     for run in runs {
@@ -150,13 +212,44 @@ async fn from_runs(
     }
     let outcomes: Vec<Value> =
         outcomes.into_iter().map(|(state, ext)| json!({ "state": state.code(), "ext_state": ext })).collect();
-    let body = json!({ "name": name, "ended": { "runs": ids, "outcomes": outcomes } });
+    let body = json!({ "name": name, "ended": { "runs": ids, "outcomes": outcomes }, "output_attributes": outputs });
     let answer = session.client.post("api/lists/from-attempts", Some(&body)).await?;
     session.print(&answer, |made| {
         let list = &made["list"];
         format!("list {} made, id {}, {} contacts", cell(list, "name"), cell(list, "id"), cell(list, "contacts"))
     });
     Ok(())
+}
+
+async fn export(
+    session: &Session,
+    name: &str,
+    file: &Path,
+    format: Format,
+    outputs: bool,
+    raw: bool,
+) -> Result<(), Failure> {
+    let path = session.client.path(Noun::List, name).await?;
+    let format = if matches!(format, Format::Csv) { "csv" } else { "native" };
+    let attributes = if outputs { "all" } else { "input" };
+    let cells = if raw { "raw" } else { "spreadsheet" };
+    let query = [("format", format), ("attributes", attributes), ("cells", cells)];
+    let answer = session.client.find(&format!("{path}/export"), &query).await?;
+    std::fs::write(file, answer.text).map_err(|error| Failure::file("write", file, error))?;
+    say(format!("list {name} is in {}", file.display()));
+    Ok(())
+}
+
+/// What became of numbers that were made, or would.
+fn generated(made: &Value) -> String {
+    let first = made["first"].as_array().into_iter().flatten().filter_map(Value::as_str).next().unwrap_or_default();
+    let numbers = format!("{} numbers, {first} to {}", cell(made, "made"), cell(made, "last"));
+    let left_out = format!("{} left out that nobody may call", cell(made, "suppressed"));
+    if made["added"].is_null() {
+        return format!("{numbers}; {left_out}; nothing was added: this was a preview");
+    }
+    let there = cell(made, "skipped_duplicates");
+    format!("{numbers}; {} added, {there} were on the list, {left_out}", cell(made, "added"))
 }
 
 async fn add_one(

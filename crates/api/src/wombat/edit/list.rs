@@ -1,9 +1,10 @@
 //! Lists and their records.
 
+use super::super::reports::log_page;
 use super::super::{Asked, refuse};
 use super::places::{gone, key, texts};
 use super::record::Record;
-use super::{Found, Made, saved};
+use super::{Found, Made, count, holds, saved};
 use crate::auth::{Admin, Operate};
 use crate::error::ApiError;
 use crate::export::native_text;
@@ -14,7 +15,7 @@ use axum::extract::State;
 use domain::contact::check_meaning;
 use domain::{Attributes, Contact, ContactId, Dialable, ListId};
 use serde_json::{Map, Value, json};
-use store::{Kind, NewContact};
+use store::{AttemptFilter, Kind, NewContact};
 
 /// Contacts read at once.
 const PAGE: u32 = 1_000;
@@ -91,6 +92,25 @@ pub(super) async fn records(
     let all =
         if is_searched { found.len() } else { usize::try_from(store.list(scope, id).await?.contacts).unwrap_or(0) };
     let records = found.iter().skip(skipped).map(|contact| record_of(contact, &list)).collect();
+    Ok(Found { records, all, from })
+}
+
+/// The calls to a list's records that are over, the oldest first; those to one of them, when `callId` says which.
+pub(super) async fn logs(
+    asked: &Asked<'_>,
+    parent: Option<i64>,
+    query: &str,
+    from: usize,
+    items: usize,
+) -> Result<Found, ApiError> {
+    the_list(asked, parent).await?;
+    let contact = match count(asked, "callId", 0)? {
+        0 => None,
+        id => Some(ContactId(i64::try_from(id).unwrap_or(i64::MAX))),
+    };
+    let filter = AttemptFilter { list: parent.map(ListId), contact, ..AttemptFilter::default() };
+    let wanted = |record: &Value| query.is_empty() || query == "~" || holds(record, query);
+    let (records, all) = log_page(asked, filter, &wanted, from, items).await?;
     Ok(Found { records, all, from })
 }
 

@@ -27,6 +27,9 @@ const MAX_ITEMS: usize = 10_000;
 /// Changes looked through for who made a thing.
 const CHANGES: u32 = 1_000;
 
+/// Of what was.
+const LOG: &str = "the log of a list is only read";
+
 /// What is edited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Room {
@@ -35,6 +38,7 @@ pub(super) enum Room {
     EndPoint,
     List,
     Record,
+    ListLog,
     OpeningHours,
     OpeningRule,
     Campaign,
@@ -55,6 +59,7 @@ impl Room {
             "ep" => Self::EndPoint,
             "list" => Self::List,
             "list/record" => Self::Record,
+            "list/logs" => Self::ListLog,
             "oh" => Self::OpeningHours,
             "oh/rule" => Self::OpeningRule,
             "campaign" => Self::Campaign,
@@ -179,6 +184,9 @@ async fn list(asked: &Asked<'_>, room: Room, parent: Option<i64>) -> Result<Foun
     if room == Room::Record {
         return list::records(asked, parent, &query, from, items).await;
     }
+    if room == Room::ListLog {
+        return list::logs(asked, parent, &query, from, items).await;
+    }
     let mut records = match room {
         Room::Asterisk => places::pbxs(asked).await?,
         Room::Trunk => places::trunks(asked).await?,
@@ -192,7 +200,7 @@ async fn list(asked: &Asked<'_>, room: Room, parent: Option<i64>) -> Result<Foun
         }
         Room::Reschedule => rules::list(asked, parent).await?,
         Room::Disposition => dispositions::list(asked, parent).await?,
-        Room::Record => unreachable!("answered above"),
+        Room::Record | Room::ListLog => unreachable!("answered above"),
     };
     if !query.is_empty() && query != "~" {
         records.retain(|record| holds(record, &query));
@@ -219,6 +227,7 @@ async fn edit(asked: &Asked<'_>, room: Room, parent: Option<i64>, record: &Recor
         Room::EndPoint => places::edit_end_point(asked, record).await,
         Room::List => list::edit(asked, record).await,
         Room::Record => list::edit_record(asked, parent, record).await,
+        Room::ListLog => Err(refuse(LOG)),
         Room::OpeningHours => hours::edit_set(asked, record).await,
         Room::OpeningRule => hours::edit_rule(asked, parent, record).await,
         Room::Campaign => campaign::edit(asked, record).await,
@@ -236,6 +245,7 @@ async fn delete(asked: &Asked<'_>, room: Room, parent: Option<i64>, record: &Rec
         Room::Asterisk | Room::Trunk | Room::EndPoint => places::delete(asked, room, record).await,
         Room::List => list::delete(asked, record).await,
         Room::Record => Err(refuse("a record of a list cannot be deleted")),
+        Room::ListLog => Err(refuse(LOG)),
         Room::OpeningHours => hours::delete_set(asked, record).await,
         Room::OpeningRule => hours::delete_rule(asked, parent, record).await,
         Room::Campaign => Err(refuse("a campaign cannot be deleted: hide it (pace HIDDEN)")),

@@ -179,3 +179,31 @@ async fn a_copy_of_a_campaign_notifies_as_the_first_does() {
     assert_eq!(found["results"][0]["httpNotify"], "https://93.184.216.34/told", "{found}");
     assert_eq!(server.get("/api/webhooks").await.expect(200)["items"].as_array().unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn the_log_of_a_list_and_of_a_record_is_read_and_nothing_else() {
+    let mut server = Server::start().await;
+    open(&mut server);
+    let journal = server.journal().await;
+    let client = Client::of(&server);
+    let ask = async |rest: &str| {
+        let path = format!("/wombat/api/edit/list/logs/?parent={}{rest}", journal.list);
+        client.get(&path).await.json()
+    };
+    let all = ask("").await;
+    assert_eq!((&all["status"], &all["nRecords"], &all["allResults"]), (&json!("OK"), &json!(2), &json!(2)), "{all}");
+    assert_eq!(all["results"][1]["statusCode"], "RS_BUSY");
+    let contact = all["results"][1]["callId"].clone();
+    let one = ask(&format!("&callId={contact}")).await;
+    assert_eq!((&one["nRecords"], &one["results"][0]["callId"]), (&json!(1), &contact));
+    assert_eq!(ask("&query=rs_busy").await["nRecords"], 1);
+    assert_eq!(ask("&items=1&from=1").await["results"][0]["id"], 2);
+    for wrong in ["&callId=x", "&mode=MU"] {
+        assert_ne!(ask(wrong).await["status"], "OK", "{wrong}");
+    }
+    let path = format!("/wombat/api/edit/list/logs/?mode=E&parent={}", journal.list);
+    let refused = client.post(&path, super::data(&json!({"id": 1}))).await.json();
+    assert!(refused["error"].as_str().unwrap().contains("only read"), "{refused}");
+    let nowhere = client.get("/wombat/api/edit/list/logs/?parent=77").await.json();
+    assert_ne!(nowhere["status"], "OK", "{nowhere}");
+}
