@@ -838,6 +838,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/lists/{id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A list as a file. People who were forgotten are not in it. */
+        get: operations["export_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/lists/{id}/imports": {
         parameters: {
             query?: never;
@@ -849,6 +866,23 @@ export interface paths {
         put?: never;
         /** Takes a file for a list, up to 2 GiB, as the body is; the job that is answered reads it in the background. */
         post: operations["import_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lists/{id}/numbers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds numbers that follow each other to a list. Those on a suppression list that counts for every campaign are left out. */
+        post: operations["make_numbers"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3798,6 +3832,8 @@ export interface components {
              * @example busy on Monday
              */
             name: string;
+            /** @description With the output attributes of all their calls, too: the last value of each, over one of their own of the same name. */
+            output_attributes: boolean;
         };
         /** @description Everything at one instant. */
         Live: {
@@ -4380,6 +4416,62 @@ export interface components {
         NumberWhy: {
             /** @description One for each campaign and contact that has the number. */
             items: components["schemas"]["Verdict"][];
+        };
+        /** @description Numbers to make. */
+        NumbersInput: {
+            /** @description Attributes of every one. */
+            attributes?: components["schemas"]["Attributes"];
+            /**
+             * Format: int32
+             * @description How many, `1..=100000`; all have as many digits as the first.
+             * @example 1000
+             */
+            count: number;
+            /**
+             * @description Leave out numbers that the list holds.
+             * @default true
+             */
+            dedupe?: boolean;
+            /**
+             * @description The first; its last digits are counted up and leading zeros stay.
+             * @example 0669820000
+             */
+            from: string;
+            /** @description Only look: nothing is added. */
+            preview?: boolean;
+            /**
+             * Format: int32
+             * @description What lies between two of them, `1..=1000000`.
+             * @default 1
+             */
+            step?: number;
+        };
+        /** @description What became of the numbers, or would. */
+        NumbersMade: {
+            /**
+             * Format: int64
+             * @description Of these, added; `null` of a preview.
+             */
+            added: number | null;
+            /** @description The first ten. */
+            first: string[];
+            /** @description The last. */
+            last: string;
+            /**
+             * Format: int64
+             * @description How many were made.
+             */
+            made: number;
+            /**
+             * Format: int64
+             * @description Of these, on the list already: they are left out. `null` of a preview: only adding finds out.
+             */
+            skipped_duplicates: number | null;
+            /**
+             * Format: int64
+             * @description Of these, on a list of numbers that nobody calls: they are left out.
+             */
+            suppressed: number;
         };
         /** @description When a set is open on one day. */
         OpeningDay: {
@@ -8456,6 +8548,54 @@ export interface operations {
             };
         };
     };
+    export_list: {
+        parameters: {
+            query?: {
+                /** @description `csv` (default) or `native`. */
+                format?: string;
+                /** @description `input` (default) or `all`. */
+                attributes?: string;
+                /**
+                 * @description Of CSV: `spreadsheet` (default) puts a `'` in front of what would begin a formula, also a number with `+`, which an
+                 *     import takes off numbers again; `raw` writes every text as it is, and an import of the file makes the same list.
+                 */
+                cells?: string;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a line per contact */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description WombatDialer's format cannot hold a value of it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     import_file: {
         parameters: {
             query?: {
@@ -8492,6 +8632,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Import"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    make_numbers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NumbersInput"];
+            };
+        };
+        responses: {
+            /** @description what became of them, or would */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NumbersMade"];
                 };
             };
             /** @description refused: the envelope says what and why */
