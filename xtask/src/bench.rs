@@ -16,11 +16,12 @@ struct Bench {
     dials: bool,
 }
 
-const BENCHES: [Bench; 10] = [
+const BENCHES: [Bench; 11] = [
     Bench { name: "engine", package: "dialer", example: "bench_engine", dials: false },
     Bench { name: "gate", package: "domain", example: "bench_gate", dials: false },
     Bench { name: "why", package: "domain", example: "bench_why", dials: false },
     Bench { name: "sim", package: "sim", example: "bench_day", dials: false },
+    Bench { name: "pacing", package: "sim", example: "bench_pacing", dials: false },
     Bench { name: "dial", package: "carillon", example: "bench_dial", dials: true },
     Bench { name: "registry", package: "store", example: "bench_registry", dials: false },
     Bench { name: "attempts", package: "store", example: "bench_attempts", dials: false },

@@ -1,6 +1,6 @@
 //! The grammar of the command line: singular noun, then verb.
 
-use crate::alone::{backup, config, db, openapi, restore};
+use crate::alone::{backup, config, db, openapi, pacing_stdio, restore};
 use crate::client::Target;
 use crate::config::Source;
 use crate::verbs::{
@@ -11,8 +11,8 @@ use clap::{Parser, Subcommand};
 
 /// Carillon, an outbound dialler and contact centre on Asterisk
 ///
-/// `init`, `serve`, `config`, `doctor`, `openapi`, `db`, `backup` and `restore` work alone; everything else asks a
-/// running server.
+/// `init`, `serve`, `config`, `doctor`, `openapi`, `pacing-stdio`, `db`, `backup` and `restore` work alone;
+/// everything else asks a running server.
 /// Things may be named by id or by name. Exit codes: 0 done, 1 refused, 2 wrong usage or configuration,
 /// 3 the server cannot be reached.
 #[derive(Debug, Parser)]
@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Doctor,
     /// Print the OpenAPI document of the API, or the schema of its events
     Openapi(openapi::Options),
+    /// Pace a simulated campaign with the dialler's own pacing, over a line protocol on stdin and stdout
+    PacingStdio(pacing_stdio::Options),
     /// Copy everything into one file, also while the server works
     Backup(backup::Options),
     /// Put a backup in the place of the database, or read call records after that

@@ -36,6 +36,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Config(verb) => alone::config::run(&verb, &source, json),
         Command::Doctor => alone::doctor::run(&source, json).await,
         Command::Openapi(options) => alone::openapi::run(&options),
+        Command::PacingStdio(options) => alone::pacing_stdio::run(&options),
         Command::Backup(options) => alone::backup::run(&options, &source, json).await,
         Command::Restore(options) => alone::restore::run(&options, &source, json).await,
         Command::Db(verb) => alone::db::run(&verb, &source, json).await,

@@ -14,6 +14,7 @@ mod check;
 mod crash;
 mod fault;
 mod first;
+pub mod floors;
 mod lease;
 mod links;
 mod liveness;

@@ -10,6 +10,7 @@ mod listen;
 mod logs;
 mod open;
 pub(crate) mod openapi;
+pub(crate) mod pacing_stdio;
 pub(crate) mod restore;
 pub(crate) mod serve;
 mod systemd;

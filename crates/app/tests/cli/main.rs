@@ -6,5 +6,6 @@ mod common;
 
 mod alone;
 mod backup;
+mod pacing;
 mod server;
 mod service;

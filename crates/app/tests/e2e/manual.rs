@@ -117,6 +117,13 @@ fn agents_md_dials_for_who_is_there() {
 }
 
 #[test]
+fn pacing_md_paces_a_simulator() {
+    let home = Home::new();
+    let printed = Reader::new("pacing.md", &home).follow();
+    holds(&printed, &["{\"launch\":2}", "tick before hello"]);
+}
+
+#[test]
 fn watching_md_shows_figures_timeline_and_report() {
     let world = World::start();
     let printed = Reader::of("watching.md", &world).follow();

@@ -1,7 +1,15 @@
 //! How many calls an end point wants, and which run is served next.
 
+mod account;
+mod adaptive;
 pub mod boost;
 mod capacity;
+pub mod engine;
+pub mod fact;
+mod floor;
+mod limits;
+pub mod mode;
+mod predictive;
 
 pub(crate) use capacity::Pace;
 pub use capacity::{Capacity, QueueSeen};
