@@ -46,14 +46,16 @@ pub struct Attempt {
     pub campaign_name: String,
     /// To which contact.
     pub contact: i64,
-    /// What was dialled; `null` when the contact was erased.
+    /// What was dialled; `null` when the contact was erased, or does not have the number any more.
     pub number: Option<String>,
     /// From which list.
     pub list: i64,
     /// The list's name.
     pub list_name: Option<String>,
-    /// 0-based retry counter.
+    /// 0-based retry counter: of rounds over the contact's numbers.
     pub retry: u32,
+    /// Which of the contact's numbers: 0 its own, n that of its attribute MULTINUMn.
+    pub number_no: u32,
     /// Through which trunk.
     pub trunk: i64,
     /// The trunk's name; `null` when it was deleted.
@@ -103,9 +105,11 @@ pub struct Attempt {
     pub talk_ms: Option<i64>,
     /// The rule that asked for a retry.
     pub retry_rule: Option<i64>,
-    /// When the contact is tried again; `null`: it was finished with this attempt.
+    /// When the contact is tried again; `null`: it was finished with this attempt, unless its next number followed.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub retry_at: Option<Timestamp>,
+    /// The number of the contact that followed at once: this one was called in vain.
+    pub next_number: Option<u32>,
     /// Why it was taken back; empty when it was not.
     pub why: String,
     /// What the dialplan or programs told of it; empty when the contact was erased.
@@ -130,6 +134,7 @@ impl From<AttemptRecord> for Attempt {
             list: a.list.0,
             list_name: a.list_name,
             retry: a.retry,
+            number_no: a.number_no,
             trunk: a.trunk.0,
             trunk_name: a.trunk_name,
             end_point: a.end_point.0,
@@ -151,6 +156,7 @@ impl From<AttemptRecord> for Attempt {
             talk_ms: a.talk_ms,
             retry_rule: a.retry_rule.map(|rule| rule.0),
             retry_at: a.retry_at,
+            next_number: a.next_number,
             why: a.why,
             output_attributes: AttributeMap::from(&a.outputs),
             agent: a.agent,

@@ -40,6 +40,38 @@ pub struct Contact {
     pub number_ref: i64,
     /// Its attributes.
     pub attributes: AttributeMap,
+    /// Further numbers, of its attributes MULTINUM1 to MULTINUM20, by place: each is called when those before it were
+    /// called in vain.
+    pub further_numbers: Vec<FurtherNumber>,
+}
+
+/// A further number of a contact.
+#[derive(Clone, Serialize, ToSchema)]
+pub struct FurtherNumber {
+    /// Its place: that of `MULTINUMn`.
+    pub no: u32,
+    /// What is dialled; `null` when it cannot be.
+    pub number: Option<String>,
+    /// The number with its country, where that is known.
+    pub e164: Option<String>,
+    /// Why it is never called, for people; `null` when it may be.
+    #[schema(example = "cannot be dialled")]
+    pub left_out: Option<&'static str>,
+}
+
+fn further(numbers: &domain::Numbers) -> Vec<FurtherNumber> {
+    let good = |one: &domain::Numbered| FurtherNumber {
+        no: one.no,
+        number: Some(one.number.dialled.clone()),
+        e164: one.number.e164.clone(),
+        left_out: None,
+    };
+    let bad =
+        |one: &domain::LeftOut| FurtherNumber { no: one.no, number: None, e164: None, left_out: Some(one.why.text()) };
+    let mut all: Vec<FurtherNumber> = numbers.all.iter().skip(1).map(good).collect();
+    all.extend(numbers.left_out.iter().map(bad));
+    all.sort_by_key(|one| one.no);
+    all
 }
 
 impl From<domain::Contact> for Contact {
@@ -52,6 +84,7 @@ impl From<domain::Contact> for Contact {
             e164: contact.number.e164,
             number_ref: contact.number_ref.0,
             attributes: AttributeMap::from(&contact.attributes),
+            further_numbers: contact.numbers.as_deref().map_or_else(Vec::new, further),
         }
     }
 }

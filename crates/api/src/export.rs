@@ -10,7 +10,7 @@ use store::{AttemptFilter, AttemptRecord, Scope, Store};
 /// Attempts read at a time.
 const PAGE: u32 = 1_000;
 
-const COLUMNS: usize = 27;
+const COLUMNS: usize = 28;
 const HEADER: [&str; COLUMNS] = [
     "attempt",
     "run",
@@ -39,6 +39,7 @@ const HEADER: [&str; COLUMNS] = [
     "retry_rule",
     "retry_at",
     "output_attributes",
+    "number_no",
 ];
 
 /// Where the export stands.
@@ -151,6 +152,7 @@ fn cells_of(a: AttemptRecord) -> [String; COLUMNS] {
         number(a.retry_rule.map(|rule| rule.0)),
         at(a.retry_at),
         native_text(&a.outputs),
+        a.number_no.to_string(),
     ]
 }
 

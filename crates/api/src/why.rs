@@ -176,6 +176,41 @@ pub struct Verdict {
     pub window_closes_at: Option<Timestamp>,
     /// Every cap with what is used of it.
     pub caps: Vec<CapState>,
+    /// Which of the contact's numbers this is about: 0 its own, n that of its attribute MULTINUMn.
+    pub number_no: u32,
+    /// All numbers of a contact that names several, by place; otherwise empty.
+    pub numbers: Vec<NumberSays>,
+}
+
+/// What is said of one of several numbers of a contact.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct NumberSays {
+    /// Its place.
+    pub no: u32,
+    /// Whether its turn is the next one in the run.
+    pub next: bool,
+    /// The first rule that says no to it; `null`: none does, or it cannot be dialled.
+    #[schema(example = "number_not_suppressed")]
+    pub rule: Option<&'static str>,
+    /// From when that rule says yes, where it changes by itself.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Timestamp>,
+    /// Why it is passed over, for people; `null`: it is called in its turn.
+    #[schema(example = "is suppressed")]
+    pub left_out: Option<&'static str>,
+}
+
+impl From<node::verdict::NumberVerdict> for NumberSays {
+    fn from(says: node::verdict::NumberVerdict) -> Self {
+        let (rule, until) = says.first_no.unzip();
+        Self {
+            no: says.no,
+            next: says.next,
+            rule: rule.map(domain::rules::ContactRule::code),
+            until: until.flatten(),
+            left_out: says.left_out.map(domain::WhyLeftOut::text),
+        }
+    }
 }
 
 /// What one rule says.
@@ -291,6 +326,8 @@ impl From<node::verdict::Verdict> for Verdict {
             clocks: receipt.clocks.into_iter().map(CalleeClock::from).collect(),
             window_closes_at: receipt.window_closes_at,
             caps: receipt.caps.into_iter().map(CapState::from).collect(),
+            number_no: verdict.number_no,
+            numbers: verdict.numbers.into_iter().map(NumberSays::from).collect(),
         }
     }
 }

@@ -280,6 +280,8 @@ fn contact(id: i64) -> Arc<Contact> {
         number: Dialable { as_given: String::new(), dialled: String::new(), e164: None },
         number_ref: NumberRef(id),
         key: NumberKey(id.wrapping_mul(0x2545_f491_4f6c_dd1d)),
+        number_no: 0,
+        numbers: None,
         attributes: Default::default(),
         zones: domain::rules::Zones::Campaign,
         person: None,

@@ -3,10 +3,11 @@
 //! Nothing is known of the corrected contact's number and person yet. That is enough: the journal asks what is, before
 //! anything is sent.
 
+use crate::hopper::as_called_on;
 use crate::known::Known;
 use crate::step::{Attempt, Dialer};
-use domain::Contact;
-use domain::rules::Standing;
+use domain::rules::{NumberStanding, Standing};
+use domain::{Contact, Numbered};
 use std::sync::Arc;
 
 impl Dialer {
@@ -14,11 +15,14 @@ impl Dialer {
     /// when the number is another one; its contact comes back corrected.
     pub(crate) fn contact_changed(&mut self, contact: Arc<Contact>) {
         for run in self.runs.values_mut() {
-            let suppressed_by = self.suppressed.by(Some(run.campaign), contact.key);
-            run.correct(&contact, &Standing { suppressed_by, ..Standing::default() }.into());
+            let by = |key| self.suppressed.by(Some(run.campaign), key);
+            let each = contact.numbers.iter().flat_map(|numbers| &numbers.all);
+            let of = |one: &Numbered| NumberStanding { suppressed_by: by(one.key), ..NumberStanding::of(one.no) };
+            let (suppressed_by, numbers) = (by(contact.key), each.map(of).collect());
+            run.correct(&contact, &Standing { suppressed_by, numbers, ..Standing::default() }.into());
         }
         for attempt in self.attempts.values_mut().filter(|attempt| attempt.contact == contact.id) {
-            attempt.corrected = Some(Arc::clone(&contact));
+            attempt.corrected = Some(as_called_on(&contact, attempt.number_no));
         }
     }
 }
@@ -32,7 +36,7 @@ impl Attempt {
     /// Who and what is known of them, to wait in memory again.
     pub(crate) fn into_waiting(self) -> Option<(Arc<Contact>, Known)> {
         match self.corrected {
-            Some(corrected) => Some((corrected, Known::default())),
+            Some(corrected) => Some((as_called_on(&corrected, self.turn_no), Known::default())),
             None => Some((self.details?, self.standing)),
         }
     }

@@ -5,6 +5,7 @@ use crate::command::Command;
 use crate::gate::{self, Refusal};
 use crate::hopper::Ready;
 use crate::judging::No;
+use crate::numbers::in_a_call;
 use crate::pacing::Pace;
 use crate::reserving::{Chosen, Reserved};
 use crate::runs::ListProgress;
@@ -137,6 +138,7 @@ impl Dialer {
         self.calls.open(leg, call, pbx, Role::Customer);
         self.by_leg.insert(leg, attempt);
         self.open_numbers.insert(ready.contact.key, attempt);
+        self.kept_free.take(ready.contact.other_keys());
         if let Some(digits) = Digits::of(&ready.contact.number) {
             self.toll.placed(digits, now.wall, now.wall);
         }
@@ -155,6 +157,7 @@ impl Dialer {
             number_key: ready.contact.key,
             person_key: ready.contact.person,
             retry: ready.retry,
+            number_no: ready.contact.number_no,
             trunk: trunk_id,
             end_point: end_point_id,
             pbx,
@@ -169,9 +172,12 @@ impl Dialer {
             run: id,
             contact: ready.contact.id,
             key: ready.contact.key,
+            number_no: ready.contact.number_no,
+            others: Vec::new(),
             details: Some(ready.contact),
             corrected: None,
             retry: ready.retry,
+            turn_no: ready.turn_no,
             due_at: ready.due_at,
             put_off_by: ready.put_off_by,
             standing: ready.standing,
@@ -262,18 +268,18 @@ impl Dialer {
         let run = self.runs.get_mut(&id).ok_or(Refusal::RunNotActive)?;
         let mut in_flight = false;
         for _ in 0..PASSED_OVER {
-            let Some(ready) = run.hopper.pop(now.wall) else {
+            let Some(mut ready) = run.hopper.pop(now.wall) else {
                 return Err(if in_flight { Refusal::NumberInFlight } else { run.nothing_ready() });
             };
             if run.in_flight.contains(&ready.contact.id) {
                 continue;
             }
-            if self.open_numbers.contains_key(&ready.contact.key) {
+            if in_a_call(&self.open_numbers, &self.kept_free, &ready.contact) {
                 in_flight = true;
                 run.hopper.push_timed(now.wall.plus_seconds(PARKED_SECONDS), ready);
                 continue;
             }
-            let mut verdict = run.judge(&ready.contact, &ready.standing, now.wall);
+            let mut verdict = run.judge_numbers(&mut ready, now.wall);
             if let (Ok(()), Some(until)) =
                 (verdict, self.toll.opens_at(&run.settings.rules, &ready.contact.number, now.wall))
             {
@@ -306,6 +312,7 @@ impl Dialer {
             run: attempt.run,
             contact: attempt.contact,
             retry: attempt.retry,
+            number_no: attempt.turn_no,
             due_at: attempt.due_at,
             put_off_by: attempt.put_off_by,
             why: why.to_owned(),
@@ -349,7 +356,8 @@ impl Dialer {
         // A fresh contact whose list was taken away meanwhile is not the run's any more.
         let waited = attempt.due_at.is_some();
         let ours = |contact: &Contact| waited || run.lists.iter().any(|p| p.list == contact.list);
-        let (retry, due_at, put_off_by) = (attempt.retry, attempt.due_at, attempt.put_off_by);
+        let (retry, turn_no) = (attempt.retry, attempt.turn_no);
+        let (due_at, put_off_by) = (attempt.due_at, attempt.put_off_by);
         let (contact, standing) = attempt.into_waiting()?;
         if !ours(&contact) {
             return None;
@@ -360,7 +368,7 @@ impl Dialer {
             list.unread_from(contact.id);
             return None;
         }
-        let ready = Ready { contact, retry, due_at, put_off_by, standing };
+        let ready = Ready { contact, retry, turn_no, due_at, put_off_by, standing, left_out: Vec::new() };
         match again {
             Again::AsBefore => run.hopper.put_back(ready),
             Again::At(at) => {
@@ -389,6 +397,7 @@ impl Dialer {
         let attempt = self.attempts.remove(&id)?;
         let leg = self.calls.remove(leg);
         self.open_numbers.remove(&attempt.key);
+        self.kept_free.give_back(attempt.other_keys().into_iter());
         self.attempts_of_none.remove(&id);
         self.resources.release(attempt.trunk, attempt.end_point);
         if let Some(end_point) = self.resources.end_points.get_mut(&attempt.end_point).filter(|_| !attempt.queued) {

@@ -414,6 +414,8 @@ pub struct RetryEntry {
     pub contact: Arc<Contact>,
     /// The counter of the coming attempt; 0 for one that was put off before its first.
     pub retry: u32,
+    /// The number whose turn it is; the contact is as it is called on that.
+    pub number_no: u32,
     /// Not before.
     pub due_at: Timestamp,
     /// What put it off; `None` of a retry that a reschedule rule asked for.

@@ -93,6 +93,8 @@ pub struct CallFigures {
     pub details: Option<Arc<Contact>>,
     /// 0-based retry counter.
     pub retry: u32,
+    /// Which of the contact's numbers; 0: its own.
+    pub number_no: u32,
     /// Its trunk.
     pub trunk: TrunkId,
     /// Its end point.
@@ -207,6 +209,7 @@ impl Dialer {
                 contact: attempt.contact,
                 details: attempt.details.clone(),
                 retry: attempt.retry,
+                number_no: attempt.number_no,
                 trunk: attempt.trunk,
                 end_point: attempt.end_point,
                 pbx: attempt.pbx,

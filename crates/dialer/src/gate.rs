@@ -160,6 +160,7 @@ pub fn receipt(
     Receipt {
         picked: match (ready.due_at, ready.put_off_by) {
             (None, _) => Picked::FreshInOrder,
+            (Some(due_at), None) if ready.turn_no > 0 => Picked::NextNumber { due_at },
             (Some(due_at), None) => Picked::RetryDue { due_at },
             (Some(due_at), Some(by)) => Picked::PutOffOver { due_at, by },
         },
@@ -179,5 +180,6 @@ pub fn receipt(
         caller_id: run.settings.caller_id,
         contact,
         queue: queue.map(Box::new),
+        number: crate::numbers::receipt(ready),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::known::Known;
 use domain::journal::PutOffBy;
-use domain::{Contact, ContactId, ListId, NumberKey, Timestamp};
+use domain::{Contact, ContactId, LeftOut, ListId, NumberKey, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -13,12 +13,29 @@ pub struct Ready {
     pub contact: Arc<Contact>,
     /// The counter of the coming attempt.
     pub retry: u32,
+    /// The number whose turn it was when it was read; the contact is called on that, or on one behind it.
+    pub turn_no: u32,
     /// Since when it is due, if it waited; `None` for a fresh contact.
     pub due_at: Option<Timestamp>,
     /// What had put it off; `None` for a fresh contact and for a retry that a reschedule rule asked for.
     pub put_off_by: Option<PutOffBy>,
     /// What was known of its number and person when it was read.
     pub standing: Known,
+    /// Numbers of it that were passed over since.
+    pub left_out: Vec<LeftOut>,
+}
+
+impl Ready {
+    /// One that was never tried.
+    pub(crate) fn fresh(contact: Arc<Contact>, standing: Known) -> Self {
+        Self { contact, retry: 0, turn_no: 0, due_at: None, put_off_by: None, standing, left_out: Vec::new() }
+    }
+
+    /// Whether this is its number, or its contact's own.
+    fn has_one_of(&self, keys: &BTreeSet<NumberKey>) -> bool {
+        let own = self.contact.numbers.as_ref().map_or(self.contact.key, |numbers| numbers.all[0].key);
+        keys.contains(&self.contact.key) || keys.contains(&own)
+    }
 }
 
 /// Fresh contacts in list order, and contacts with a time before which they may not be dialled.
@@ -36,7 +53,7 @@ impl Hopper {
     pub fn push_fresh(&mut self, contact: Arc<Contact>, standing: Known) -> bool {
         let new = self.members.insert(contact.id);
         if new {
-            self.fresh.push_back(Ready { contact, retry: 0, due_at: None, put_off_by: None, standing });
+            self.fresh.push_back(Ready::fresh(contact, standing));
         }
         new
     }
@@ -73,15 +90,15 @@ impl Hopper {
         Some(ready)
     }
 
-    /// Takes out every contact whose number is one of these.
+    /// Takes out every contact whose number is one of these, or whose own one is.
     pub fn take_numbers(&mut self, keys: &BTreeSet<NumberKey>) -> Vec<Ready> {
         let mut taken = Vec::new();
         let mut kept = VecDeque::with_capacity(self.fresh.len());
         for ready in self.fresh.drain(..) {
-            if keys.contains(&ready.contact.key) { taken.push(ready) } else { kept.push_back(ready) }
+            if ready.has_one_of(keys) { taken.push(ready) } else { kept.push_back(ready) }
         }
         self.fresh = kept;
-        taken.extend(self.timed.extract_if(.., |_, ready| keys.contains(&ready.contact.key)).map(|(_, ready)| ready));
+        taken.extend(self.timed.extract_if(.., |_, ready| ready.has_one_of(keys)).map(|(_, ready)| ready));
         for ready in &taken {
             self.members.remove(&ready.contact.id);
             self.retries -= usize::from(ready.due_at.is_some());
@@ -96,8 +113,9 @@ impl Hopper {
         }
         for ready in self.fresh.iter_mut().chain(self.timed.values_mut()) {
             if ready.contact.id == contact.id {
-                ready.contact = Arc::clone(contact);
-                ready.standing = standing.clone();
+                ready.contact = as_called_on(contact, ready.turn_no);
+                ready.standing = standing_at(standing, ready.contact.number_no);
+                ready.left_out.clear();
             }
         }
     }
@@ -167,4 +185,14 @@ impl Hopper {
         self.timed.retain(|_, ready| ready.due_at.is_some());
         self.members = self.timed.keys().map(|(_, contact)| *contact).collect();
     }
+}
+
+/// The contact as it is called when it is that number's turn.
+pub(crate) fn as_called_on(contact: &Arc<Contact>, turn_no: u32) -> Arc<Contact> {
+    if contact.number_no == turn_no { Arc::clone(contact) } else { Arc::new(contact.turn(turn_no)) }
+}
+
+/// What is known when it is that number's turn.
+pub(crate) fn standing_at(standing: &Known, number_no: u32) -> Known {
+    if standing.numbers.is_empty() { standing.clone() } else { standing.at(number_no).into() }
 }

@@ -5,7 +5,7 @@
 //! `docs/GLOSSARY.md` lists the names.
 
 use crate::callbook::{Call, CallBook};
-use crate::command::Command;
+use crate::command::{Command, Originate};
 use crate::event::EndPointSpec;
 use crate::known::Known;
 use crate::queue_book::QueueBook;
@@ -24,6 +24,8 @@ pub enum Invariant {
     SingleFlight,
     /// At most one open attempt per contact of a run.
     OneAttemptPerContact,
+    /// No person is called on two of their numbers at a time.
+    OneNumberPerPerson,
     /// Nothing is sent before its attempt is on disk, and nothing twice.
     JournalledBeforeSent,
     /// No originate while dialling is held.
@@ -58,9 +60,10 @@ pub enum Invariant {
 
 impl Invariant {
     /// Every rule.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::SingleFlight,
         Self::OneAttemptPerContact,
+        Self::OneNumberPerPerson,
         Self::JournalledBeforeSent,
         Self::HoldKept,
         Self::WindowKept,
@@ -83,6 +86,7 @@ impl Invariant {
         match self {
             Self::SingleFlight => "single_flight",
             Self::OneAttemptPerContact => "one_attempt_per_contact",
+            Self::OneNumberPerPerson => "one_number_per_person",
             Self::JournalledBeforeSent => "journalled_before_sent",
             Self::HoldKept => "hold_kept",
             Self::WindowKept => "window_kept",
@@ -130,6 +134,8 @@ struct Entry {
     standing: Known,
     /// Whom, when it was sent and the contact names somebody.
     person: Option<NumberKey>,
+    /// Other numbers of whom, when it was sent.
+    others: Vec<NumberKey>,
     /// The agent who is called first.
     agent: Option<Agent>,
     /// It was.
@@ -190,6 +196,8 @@ pub struct Ledger {
     open: BTreeMap<AttemptId, Entry>,
     by_key: BTreeMap<NumberKey, AttemptId>,
     by_contact: BTreeMap<(RunId, ContactId), AttemptId>,
+    /// Other numbers of those who were called, and by how many attempts each.
+    by_other: BTreeMap<NumberKey, u32>,
     by_agent: BTreeMap<Agent, AttemptId>,
     on_trunk: BTreeMap<TrunkId, u32>,
     to_end_point: BTreeMap<EndPointId, u32>,
@@ -217,6 +225,7 @@ impl Ledger {
             decided_at: open.scheduled_at,
             standing: Known::default(),
             person: None,
+            others: open.other_numbers.iter().filter_map(|other| other.key).collect(),
             agent: open.agent.as_ref().map(|agent| (open.pbx, agent.interface.clone())),
             agent_called: !open.reserved,
             word: if open.reserved { Word::Awaited } else { Word::Given },
@@ -328,7 +337,7 @@ impl Ledger {
                 let stage = Stage::Journalling;
                 let (key, run, campaign, contact) = (new.number_key, new.run, Some(new.campaign), new.contact);
                 let (decided_at, standing, person) = (new.scheduled_at, Known::default(), None);
-                let agent_called = false;
+                let (agent_called, others) = (false, Vec::new());
                 let word = if new.reserved { Word::Awaited } else { Word::Given };
                 let entry = Entry {
                     stage,
@@ -341,6 +350,7 @@ impl Ledger {
                     decided_at,
                     standing,
                     person,
+                    others,
                     agent,
                     agent_called,
                     word,
@@ -372,6 +382,9 @@ impl Ledger {
             }
             Command::Originate(call) => {
                 let broken = |invariant, detail: String| Err((invariant, Some(call.run), detail));
+                if let Some(why) = self.on_another_number(call) {
+                    return broken(Invariant::OneNumberPerPerson, format!("attempt {}: {why}", call.attempt));
+                }
                 match self.open.get_mut(&call.attempt) {
                     Some(entry) if entry.word != Word::Given => {
                         return broken(Invariant::AgentDecides, format!("attempt {}", call.attempt));
@@ -392,6 +405,10 @@ impl Ledger {
                         }
                         entry.stage = Stage::Sent;
                         entry.person = contact.person;
+                        entry.others = contact.other_keys().collect();
+                        for key in &entry.others {
+                            *self.by_other.entry(*key).or_default() += 1;
+                        }
                         self.book.sent(Call { number: entry.key, person: entry.person, at: entry.decided_at });
                     }
                     other => {
@@ -411,6 +428,16 @@ impl Ledger {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Whether whom a call goes to is being called on another of their numbers.
+    fn on_another_number(&self, call: &Originate) -> Option<String> {
+        if self.by_other.contains_key(&call.contact.key) {
+            return Some("its number is another one of somebody who is in a call".to_owned());
+        }
+        let sent = |id: &&AttemptId| self.open.get(*id).is_some_and(|entry| entry.stage == Stage::Sent);
+        let other = call.contact.other_keys().find_map(|key| self.by_key.get(&key).filter(sent));
+        other.map(|other| format!("another number of contact {} is in attempt {other}", call.contact.id))
     }
 
     fn end(&mut self, attempt: AttemptId, run: RunId) -> Result<(), Violation> {
@@ -433,6 +460,9 @@ impl Ledger {
         self.by_key.insert(entry.key, attempt);
         self.by_contact.insert((entry.run, entry.contact), attempt);
         self.by_agent.extend(entry.agent.clone().map(|agent| (agent, attempt)));
+        for key in &entry.others {
+            *self.by_other.entry(*key).or_default() += 1;
+        }
         *self.on_trunk.entry(entry.trunk).or_default() += 1;
         *self.to_end_point.entry(entry.end_point).or_default() += 1;
         self.open.insert(attempt, entry);
@@ -442,6 +472,14 @@ impl Ledger {
         let entry = self.open.remove(&attempt)?;
         self.by_key.remove(&entry.key);
         self.by_contact.remove(&(entry.run, entry.contact));
+        for key in &entry.others {
+            if let Some(calls) = self.by_other.get_mut(key) {
+                *calls -= 1;
+                if *calls == 0 {
+                    self.by_other.remove(key);
+                }
+            }
+        }
         if let Some(agent) = entry.agent.as_ref().filter(|agent| self.by_agent.get(*agent) == Some(&attempt)) {
             self.by_agent.remove(agent);
         }

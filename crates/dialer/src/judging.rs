@@ -47,13 +47,13 @@ impl Run {
     }
 
     /// Takes a contact that was read into the memory, unless the rules put it off.
-    pub(crate) fn take_in(&mut self, ready: Ready, wall: Timestamp) -> Option<PutOff> {
+    pub(crate) fn take_in(&mut self, mut ready: Ready, wall: Timestamp) -> Option<PutOff> {
         // Read before the clock was set back: until its time comes its row may be given another one.
         if let (Some(at), Some(_)) = (ready.due_at.filter(|at| at.0 - wall.0 > SOON_US), ready.put_off_by) {
             self.due(Due { at, put_off_by: ready.put_off_by });
             return None;
         }
-        match self.judge(&ready.contact, &ready.standing, wall) {
+        match self.judge_numbers(&mut ready, wall) {
             Ok(()) => match ready.due_at {
                 Some(due_at) => self.hopper.push_timed(due_at, ready),
                 None => self.hopper.push_fresh(ready.contact, ready.standing),

@@ -7,8 +7,13 @@ use std::ops::Deref;
 #[derive(Debug, Clone, Default)]
 pub struct Known(Option<Box<Standing>>);
 
-static NOTHING: Standing =
-    Standing { suppressed_by: None, black_listed_by: None, number: Calls::NONE, person: Calls::NONE };
+static NOTHING: Standing = Standing {
+    suppressed_by: None,
+    black_listed_by: None,
+    number: Calls::NONE,
+    person: Calls::NONE,
+    numbers: Vec::new(),
+};
 
 impl From<Standing> for Known {
     fn from(standing: Standing) -> Self {

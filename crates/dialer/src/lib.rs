@@ -22,6 +22,7 @@ pub mod invariants;
 mod judging;
 pub mod judging_again;
 pub mod known;
+mod numbers;
 mod observing;
 pub mod pacing;
 mod queue_book;

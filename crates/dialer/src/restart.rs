@@ -50,6 +50,7 @@ impl Dialer {
         self.by_leg.insert(open.leg, open.attempt);
         let agent = self.restore_agent(now, &open);
         self.open_numbers.insert(open.number_key, open.attempt);
+        self.kept_free.take(open.other_numbers.iter().filter_map(|other| other.key));
         match self.runs.get_mut(&open.run) {
             Some(run) => run.adopt(open.contact, open.connected_at.is_some()),
             None => {
@@ -65,7 +66,10 @@ impl Dialer {
             details: open.details.clone(),
             corrected: None,
             key: open.number_key,
+            number_no: open.number_no,
+            others: open.other_numbers.clone(),
             retry: open.retry,
+            turn_no: open.number_no,
             // Should it go back it waits from then on: where it was before is not known any more.
             due_at: open.reserved.then_some(open.scheduled_at),
             put_off_by: None,

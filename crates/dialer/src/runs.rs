@@ -3,7 +3,7 @@
 use crate::command::LoadContacts;
 use crate::event::{FreshEntry, Loaded, RetryEntry, RunSettings, RunSpec, RunTotals};
 use crate::gate::Refusal;
-use crate::hopper::{Hopper, Ready};
+use crate::hopper::{Hopper, Ready, as_called_on, standing_at};
 use crate::judging_again::JudgedAgain;
 use crate::known::Known;
 use domain::journal::{Again, PutOff, PutOffBy};
@@ -258,15 +258,17 @@ impl Run {
             for FreshEntry { contact, standing } in loaded.fresh {
                 if !known(self, contact.id) {
                     let (contact, standing) = load.now(contact, standing);
-                    let ready = Ready { contact, retry: 0, due_at: None, put_off_by: None, standing };
-                    put_off.extend(self.take_in(ready, wall));
+                    put_off.extend(self.take_in(Ready::fresh(contact, standing), wall));
                 }
             }
         }
-        for RetryEntry { contact, retry, due_at, put_off_by, standing } in loaded.retries {
+        for RetryEntry { contact, retry, number_no: turn_no, due_at, put_off_by, standing } in loaded.retries {
             if !known(self, contact.id) {
                 let (contact, standing) = load.now(contact, standing);
-                let ready = Ready { contact, retry, due_at: Some(due_at), put_off_by, standing };
+                let contact = as_called_on(&contact, turn_no);
+                let standing = standing_at(&standing, contact.number_no);
+                let (due_at, left_out) = (Some(due_at), Vec::new());
+                let ready = Ready { contact, retry, turn_no, due_at, put_off_by, standing, left_out };
                 put_off.extend(self.take_in(ready, wall));
             }
         }

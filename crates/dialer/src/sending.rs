@@ -22,7 +22,7 @@ impl Dialer {
         if self.calls.leg(attempt.leg).is_none_or(|leg| leg.state != LegState::Journalling) {
             return;
         }
-        let suppressed = self.suppressed.holds(self.campaign_of(attempt.run), attempt.key);
+        let suppressed = self.was_suppressed(attempt);
         let listed = attempt.standing.suppressed_by.is_some() || attempt.standing.black_listed_by.is_some();
         if suppressed || listed {
             return self.journalled_suppressed(now, id, out);

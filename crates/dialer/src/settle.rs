@@ -187,23 +187,25 @@ impl Dialer {
             self.not_called(&attempt);
         }
         self.tell_circuit(now, id, &attempt, &leg, &facts, outcome.fault, out);
+        let (next_number, left_out) = self.next_number(&attempt, outcome, facts.ended_by, now.wall);
         let (mut retry, mut actions) = (None, Vec::new());
         if let Some(run) = self.runs.get_mut(&attempt.run) {
-            if !run.state.is_final() {
+            if !run.state.is_final() && next_number.is_none() {
                 let rules = &run.settings.reschedule;
                 let with = |status: &str| reschedule::decide(rules, outcome.state, status, attempt.retry);
                 // A report is the state itself: rules for the state alone are meant for it, too.
                 retry = with(&attempt.ext_state).or_else(|| reported.and_then(|_| with("")));
             }
+            let delay_s = retry.map(|retry| retry.delay_s).or(next_number.map(|_| 0));
             let rules = run.settings.outcome_rules.iter();
             let answers = |rule: &&OutcomeRule| {
-                rule.matches(outcome.state, &attempt.ext_state, reported.is_some(), retry.is_some())
+                rule.matches(outcome.state, &attempt.ext_state, reported.is_some(), delay_s.is_some())
             };
             actions = rules.filter(answers).cloned().collect();
-            match retry {
-                Some(retry) => {
+            match delay_s {
+                Some(delay_s) => {
                     run.totals.rescheduled += 1;
-                    run.retry_scheduled(now.wall.plus_seconds(retry.delay_s.into()));
+                    run.retry_scheduled(now.wall.plus_seconds(delay_s.into()));
                 }
                 None => run.totals.terminated += 1,
             }
@@ -228,6 +230,8 @@ impl Dialer {
                 delay_s: retry.delay_s,
                 at: now.wall.plus_seconds(retry.delay_s.into()),
             }),
+            next_number,
+            left_out,
             actions,
         })));
         self.let_agent_go(now, attempt.agent, out);

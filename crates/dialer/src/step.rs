@@ -5,6 +5,7 @@ use crate::command::{Command, IdKind};
 use crate::event::{Event, Loaded};
 use crate::invariants::Ledger;
 use crate::known::Known;
+use crate::numbers::KeptFree;
 use crate::pacing::Turns;
 use crate::queues::Queues;
 use crate::reserving::{Desk, Reserved};
@@ -16,8 +17,8 @@ use crate::timers::{Timer, Timers};
 use crate::toll::Meter;
 use domain::journal::{Again, Fact, Note, PutOff, PutOffBy, RunChange};
 use domain::{
-    AttemptId, CallId, Contact, ContactId, EndPointId, EndedBy, LegId, Mono, Now, NumberKey, PbxId, RunId, RunState,
-    Timestamp, TrunkId,
+    AttemptId, CallId, Contact, ContactId, EndPointId, EndedBy, LegId, Mono, Now, NumberKey, OtherNumber, PbxId, RunId,
+    RunState, Timestamp, TrunkId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -44,6 +45,8 @@ pub struct Dialer {
     pub(crate) agents: BTreeMap<LegId, CalledAgent>,
     pub(crate) desk: Desk,
     pub(crate) open_numbers: BTreeMap<NumberKey, AttemptId>,
+    /// Other numbers of the contacts that are in these calls.
+    pub(crate) kept_free: KeptFree,
     /// Restored attempts whose run is not here: it is over, or has not been started yet.
     pub(crate) attempts_of_none: BTreeSet<AttemptId>,
     pub(crate) timers: Timers,
@@ -80,7 +83,13 @@ pub(crate) struct Attempt {
     /// As it was corrected while the journal was asked, which then refuses the attempt.
     pub(crate) corrected: Option<Arc<Contact>>,
     pub(crate) key: NumberKey,
+    /// Which of the contact's numbers.
+    pub(crate) number_no: u32,
+    /// The other ones, of an attempt that was adopted after a restart.
+    pub(crate) others: Vec<OtherNumber>,
     pub(crate) retry: u32,
+    /// The number whose turn it was before it was picked.
+    pub(crate) turn_no: u32,
     pub(crate) due_at: Option<Timestamp>,
     /// What had put the contact off before it was picked.
     pub(crate) put_off_by: Option<PutOffBy>,

@@ -3,9 +3,9 @@
 use crate::calls::LegState;
 use crate::command::Command;
 use crate::judging::No;
-use crate::step::Dialer;
+use crate::step::{Attempt, Dialer};
 use domain::journal::Again;
-use domain::{AttemptId, CampaignId, EndedBy, LegId, Now, NumberKey, RunId, SuppressionListId};
+use domain::{AttemptId, CampaignId, EndedBy, LegId, Now, NumberKey, RunId, SuppressionListId, WhyLeftOut};
 use std::collections::BTreeSet;
 
 /// What was suppressed since this process began. What was before is in the standing of every contact that is read and of
@@ -55,13 +55,20 @@ impl Dialer {
         let runs: Vec<RunId> = self.runs.values().filter(|run| concerned(run.campaign)).map(|run| run.id).collect();
         for id in runs {
             let Some(run) = self.runs.get_mut(&id) else { continue };
-            let taken = run.hopper.take_numbers(&keys);
-            let put_off = taken.iter().map(|ready| run.put_off(ready, No::SUPPRESSED)).collect();
+            let mut put_off = Vec::new();
+            for mut ready in run.hopper.take_numbers(&keys) {
+                let own = ready.contact.at(0).is_none_or(|own| keys.contains(&own.key));
+                if own || !run.pass_over(&mut ready, WhyLeftOut::Suppressed, now.wall) {
+                    put_off.push(run.put_off(&ready, No::SUPPRESSED));
+                } else {
+                    run.hopper.put_back(ready);
+                }
+            }
             self.tell_put_off(now, id, put_off, out);
         }
         let ring: Vec<LegId> = (self.attempts.values())
-            .filter(|attempt| keys.contains(&attempt.key))
-            .filter(|attempt| self.suppressed.holds(self.campaign_of(attempt.run), attempt.key))
+            .filter(|attempt| keys.contains(&attempt.key) || keys.contains(&attempt.own_key()))
+            .filter(|attempt| self.was_suppressed(attempt))
             .filter_map(|attempt| self.calls.leg(attempt.leg))
             .filter(|leg| leg.state != LegState::Journalling && leg.answered_at.is_none())
             .map(|leg| leg.id)
@@ -71,8 +78,8 @@ impl Dialer {
         }
         let agents_ring: Vec<AttemptId> = (self.agents.values())
             .filter_map(|agent| Some((agent.attempt, self.attempts.get(&agent.attempt)?)))
-            .filter(|(_, attempt)| keys.contains(&attempt.key))
-            .filter(|(_, attempt)| self.suppressed.holds(self.campaign_of(attempt.run), attempt.key))
+            .filter(|(_, attempt)| keys.contains(&attempt.key) || keys.contains(&attempt.own_key()))
+            .filter(|(_, attempt)| self.was_suppressed(attempt))
             .filter(|(_, attempt)| self.agent_was_asked(attempt) || attempt.reserved.is_held())
             .map(|(id, _)| id)
             .collect();
@@ -84,7 +91,8 @@ impl Dialer {
     /// The lists are others: what was suppressed since the process began is in the database as it counts now, and every
     /// attempt is asked there. An attempt that is on its way to the disk may have been asked before.
     pub(crate) fn suppressions_changed(&mut self, now: Now, out: &mut Vec<Command>) {
-        let open: BTreeSet<NumberKey> = self.attempts.values().map(|attempt| attempt.key).collect();
+        let numbers = |attempt: &Attempt| [vec![attempt.key], attempt.other_keys()].concat();
+        let open: BTreeSet<NumberKey> = self.attempts.values().flat_map(numbers).collect();
         self.suppressed.everywhere.retain(|key| open.contains(key));
         self.suppressed.by_campaign.retain(|(_, key)| open.contains(key));
         self.ledger.suppressions_changed(&open);

@@ -69,6 +69,12 @@ impl Attributes {
         self.iter().find(|(n, _)| *n == name).map(|(_, value)| value)
     }
 
+    /// All but those whose names begin like this.
+    #[must_use]
+    pub fn without(&self, prefix: &str) -> Self {
+        Self(self.0.iter().filter(|(name, _)| !name.starts_with(prefix)).cloned().collect())
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         self.0.len()

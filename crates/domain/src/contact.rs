@@ -4,9 +4,11 @@ use crate::attributes::Attributes;
 use crate::error::Invalid;
 use crate::ids::{ContactId, ListId, NumberRef};
 use crate::number::{Dialable, NumberKey};
+use crate::numbers::{Numbers, check_places};
 use crate::rules::Zones;
 use crate::time::Timestamp;
 use std::fmt;
+use std::sync::Arc;
 
 /// A contact with all that a call to it needs. Its `Debug` shows no number and no attribute.
 #[derive(Clone, PartialEq, Eq)]
@@ -17,17 +19,22 @@ pub struct Contact {
     pub list: ListId,
     /// The list's name, for `${list}` and the dialplan.
     pub list_name: String,
-    /// The number.
+    /// The number that it is called on: its own, unless another one's turn has come.
     pub number: Dialable,
     /// Stands for the number where it may not be written.
     pub number_ref: NumberRef,
     /// Keyed hash of the number.
     pub key: NumberKey,
+    /// The place of that number among its numbers; 0: its own.
+    pub number_no: u32,
+    /// All of its numbers; `None`: it has one.
+    pub numbers: Option<Arc<Numbers>>,
     /// Its attributes.
     pub attributes: Attributes,
     /// Where the number may be: its attribute [`ZONE`], otherwise what the number tells.
     pub zones: Zones,
-    /// Keyed hash of who it is: of its attribute [`PERSON`]. `None`: it names nobody, the number stands for the person.
+    /// Keyed hash of who it is: of its attribute [`PERSON`], otherwise of its own number where it has several. `None`: the
+    /// number stands for the person.
     pub person: Option<NumberKey>,
     /// Since when there is consent: its attribute [`CONSENT_AT`].
     pub consent_at: Option<Timestamp>,
@@ -53,18 +60,22 @@ pub fn consent_at(text: &str) -> Result<Timestamp, Invalid> {
     at.map(Timestamp::from_jiff).ok_or_else(problem)
 }
 
-/// Refuses attributes that mean something and do not say it: [`ZONE`], [`CONSENT_AT`]. An empty one says nothing.
+/// Refuses attributes that mean something and do not say it: [`ZONE`], [`CONSENT_AT`], a
+/// [`MULTINUM`](crate::numbers::MULTINUM) of a place that there is not. An empty one says nothing.
 pub fn check_meaning(attributes: &Attributes) -> Result<(), Invalid> {
     let given = |name| attributes.get(name).map(str::trim).filter(|value| !value.is_empty());
     given(ZONE).map(Zones::one).transpose()?;
     given(CONSENT_AT).map(consent_at).transpose()?;
-    Ok(())
+    check_places(attributes)
 }
 
-/// Keyed hash of who it is, of the attribute [`PERSON`]; `None`: it names nobody.
-pub fn person_of(attributes: &Attributes, secret: u64) -> Option<NumberKey> {
-    let person = attributes.get(PERSON).map(str::trim).filter(|person| !person.is_empty())?;
-    Some(NumberKey::of_person(person, secret))
+/// Keyed hash of who it is, of the attribute [`PERSON`]; of a contact with several numbers that names nobody, of its own
+/// number: calls to all of its numbers are calls to one person. `None`: one number stands for the person.
+pub fn person_of(attributes: &Attributes, own: &Dialable, several: bool, secret: u64) -> Option<NumberKey> {
+    let named = attributes.get(PERSON).map(str::trim).filter(|person| !person.is_empty());
+    let number = || format!("number {}", own.e164.as_ref().unwrap_or(&own.dialled));
+    let person = named.map(str::to_owned).or_else(|| several.then(number))?;
+    Some(NumberKey::of_person(&person, secret))
 }
 
 impl fmt::Debug for Contact {
@@ -102,8 +113,15 @@ mod tests {
 
     #[test]
     fn a_person_is_who_the_attribute_names() {
-        let key = |value| person_of(&of(PERSON, value), 7);
+        let own = crate::Dialable::parse("15554000001", None).unwrap();
+        let key = |value| person_of(&of(PERSON, value), &own, false, 7);
         assert_eq!((key("Ann 1970"), key("")), (key(" Ann 1970 "), None));
-        assert_ne!(key("15554000001").unwrap(), crate::Dialable::parse("15554000001", None).unwrap().key(7));
+        assert_ne!(key("15554000001").unwrap(), own.key(7));
+        let several = |value| person_of(&of(PERSON, value), &own, true, 7);
+        assert_eq!(several("Ann 1970"), key("Ann 1970"));
+        assert!(
+            several("").is_some_and(|person| person != own.key(7)),
+            "a person of several numbers is counted as one"
+        );
     }
 }

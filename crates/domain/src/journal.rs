@@ -9,6 +9,7 @@ use crate::ids::{
     AttemptId, CallId, CampaignId, ContactId, EndPointId, LegId, ListId, NumberRef, PbxId, RuleId, RunId, TrunkId,
 };
 use crate::number::NumberKey;
+use crate::numbers::{LeftOut, OtherNumber};
 use crate::outcome::{CallState, EndedBy, Fault};
 use crate::outcome_rule::OutcomeRule;
 use crate::rules::{ContactReceipt, ContactRule};
@@ -30,6 +31,11 @@ pub enum Picked {
         /// Since when.
         due_at: Timestamp,
     },
+    /// A number of it was called in vain, and this is its next one.
+    NextNumber {
+        /// Since when.
+        due_at: Timestamp,
+    },
     /// It was put off, and that is over.
     PutOffOver {
         /// Since when.
@@ -44,7 +50,7 @@ impl Picked {
     pub fn due_at(self) -> Option<Timestamp> {
         match self {
             Self::FreshInOrder => None,
-            Self::RetryDue { due_at } | Self::PutOffOver { due_at, .. } => Some(due_at),
+            Self::RetryDue { due_at } | Self::NextNumber { due_at } | Self::PutOffOver { due_at, .. } => Some(due_at),
         }
     }
 }
@@ -169,6 +175,20 @@ pub struct Receipt {
     /// What was known of the queue behind the end point, if there is one.
     #[serde(default)]
     pub queue: Option<Box<QueueReceipt>>,
+    /// Which of the contact's numbers it is, of a contact with several.
+    #[serde(default)]
+    pub number: Option<Box<NumberReceipt>>,
+}
+
+/// Which of several numbers of a contact was chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NumberReceipt {
+    /// Its place; 0: the contact's own.
+    pub no: u32,
+    /// Numbers that the contact has and that can be dialled.
+    pub of: u32,
+    /// Those that were passed over when it was read, although their turn had come.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// What was known of an observed queue when a call was decided.
@@ -223,8 +243,10 @@ pub struct NewAttempt {
     pub number_key: NumberKey,
     /// For what is counted per person; `None`: the contact names nobody.
     pub person_key: Option<NumberKey>,
-    /// 0-based retry counter of this contact in this run.
+    /// 0-based retry counter of this contact in this run: of rounds over its numbers.
     pub retry: u32,
+    /// Which of its numbers; 0: its own.
+    pub number_no: u32,
     /// Through which trunk.
     pub trunk: TrunkId,
     /// To which end point.
@@ -428,10 +450,21 @@ pub struct AttemptEnd {
     pub connected_at: Option<Timestamp>,
     /// What its time was made of.
     pub segments: Vec<Segment>,
-    /// The retry that a rule asked for; `None`: the contact is finished in this run.
+    /// The retry that a rule asked for; `None`: the contact is finished in this run, unless it has another number.
     pub retry: Option<RetryAt>,
+    /// The number of the contact that is called next, at once and before any rule is asked; then there is no `retry`.
+    pub next_number: Option<u32>,
+    /// Numbers behind this one that are passed over, before the next one.
+    pub left_out: Vec<LeftOut>,
     /// The outcome rules that answer to it, in order: each becomes an action.
     pub actions: Vec<OutcomeRule>,
+}
+
+impl AttemptEnd {
+    /// When the contact is called again; `None`: it is finished in this run.
+    pub fn again_at(&self) -> Option<Timestamp> {
+        self.retry.map(|retry| retry.at).or(self.next_number.map(|_| self.ended_at))
+    }
 }
 
 /// When a contact is tried again.
@@ -456,6 +489,8 @@ pub struct Withdrawal {
     pub contact: ContactId,
     /// The retry counter it had.
     pub retry: u32,
+    /// The number whose turn it was when its contact was read.
+    pub number_no: u32,
     /// Since when a retry, or one that had been put off, was due; `None` for a fresh contact.
     pub due_at: Option<Timestamp>,
     /// What had put it off; `None` for a fresh contact and for a retry that a reschedule rule asked for.
@@ -499,6 +534,10 @@ pub struct OpenAttempt {
     pub number_key: NumberKey,
     /// 0-based retry counter.
     pub retry: u32,
+    /// Which of the contact's numbers; 0: its own.
+    pub number_no: u32,
+    /// The others, by place.
+    pub other_numbers: Vec<OtherNumber>,
     /// Its trunk.
     pub trunk: TrunkId,
     /// Its end point.

@@ -112,6 +112,12 @@ impl CallState {
             .ok_or_else(|| Invalid::new("status", format!("{text:?} is no call state; one of TERMINATED, RS_BUSY, RS_NOANSWER, RS_NOAGENT, RS_AGENTSKIP, RS_REJECTED, RS_NUMBER, RS_ERROR, RS_LOST, RS_TIMEOUT, RS_BLACKLIST")))
     }
 
+    /// Whether the number was called in vain, so that another number of the same contact is the next one to try. Not one of
+    /// which nobody knows what became of it, nor one that failed on our side.
+    pub fn is_not_through(self) -> bool {
+        matches!(self, Self::RsRejected | Self::RsBusy | Self::RsNumber | Self::RsNoanswer)
+    }
+
     /// Whether the attempt is over.
     pub fn is_final(self) -> bool {
         !matches!(self, Self::Scheduled | Self::Requested | Self::Dialling | Self::Connected) && !self.is_before_call()

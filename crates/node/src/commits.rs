@@ -162,8 +162,8 @@ impl Asked {
 }
 
 fn retry_entry(entry: store::RetryEntry) -> dialer::RetryEntry {
-    let store::RetryEntry { contact, retry, due_at, put_off_by, standing } = entry;
-    dialer::RetryEntry { contact, retry, due_at, put_off_by, standing }
+    let store::RetryEntry { contact, retry, number_no, due_at, put_off_by, standing } = entry;
+    dialer::RetryEntry { contact, retry, number_no, due_at, put_off_by, standing }
 }
 
 fn id_kind(kind: dialer::IdKind) -> store::IdKind {

@@ -273,7 +273,13 @@ impl Handle {
     /// Erases a person: from the first moment on nobody calls the number, whatever becomes of the rest.
     pub async fn forget(&self, scope: &Scope, number: &Dialable, actor: &str, why: &str) -> Result<Traces, NodeError> {
         self.suppress(scope, store::GLOBAL, std::slice::from_ref(number), actor, why).await?;
+        let with_it = self.store.contacts_with_number(scope, number).await?;
         let traces = self.store.forget(scope, number, actor, wall()).await?;
+        // Who has it as a further number may be in memory with the own one.
+        for contact in with_it.into_iter().filter(|contact| contact.numbers.is_some()) {
+            let emptied = self.store.contact(scope, contact.id).await?;
+            let _ = self.shell.send(Input::Ask(Ask::ContactChanged(Box::new(emptied)))).await;
+        }
         info!(contacts = traces.contacts, actor, "a number is forgotten");
         Ok(traces)
     }

@@ -337,8 +337,11 @@ pub struct LiveCall {
     pub contact: ContactId,
     /// The number; empty for a call that was adopted after a restart.
     pub number: String,
-    /// 0-based retry counter.
+    /// 0-based retry counter: of rounds over the contact's numbers.
     pub retry: u32,
+    /// Which of the contact's numbers; 0: its own.
+    #[serde(default)]
+    pub number_no: u32,
     /// Its trunk.
     pub trunk: TrunkId,
     /// Its end point.

@@ -115,6 +115,7 @@ impl Shell {
             contact: call.contact,
             number: call.details.map(|contact| contact.number.dialled.clone()).unwrap_or_default(),
             retry: call.retry,
+            number_no: call.number_no,
             trunk: call.trunk,
             end_point: call.end_point,
             pbx: call.pbx,

@@ -84,6 +84,7 @@ pub fn originate(
     let number = contact.number.dialled.as_str();
     let retry = call.retry.to_string();
     let attempt = call.attempt.to_string();
+    let number_no = contact.number_no.to_string();
     let mark = RecordMark {
         attempt: call.attempt,
         contact: contact.id,
@@ -91,7 +92,9 @@ pub fn originate(
         retry: call.retry,
         trunk: call.trunk,
         end_point: call.end_point,
+        number_no: contact.number_no,
     };
+    let own_number = contact.own_number().dialled.as_str();
     let value = |name: &str| match name {
         "num" => Some(number),
         "list" => Some(contact.list_name.as_str()),
@@ -107,7 +110,8 @@ pub fn originate(
         ("WOMBAT_HOPPER_ID", attempt.as_str()),
         ("WOMBAT_ID", attempt.as_str()),
         ("WOMBAT_RETRY_NO", retry.as_str()),
-        ("WOMBAT_DIALING_NUMBER", number),
+        ("WOMBAT_DIALING_NUMBER", own_number),
+        ("CARILLON_NUMBER_NO", number_no.as_str()),
         ("WOMBAT_DIALING_LIST", contact.list_name.as_str()),
     ];
     variables.extend(ours.map(|(name, value)| (name.to_owned(), value.to_owned())));

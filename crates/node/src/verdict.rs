@@ -3,7 +3,7 @@
 use crate::clock::wall;
 use crate::handle::{Handle, NodeError};
 use domain::rules::{Answer, ContactReceipt, ContactRule, Facts, Limits, Rules, Standing, Windows, Zones, judge, pack};
-use domain::{Attributes, CampaignId, Contact, ContactId, Dialable, ListId, RunId, Timestamp};
+use domain::{AttemptId, Attributes, CampaignId, Contact, ContactId, Dialable, ListId, RunId, Timestamp, WhyLeftOut};
 use store::{InForce, Kind, RunContact, Scope};
 
 /// Campaigns that one question is answered for, at most.
@@ -30,6 +30,23 @@ pub struct Verdict {
     pub rules: Vec<RuleSays>,
     /// The figures.
     pub receipt: ContactReceipt,
+    /// Which of the contact's numbers this is about; 0: its own.
+    pub number_no: u32,
+    /// All numbers of a contact that names several, by place; otherwise empty.
+    pub numbers: Vec<NumberVerdict>,
+}
+
+/// What is said of one of several numbers of a contact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NumberVerdict {
+    /// Its place.
+    pub no: u32,
+    /// It is the one that is called next, as far as the contact is in its run.
+    pub next: bool,
+    /// The first rule that says no, and until when.
+    pub first_no: Option<(ContactRule, Option<Timestamp>)>,
+    /// Why it is passed over, if it is.
+    pub left_out: Option<WhyLeftOut>,
 }
 
 /// What one rule says.
@@ -73,6 +90,11 @@ impl Handle {
                 contacts.iter().filter(|contact| in_force.campaign.lists.contains(&contact.list)).collect();
             let in_force = Some(&in_force);
             for contact in of_campaign.iter().take(MAX_ANSWERS - verdicts.len().min(MAX_ANSWERS)) {
+                // The one of its numbers that was asked about.
+                let keys = self.store().number_keys(number);
+                let numbers = contact.numbers.iter().flat_map(|numbers| &numbers.all);
+                let meant = numbers.filter(|one| keys.contains(&one.key)).map(|one| one.no).next();
+                let contact = &contact.turn(meant.unwrap_or(0));
                 let asked = Asked { in_force, contact: Some(contact), number: &contact.number, at, now };
                 verdicts.push(self.judge(scope, &asked).await?);
             }
@@ -100,9 +122,13 @@ impl Handle {
         for in_force in self.in_force(scope, campaign).await? {
             let has_it = in_force.campaign.lists.contains(&contact.list);
             if (has_it || campaign.is_some()) && verdicts.len() < MAX_ANSWERS {
-                let (in_force, contact) = (Some(&in_force), Some(&contact));
-                let number = contact.map(|contact| &contact.number).expect("it was just wrapped");
-                verdicts.push(self.judge(scope, &Asked { in_force, contact, number, at, now }).await?);
+                let place = match in_force.run {
+                    Some(run) => self.store().run_contacts(scope, run, contact.id, contact.id).await?.pop(),
+                    None => None,
+                };
+                let contact = &contact.turn(place.as_ref().map_or(0, turn));
+                let (in_force, number) = (Some(&in_force), &contact.number);
+                verdicts.push(self.judge(scope, &Asked { in_force, contact: Some(contact), number, at, now }).await?);
             }
         }
         if verdicts.is_empty() {
@@ -125,6 +151,23 @@ impl Handle {
         Ok(in_force)
     }
 
+    /// The call to the number, or to another one of the same contact, that is in progress.
+    async fn call_to(
+        &self,
+        scope: &Scope,
+        contact: Option<&Contact>,
+        number: &Dialable,
+    ) -> Result<Option<AttemptId>, NodeError> {
+        let store = self.store();
+        let own = contact.map_or_else(|| store.number_key(number), |contact| contact.key);
+        for key in std::iter::once(own).chain(contact.into_iter().flat_map(Contact::other_keys)) {
+            if let Some(call) = store.call_to(scope, key).await? {
+                return Ok(Some(call));
+            }
+        }
+        Ok(None)
+    }
+
     async fn judge(&self, scope: &Scope, asked: &Asked<'_>) -> Result<Verdict, NodeError> {
         let Asked { in_force, contact, number, at, now } = *asked;
         let store = self.store();
@@ -136,16 +179,18 @@ impl Handle {
         let attributes = contact.map_or(&nothing, |contact| &contact.attributes);
         let person = contact.and_then(|contact| contact.person);
         let campaign = in_force.map_or(CampaignId(0), |in_force| in_force.campaign.id);
-        let standing = store.standing(scope, campaign, number, person, at).await?;
+        let standing = match contact {
+            Some(contact) => {
+                let standings = store.standings(scope, campaign, std::slice::from_ref(contact), at).await?;
+                standings.into_iter().next().unwrap_or_default()
+            }
+            None => store.standing(scope, campaign, number, person, at).await?,
+        };
         let place = match (in_force.and_then(|in_force| in_force.run), contact) {
             (Some(run), Some(contact)) => store.run_contacts(scope, run, contact.id, contact.id).await?.pop(),
             _ => None,
         };
-        let call = if now {
-            store.call_to(scope, contact.map_or_else(|| store.number_key(number), |contact| contact.key)).await?
-        } else {
-            None
-        };
+        let call = if now { self.call_to(scope, contact, number).await? } else { None };
         let put_off = place.as_ref().is_some_and(|place| place.put_off_by.is_some());
         let denied = rules.denies(number).map(str::to_owned);
         let facts = Facts {
@@ -189,6 +234,8 @@ impl Handle {
             },
             why: grounds.of(rule),
         });
+        let numbers = contact
+            .map_or_else(Vec::new, |contact| numbers(contact, &standing, &rules, place.as_ref(), at, &mut windows));
         let rules = says.collect();
         let run = in_force.and_then(|in_force| in_force.run);
         Ok(Verdict {
@@ -201,8 +248,56 @@ impl Handle {
             again_at: verdicts.again_at(),
             rules,
             receipt,
+            number_no: contact.map_or(0, |contact| contact.number_no),
+            numbers,
         })
     }
+}
+
+/// The number whose turn comes in its run, or is.
+fn turn(place: &RunContact) -> u32 {
+    if place.state == "finished" { 0 } else { place.number_no }
+}
+
+/// What is said of each number of a contact that names several.
+fn numbers(
+    contact: &Contact,
+    standing: &Standing,
+    rules: &Rules,
+    place: Option<&RunContact>,
+    at: Timestamp,
+    windows: &mut Windows,
+) -> Vec<NumberVerdict> {
+    let next = place.map_or(0, turn);
+    let others =
+        contact.other_numbers(rules, standing, |zones| windows.ask(rules, zones, at) == Answer::No { until: None });
+    let all = contact.numbers.iter().flat_map(|numbers| {
+        let left_out = numbers.left_out.iter().map(|one| one.no);
+        numbers.all.iter().map(|one| one.no).chain(left_out)
+    });
+    let mut verdicts: Vec<NumberVerdict> = all
+        .map(|no| {
+            let left_out = others.iter().find(|other| other.no == no).and_then(|other| other.left_out);
+            let first_no = contact.at(no).and_then(|called| {
+                let standing = standing.at(no);
+                let facts = Facts {
+                    denied: rules.denies(&called.number).is_some(),
+                    suppressed: standing.suppressed_by.is_some() || standing.black_listed_by.is_some(),
+                    consent_at: called.consent_at,
+                    due_at: None,
+                    number: &standing.number,
+                    person: &standing.person,
+                    zones: called.zones,
+                    in_flight: false,
+                };
+                judge(rules, &facts, at, windows).first_no()
+            });
+            // Its own number is never passed over: who bars that bars the contact.
+            NumberVerdict { no, next: no == next, first_no, left_out: left_out.filter(|_| no > 0) }
+        })
+        .collect();
+    verdicts.sort_by_key(|verdict| verdict.no);
+    verdicts
 }
 
 fn state(place: Option<&RunContact>) -> String {

@@ -28,7 +28,7 @@ impl World {
             let (mut open, mut retries, mut put_off, mut refused, mut finished) = (0, 0, 0, 0, 0);
             for row in self.store.rows.get(id).into_iter().flat_map(|rows| rows.values()) {
                 match row {
-                    Row::Open { .. } => open += 1,
+                    Row::Open => open += 1,
                     Row::Waiting { put_off_by: None, .. } => retries += 1,
                     Row::Waiting { put_off_by: Some(_), .. } => put_off += 1,
                     Row::Refused { .. } => refused += 1,

@@ -32,6 +32,13 @@ impl World {
             contact.key = other;
             call.contact = contact.into();
         }
+        if self.is(Sabotage::DialsAnotherOfTheirs)
+            && let Some(other) = self.witness.another_number_of_somebody()
+        {
+            let mut contact = (*call.contact).clone();
+            contact.key = other;
+            call.contact = contact.into();
+        }
         self.check_channel(&call);
         self.liveness_heard(&call);
         self.summary.dialled += 1;

@@ -74,7 +74,8 @@ impl World {
         let Some(settings) = self.witness.settings.get(&call.run) else { return };
         let (attempt, contact, wall) = (call.attempt, &call.contact, self.wall());
         // As the world has it: the dialler may have been told something else.
-        let contact = self.store.contact(contact.id).unwrap_or(contact);
+        let contact = &self.store.called(contact.id, contact.number_no).unwrap_or_else(|| (**contact).clone());
+        self.summary.further += u64::from(contact.number_no > 0);
         let broken = callees::broken(&settings.rules, contact, &self.history(contact), wall);
         let (key, person) = (contact.key, contact.person);
         let picked = self.store.attempts.get(&attempt).map(|row| row.new.receipt.picked);
@@ -148,13 +149,17 @@ impl World {
         self.summary.refused += refused as u64;
         self.summary.put_off += (contacts.len() - refused) as u64;
         let unreasonable = contacts.iter().filter(|off| off.until.is_none()).find(|off| {
-            let Some(contact) = self.store.contact(off.contact) else { return true };
+            let turn = self.store.turn_of(run, off.contact);
+            let Some(contact) = self.store.called(off.contact, turn) else { return true };
             let PutOffBy::Rule(rule) = off.by else { return true };
-            let reasonable = match rule {
+            let reasonable = |contact: &Contact| match rule {
                 ContactRule::NumberNotSuppressed => self.store.is_suppressed(contact, campaign_of(run)),
                 rule => callees::refuses(&settings.rules, rule, contact, wall),
             };
-            !reasonable
+            // It may have been the turn of one behind, those before it being passed over.
+            let behind =
+                contact.numbers.iter().flat_map(|numbers| &numbers.all).filter(|one| one.no > turn && turn > 0);
+            !reasonable(&contact) && !behind.filter_map(|one| contact.at(one.no)).any(|contact| reasonable(&contact))
         });
         if let Some(off) = unreasonable {
             let what = format!("contact {} of run {run} is refused by {}", off.contact, off.by.code());
@@ -206,15 +211,17 @@ impl World {
                 self.broke(Check::ChannelHasAttempt, what);
             }
         }
-        let turn = (call.run, call.contact.id, call.retry);
+        let turn = (call.run, call.contact.id, call.retry, call.contact.number_no);
         if !self.witness.rang.insert(turn) {
-            let what = format!("contact {} of run {} is dialled twice at retry {}", turn.1, turn.0, turn.2);
+            let what =
+                format!("contact {} of run {} is dialled twice at retry {}, number {}", turn.1, turn.0, turn.2, turn.3);
             self.broke(Check::TurnDialledOnce, what);
         }
         if let Some(other) = self.witness.numbers.insert(call.contact.key, call.leg) {
             let what = format!("leg {} calls a number that leg {other} is in a call with", call.leg);
             self.broke(Check::OneCallPerNumber, what);
         }
+        self.check_person(call);
         let on_trunk = self.witness.on_trunk.entry(call.trunk).or_default();
         *on_trunk += 1;
         let on_trunk = *on_trunk;
@@ -230,6 +237,56 @@ impl World {
         if to_end_point > channels {
             let what = format!("end point {} has {to_end_point} calls, it takes {channels}", call.end_point);
             self.broke(Check::EndPointCapacityKept, what);
+        }
+    }
+
+    /// A channel is made to a number: is its owner in a call on another one?
+    fn check_person(&mut self, call: &Originate) {
+        let contact = self.store.called(call.contact.id, call.contact.number_no);
+        let others: Vec<NumberKey> = contact.map_or_else(Vec::new, |contact| contact.other_keys().collect());
+        let up = others.iter().find_map(|key| self.witness.numbers.get(key)).copied();
+        let theirs = self.witness.others.iter().find(|(_, keys)| keys.contains(&call.contact.key)).map(|(leg, _)| *leg);
+        if let Some(other) = up.or(theirs) {
+            let what = format!("leg {} calls another number of whom leg {other} is in a call with", call.leg);
+            self.broke(Check::OneNumberPerPerson, what);
+        }
+        if !others.is_empty() {
+            self.witness.others.insert(call.leg, others);
+        }
+    }
+
+    /// A call was in vain: every number of the contact behind it, up to the one that follows, is one that may not be called.
+    fn check_next_number(&mut self, end: &AttemptEnd) {
+        let by_a_person = matches!(end.ended_by, EndedBy::Operator | EndedBy::Suppression | EndedBy::Agent);
+        let Some(row) = self.store.attempts.get(&end.attempt) else { return };
+        let (no, campaign, wall) = (row.new.number_no, row.new.campaign, self.wall());
+        let Some(settings) = self.witness.settings.get(&end.run).filter(|_| !self.witness.quiet.contains(&end.run))
+        else {
+            return;
+        };
+        let Some(contact) = self.store.called(end.contact, no) else { return };
+        let all = contact.numbers.iter().flat_map(|numbers| &numbers.all).map(|one| one.no);
+        let behind: Vec<u32> = all.filter(|other| *other > no).collect();
+        let mut wrong = None;
+        if end.next_number.is_some_and(|next| !behind.contains(&next) || !end.state.is_not_through() || by_a_person) {
+            wrong = Some("is followed by a number out of turn".to_owned());
+        }
+        let passed = |other: &u32| {
+            end.state.is_not_through() && !by_a_person && end.next_number.is_none_or(|next| *other < next)
+        };
+        for other in behind.into_iter().filter(passed) {
+            let Some(contact) = contact.at(other) else { continue };
+            let never = |rule| callees::refuses(&settings.rules, rule, &contact, wall);
+            let barred = self.store.bars(contact.key, campaign)
+                || self.store.black.contains_key(&(contact.key, campaign))
+                || never(ContactRule::NumberAllowed)
+                || never(ContactRule::InsideCalleeWindow);
+            if !barred {
+                wrong = Some(format!("was in vain and number {other} is passed over"));
+            }
+        }
+        if let Some(wrong) = wrong {
+            self.broke(Check::NumbersTriedInTurn, format!("attempt {} on number {no} {wrong}", end.attempt));
         }
     }
 
@@ -251,6 +308,7 @@ impl World {
             Command::Close(end) => {
                 self.check_outcome(end);
                 self.check_retry(end);
+                self.check_next_number(end);
             }
             Command::PutOff { run, contacts, .. } => self.check_put_off(*run, contacts),
             _ => {}

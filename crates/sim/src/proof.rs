@@ -15,6 +15,10 @@ pub enum Check {
     OneOpenAttemptPerNumber,
     /// At most one channel per number over all PBXs.
     OneCallPerNumber,
+    /// No person has channels on two of their numbers.
+    OneNumberPerPerson,
+    /// A number that was called in vain is followed by the contact's next one that may be called, by place.
+    NumbersTriedInTurn,
     /// One turn of a contact reaches a PBX once.
     TurnDialledOnce,
     /// No attempt is sent before it is due.
@@ -83,13 +87,15 @@ pub enum Check {
 
 impl Check {
     /// Every check.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 40] = [
         Self::AccountsAddUp,
         Self::NobodyForgotten,
         Self::FiguresAgree,
         Self::WritesFit,
         Self::OneOpenAttemptPerNumber,
         Self::OneCallPerNumber,
+        Self::OneNumberPerPerson,
+        Self::NumbersTriedInTurn,
         Self::TurnDialledOnce,
         Self::GapKept,
         Self::LongestGapKept,
@@ -156,6 +162,7 @@ pub const PROOFS: [(&str, &str, Proof); 16] = [
         Proof::By(&[
             Check::AccountsAddUp,
             Check::NobodyForgotten,
+            Check::NumbersTriedInTurn,
             Check::RefusedForAReason,
             Check::FiguresAgree,
             Check::WritesFit,
@@ -164,7 +171,12 @@ pub const PROOFS: [(&str, &str, Proof); 16] = [
     (
         "I2",
         "single flight",
-        Proof::By(&[Check::OneOpenAttemptPerNumber, Check::OneCallPerNumber, Check::TurnDialledOnce]),
+        Proof::By(&[
+            Check::OneOpenAttemptPerNumber,
+            Check::OneCallPerNumber,
+            Check::OneNumberPerPerson,
+            Check::TurnDialledOnce,
+        ]),
     ),
     ("I3", "gap", Proof::By(&[Check::GapKept, Check::LongestGapKept])),
     ("I4", "suppression", Proof::By(&[Check::SuppressionKept, Check::OptOutStopsRinging])),

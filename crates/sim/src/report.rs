@@ -77,6 +77,8 @@ pub struct Summary {
     pub refused: u64,
     /// Calls to contacts that had been put off.
     pub came_back: u64,
+    /// Calls to a further number of a contact.
+    pub further: u64,
     /// Attempts whose outcome stayed unknown.
     pub lost: u64,
     /// Attempts that ended because their number was suppressed.
@@ -106,7 +108,7 @@ pub struct Summary {
 impl Summary {
     /// Adds another world's figures; of times the longest counts.
     pub fn add(&mut self, other: &Self) {
-        let fields: [(&mut u64, u64); 19] = [
+        let fields: [(&mut u64, u64); 20] = [
             (&mut self.steps, other.steps),
             (&mut self.virtual_s, other.virtual_s),
             (&mut self.contacts, other.contacts),
@@ -119,6 +121,7 @@ impl Summary {
             (&mut self.put_off, other.put_off),
             (&mut self.refused, other.refused),
             (&mut self.came_back, other.came_back),
+            (&mut self.further, other.further),
             (&mut self.lost, other.lost),
             (&mut self.suppressed, other.suppressed),
             (&mut self.unknown, other.unknown),
@@ -152,7 +155,7 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} steps, {:.1} virtual hours, {} contacts, {} calls ({} answered), {} withdrawn, {} put off ({} calls when they came back), {} refused, {} lost, {} suppressed, {} unknown for a while",
+            "{} steps, {:.1} virtual hours, {} contacts, {} calls ({} answered), {} withdrawn, {} put off ({} calls when they came back), {} to further numbers, {} refused, {} lost, {} suppressed, {} unknown for a while",
             self.steps,
             self.virtual_s as f64 / 3_600.0,
             self.contacts,
@@ -161,6 +164,7 @@ impl fmt::Display for Summary {
             self.withdrawn,
             self.put_off,
             self.came_back,
+            self.further,
             self.refused,
             self.lost,
             self.suppressed,

@@ -17,6 +17,10 @@ pub enum Sabotage {
     WritesAnotherNumber,
     /// The PBX dials the number of another call.
     DialsAnotherNumber,
+    /// The PBX dials another number of somebody who is in a call.
+    DialsAnotherOfTheirs,
+    /// The database tells of each contact the number only whose turn it is.
+    TellsOneNumber,
     /// The shell sends an originate again whose channel has ended.
     SendsAgain,
     /// The database makes retries wait longer than it tells.
@@ -83,13 +87,15 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Every one, with the check that finds it.
-    pub const ALL: [(Self, Check); 38] = [
+    pub const ALL: [(Self, Check); 40] = [
         (Self::LosesRows, Check::AccountsAddUp),
         (Self::SkipsContacts, Check::NobodyForgotten),
         (Self::CountsTwice, Check::FiguresAgree),
         (Self::SameIdsAgain, Check::WritesFit),
         (Self::WritesAnotherNumber, Check::OneOpenAttemptPerNumber),
         (Self::DialsAnotherNumber, Check::OneCallPerNumber),
+        (Self::DialsAnotherOfTheirs, Check::OneNumberPerPerson),
+        (Self::TellsOneNumber, Check::NumbersTriedInTurn),
         (Self::SendsAgain, Check::TurnDialledOnce),
         (Self::TellsRetriesEarly, Check::GapKept),
         (Self::ShortensUnknownGap, Check::LongestGapKept),

@@ -9,8 +9,9 @@ use crate::strictness;
 use dialer::{EndPointSpec, PbxSpec, RunSettings, RunTotals, TrunkSpec};
 use domain::rules::Rules;
 use domain::{
-    CallState, Contact, ContactId, Dialable, EndPointId, Hours, ListId, Mode, NumberKey, NumberRef, OpeningHours,
-    OpeningMode, OpeningRule, PbxId, RescheduleRule, RuleId, RunId, RunState, Timestamp, TrunkId,
+    Alternates, CallState, Contact, ContactId, Dialable, EndPointId, Hours, LeftOut, ListId, Mode, NumberKey,
+    NumberRef, Numbered, Numbers, OpeningHours, OpeningMode, OpeningRule, PbxId, RescheduleRule, RuleId, RunId,
+    RunState, Timestamp, TrunkId, WhyLeftOut,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -138,6 +139,7 @@ pub(crate) fn add_contacts(rng: &mut Rng, store: &mut Store, list: ListId, count
         }
         let mut contact = contact(next, list, number);
         strictness::describe(rng, &mut contact);
+        give_numbers(store.seed, &mut contact);
         store.add(list, contact);
     }
 }
@@ -152,11 +154,52 @@ pub(crate) fn contact(id: i64, list: ListId, number: i64) -> Contact {
         number: Dialable { as_given: text.clone(), dialled: text, e164: None },
         number_ref: NumberRef(id),
         key: NumberKey(1_000_000 + number),
+        number_no: 0,
+        numbers: None,
         attributes: Default::default(),
         zones: domain::rules::Zones::Campaign,
         person: None,
         consent_at: None,
     }
+}
+
+/// Gives one contact in five further numbers: some are another contact's, some cannot be called. What is drawn for a contact
+/// leaves all else in the world as it is.
+fn give_numbers(seed: u64, contact: &mut Contact) {
+    let mut rng = Rng::stream(seed, 0x00b0_0000_0000 + contact.id.0.unsigned_abs());
+    if !rng.percent(20) {
+        return;
+    }
+    if rng.percent(60) {
+        let zone = *rng.pick(&["Europe/Madrid", "America/New_York", "UTC"]).unwrap_or(&"UTC");
+        let _ = contact.attributes.add(domain::contact::ZONE, zone);
+        contact.zones = domain::rules::Zones::of(&contact.number, &contact.attributes);
+    }
+    let own = Numbered { no: 0, number: contact.number.clone(), number_ref: contact.number_ref, key: contact.key };
+    let mut alternates = Alternates::default();
+    for no in 1..=rng.number(1..=4) {
+        let mut number = 5_000_000 + contact.id.0 * 8 + i64::from(no);
+        match rng.within(0..=9) {
+            0 => {
+                let why = if rng.percent(50) { WhyLeftOut::Malformed } else { WhyLeftOut::Duplicate };
+                alternates.left_out.push(LeftOut { no, why });
+                continue;
+            }
+            1 | 2 => number = i64::try_from(rng.within(1..=contact.id.0.unsigned_abs() + 3)).unwrap_or(1),
+            _ => {}
+        }
+        let key = NumberKey(1_000_000 + number);
+        if key == own.key || alternates.numbers.iter().any(|one| one.key == key) {
+            alternates.left_out.push(LeftOut { no, why: WhyLeftOut::Duplicate });
+            continue;
+        }
+        let text = format!("{NUMBERS}{number:07}");
+        let number = Dialable { as_given: text.clone(), dialled: text, e164: None };
+        let number_ref = NumberRef(contact.id.0 * 100 + i64::from(no));
+        alternates.numbers.push(Numbered { no, number, number_ref, key });
+    }
+    contact.person.get_or_insert(NumberKey(4_000_000 + contact.key.0));
+    contact.numbers = Some(Arc::new(Numbers::of(own, alternates)));
 }
 
 /// The lists and runs of the store.

@@ -1,26 +1,24 @@
 //! The virtual database: lists, runs, contacts' states and attempts, and the rules that its constraints stand for.
 
+mod reading;
+
 use crate::proof::Check;
 use crate::sabotage::Sabotage;
-use dialer::toll::Digits;
-use dialer::{Command, Event, FreshEntry, IdKind, LoadContacts, Loaded, RetryEntry, RunSettings, RunTotals};
+use dialer::{Command, Event, IdKind, RunSettings, RunTotals};
 use domain::journal::{
-    Again, AttemptEnd, Fact, NewAttempt, Note, OpenAttempt, PutOff, PutOffBy, READ_AHEAD_US, SOON_US, Withdrawal,
+    Again, AttemptEnd, Fact, NewAttempt, Note, PutOff, PutOffBy, READ_AHEAD_US, SOON_US, Withdrawal,
 };
-use domain::rules::{Calls, ContactRule, Standing};
-use domain::{
-    AttemptId, CallState, CampaignId, Contact, ContactId, ListId, NumberKey, RunId, RunState, SuppressionListId,
-    Timestamp,
-};
+use domain::rules::{ContactRule, Standing};
+use domain::{AttemptId, CallState, CampaignId, Contact, ContactId, ListId, NumberKey, RunId, RunState, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Where a contact is in a run; without a row it is fresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Row {
-    Open { retry: u32 },
-    Waiting { retry: u32, due_at: Timestamp, put_off_by: Option<PutOffBy> },
-    Refused { retry: u32, by: PutOffBy },
+    Open,
+    Waiting { retry: u32, number_no: u32, due_at: Timestamp, put_off_by: Option<PutOffBy> },
+    Refused { retry: u32, number_no: u32, by: PutOffBy },
     Finished,
 }
 
@@ -37,6 +35,8 @@ pub(crate) struct AttemptRow {
     pub(crate) state: AttemptState,
     /// When the retry that it is was due.
     pub(crate) due_at: Option<Timestamp>,
+    /// The number whose turn it was.
+    turn_no: u32,
     /// What had put it off.
     put_off_by: Option<PutOffBy>,
     /// Since when an agent looked at it, also when it does not any more.
@@ -93,6 +93,8 @@ pub(crate) struct Store {
     /// The number of the youngest process that opened it: writes of an older one are refused.
     pub(crate) fence: u64,
     pub(crate) sabotage: Option<Sabotage>,
+    /// Of what is drawn for each contact.
+    pub(crate) seed: u64,
     ids: BTreeMap<IdKind, i64>,
 }
 
@@ -113,38 +115,38 @@ impl Store {
         let contact = Arc::new(contact);
         self.contacts.insert(contact.id, Arc::clone(&contact));
         self.numbers.insert(contact.key, contact.number.dialled.clone());
+        for one in contact.numbers.iter().flat_map(|numbers| &numbers.all) {
+            self.numbers.insert(one.key, one.number.dialled.clone());
+        }
         self.lists.entry(list).or_default().push(contact);
     }
 
-    pub(crate) fn contact(&self, id: ContactId) -> Option<&Arc<Contact>> {
-        self.contacts.get(&id)
+    pub(crate) fn is_suppressed(&self, contact: &Contact, campaign: CampaignId) -> bool {
+        let own = contact.numbers.as_ref().map_or(contact.key, |numbers| numbers.all[0].key);
+        self.bars(contact.key, campaign) || self.bars(own, campaign)
     }
 
-    pub(crate) fn is_suppressed(&self, contact: &Contact, campaign: CampaignId) -> bool {
-        [None, Some(campaign)].iter().any(|of| self.suppressed.contains(&(contact.key, *of)))
+    /// Whether this number is suppressed.
+    pub(crate) fn bars(&self, key: NumberKey, campaign: CampaignId) -> bool {
+        [None, Some(campaign)].iter().any(|of| self.suppressed.contains(&(key, *of)))
+    }
+
+    /// The contact of an attempt as the world has it, on the number that is called.
+    pub(crate) fn called(&self, contact: ContactId, number_no: u32) -> Option<Contact> {
+        self.contacts.get(&contact).map(|contact| contact.turn(number_no))
+    }
+
+    /// The number whose turn it is.
+    pub(crate) fn turn_of(&self, run: RunId, contact: ContactId) -> u32 {
+        match self.rows.get(&run).and_then(|rows| rows.get(&contact)) {
+            Some(Row::Waiting { number_no, .. } | Row::Refused { number_no, .. }) => *number_no,
+            _ => 0,
+        }
     }
 
     /// The number that has this key.
     pub(crate) fn number(&self, key: NumberKey) -> Option<&str> {
         self.numbers.get(&key).map(String::as_str)
-    }
-
-    /// Calls since then that were sent, or may have been.
-    pub(crate) fn calls_since(&self, since: Timestamp) -> Vec<(Timestamp, Digits)> {
-        let sent = self.attempts.values().filter(|row| row.new.scheduled_at > since && !row.was_never_sent());
-        let called = sent.filter_map(|row| {
-            let contact = self.contacts.get(&row.new.contact)?;
-            Some((row.new.scheduled_at, Digits::of(&contact.number)?))
-        });
-        called.collect()
-    }
-
-    /// A contact as it is told to the dialler.
-    fn told(&self, contact: &Arc<Contact>) -> Arc<Contact> {
-        if !self.is(Sabotage::MovesEverybody) {
-            return Arc::clone(contact);
-        }
-        Arc::new(Contact { zones: domain::rules::Zones::Campaign, ..(**contact).clone() })
     }
 
     /// Contacts of all lists.
@@ -215,9 +217,13 @@ impl Store {
             return Ok(refused(true));
         }
         let row = self.rows.get(&new.run).and_then(|rows| rows.get(&new.contact)).copied();
-        let (due_at, put_off_by) = match row {
-            None if new.retry == 0 => (None, None),
-            Some(Row::Waiting { retry, due_at, put_off_by }) if retry == new.retry => (Some(due_at), put_off_by),
+        let (due_at, put_off_by, turn_no) = match row {
+            None if (new.retry, new.number_no) == (0, 0) => (None, None, 0),
+            Some(Row::Waiting { retry, number_no, due_at, put_off_by })
+                if retry == new.retry && number_no <= new.number_no =>
+            {
+                (Some(due_at), put_off_by, number_no)
+            }
             _ => return unfit(format!("contact {} is {row:?}, journalled at retry {}", new.contact, new.retry)),
         };
         if due_at.is_some_and(|due_at| due_at > new.scheduled_at) {
@@ -232,9 +238,9 @@ impl Store {
             (Some(_), None) => run.totals.open_retries -= 1,
             (None, None) => {}
         }
-        self.set_row(new.run, new.contact, Some(Row::Open { retry: new.retry }));
+        self.set_row(new.run, new.contact, Some(Row::Open));
         self.open.insert(new.number_key, new.attempt);
-        let contact = self.contacts.get(&new.contact).cloned();
+        let contact = self.called(new.contact, new.number_no);
         let (campaign, person) = (new.campaign, contact.as_ref().and_then(|contact| contact.person));
         let standing = contact.map(|contact| self.standing(&contact, campaign, None)).unwrap_or_default();
         let answer = Event::Journalled { attempt: new.attempt, standing };
@@ -251,6 +257,7 @@ impl Store {
         let row = AttemptRow {
             state,
             due_at,
+            turn_no,
             put_off_by,
             reserved_at: new.reserved.then_some(new.scheduled_at),
             requested: false,
@@ -309,19 +316,28 @@ impl Store {
         if end.segments.windows(2).any(|two| two[0].to > two[1].from) {
             return Err((Check::WritesFit, format!("attempt {} has segments that overlap", end.attempt)));
         }
-        let (key, retry) = (row.new.number_key, row.new.retry);
+        let (key, retry, number_no) = (row.new.number_key, row.new.retry, row.new.number_no);
         self.open.remove(&key);
         let Some(run) = self.runs.get_mut(&end.run) else {
             return Err((Check::WritesFit, format!("no run {}", end.run)));
         };
         run.totals.connected += u64::from(end.connected_at.is_some()) * if twice { 2 } else { 1 };
-        let next = match end.retry {
-            Some(next) => {
+        let late_s = if late { TOLD_EARLY_S } else { 0 };
+        let next = match (end.retry, end.next_number) {
+            (Some(next), None) => {
                 run.totals.open_retries += 1;
-                let due_at = next.at.plus_seconds(if late { TOLD_EARLY_S } else { 0 });
-                Row::Waiting { retry: retry + 1, due_at, put_off_by: None }
+                let due_at = next.at.plus_seconds(late_s);
+                Row::Waiting { retry: retry + 1, number_no: 0, due_at, put_off_by: None }
             }
-            None => {
+            (None, Some(next)) if next > number_no => {
+                run.totals.open_retries += 1;
+                Row::Waiting { retry, number_no: next, due_at: end.ended_at.plus_seconds(late_s), put_off_by: None }
+            }
+            (_, Some(next)) => {
+                let what = format!("attempt {} on number {number_no} is followed by number {next}", end.attempt);
+                return Err((Check::WritesFit, what));
+            }
+            (None, None) => {
                 run.totals.terminated += 1;
                 Row::Finished
             }
@@ -333,10 +349,10 @@ impl Store {
     fn withdraw(&mut self, withdrawal: &Withdrawal) -> Result<(), Broken> {
         let row = self.open_row(withdrawal.attempt)?;
         row.state = AttemptState::Withdrawn;
-        let was = (row.due_at, row.put_off_by, row.new.retry);
-        let to = (withdrawal.due_at, withdrawal.put_off_by, withdrawal.retry);
+        let was = (row.due_at, row.put_off_by, row.new.retry, row.turn_no);
+        let to = (withdrawal.due_at, withdrawal.put_off_by, withdrawal.retry, withdrawal.number_no);
         // Of one that an agent looked at before a restart nobody knows where it was: it waits from then on.
-        let waits = row.reserved_at.map(|at| (Some(at), None, row.new.retry));
+        let waits = row.reserved_at.map(|at| (Some(at), None, row.new.retry, row.new.number_no));
         if was != to && waits != Some(to) {
             let what = format!("attempt {} is taken back to where it never was", withdrawal.attempt);
             return Err((Check::WritesFit, what));
@@ -352,8 +368,8 @@ impl Store {
             (Some(_), None) => run.totals.open_retries += 1,
             (None, None) => {}
         }
-        let (retry, put_off_by) = (withdrawal.retry, withdrawal.put_off_by);
-        let back = withdrawal.due_at.map(|due_at| Row::Waiting { retry, due_at, put_off_by });
+        let (retry, number_no, put_off_by) = (withdrawal.retry, withdrawal.number_no, withdrawal.put_off_by);
+        let back = withdrawal.due_at.map(|due_at| Row::Waiting { retry, number_no, due_at, put_off_by });
         self.set_row(withdrawal.run, withdrawal.contact, back);
         Ok(())
     }
@@ -363,7 +379,7 @@ impl Store {
         let row = self.rows.get(&id).and_then(|rows| rows.get(&off.contact)).copied();
         let was = match row {
             None => (0, None, None),
-            Some(Row::Waiting { retry, due_at, put_off_by }) => (retry, Some(due_at), put_off_by),
+            Some(Row::Waiting { retry, due_at, put_off_by, .. }) => (retry, Some(due_at), put_off_by),
             _ => return Err((Check::WritesFit, format!("contact {} is {row:?} and put off", off.contact))),
         };
         if was != (off.retry, off.was_due_at, off.was_put_off_by) {
@@ -375,14 +391,16 @@ impl Store {
             (Some(_), None) => run.totals.open_retries -= 1,
             (None, None) => {}
         }
+        let number_no = self.turn_of(id, off.contact);
+        let Some(run) = self.runs.get_mut(&id) else { return Err((Check::WritesFit, format!("no run {id}"))) };
         let row = match off.until {
             Some(due_at) => {
                 run.totals.put_off += 1;
-                Row::Waiting { retry: off.retry, due_at, put_off_by: Some(off.by) }
+                Row::Waiting { retry: off.retry, number_no, due_at, put_off_by: Some(off.by) }
             }
             None => {
                 run.totals.refused += 1;
-                Row::Refused { retry: off.retry, by: off.by }
+                Row::Refused { retry: off.retry, number_no, by: off.by }
             }
         };
         self.set_row(id, off.contact, Some(row));
@@ -396,19 +414,20 @@ impl Store {
             (Again::Suppressed, Row::Refused { by, .. }) if *by != PutOffBy::Rule(ContactRule::NumberNotSuppressed) => {
                 None
             }
-            (_, Row::Refused { retry, by }) => Some((contact, *retry, *by, true)),
-            (Again::Everybody | Again::Contact(_), Row::Waiting { retry, due_at, put_off_by: Some(by) })
+            (_, Row::Refused { retry, number_no, by }) => Some((contact, (*retry, *number_no), *by, true)),
+            (Again::Everybody | Again::Contact(_), Row::Waiting { retry, number_no, due_at, put_off_by: Some(by) })
                 if *due_at > soon =>
             {
-                Some((contact, *retry, *by, false))
+                Some((contact, (*retry, *number_no), *by, false))
             }
             _ => None,
         };
         let behind = self.rows.get(&id).into_iter().flatten().filter(|(contact, _)| **contact > after);
         let found: Vec<_> = behind.filter_map(|(contact, row)| meant(*contact, row)).take(limit as usize).collect();
-        for (contact, retry, by, _) in &found {
-            let due_at = if *retry > 0 { Timestamp(at.0 + READ_AHEAD_US) } else { at };
-            self.set_row(id, *contact, Some(Row::Waiting { retry: *retry, due_at, put_off_by: Some(*by) }));
+        for (contact, (retry, number_no), by, _) in &found {
+            let (retry, number_no) = (*retry, *number_no);
+            let due_at = if retry > 0 { Timestamp(at.0 + READ_AHEAD_US) } else { at };
+            self.set_row(id, *contact, Some(Row::Waiting { retry, number_no, due_at, put_off_by: Some(*by) }));
         }
         let refused = found.iter().filter(|(.., refused)| *refused).count() as u64;
         if let Some(run) = self.runs.get_mut(&id) {
@@ -419,38 +438,6 @@ impl Store {
         Event::TakenUp { run: id, refused, put_off: found.len() as u64 - refused, last }
     }
 
-    /// What is known of a contact's number and person, this attempt left out.
-    fn standing(&self, contact: &Contact, campaign: CampaignId, but: Option<AttemptId>) -> Standing {
-        let suppressed = self.is_suppressed(contact, campaign) && !self.is(Sabotage::KeepsSuppressionsBack);
-        let person = contact.person.and_then(|person| self.by_person.get(&person));
-        Standing {
-            suppressed_by: suppressed.then_some(SuppressionListId(1)),
-            black_listed_by: (self.black.contains_key(&(contact.key, campaign))
-                && !self.is(Sabotage::KeepsSuppressionsBack))
-            .then_some(ListId(1)),
-            number: self.calls(self.by_number.get(&contact.key), but),
-            person: self.calls(person, but),
-        }
-    }
-
-    /// Attempts that were sent, or may have been.
-    fn calls(&self, attempts: Option<&Vec<AttemptId>>, but: Option<AttemptId>) -> Calls {
-        let mut calls = Calls::default();
-        if self.is(Sabotage::ForgetsCalls) {
-            return calls;
-        }
-        let others = attempts.into_iter().flatten().filter(|attempt| Some(**attempt) != but);
-        for row in others.filter_map(|attempt| self.attempts.get(attempt)) {
-            if !row.was_never_sent() {
-                calls.attempted(row.new.scheduled_at);
-                if let Some(at) = row.ended_talking.or(row.connected_at) {
-                    calls.talked(at);
-                }
-            }
-        }
-        calls
-    }
-
     fn run_changed(&mut self, id: RunId, state: RunState) -> Result<(), Broken> {
         let Some(run) = self.runs.get_mut(&id) else { return Err((Check::WritesFit, format!("no run {id}"))) };
         if run.state.is_final() {
@@ -459,87 +446,5 @@ impl Store {
         }
         run.state = state;
         Ok(())
-    }
-
-    fn load(&self, load: &LoadContacts) -> Loaded {
-        let rows = self.rows.get(&load.run);
-        let skips = self.is(Sabotage::SkipsContacts);
-        let limit = load.fresh_limit as usize;
-        let mut fresh: Vec<FreshEntry> = Vec::new();
-        let campaign = campaign_of(load.run);
-        if let Some((list, after)) = load.list {
-            let contacts = self.lists.get(&list).map(Vec::as_slice).unwrap_or_default();
-            let first = contacts.partition_point(|contact| contact.id <= after);
-            // Both are in order: a restart walks along them once, it does not search for each contact.
-            let mut rows = rows.into_iter().flat_map(|rows| rows.range(after..)).map(|(id, _)| *id).peekable();
-            let is_fresh = |contact: &&Arc<Contact>| {
-                while rows.next_if(|id| *id < contact.id).is_some() {}
-                rows.peek() != Some(&contact.id) && !(skips && contact.id.0 % 3 == 0)
-            };
-            let taken = contacts[first..].iter().filter(is_fresh).take(limit);
-            let standing = |contact: &Contact| self.standing(contact, campaign, None);
-            fresh = taken.map(|c| FreshEntry { contact: self.told(c), standing: standing(c) }).collect();
-        }
-        let early = if self.is(Sabotage::TellsRetriesEarly) { -TOLD_EARLY_S } else { 0 };
-        let mut waiting = self.waiting.get(&load.run).into_iter().flatten().filter_map(|(due_at, id)| {
-            let (retry, put_off_by) = match rows?.get(id)? {
-                Row::Waiting { retry, put_off_by, .. } => (*retry, *put_off_by),
-                _ => return None,
-            };
-            let contact = self.told(self.contacts.get(id)?);
-            let standing = self.standing(&contact, campaign, None);
-            Some(RetryEntry { contact, retry, due_at: due_at.plus_seconds(early), put_off_by, standing })
-        });
-        let mut retries = Vec::new();
-        let (mut next_due, mut next_put_off_by) = (None, None);
-        for entry in waiting.by_ref() {
-            if entry.due_at > load.due_before || retries.len() >= load.retry_limit as usize {
-                (next_due, next_put_off_by) = (Some(entry.due_at), entry.put_off_by);
-                break;
-            }
-            retries.push(entry);
-        }
-        Loaded {
-            run: load.run,
-            list: load.list.map(|(list, _)| list),
-            list_exhausted: fresh.len() < limit,
-            list_end: load
-                .list
-                .and_then(|(list, _)| self.lists.get(&list)?.last())
-                .map_or(ContactId(0), |contact| contact.id),
-            fresh,
-            retries,
-            next_due,
-            next_put_off_by,
-        }
-    }
-
-    /// What a new process finds open.
-    pub(crate) fn open_attempts(&self) -> Vec<OpenAttempt> {
-        let open = self.open.values().filter_map(|attempt| self.attempts.get(attempt));
-        let mut open: Vec<&AttemptRow> = open.filter(|row| row.state == AttemptState::Open).collect();
-        open.sort_unstable_by_key(|row| row.new.attempt);
-        let open = open.into_iter().map(|row| OpenAttempt {
-            attempt: row.new.attempt,
-            call: row.new.call,
-            leg: row.new.leg,
-            run: row.new.run,
-            contact: row.new.contact,
-            number_key: row.new.number_key,
-            retry: row.new.retry,
-            trunk: row.new.trunk,
-            end_point: row.new.end_point,
-            pbx: row.new.pbx,
-            scheduled_at: row.new.scheduled_at,
-            connected_at: row.connected_at,
-            ext_state: row.ext_state.clone(),
-            agent: row.new.agent.as_deref().cloned(),
-            reserved: row.new.reserved,
-            details: self.contact(row.new.contact).filter(|_| row.new.reserved).map(|contact| self.told(contact)),
-            suppressed: self
-                .contact(row.new.contact)
-                .is_some_and(|contact| self.is_suppressed(contact, row.new.campaign)),
-        });
-        open.collect()
     }
 }

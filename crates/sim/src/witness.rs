@@ -38,9 +38,11 @@ pub(crate) struct Witness {
     /// When numbers were suppressed that the dialler was told of.
     pub(crate) suppressed_at: BTreeMap<NumberKey, At>,
     /// Turns that reached a PBX.
-    pub(crate) rang: BTreeSet<(RunId, ContactId, u32)>,
+    pub(crate) rang: BTreeSet<(RunId, ContactId, u32, u32)>,
     /// Channels up, by number, trunk and end point.
     pub(crate) numbers: BTreeMap<NumberKey, LegId>,
+    /// Other numbers of whom these channels are to.
+    pub(crate) others: BTreeMap<LegId, Vec<NumberKey>>,
     pub(crate) on_trunk: BTreeMap<TrunkId, u32>,
     pub(crate) to_end_point: BTreeMap<EndPointId, u32>,
     /// Sendings of the last seconds.
@@ -117,6 +119,7 @@ impl Witness {
     /// A channel has ended; when it was made.
     pub(crate) fn ended(&mut self, call: &Originate, code: Option<u16>) -> At {
         self.numbers.remove(&call.contact.key);
+        self.others.remove(&call.leg);
         if let Some(calls) = self.on_trunk.get_mut(&call.trunk) {
             *calls -= 1;
         }
@@ -126,6 +129,11 @@ impl Witness {
         let truth = self.truth.entry(call.leg).or_default();
         (truth.gone, truth.code) = (true, code);
         truth.made_at.unwrap_or(0)
+    }
+
+    /// Another number of somebody who is in a call.
+    pub(crate) fn another_number_of_somebody(&self) -> Option<NumberKey> {
+        self.others.values().flatten().copied().find(|key| !self.numbers.contains_key(key))
     }
 
     /// A number that is in a call, other than this one.

@@ -86,6 +86,7 @@ impl World {
         let (mut site, pbxs) = scenario::site(&mut scene, options.scene);
         let floors = agents::furnish(seed, &mut site, options.scene);
         let mut store = Store::default();
+        store.seed = seed;
         store.sabotage = options.sabotage;
         scenario::fill(&mut scene, &mut store, &site, options.scene);
         let mut agenda = Agenda::default();

@@ -51,6 +51,7 @@ fn everything_that_can_go_wrong_goes_wrong_somewhere() {
         ("lost attempts", sum.lost),
         ("contacts put off", sum.put_off),
         ("calls to contacts that had been put off", sum.came_back),
+        ("calls to further numbers of contacts", sum.further),
         ("refused contacts", sum.refused),
         ("suppressed attempts", sum.suppressed),
         ("lost links", sum.links_lost),

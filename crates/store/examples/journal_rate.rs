@@ -150,6 +150,7 @@ fn attempt(id: i64, run: RunId, campaign: &Campaign, contact: &Contact) -> NewAt
         number_key: contact.key,
         person_key: contact.person,
         retry: 0,
+        number_no: 0,
         trunk: campaign.trunks[0],
         end_point: campaign.end_points[0],
         pbx: PbxId(1),
@@ -171,6 +172,7 @@ fn attempt(id: i64, run: RunId, campaign: &Campaign, contact: &Contact) -> NewAt
             caller_id: Default::default(),
             contact: domain::rules::ContactReceipt::default(),
             queue: None,
+            number: None,
         },
     }
 }
@@ -205,6 +207,8 @@ fn life(id: i64, run: RunId, contact: &Contact) -> Vec<Write> {
         ],
         actions: Vec::new(),
         retry: None,
+        next_number: None,
+        left_out: Vec::new(),
     };
     notes.chain([Write::Close { end, pbx_at: None }]).collect()
 }

@@ -1,5 +1,6 @@
 //! Attempts as they are read: by people, by exports, and by a restart.
 
+use crate::contacts;
 use crate::db::Store;
 use crate::engine::{Row, query};
 use crate::error::{Error, Result};
@@ -8,10 +9,10 @@ use crate::sql::{Columns, now};
 use crate::standing::{self, Asked};
 use domain::journal::{FirstAgent, OpenAttempt};
 use domain::outcome::Fault;
-use domain::rules::Standing;
+use domain::rules::{Rules, Standing};
 use domain::{
-    AttemptId, Attributes, CallId, CallState, CampaignId, ContactId, EndPointId, EndedBy, LegId, ListId, NumberKey,
-    PbxId, RuleId, RunId, Timestamp, TrunkId,
+    AttemptId, Attributes, CallId, CallState, CampaignId, Contact, ContactId, EndPointId, EndedBy, LegId, ListId,
+    NumberKey, PbxId, RuleId, RunId, Timestamp, TrunkId,
 };
 use serde::Serialize;
 use std::fmt;
@@ -82,14 +83,16 @@ pub struct AttemptRecord {
     pub campaign_name: String,
     /// To which contact.
     pub contact: ContactId,
-    /// What was dialled; `None` when the contact was erased.
+    /// What was dialled; `None` when the contact was erased, or does not have the number any more.
     pub number: Option<String>,
     /// From which list.
     pub list: ListId,
     /// The list's name now.
     pub list_name: Option<String>,
-    /// 0-based retry counter.
+    /// 0-based retry counter: of rounds over the contact's numbers.
     pub retry: u32,
+    /// Which of the contact's numbers; 0: its own.
+    pub number_no: u32,
     /// Through which trunk.
     pub trunk: TrunkId,
     /// The trunk's name now; `None` when it was deleted.
@@ -130,8 +133,10 @@ pub struct AttemptRecord {
     pub talk_ms: Option<i64>,
     /// The rule that asked for a retry.
     pub retry_rule: Option<RuleId>,
-    /// When the contact is tried again; `None`: it was finished with this attempt.
+    /// When the contact is tried again; `None`: it was finished with this attempt, or its next number followed.
     pub retry_at: Option<Timestamp>,
+    /// The number of the contact that followed at once.
+    pub next_number: Option<u32>,
     /// Why it was taken back.
     pub why: String,
     /// What the dialplan or programs told of it.
@@ -159,7 +164,9 @@ macro_rules! attempt_rows {
     ($where:literal) => {
         concat!(
             "SELECT a.id, a.call_id, a.leg_id, leg.channel, a.run_id, a.campaign_id, campaign.name AS campaign_name, ",
-            "a.contact_id, contact.number, a.list_id, list.name AS list_name, a.retry, a.trunk_id, ",
+            "a.contact_id, contact.number, a.list_id, list.name AS list_name, a.retry, a.trunk_id, a.number_no, ",
+            "CASE WHEN a.number_no > 0 AND contact.number_key <> a.number_key THEN a.number_key END AS other_key, ",
+            "CASE WHEN a.number_no > 0 THEN contact.alternates END AS alternates, a.next_number, ",
             "trunk.name AS trunk_name, a.end_point_id, end_point.name AS end_point_name, a.pbx_id, ",
             "pbx.name AS pbx_name, a.state, a.fault, a.ext_state, a.cause, a.tech_cause, a.ended_by, a.scheduled_at, ",
             "a.requested_at, a.connected_at, a.ended_at, a.wait_pre_ms, a.wait_after_ms, a.talk_ms, a.retry_rule_id, ",
@@ -178,7 +185,7 @@ pub(crate) use attempt_rows;
 statements! {
     GET = attempt_rows!("a.id = $2");
     // The `+`: through the index of what is open, not one of all attempts.
-    OPEN = "SELECT id, call_id, leg_id, run_id, campaign_id, contact_id, number_key, retry, trunk_id, end_point_id, pbx_id, \
+    OPEN = "SELECT id, call_id, leg_id, run_id, campaign_id, contact_id, number_key, retry, number_no, trunk_id, end_point_id, pbx_id, \
         scheduled_at, connected_at, ext_state, agent, agent_leg_id, state FROM attempt \
         WHERE +tenant_id = $1 AND ended_at IS NULL AND ($2 LIKE '%,' || campaign_id || ',%' OR $2 IS NULL) ORDER BY id";
 }
@@ -197,12 +204,17 @@ impl Store {
         let mut open: Vec<OpenAttempt> = rows.iter().map(read_open).collect::<Result<_>>()?;
         let campaigns = rows.iter().map(|row| Ok(CampaignId(row.int("campaign_id")?))).collect::<Result<Vec<_>>>()?;
         let standings = self.standings_of(scope, &open, &campaigns).await?;
-        for (open, standing) in open.iter_mut().zip(standings) {
+        for (open, (standing, contact)) in open.iter_mut().zip(standings) {
             open.suppressed = standing.suppressed_by.is_some();
+            let called = contact.filter(|contact| contact.numbers.is_some());
+            let called = called.map(|contact| contact.at(open.number_no).unwrap_or(contact));
+            // Which ranges its campaign denies is asked when the number is read.
+            open.other_numbers =
+                called.map_or_else(Vec::new, |called| called.other_numbers(&Rules::none(), &standing, |_| false));
         }
         for open in open.iter_mut().filter(|open| open.reserved) {
             open.details = match self.contact(scope, open.contact).await {
-                Ok(contact) => Some(Arc::new(contact)),
+                Ok(contact) => Some(Arc::new(contact.turn(open.number_no))),
                 Err(Error::NotFound { .. }) => None,
                 Err(error) => return Err(error),
             };
@@ -215,21 +227,27 @@ impl Store {
         scope: &Scope,
         open: &[OpenAttempt],
         campaigns: &[CampaignId],
-    ) -> Result<Vec<Standing>> {
+    ) -> Result<Vec<(Standing, Option<Contact>)>> {
         let secret = self.installation().number_secret;
-        let mut asked = Vec::with_capacity(open.len());
+        let (mut asked, mut contacts) = (Vec::with_capacity(open.len()), Vec::with_capacity(open.len()));
         for (open, campaign) in open.iter().zip(campaigns) {
-            let keys = match self.contact(scope, open.contact).await {
-                Ok(contact) => contact.number.every_key(secret),
+            let contact = match self.contact(scope, open.contact).await {
+                Ok(contact) => Some(contact),
                 // Forgotten meanwhile: the key is what is left.
-                Err(Error::NotFound { .. }) => Vec::new(),
+                Err(Error::NotFound { .. }) => None,
                 Err(error) => return Err(error),
             };
-            let keys = standing::with_own(open.number_key, keys);
-            asked.push(Asked { campaign: *campaign, keys, person: None, attempt: None });
+            let called = contact.as_ref().and_then(|contact| contact.at(open.number_no));
+            let known = called.map(|called| Asked { person: None, ..Asked::of(&called, *campaign, secret) });
+            let unknown = || Asked { campaign: *campaign, keys: vec![], numbers: vec![], person: None, attempt: None };
+            let mut one = known.unwrap_or_else(unknown);
+            one.keys = standing::with_own(open.number_key, one.keys);
+            asked.push(one);
+            contacts.push(contact);
         }
         let mut connection = self.readers().begin().await?;
-        standing::standings(scope, &asked, now(), &mut connection).await
+        let standings = standing::standings(scope, &asked, now(), &mut connection).await?;
+        Ok(standings.into_iter().zip(contacts).collect())
     }
 }
 
@@ -243,10 +261,17 @@ fn read(row: &Row) -> Result<AttemptRecord> {
         campaign: CampaignId(row.int("campaign_id")?),
         campaign_name: row.text("campaign_name")?,
         contact: ContactId(row.int("contact_id")?),
-        number: row.opt_text("number")?,
+        number: match row.opt_int("other_key")? {
+            None => row.opt_text("number")?,
+            Some(key) => {
+                let numbers = contacts::numbers::read(row)?.map_or_else(Vec::new, |further| further.numbers);
+                numbers.into_iter().find(|one| one.key.0 == key).map(|one| one.number.dialled)
+            }
+        },
         list: ListId(row.int("list_id")?),
         list_name: row.opt_text("list_name")?,
         retry: row.number("retry")?,
+        number_no: row.number("number_no")?,
         trunk: TrunkId(row.int("trunk_id")?),
         trunk_name: row.opt_text("trunk_name")?,
         end_point: EndPointId(row.int("end_point_id")?),
@@ -268,6 +293,7 @@ fn read(row: &Row) -> Result<AttemptRecord> {
         talk_ms: row.opt_int("talk_ms")?,
         retry_rule: row.opt_int("retry_rule_id")?.map(RuleId),
         retry_at: row.opt_at("retry_at")?,
+        next_number: row.opt_number("next_number")?,
         why: row.text("why")?,
         outputs: row.json("outputs")?,
         agent: row.opt_text("agent")?,
@@ -283,6 +309,8 @@ fn read_open(row: &Row) -> Result<OpenAttempt> {
         contact: ContactId(row.int("contact_id")?),
         number_key: NumberKey(row.int("number_key")?),
         retry: row.number("retry")?,
+        number_no: row.number("number_no")?,
+        other_numbers: Vec::new(),
         trunk: TrunkId(row.int("trunk_id")?),
         end_point: EndPointId(row.int("end_point_id")?),
         pbx: PbxId(row.int("pbx_id")?),

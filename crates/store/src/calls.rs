@@ -5,7 +5,7 @@
 
 use crate::audit::{self, Subject};
 use crate::campaigns::{check_allowed, read_campaign};
-use crate::contacts::{self, NewContact};
+use crate::contacts::{self, Keyed, NewContact};
 use crate::db::Store;
 use crate::engine::{Connection, Row, query, query_scalar};
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use crate::locks;
 use crate::scope::{Kind, Scope};
 use crate::sql::{Columns, now};
 use domain::contact::check_meaning;
-use domain::{Campaign, CampaignId, ContactId, ListId, NumberKey, RunId, Timestamp};
+use domain::{Campaign, CampaignId, ContactId, ListId, RunId, Timestamp};
 
 /// What the name of an AUTO list ends in, behind the name of its campaign.
 pub const AUTO: &str = "/AUTO";
@@ -38,6 +38,8 @@ pub struct WaitingCall {
     pub contact: ContactId,
     /// The 0-based counter of the coming attempt.
     pub retry: u32,
+    /// The number whose turn comes.
+    pub number_no: u32,
     /// Not before.
     pub due_at: Timestamp,
     /// The code of the rule that put it off; `None`: a retry, or a call that was planned.
@@ -57,7 +59,7 @@ statements! {
     FORGET_CONTACT = "DELETE FROM contact WHERE tenant_id = $1 AND id = $2";
     OF_RUN = "SELECT COUNT(*) FROM run_contact r JOIN list l ON l.id = r.list_id \
         WHERE r.tenant_id = $1 AND r.run_id = $2 AND l.auto_of IS NOT NULL";
-    WAITING = "SELECT contact_id, retry, due_at, put_off_by FROM run_contact WHERE tenant_id = $1 AND run_id = $2 \
+    WAITING = "SELECT contact_id, retry, number_no, due_at, put_off_by FROM run_contact WHERE tenant_id = $1 AND run_id = $2 \
         AND state = 'waiting' ORDER BY due_at, contact_id LIMIT $3";
     IS_AUTO = "SELECT c.name FROM list l JOIN campaign c ON c.id = l.auto_of WHERE l.tenant_id = $1 AND l.id = $2";
 }
@@ -74,9 +76,9 @@ impl Store {
     ) -> Result<AddedCall> {
         check_allowed(scope, campaign)?;
         check_meaning(&contact.attributes)?;
-        let key = self.number_key(&contact.number);
+        let contact = self.keyed(contact);
         let mut transaction = self.begin().await?;
-        let call = wait_in_run(scope, campaign, key, contact, due_at, &mut transaction).await?;
+        let call = wait_in_run(scope, campaign, &contact, due_at, &mut transaction).await?;
         let list = call.list;
         let subject = Subject::Entity(Kind::List);
         audit::note_count(scope, "contacts_added", subject, list.0, 1.into(), &mut transaction).await?;
@@ -97,6 +99,7 @@ impl Store {
             Ok(WaitingCall {
                 contact: ContactId(row.int("contact_id")?),
                 retry: row.number("retry")?,
+                number_no: row.number("number_no")?,
                 due_at: row.at("due_at")?,
                 put_off_by: row.opt_text("put_off_by")?,
             })
@@ -125,8 +128,7 @@ impl Store {
 pub(crate) async fn wait_in_run(
     scope: &Scope,
     campaign: CampaignId,
-    key: NumberKey,
-    contact: &NewContact,
+    contact: &Keyed<'_>,
     due_at: Timestamp,
     connection: &mut Connection,
 ) -> Result<AddedCall> {
@@ -135,7 +137,7 @@ pub(crate) async fn wait_in_run(
         query_scalar(OPEN_RUN).bind(scope.tenant.0).bind(campaign.id.0).fetch_optional(&mut *connection).await?;
     let run = run.ok_or_else(|| not_running(&campaign.name))?;
     let list = auto_list(scope, &campaign, connection).await?;
-    let id = contacts::insert(scope, list, key, contact, None, connection).await?;
+    let id = contacts::insert(scope, list, contact, connection).await?;
     query(COUNT_CONTACT).bind(scope.tenant.0).bind(list.0).bind(1).execute(&mut *connection).await?;
     query(WAIT).bind(scope.tenant.0).bind(run).bind(id.0).bind(list.0).bind(due_at.0).execute(&mut *connection).await?;
     query(COUNT_WAITING).bind(scope.tenant.0).bind(run).bind(1).execute(&mut *connection).await?;
@@ -151,6 +153,7 @@ pub(crate) async fn take_back(scope: &Scope, call: &AddedCall, connection: &mut 
     }
     query(COUNT_WAITING).bind(scope.tenant.0).bind(call.run.0).bind(-1).execute(&mut *connection).await?;
     query(FORGET_CONTACT).bind(scope.tenant.0).bind(call.contact.0).execute(&mut *connection).await?;
+    contacts::numbers::index_again(scope, call.list, call.contact.0, None, connection).await?;
     query(COUNT_CONTACT).bind(scope.tenant.0).bind(call.list.0).bind(-1).execute(connection).await?;
     Ok(true)
 }

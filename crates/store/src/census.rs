@@ -37,6 +37,8 @@ pub struct RunContact {
     pub contact: ContactId,
     /// `open`, `waiting`, `refused` or `finished`.
     pub state: String,
+    /// The number that is or was called last; of one that waits, the one whose turn comes.
+    pub number_no: u32,
     /// When it is due, of one that waits.
     pub due_at: Option<Timestamp>,
     /// The code of the rule that put it off.
@@ -45,13 +47,17 @@ pub struct RunContact {
 
 statements! {
     OPEN_RUN = "SELECT id, settings FROM run WHERE tenant_id = $1 AND campaign_id = $2 AND ended_at IS NULL";
-    RUN_CONTACTS = "SELECT contact_id, state, due_at, put_off_by FROM run_contact \
+    RUN_CONTACTS = "SELECT contact_id, state, number_no, due_at, put_off_by FROM run_contact \
         WHERE tenant_id = $1 AND run_id = $2 AND contact_id >= $3 AND contact_id <= $4 ORDER BY contact_id";
     // The `+`: through the index of what is open, not one of all attempts.
     IN_FLIGHT = "SELECT number_key FROM attempt WHERE +tenant_id = $1 AND ended_at IS NULL";
     CALL_TO = "SELECT id FROM attempt WHERE tenant_id = $1 AND number_key = $2 AND ended_at IS NULL";
+    WITH_FURTHER = "SELECT c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, c.number, c.e164, \
+        c.number_key, c.alternates, c.attributes FROM contact_number n JOIN contact c ON c.id = n.contact_id \
+        AND c.alternates IS NOT NULL JOIN list l ON l.id = c.list_id \
+        WHERE n.tenant_id = $1 AND n.number_key = $2 ORDER BY c.id LIMIT $3";
     WITH_NUMBER = "SELECT c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, c.number, c.e164, \
-        c.number_key, c.attributes FROM list l JOIN contact c ON c.list_id = l.id AND c.number_key = $2 \
+        c.number_key, c.alternates, c.attributes FROM list l JOIN contact c ON c.list_id = l.id AND c.number_key = $2 \
         WHERE l.tenant_id = $1 ORDER BY c.id LIMIT $3";
 }
 
@@ -88,6 +94,7 @@ impl Store {
             Ok(RunContact {
                 contact: ContactId(row.int("contact_id")?),
                 state: row.text("state")?,
+                number_no: row.number("number_no")?,
                 due_at: row.opt_at("due_at")?,
                 put_off_by: row.opt_text("put_off_by")?,
             })
@@ -108,17 +115,21 @@ impl Store {
         Ok(call.map(AttemptId))
     }
 
-    /// Contacts with this number, in whatever list and however it is written there; at most 50 of each spelling.
+    /// Contacts with this number, their own or a further one, in whatever list and however it is written there; at most 50
+    /// of each spelling and kind.
     pub async fn contacts_with_number(&self, scope: &Scope, number: &Dialable) -> Result<Vec<Contact>> {
         let secret = self.installation().number_secret;
         let mut found = Vec::new();
         for key in self.number_keys(number) {
-            let rows = query(WITH_NUMBER).bind(scope.tenant.0).bind(key.0).bind(MAX_FOUND);
-            for row in &rows.fetch_all(self.readers()).await? {
-                found.push(contacts::read(row, secret)?);
+            for statement in [WITH_NUMBER, WITH_FURTHER] {
+                let rows = query(statement).bind(scope.tenant.0).bind(key.0).bind(MAX_FOUND);
+                for row in &rows.fetch_all(self.readers()).await? {
+                    found.push(contacts::read(row, secret)?);
+                }
             }
         }
-        found.sort_by_key(|contact| contact.id);
+        found.sort_by_key(|contact: &Contact| contact.id);
+        found.dedup_by_key(|contact| contact.id);
         Ok(found)
     }
 }

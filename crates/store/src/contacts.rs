@@ -1,6 +1,7 @@
 //! Contacts: the only rows that hold numbers, names and attribute values.
 
 pub(crate) mod change;
+pub(crate) mod numbers;
 pub(crate) mod places;
 
 use crate::audit::{self, Subject};
@@ -12,9 +13,12 @@ use crate::scope::{Kind, Scope};
 use crate::sql::{Columns, json_of};
 use domain::contact::{CONSENT_AT, check_meaning, consent_at, person_of};
 use domain::rules::Zones;
-use domain::{Attributes, Contact, ContactId, Dialable, ImportId, Invalid, ListId, NumberKey, NumberRef};
+use domain::{
+    Alternates, Attributes, Contact, ContactId, Dialable, Invalid, ListId, NumberKey, NumberRef, Numbered, Numbers,
+};
 use serde::Serialize;
 use std::fmt;
+use std::sync::Arc;
 
 /// Contacts of one page, at most.
 pub const MAX_PAGE: u32 = 1_000;
@@ -49,21 +53,21 @@ pub struct Added {
 
 statements! {
     INSERT = "INSERT INTO contact (tenant_id, list_id, number_ref, number_as_given, number, e164, number_key, \
-        attributes, import_id, import_row) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id";
+        attributes, import_id, import_row, alternates) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id";
     HOLDS_NUMBER = "SELECT COUNT(*) FROM (SELECT 1 FROM contact \
         WHERE list_id = $2 AND number_key = $3 AND tenant_id = $1 LIMIT 1) AS found";
     GET = "SELECT c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, c.number, c.e164, \
-        c.number_key, c.attributes FROM contact c JOIN list l ON l.id = c.list_id \
+        c.number_key, c.alternates, c.attributes FROM contact c JOIN list l ON l.id = c.list_id \
         WHERE c.tenant_id = $1 AND c.id = $2";
     PAGE = "SELECT c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, c.number, c.e164, \
-        c.number_key, c.attributes FROM contact c JOIN list l ON l.id = c.list_id \
+        c.number_key, c.alternates, c.attributes FROM contact c JOIN list l ON l.id = c.list_id \
         WHERE c.tenant_id = $1 AND c.list_id = $2 AND c.id > $3 ORDER BY c.id LIMIT $4";
     // The ids first: what is between the signpost and the place is read in an index, and no row.
     FROM_PLACE = "SELECT c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, c.number, c.e164, \
-        c.number_key, c.attributes FROM contact c JOIN list l ON l.id = c.list_id WHERE c.tenant_id = $1 AND c.id IN \
+        c.number_key, c.alternates, c.attributes FROM contact c JOIN list l ON l.id = c.list_id WHERE c.tenant_id = $1 AND c.id IN \
         (SELECT o.id FROM contact o WHERE o.list_id = $2 AND o.id > $3 ORDER BY o.id LIMIT $4 OFFSET $5) ORDER BY c.id";
     HOLDING = "SELECT c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, c.number, c.e164, \
-        c.number_key, c.attributes FROM contact c JOIN list l ON l.id = c.list_id WHERE c.tenant_id = $1 \
+        c.number_key, c.alternates, c.attributes FROM contact c JOIN list l ON l.id = c.list_id WHERE c.tenant_id = $1 \
         AND c.list_id = $2 AND c.id > $3 AND (c.number LIKE $5 ESCAPE '!' OR c.e164 LIKE $5 ESCAPE '!' \
         OR c.number_as_given LIKE $5 ESCAPE '!' OR LOWER(c.attributes) LIKE $5 ESCAPE '!') ORDER BY c.id LIMIT $4";
 }
@@ -166,16 +170,16 @@ impl Store {
             return Err(Invalid::new("contacts", format!("more than {MAX_ADDED} at once: import a file")).into());
         }
         contacts.iter().try_for_each(|contact| check_meaning(&contact.attributes))?;
+        let contacts: Vec<Keyed<'_>> = contacts.iter().map(|contact| self.keyed(contact)).collect();
         let mut added = Added::default();
         let mut transaction = self.begin().await?;
         count_contacts(scope, list, 0, &mut transaction).await?; // refuses a list that does not exist
         for contact in &contacts {
-            let key = self.number_key(&contact.number);
-            if dedupe && holds_number(scope, list, key, &mut transaction).await? {
+            if dedupe && holds_number(scope, list, contact.key, &mut transaction).await? {
                 added.skipped_duplicates += 1;
                 continue;
             }
-            added.ids.push(insert(scope, list, key, contact, None, &mut transaction).await?);
+            added.ids.push(insert(scope, list, contact, &mut transaction).await?);
             added.added += 1;
         }
         count_contacts(scope, list, i64::from(added.added), &mut transaction).await?;
@@ -186,31 +190,48 @@ impl Store {
     }
 }
 
+/// A contact to be added, with what is worked out of its numbers.
+pub(crate) struct Keyed<'a> {
+    contact: &'a NewContact,
+    /// Of its own number.
+    pub(crate) key: NumberKey,
+    alternates: Option<Alternates>,
+}
+
+impl Store {
+    /// Works out the keys of its numbers.
+    pub(crate) fn keyed<'a>(&self, contact: &'a NewContact) -> Keyed<'a> {
+        let secret = self.installation().number_secret;
+        let alternates = numbers::alternates(&contact.number, &contact.attributes, self.country(), secret, None);
+        Keyed { contact, key: self.number_key(&contact.number), alternates }
+    }
+}
+
 /// Writes one contact of an existing list. The caller counts it with [`count_contacts`].
-/// `import` is the job and the line of its file.
 pub(crate) async fn insert(
     scope: &Scope,
     list: ListId,
-    key: NumberKey,
-    contact: &NewContact,
-    import: Option<(ImportId, u64)>,
+    new: &Keyed<'_>,
     connection: &mut Connection,
 ) -> Result<ContactId> {
-    // Random, not an id: it says nothing about the person once the row is erased.
-    let number_ref = rand::random_range(1..=i64::MAX);
+    let Keyed { contact, key, alternates } = new;
     let id = query_scalar(INSERT)
         .bind(scope.tenant.0)
         .bind(list.0)
-        .bind(number_ref)
+        .bind(numbers::new_ref())
         .bind(&contact.number.as_given)
         .bind(&contact.number.dialled)
         .bind(&contact.number.e164)
         .bind(key.0)
         .bind(json_of(&contact.attributes))
-        .bind(import.map(|(job, _)| job.0))
-        .bind(import.map(|(_, line)| i64::try_from(line).unwrap_or(i64::MAX)))
-        .fetch_one(connection)
+        .bind(None::<i64>)
+        .bind(None::<i64>)
+        .bind(alternates.as_ref().map(json_of))
+        .fetch_one(&mut *connection)
         .await?;
+    if let Some(alternates) = alternates {
+        numbers::index(scope, list, &[(id, alternates)], connection).await?;
+    }
     Ok(ContactId(id))
 }
 
@@ -231,16 +252,23 @@ pub(crate) fn read(row: &Row, secret: u64) -> Result<Contact> {
     let attributes: Attributes = row.json("attributes")?;
     let number =
         Dialable { as_given: row.text("number_as_given")?, dialled: row.text("number")?, e164: row.opt_text("e164")? };
+    let (key, number_ref) = (NumberKey(row.int("number_key")?), NumberRef(row.int("number_ref")?));
+    let numbers = numbers::read(row)?.map(|alternates| {
+        let own = Numbered { no: 0, number: number.clone(), number_ref, key };
+        Arc::new(Numbers::of(own, alternates))
+    });
     Ok(Contact {
         id: ContactId(row.int("id")?),
         list: ListId(row.int("list_id")?),
         list_name: row.text("list_name")?,
         zones: Zones::of(&number, &attributes),
-        person: person_of(&attributes, secret),
+        person: person_of(&attributes, &number, numbers.is_some(), secret),
         consent_at: attributes.get(CONSENT_AT).and_then(|text| consent_at(text).ok()),
         number,
-        number_ref: NumberRef(row.int("number_ref")?),
-        key: NumberKey(row.int("number_key")?),
+        number_ref,
+        key,
+        number_no: 0,
+        numbers,
         attributes,
     })
 }

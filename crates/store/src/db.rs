@@ -214,7 +214,7 @@ impl Store {
     }
 
     /// The keys of every spelling of a number.
-    pub(crate) fn number_keys(&self, number: &Dialable) -> Vec<NumberKey> {
+    pub fn number_keys(&self, number: &Dialable) -> Vec<NumberKey> {
         number.every_key(self.inner.installation.number_secret)
     }
 

@@ -60,6 +60,8 @@ statements! {
         UNION ALL SELECT 'campaign ' || c.name || ', as its AUTO list' FROM list l JOIN campaign c ON c.id = l.auto_of \
         WHERE l.tenant_id = $1 AND l.id = $2 LIMIT 1";
     DELETE_CONTACTS = "DELETE FROM contact WHERE tenant_id = $1 AND list_id = $2";
+    DELETE_NUMBERS = "DELETE FROM contact_number WHERE tenant_id = $1 AND contact_id IN \
+        (SELECT c.id FROM contact c WHERE c.list_id = $2)";
     DELETE_IMPORTS = "DELETE FROM import_job WHERE tenant_id = $1 AND list_id = $2";
     DELETE = "DELETE FROM list WHERE tenant_id = $1 AND id = $2";
     COUNT = "UPDATE list SET contacts = contacts + $3 WHERE tenant_id = $1 AND id = $2";
@@ -152,7 +154,7 @@ impl Store {
         if let Some(was) = was.as_mut().filter(|_| scope.undoing.is_none()) {
             was[audit::CONTACTS] = contacts.into();
         }
-        for statement in [DELETE_CONTACTS, DELETE_IMPORTS] {
+        for statement in [DELETE_NUMBERS, DELETE_CONTACTS, DELETE_IMPORTS] {
             query(statement).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
         }
         let done = query(DELETE).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;

@@ -148,9 +148,9 @@ statements! {
     PER_CAMPAIGN = concat!("SELECT a.campaign_id AS id, c.name, COUNT(*) AS count, \
         COUNT(a.connected_at) AS connected FROM attempt a LEFT JOIN campaign c ON c.id = a.campaign_id \
         WHERE ", of_runs!("a"), " AND a.state <> 'WITHDRAWN' GROUP BY a.campaign_id, c.name ORDER BY a.campaign_id");
-    // A turn is (run, contact, retry). Its unique index is not trusted here.
+    // A turn is (run, contact, retry, number). Its unique index is not trusted here.
     TWICE = concat!("SELECT CAST(COALESCE(SUM(n - 1), 0) AS BIGINT) FROM (SELECT COUNT(*) AS n FROM attempt a WHERE ", of_runs!("a"),
-        " AND a.state <> 'WITHDRAWN' GROUP BY a.run_id, a.contact_id, a.retry HAVING COUNT(*) > 1) AS turns");
+        " AND a.state <> 'WITHDRAWN' GROUP BY a.run_id, a.contact_id, a.retry, a.number_no HAVING COUNT(*) > 1) AS turns");
     // Against every earlier call to the number in these runs, not only the last one: a long call outlives a short one.
     OVERLAPS = concat!("SELECT COUNT(*) FROM (SELECT a.scheduled_at, \
         MAX(COALESCE(a.ended_at, 9223372036854775807)) OVER (PARTITION BY a.number_key ORDER BY a.scheduled_at, a.id \

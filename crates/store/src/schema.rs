@@ -57,6 +57,7 @@ pub(crate) const VERSIONS: &[Version] = &[
     version!("0023", "queue_log"),
     version!("0024", "run_mail"),
     version!("0025", "preview"),
+    version!("0026", "numbers"),
 ];
 
 statements! {

@@ -9,8 +9,8 @@ use crate::error::Result;
 use crate::scope::Scope;
 use crate::sql::Columns;
 use domain::rules::calls::{MAX_DAYS, MAX_REMEMBERED};
-use domain::rules::{Calls, Standing};
-use domain::{AttemptId, CampaignId, Contact, Dialable, ListId, NumberKey, SuppressionListId, Timestamp};
+use domain::rules::{Calls, NumberStanding, Standing};
+use domain::{AttemptId, CampaignId, Contact, Dialable, ListId, NumberKey, Numbered, SuppressionListId, Timestamp};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::LazyLock;
 
@@ -68,7 +68,10 @@ const SUPPRESSED: &str = "SELECT s.number_key AS asked, s.list_id, l.everywhere,
     AND r.number_key IN ({keys}) \
     UNION ALL SELECT c.number_key AS asked, c.list_id, CAST(0 AS BIGINT) AS everywhere, b.campaign_id \
     FROM campaign_black_list b CROSS JOIN contact c WHERE b.tenant_id = $1 AND c.tenant_id = $1 AND c.list_id = b.list_id \
-    AND c.number_key IN ({keys})";
+    AND c.number_key IN ({keys}) \
+    UNION ALL SELECT n.number_key AS asked, n.list_id, CAST(0 AS BIGINT) AS everywhere, b.campaign_id \
+    FROM campaign_black_list b CROSS JOIN contact_number n WHERE b.tenant_id = $1 AND n.tenant_id = $1 AND n.list_id = b.list_id \
+    AND n.number_key IN ({keys})";
 
 statements! {
     LINKS = "SELECT list_id, campaign_id FROM suppression_list_campaign WHERE tenant_id = $1";
@@ -97,6 +100,8 @@ pub(crate) struct Asked {
     pub(crate) campaign: CampaignId,
     /// Of every spelling; the first is the one that calls are counted by.
     pub(crate) keys: Vec<NumberKey>,
+    /// The same of each number of a contact with several, by place, its own first; otherwise empty.
+    pub(crate) numbers: Vec<(u32, Vec<NumberKey>)>,
     /// The person, if the contact names one.
     pub(crate) person: Option<NumberKey>,
     /// The attempt that asks: it and those that stand behind it in the same batch are left out.
@@ -105,8 +110,10 @@ pub(crate) struct Asked {
 
 impl Asked {
     pub(crate) fn of(contact: &Contact, campaign: CampaignId, secret: u64) -> Self {
+        let every = |one: &Numbered| (one.no, with_own(one.key, one.number.every_key(secret)));
+        let numbers = contact.numbers.iter().flat_map(|numbers| &numbers.all).map(every).collect();
         let keys = with_own(contact.key, contact.number.every_key(secret));
-        Self { campaign, keys, person: contact.person, attempt: None }
+        Self { campaign, keys, numbers, person: contact.person, attempt: None }
     }
 }
 
@@ -127,19 +134,24 @@ impl Store {
         person: Option<NumberKey>,
         at: Timestamp,
     ) -> Result<Standing> {
-        let asked = Asked { campaign, keys: self.number_keys(number), person, attempt: None };
+        let asked = Asked { campaign, keys: self.number_keys(number), numbers: vec![], person, attempt: None };
         let mut connection = self.readers().begin().await?;
         Ok(standings(scope, &[asked], at, &mut connection).await?.remove(0))
     }
 
     /// Whether each number is on a suppression list that counts for every campaign, in their order.
     pub async fn suppressed(&self, scope: &Scope, numbers: &[Dialable]) -> Result<Vec<bool>> {
-        let everywhere =
-            |number| Asked { campaign: CampaignId(0), keys: self.number_keys(number), person: None, attempt: None };
+        let everywhere = |number| Asked {
+            campaign: CampaignId(0),
+            keys: self.number_keys(number),
+            numbers: vec![],
+            person: None,
+            attempt: None,
+        };
         let asked: Vec<Asked> = numbers.iter().map(everywhere).collect();
         let mut connection = self.readers().begin().await?;
         let lists = lists(scope, &asked, &mut connection).await?;
-        Ok(asked.iter().map(|one| lists.of(one).is_some()).collect())
+        Ok(asked.iter().map(|one| lists.of(&one.keys, one.campaign).is_some()).collect())
     }
 
     /// The same of many contacts, in their order.
@@ -165,7 +177,9 @@ pub(crate) async fn standings(
     connection: &mut Connection,
 ) -> Result<Vec<Standing>> {
     let lists = lists(scope, asked, connection).await?;
-    let numbers = asked.iter().filter_map(|asked| asked.keys.first().copied());
+    let of_one = |asked: &Asked| asked.keys.first().copied();
+    let others = asked.iter().flat_map(|asked| &asked.numbers).filter_map(|(_, keys)| keys.first().copied());
+    let numbers = asked.iter().filter_map(of_one).chain(others);
     let numbers = calls(&NUMBERS, scope, numbers, at, connection).await?;
     let persons = calls(&PERSONS, scope, asked.iter().filter_map(|asked| asked.person), at, connection).await?;
     // Each sees those before it in its batch, and not those behind: two to one person do not put each other off.
@@ -175,11 +189,23 @@ pub(crate) async fn standings(
         let known = |of: &HashMap<NumberKey, Known>, key: Option<NumberKey>| {
             key.and_then(|key| of.get(&key)).map(|known| known.without(&behind)).unwrap_or_default()
         };
+        let number = |no: u32, keys: &[NumberKey]| NumberStanding {
+            no,
+            suppressed_by: lists.of(keys, one.campaign),
+            black_listed_by: lists.black(keys, one.campaign),
+            number: known(&numbers, keys.first().copied()),
+        };
+        let each: Vec<NumberStanding> = one.numbers.iter().map(|(no, keys)| number(*no, keys)).collect();
+        let asked_for = number(0, &one.keys);
+        // Who suppresses a contact's own number suppresses the contact.
+        let (suppressed_by, black_listed_by) =
+            each.first().map_or((None, None), |own| (own.suppressed_by, own.black_listed_by));
         all.push(Standing {
-            suppressed_by: lists.of(one),
-            black_listed_by: lists.black(one),
-            number: known(&numbers, one.keys.first().copied()),
+            suppressed_by: asked_for.suppressed_by.or(suppressed_by),
+            black_listed_by: asked_for.black_listed_by.or(black_listed_by),
+            number: asked_for.number,
             person: known(&persons, one.person),
+            numbers: each,
         });
         if let Some(attempt) = one.attempt {
             behind.remove(&attempt);
@@ -237,22 +263,29 @@ struct Lists {
 
 impl Lists {
     /// The first list that counts for the campaign.
-    fn of(&self, asked: &Asked) -> Option<SuppressionListId> {
-        let named = asked.keys.iter().filter_map(|key| self.named.get(key)).flatten();
-        let holds = named.filter(|(list, everywhere)| *everywhere || self.links.contains(&(*list, asked.campaign)));
+    fn of(&self, keys: &[NumberKey], campaign: CampaignId) -> Option<SuppressionListId> {
+        let named = keys.iter().filter_map(|key| self.named.get(key)).flatten();
+        let holds = named.filter(|(list, everywhere)| *everywhere || self.links.contains(&(*list, campaign)));
         holds.map(|(list, _)| *list).min()
     }
 
     /// The first black list of the campaign that names it.
-    fn black(&self, asked: &Asked) -> Option<ListId> {
-        let named = asked.keys.iter().filter_map(|key| self.black.get(key)).flatten();
-        named.filter(|(_, campaign)| *campaign == asked.campaign).map(|(list, _)| *list).min()
+    fn black(&self, keys: &[NumberKey], campaign: CampaignId) -> Option<ListId> {
+        let named = keys.iter().filter_map(|key| self.black.get(key)).flatten();
+        named.filter(|(_, of)| *of == campaign).map(|(list, _)| *list).min()
     }
 }
 
 async fn lists(scope: &Scope, asked: &[Asked], connection: &mut Connection) -> Result<Lists> {
-    let keys: Vec<NumberKey> =
-        asked.iter().flat_map(|asked| asked.keys.iter().copied()).collect::<HashSet<_>>().into_iter().collect();
+    let every = |asked: &Asked| {
+        [&asked.keys]
+            .into_iter()
+            .chain(asked.numbers.iter().map(|(_, keys)| keys))
+            .flatten()
+            .copied()
+            .collect::<Vec<_>>()
+    };
+    let keys: Vec<NumberKey> = asked.iter().flat_map(every).collect::<HashSet<_>>().into_iter().collect();
     let mut lists = Lists { named: HashMap::new(), links: HashSet::new(), black: HashMap::new() };
     for some in keys.chunks(SIZES[SIZES.len() - 1]) {
         for row in ask(&LISTS, scope, 0, some, connection).await? {

@@ -161,6 +161,7 @@ impl World {
             number_key: contact.key,
             person_key: contact.person,
             retry,
+            number_no: contact.number_no,
             trunk: self.trunk.id,
             end_point: self.end_point.id,
             pbx: self.pbx.id,
@@ -182,6 +183,7 @@ impl World {
                 caller_id: Default::default(),
                 contact: domain::rules::ContactReceipt::default(),
                 queue: None,
+                number: None,
             },
         }
     }
@@ -209,6 +211,8 @@ impl World {
             connected_at: answered.then(|| start.plus_ms(400)),
             segments,
             actions: Vec::new(),
+            next_number: None,
+            left_out: Vec::new(),
             retry: retry_at.map(|at| RetryAt { rule: RuleId(1), delay_s: 60, at }),
         }
     }
@@ -219,6 +223,7 @@ impl World {
             run,
             contact: self.contacts[index].id,
             retry,
+            number_no: 0,
             due_at: (retry > 0).then_some(Timestamp(id * 1_000_000 - 1)),
             put_off_by: None,
             why: "link down before 0669826982 was sent".into(),
@@ -306,6 +311,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
         ("campaigns", crate::campaigns::STATEMENTS),
         ("contacts", crate::contacts::STATEMENTS),
         ("changes of contacts", crate::contacts::change::STATEMENTS),
+        ("numbers of contacts", crate::contacts::numbers::STATEMENTS),
         ("places of contacts", crate::contacts::places::STATEMENTS),
         ("end_points", crate::end_points::STATEMENTS),
         ("outcome_rules", crate::outcome_rules::STATEMENTS),
@@ -337,6 +343,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
     all.extend(crate::journal::statements().into_iter().map(|statements| ("journal", statements)));
     all.push(("standing", crate::standing::statements()));
     all.push(("import", crate::import::statements()));
+    all.push(("many numbers of contacts", crate::contacts::numbers::statements().to_vec()));
     all.push(("lease", crate::lease::statements()));
     all.push(("webhooks", crate::webhooks::statements()));
     all.push(("users", crate::users::statements()));

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { changesNothing, inverse, patchOf, rowsOf, twice } from "$pages/lists/contact";
 
-const was = { id: 7, list: 1, number: "0669820001", as_given: "06 6982-0001", e164: "+390669820001", number_ref: 9, attributes: { NAME: "Ada", TOWN: "Rome" } };
+const was = { id: 7, list: 1, number: "0669820001", as_given: "06 6982-0001", e164: "+390669820001", number_ref: 9, further_numbers: [], attributes: { NAME: "Ada", TOWN: "Rome" } };
 
 test("only what is not as it was is sent", () => {
   expect(changesNothing(patchOf(was, " 06 6982-0001 ", rowsOf(was)))).toBe(true);

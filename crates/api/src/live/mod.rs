@@ -228,8 +228,10 @@ document! {
         contact: i64,
         /// The number; empty for a call that was adopted after a restart.
         number: String,
-        /// 0-based retry counter.
+        /// 0-based retry counter: of rounds over the contact's numbers.
         retry: u32,
+        /// Which of the contact's numbers: 0 its own, n that of its attribute MULTINUMn.
+        number_no: u32,
         /// Its trunk.
         trunk: i64,
         /// Its end point.
@@ -393,6 +395,7 @@ mod tests {
                 contact: ContactId(1),
                 number: "100".into(),
                 retry: 0,
+                number_no: 0,
                 trunk: TrunkId(1),
                 end_point: EndPointId(1),
                 pbx: PbxId(1),

@@ -69,6 +69,7 @@ pub(super) fn attempt(id: i64, run: RunId, contact: &Contact) -> NewAttempt {
         number_key: contact.key,
         person_key: contact.person,
         retry: 0,
+        number_no: contact.number_no,
         trunk: TrunkId(0),
         end_point: EndPointId(0),
         pbx: PbxId(0),
@@ -90,6 +91,7 @@ pub(super) fn attempt(id: i64, run: RunId, contact: &Contact) -> NewAttempt {
             caller_id: Default::default(),
             contact: domain::rules::ContactReceipt::default(),
             queue: None,
+            number: None,
         },
     }
 }
@@ -115,6 +117,8 @@ pub(crate) fn close(id: i64, run: RunId, contact: ContactId, answered: bool) -> 
         connected_at: answered.then(|| at(2_100)),
         segments,
         actions: Vec::new(),
+        next_number: None,
+        left_out: Vec::new(),
         retry: (!answered).then(|| RetryAt { rule: RuleId(1), delay_s: 300, at: at(305_100) }),
     };
     Write::Close { end, pbx_at: None }

@@ -39,11 +39,13 @@ pub(super) async fn recalls(asked: &Asked<'_>) -> Result<Reply, ApiError> {
         let contacts = store.contacts_of(scope, &ids).await?;
         for call in waiting {
             let contact = contacts.iter().find(|contact| contact.id == call.contact);
+            let contact = contact.map(|contact| contact.turn(call.number_no));
             let record = json!({
                 "hoppercampId": run.id,
                 "campaignRun": run.campaign_name,
-                "number": contact.map(|contact| contact.number.dialled.as_str()).unwrap_or_default(),
+                "number": contact.map(|contact| contact.number.dialled).unwrap_or_default(),
                 "retry": call.retry,
+                "numberNo": call.number_no,
                 "dueOn": local(Some(call.due_at), &asked.app.zone),
                 "inSeconds": call.due_at.ms_since(now()).max(0) / 1_000,
                 "putOffBy": call.put_off_by,

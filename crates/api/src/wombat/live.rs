@@ -86,6 +86,7 @@ pub(super) fn call_record(call: &AttemptRecord, zone: &str) -> Value {
         "state": call.state,
         "extState": call.ext_state,
         "retry": call.retry,
+        "numberNo": call.number_no,
         "list": call.list_name.as_deref().unwrap_or_default(),
         "trunk": place(call.pbx_name.as_deref(), call.trunk_name.as_deref()),
         "ep": place(call.pbx_name.as_deref(), call.end_point_name.as_deref()),

@@ -159,7 +159,7 @@ async fn show(attempt: i64, session: &Session) -> Result<(), Failure> {
     }
     let row = &answer.value;
     let named = |name: &str, id: &str| format!("{} ({})", cell(row, name), cell(row, id));
-    say(facts([
+    let mut rows = vec![
         ("attempt", cell(row, "id")),
         ("state", cell(row, "state")),
         ("extended status", cell(row, "ext_state")),
@@ -186,7 +186,11 @@ async fn show(attempt: i64, session: &Session) -> Result<(), Failure> {
         ("wait after, ms", cell(row, "wait_after_ms")),
         ("talk, ms", cell(row, "talk_ms")),
         ("next retry", local(row, "retry_at")),
-    ]));
+    ];
+    let several = row["number_no"] != 0 || !row["next_number"].is_null();
+    rows.extend(several.then(|| ("which number", cell(row, "number_no"))));
+    rows.extend(several.then(|| ("next number", cell(row, "next_number"))));
+    say(facts(rows));
     say(super::timeline::timeline(row, &timeline.value));
     Ok(())
 }

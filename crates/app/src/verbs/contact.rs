@@ -35,20 +35,32 @@ pub(crate) struct Change {
     without: Vec<String>,
 }
 
+/// `1: 5550002, 2: cannot be dialled`.
+fn further(numbers: &Value) -> String {
+    let one = |one: &Value| match one["left_out"].as_str() {
+        Some(why) => format!("{}: {why}", cell(one, "no")),
+        None => format!("{}: {}", cell(one, "no"), cell(one, "number")),
+    };
+    numbers.as_array().into_iter().flatten().map(one).collect::<Vec<_>>().join(", ")
+}
+
 /// Does it.
 pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     match verb {
         Verb::Show { contact } => {
             let answer = session.client.get(&format!("api/contacts/{contact}")).await?;
             session.print(&answer, |contact| {
-                facts([
+                let mut rows = vec![
                     ("contact", cell(contact, "id")),
                     ("list", cell(contact, "list")),
                     ("number", cell(contact, "number")),
                     ("as given", cell(contact, "as_given")),
                     ("E.164", cell(contact, "e164")),
                     ("attributes", words(&contact["attributes"])),
-                ])
+                ];
+                let further = further(&contact["further_numbers"]);
+                rows.extend((!further.is_empty()).then_some(("further numbers", further)));
+                facts(rows)
             });
             Ok(())
         }

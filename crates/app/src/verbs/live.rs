@@ -299,6 +299,7 @@ mod tests {
                 contact: ContactId(1),
                 number: "15554000001".into(),
                 retry: 2,
+                number_no: 0,
                 trunk: TrunkId(1),
                 end_point: EndPointId(1),
                 pbx: PbxId(1),

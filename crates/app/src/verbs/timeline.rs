@@ -84,6 +84,8 @@ fn scheduled(attempt: &Value, data: &Value) -> Vec<String> {
         format!("picked: retry {} was due at {due}", cell(data, "retry"))
     } else if let Some(due) = time(&put_off["due_at"]) {
         format!("picked: {} had put it off until {due}, retry {}", cell(put_off, "by"), cell(data, "retry"))
+    } else if let Some(since) = time(&receipt["picked"]["next_number"]["due_at"]) {
+        format!("picked: a number of the contact was called in vain at {since}, and this is its next one")
     } else {
         format!("picked: the next contact in list order, retry {}", cell(data, "retry"))
     };
@@ -114,6 +116,9 @@ fn scheduled(attempt: &Value, data: &Value) -> Vec<String> {
         )
     });
     let mut lines = vec![picked];
+    let number = &receipt["number"];
+    lines.extend(number["of"].as_u64().map(|of| format!("{} of {of} that the contact has", number_no(number))));
+    lines.extend(left_out(number));
     lines.extend(about_contact(&receipt["contact"]));
     lines.extend(pacing);
     lines.extend(queue);
@@ -184,12 +189,35 @@ fn ended(data: &Value) -> Vec<String> {
             cell(&data["retry"], "delay_s"),
             time(&at.into()).unwrap_or_default()
         ),
-        None => "no reschedule rule applies: the contact is finished in this run".to_owned(),
+        None => match data["next_number"].as_u64() {
+            Some(no) => format!("called in vain: the contact's number {no} is called next"),
+            None => "no reschedule rule applies: the contact is finished in this run".to_owned(),
+        },
     };
-    let mut lines = vec![format!("outcome {state}{fault}"), next];
+    let mut lines = vec![format!("outcome {state}{fault}")];
+    lines.extend(left_out(data));
+    lines.push(next);
     let rules: Vec<String> = data["outcome_rules"].as_array().into_iter().flatten().map(words).collect();
     lines.extend((!rules.is_empty()).then(|| format!("outcome rules that answer to it: {}", rules.join(", "))));
     lines
+}
+
+/// The contact's own number, or which of the others.
+fn number_no(number: &Value) -> String {
+    match number["no"].as_u64() {
+        Some(0) | None => "its own number".to_owned(),
+        Some(no) => format!("number {no}"),
+    }
+}
+
+/// Numbers that were passed over, and why.
+fn left_out(of: &Value) -> Vec<String> {
+    let why = |one: &Value| {
+        let why = serde_json::from_value::<domain::WhyLeftOut>(one["why"].clone());
+        let why = why.map_or_else(|_| cell(one, "why"), |why| why.text().to_owned());
+        format!("{} is passed over: it {why}", number_no(one))
+    };
+    of["left_out"].as_array().into_iter().flatten().map(why).collect()
 }
 
 /// Which rule asked for what.
@@ -240,6 +268,12 @@ mod tests {
                 "action": 4, "rule": 7, "verb": "ADD_LIST", "said": "put on list 3", "tries": 1}},
             {"at": "2026-11-21T09:26:55.08Z", "kind": "attempt.action_failed", "data": {
                 "action": 5, "rule": 8, "verb": "HTTP_POST", "why": "answered 404", "tries": 16}},
+            {"at": "2026-11-21T09:26:55.09Z", "kind": "attempt.scheduled", "data": {
+                "retry": 1, "number_no": 2, "channel": "c-8oco43-1-4", "receipt": {
+                    "picked": {"next_number": {"due_at": "2026-11-21T09:26:55.059Z"}},
+                    "number": {"no": 2, "of": 3, "left_out": [{"no": 1, "why": "suppressed"}]}}}},
+            {"at": "2026-11-21T09:26:55.1Z", "kind": "attempt.ended", "data": {
+                "state": "RS_BUSY", "fault": "callee", "next_number": 4, "left_out": [{"no": 3, "why": "malformed"}]}},
             {"at": "2026-11-21T09:26:56Z", "kind": "attempt.sang", "data": {"key": "C"}},
         ]);
         let notifications = json!([{"webhook_name": "crm", "kind": "leg.ended", "delivery": "taken", "tries": [
@@ -264,6 +298,11 @@ mod tests {
             "outcome rule 8, HTTP_POST failed at try 16: answered 404",
             "carillon action retry 5 tries it again",
             "rule 1: again in 5 s, not before ",
+            "and this is its next one",
+            "number 2 of 3 that the contact has",
+            "number 1 is passed over: it is suppressed",
+            "number 3 is passed over: it cannot be dialled",
+            "called in vain: the contact's number 4 is called next",
             "attempt.sang {\"key\":\"C\"}",
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");

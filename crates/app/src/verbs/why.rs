@@ -164,7 +164,24 @@ fn verdict_text(verdict: &Value) -> String {
         let yes = if says["yes"] == true { "yes" } else { "NO" };
         rules.add_row([cell(says, "rule"), yes.to_owned(), cell(says, "why"), local(says, "until")]);
     }
-    format!("{who}{contact}{state}\n{}: {may}\n{rules}", local(verdict, "at"))
+    let numbers = numbers(verdict);
+    format!("{who}{contact}{state}\n{}: {may}\n{rules}{numbers}", local(verdict, "at"))
+}
+
+/// What is said of each number of a contact that names several; empty: it names one.
+fn numbers(verdict: &Value) -> String {
+    let Some(all) = verdict["numbers"].as_array().filter(|all| !all.is_empty()) else { return String::new() };
+    let mut rows = table(&["number", "", "first no", "yes from"]);
+    for one in all {
+        let name = if one["no"] == 0 { "its own".to_owned() } else { cell(one, "no") };
+        let turn = match (one["left_out"].as_str(), one["next"] == true) {
+            (Some(why), _) => format!("passed over: it {why}"),
+            (None, true) => "its turn is next".to_owned(),
+            (None, false) => String::new(),
+        };
+        rows.add_row([name, turn, cell(one, "rule"), local(one, "until")]);
+    }
+    format!("\n{rows}")
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod limits;
 mod links;
 mod live;
 mod manual;
+mod numbers;
 mod outcome_rules;
 mod outcomes;
 mod postgres;

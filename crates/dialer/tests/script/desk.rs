@@ -163,7 +163,8 @@ impl Desk {
         for ((run, id), row) in &self.rows {
             if let (true, Row::Waiting { due_at, retry }) = (*run == load.run, *row) {
                 let (put_off_by, standing) = (None, Standing::default());
-                waiting.push(RetryEntry { contact: contact(id.0), retry, due_at, put_off_by, standing });
+                let contact = contact(id.0);
+                waiting.push(RetryEntry { contact, retry, number_no: 0, due_at, put_off_by, standing });
             }
         }
         waiting.sort_by_key(|entry| entry.due_at);

@@ -1,7 +1,8 @@
 //! Every rule of the house, broken deliberately: the checker sees it.
 
 use crate::script::{
-    A1, A2, NOON, PBX, Script, contact, end_point, fresh, ids, journalled, open_attempt, run_spec, trunk,
+    A1, A2, NOON, PBX, Script, contact, contact_with_key, end_point, fresh, ids, journalled, open_attempt, run_spec,
+    trunk,
 };
 use dialer::invariants::{Circumstances, Claims, Ledger, RunNow};
 use dialer::{
@@ -14,7 +15,7 @@ use domain::rules::limits::{Cap, CapBy, Consent, DayHours, Limits};
 use domain::rules::{Rules, Standing};
 use domain::{
     AttemptId, CallId, CallState, CampaignId, ContactId, EndPointId, EndedBy, LegId, ListId, Mono, Now, NumberKey,
-    NumberRef, ObservedQueue, PbxId, RunId, TrunkId,
+    NumberRef, Numbered, Numbers, ObservedQueue, PbxId, RunId, TrunkId,
 };
 use std::sync::{Arc, LazyLock};
 
@@ -40,6 +41,7 @@ fn new_attempt(n: i64, contact: i64, key: i64) -> NewAttempt {
         number_key: NumberKey(key),
         person_key: None,
         retry: 0,
+        number_no: 0,
         trunk: TrunkId(1),
         end_point: EndPointId(1),
         pbx: PbxId(1),
@@ -61,6 +63,7 @@ fn new_attempt(n: i64, contact: i64, key: i64) -> NewAttempt {
             caller_id: Default::default(),
             contact: domain::rules::ContactReceipt::default(),
             queue: None,
+            number: None,
         },
     }
 }
@@ -100,6 +103,15 @@ fn call_agent(n: i64) -> Command {
     })
 }
 
+/// The same to a number with this key.
+fn originate_to(n: i64, key: i64) -> Command {
+    let mut command = originate(n);
+    if let Command::Originate(call) = &mut command {
+        call.contact = contact_with_key(n, key);
+    }
+    command
+}
+
 fn close(n: i64) -> Command {
     Command::Close(Box::new(AttemptEnd {
         attempt: AttemptId(n),
@@ -117,6 +129,8 @@ fn close(n: i64) -> Command {
         connected_at: None,
         segments: vec![],
         actions: Vec::new(),
+        next_number: None,
+        left_out: Vec::new(),
         retry: None,
     }))
 }
@@ -196,6 +210,31 @@ fn break_it(invariant: Invariant) -> Option<Invariant> {
         Invariant::OneAttemptPerContact => {
             broken_by(&[journal(new_attempt(1, 1, 5)), journal(new_attempt(2, 1, 6))], CALM, true)
         }
+        Invariant::OneNumberPerPerson => {
+            // Contact 1 has number 5 too, which contact 2 is called on.
+            let with_another = |n: i64, key: i64, other: i64| {
+                let mut call = originate(n);
+                if let Command::Originate(call) = &mut call {
+                    let mut contact = (*contact_with_key(n, key)).clone();
+                    let one = |no: u32, key: i64| Numbered {
+                        no,
+                        number: contact.number.clone(),
+                        number_ref: NumberRef(key),
+                        key: NumberKey(key),
+                    };
+                    let all = vec![one(0, key), one(1, other)];
+                    contact.numbers = Some(Arc::new(Numbers { all, left_out: vec![] }));
+                    call.contact = Arc::new(contact);
+                }
+                call
+            };
+            let both = || [journal(new_attempt(1, 1, 1_001)), journal(new_attempt(2, 2, 5))];
+            let [a, b] = both();
+            let theirs = [a, b, originate_to(2, 5), with_another(1, 1_001, 5)];
+            assert_eq!(broken_by(&theirs, CALM, true), Some(invariant));
+            let [a, b] = both();
+            broken_by(&[a, b, with_another(1, 1_001, 5), originate_to(2, 5)], CALM, true)
+        }
         Invariant::JournalledBeforeSent => {
             let twice = [journal(new_attempt(1, 1, 5)), originate(1), originate(1)];
             assert_eq!(broken_by(&twice, CALM, true), Some(invariant));
@@ -248,6 +287,7 @@ fn break_it(invariant: Invariant) -> Option<Invariant> {
                 run: RunId(1),
                 contact: ContactId(1),
                 retry: 0,
+                number_no: 0,
                 due_at: None,
                 put_off_by: None,
                 why: "not sent".to_owned(),

@@ -15,6 +15,7 @@ mod judging_again;
 mod life;
 mod links;
 mod loads;
+mod numbers;
 mod preview;
 mod priority;
 mod protocol;

@@ -260,6 +260,8 @@ pub(crate) fn contact_with_key(id: i64, key: i64) -> Arc<Contact> {
         number: Dialable { as_given: format!("+{key}"), dialled: format!("+{key}"), e164: None },
         number_ref: NumberRef(id),
         key: NumberKey(key),
+        number_no: 0,
+        numbers: None,
         attributes: Default::default(),
         zones: domain::rules::Zones::Campaign,
         person: None,
@@ -275,7 +277,8 @@ pub(crate) fn unknown(contact: Arc<Contact>) -> FreshEntry {
 /// The retry of a contact, due so long after noon.
 pub(crate) fn retry(id: i64, retry: u32, due_ms: i64) -> RetryEntry {
     let due_at = NOON.plus_ms(due_ms);
-    RetryEntry { contact: contact(id), retry, due_at, put_off_by: None, standing: Standing::default() }
+    let (contact, standing) = (contact(id), Standing::default());
+    RetryEntry { contact, retry, number_no: 0, due_at, put_off_by: None, standing }
 }
 
 /// The attempt is on disk and nothing is known of number and person.
@@ -333,6 +336,8 @@ pub(crate) fn open_attempt(n: i64) -> Box<OpenAttempt> {
         contact: ContactId(n),
         number_key: NumberKey(1_000 + n),
         retry: 0,
+        number_no: 0,
+        other_numbers: Vec::new(),
         trunk: TRUNK,
         end_point: END_POINT,
         pbx: PBX,

@@ -57,4 +57,43 @@ pub struct Standing {
     pub number: Calls,
     /// Calls to the person on any of their numbers; empty when the contact names no person.
     pub person: Calls,
+    /// The same of each number of a contact with several, the one above among them; otherwise empty.
+    pub numbers: Vec<NumberStanding>,
+}
+
+/// What the books know of one of several numbers of a contact.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NumberStanding {
+    /// Its place.
+    pub no: u32,
+    /// A list that says that it must not be called.
+    pub suppressed_by: Option<SuppressionListId>,
+    /// A black list of the campaign that names it.
+    pub black_listed_by: Option<ListId>,
+    /// Calls to it, by any campaign.
+    pub number: Calls,
+}
+
+impl NumberStanding {
+    /// Of the number of this place nothing is known.
+    pub fn of(no: u32) -> Self {
+        Self { no, ..Self::default() }
+    }
+}
+
+impl Standing {
+    /// The standing of the contact when it is called on the number of this place. Who suppresses its own number, or puts it
+    /// on a black list, means the contact.
+    pub fn at(&self, no: u32) -> Self {
+        let own = self.numbers.iter().find(|known| known.no == 0);
+        match self.numbers.iter().find(|known| known.no == no) {
+            Some(known) => Self {
+                suppressed_by: known.suppressed_by.or(own.and_then(|own| own.suppressed_by)),
+                black_listed_by: known.black_listed_by.or(own.and_then(|own| own.black_listed_by)),
+                number: known.number.clone(),
+                ..self.clone()
+            },
+            None => self.clone(),
+        }
+    }
 }

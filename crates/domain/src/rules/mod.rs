@@ -14,7 +14,7 @@ pub mod verdict;
 pub mod window;
 pub mod zones;
 
-pub use calls::{Calls, Standing};
+pub use calls::{Calls, NumberStanding, Standing};
 pub use limits::Limits;
 pub use pack::Pack;
 pub use receipt::ContactReceipt;

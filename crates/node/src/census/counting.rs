@@ -6,6 +6,7 @@ use crate::clock::wall;
 use domain::rules::census::{Entry, Place};
 use domain::rules::{Facts, Rules, Standing};
 use domain::{Contact, ContactId, ListId};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Weak;
 use std::sync::atomic::Ordering;
@@ -74,7 +75,8 @@ async fn read_page(store: &Store, slot: &Slot, list: ListId) -> store::Result<us
     let rules = census.rules().clone();
     for (contact, standing) in contacts.iter().zip(&standings) {
         let place = places.binary_search_by_key(&contact.id, |place| place.contact).ok().map(|found| &places[found]);
-        census.add(&entry(&rules, contact, standing, place));
+        let (contact, standing) = in_its_turn(contact, standing, place);
+        census.add(&entry(&rules, &contact, &standing, place));
     }
     lock(&slot.read_to).insert(list, last.id);
     slot.done.fetch_add(contacts.len() as u64, Ordering::Relaxed);
@@ -131,9 +133,26 @@ async fn look_again(store: &Store, slot: &Slot, ids: &[ContactId]) -> store::Res
     let mut census = lock(&slot.census);
     let rules = census.rules().clone();
     for ((contact, standing), place) in contacts.iter().zip(&standings).zip(&places) {
-        census.replace(&entry(&rules, contact, standing, place.as_ref()));
+        let (contact, standing) = in_its_turn(contact, standing, place.as_ref());
+        census.replace(&entry(&rules, &contact, &standing, place.as_ref()));
     }
     Ok(())
+}
+
+/// A contact with several numbers, as it is when it waits for the turn of another one than its own.
+fn in_its_turn<'a>(
+    contact: &'a Contact,
+    standing: &'a Standing,
+    place: Option<&RunContact>,
+) -> (Cow<'a, Contact>, Cow<'a, Standing>) {
+    match place.filter(|place| place.number_no > 0 && place.state != "finished") {
+        Some(place) => {
+            let contact = contact.turn(place.number_no);
+            let standing = standing.at(contact.number_no);
+            (Cow::Owned(contact), Cow::Owned(standing))
+        }
+        None => (Cow::Borrowed(contact), Cow::Borrowed(standing)),
+    }
 }
 
 fn entry<'a>(rules: &Rules, contact: &Contact, standing: &'a Standing, place: Option<&RunContact>) -> Entry<'a> {

@@ -107,6 +107,8 @@ mod tests {
             connected_at: connected_at.map(Timestamp),
             segments: vec![],
             retry: None,
+            next_number: None,
+            left_out: Vec::new(),
             actions: Default::default(),
         }
     }

@@ -1,6 +1,6 @@
 //! Does what outcome rules ask for after calls, and sends letters about runs. Actions are rows that were written with the
-//! end of their call, or the new state of their run; two tasks carry them out: one what only writes here, in transactions of many, the other what tells other systems, which may be
-//! slow or away.
+//! end of their call, or with the new state of their run. Two tasks carry them out: one what only writes here, in
+//! transactions of many, the other what tells other systems, which may be slow or away.
 
 mod run_letter;
 mod say;

@@ -13,8 +13,9 @@ use crate::lists::count_contacts;
 use crate::scope::Scope;
 use crate::sql::Columns;
 use domain::contact::check_meaning;
+use domain::numbers::MULTINUM;
 use domain::outcome_rule::MAX_HANDED_ON;
-use domain::{CampaignId, Dialable, ListId, Timestamp, Verb};
+use domain::{Attributes, CampaignId, Dialable, ListId, Timestamp, Verb};
 
 /// While the campaign that a number is to be added to does not run, it is looked at again so often, in seconds; its start
 /// wakes what waits for it.
@@ -41,7 +42,7 @@ pub enum CarriedOut {
 
 statements! {
     STATE = "SELECT state FROM outcome_action WHERE tenant_id = $1 AND id = $2";
-    CONTACT = "SELECT number_as_given, number, e164, attributes, handed_on FROM contact WHERE tenant_id = $1 AND id = $2";
+    CONTACT = "SELECT number_as_given, number, e164, alternates, attributes, handed_on FROM contact WHERE tenant_id = $1 AND id = $2";
     HANDED_ON = "UPDATE contact SET handed_on = $3 WHERE tenant_id = $1 AND id = $2";
     TAKE_BACK = "UPDATE outcome_action SET state = 'waiting', due_at = $3, said = $4 WHERE tenant_id = $1 AND id = $2";
 }
@@ -165,13 +166,13 @@ impl Store {
         connection: &mut Connection,
     ) -> Result<(String, Made, CarriedOut)> {
         check_ordinary(scope, list, connection).await?;
-        let key = self.number_key(&handed.contact.number);
-        if verb == Verb::AddBlacklist && holds_number(scope, list, key, connection).await? {
+        let new = self.keyed(&handed.contact);
+        if verb == Verb::AddBlacklist && holds_number(scope, list, new.key, connection).await? {
             let said = format!("list {list} has the number already");
             return Ok((said, Made::default(), CarriedOut::Listed(list, false)));
         }
         count_contacts(scope, list, 1, connection).await?;
-        let contact = contacts::insert(scope, list, key, &handed.contact, None, connection).await?;
+        let contact = contacts::insert(scope, list, &new, connection).await?;
         hand_on(scope, contact, handed.times, connection).await?;
         let made = Made { contact: Some(contact) };
         Ok((format!("put on list {list}"), made, CarriedOut::Listed(list, true)))
@@ -185,8 +186,8 @@ impl Store {
         handed: &Handed,
         connection: &mut Connection,
     ) -> Result<(String, Made, CarriedOut)> {
-        let key = self.number_key(&handed.contact.number);
-        let call = wait_in_run(scope, campaign, key, &handed.contact, not_before, connection).await?;
+        let new = self.keyed(&handed.contact);
+        let call = wait_in_run(scope, campaign, &new, not_before, connection).await?;
         hand_on(scope, call.contact, handed.times, connection).await?;
         let said = format!("waits in run {} of campaign {campaign}", call.run);
         Ok((said, Made { contact: Some(call.contact) }, CarriedOut::Added(call)))
@@ -225,7 +226,7 @@ async fn handed(
 ) -> Carried<Handed> {
     let row = query(CONTACT).bind(scope.tenant.0).bind(after.contact.0).fetch_optional(connection).await?;
     let Some(row) = row else { return Ok(Err(No::Fail("the contact was deleted".into()))) };
-    let number =
+    let mut number =
         Dialable { as_given: row.text("number_as_given")?, dialled: row.text("number")?, e164: row.opt_text("e164")? };
     if number.dialled.is_empty() {
         return Ok(Err(No::Fail("the person was forgotten".into())));
@@ -237,8 +238,16 @@ async fn handed(
         );
         return Ok(Err(No::Fail(why)));
     }
-    let inputs = row.json("attributes")?;
-    let call = Call { number: &number.dialled, attempt, inputs: &inputs, outputs: &attempt.outputs };
+    let mut inputs: Attributes = row.json("attributes")?;
+    let further = contacts::numbers::read(&row)?.map_or_else(Vec::new, |further| further.numbers);
+    let called = further.into_iter().find(|one| one.no == attempt.number_no).map(|one| one.number);
+    let dialled = called.as_ref().map_or_else(|| number.dialled.clone(), |called| called.dialled.clone());
+    // A black list gets the number that was called, and not those that may be called instead of it.
+    if let Some(called) = called.filter(|_| after.rule.verb == Verb::AddBlacklist) {
+        number = called;
+        inputs = inputs.without(MULTINUM);
+    }
+    let call = Call { number: &dialled, attempt, inputs: &inputs, outputs: &attempt.outputs };
     let contact = attributes(&after.rule, &call).and_then(|attributes| {
         check_meaning(&attributes)?;
         Ok(attributes)

@@ -3,7 +3,7 @@
 //! Everything that is known by number (suppression, calls, single flight) hangs on the key of the number and follows it:
 //! the new number has the standing of the new number. What the contact did in its runs stays.
 
-use super::{GET, read};
+use super::{GET, numbers, read};
 use crate::audit;
 use crate::db::Store;
 use crate::engine::{Connection, query, query_scalar};
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::scope::{Kind, Scope};
 use crate::sql::json_of;
 use domain::contact::check_meaning;
-use domain::{Attributes, Contact, ContactId, Dialable};
+use domain::{Alternates, Attributes, Contact, ContactId, Dialable};
 use serde_json::{Value, json};
 use std::fmt;
 
@@ -34,7 +34,7 @@ statements! {
     OPEN_ATTEMPT = "SELECT id FROM attempt WHERE tenant_id = $1 AND contact_id = $2 AND ended_at IS NULL LIMIT 1";
     // A reference stands for one number: another number gets another one.
     UPDATE = "UPDATE contact SET number_ref = $3, number_as_given = $4, number = $5, e164 = $6, number_key = $7, \
-        attributes = $8 WHERE tenant_id = $1 AND id = $2";
+        attributes = $8, alternates = $9 WHERE tenant_id = $1 AND id = $2";
 }
 
 impl Store {
@@ -56,8 +56,12 @@ impl Store {
         check_meaning(&attributes)?;
         let number = change.number.unwrap_or_else(|| was.number.clone());
         let key = self.number_key(&number);
-        let number_ref = if key == was.key { was.number_ref.0 } else { rand::random_range(1..=i64::MAX) };
-        if number == was.number && attributes == was.attributes {
+        let number_ref = if key == was.key { was.number_ref.0 } else { numbers::new_ref() };
+        let had =
+            was.numbers.as_ref().map(|numbers| Alternates { numbers: numbers.all[1..].to_vec(), left_out: vec![] });
+        let secret = self.installation().number_secret;
+        let alternates = numbers::alternates(&number, &attributes, self.country(), secret, had.as_ref());
+        if number == was.number && attributes == was.attributes && alternates.is_some() == had.is_some() {
             return Ok(was);
         }
         query(UPDATE)
@@ -69,8 +73,12 @@ impl Store {
             .bind(&number.e164)
             .bind(key.0)
             .bind(json_of(&attributes))
+            .bind(alternates.as_ref().map(json_of))
             .execute(&mut *transaction)
             .await?;
+        if alternates.is_some() || had.is_some() {
+            numbers::index_again(scope, was.list, id.0, alternates.as_ref(), &mut transaction).await?;
+        }
         let now = self.contact_in(scope, id, &mut transaction).await?;
         let states = [described(&was), described_change(&was, &now)];
         audit::note_contact(scope, was.list.0, states, &mut transaction).await?;

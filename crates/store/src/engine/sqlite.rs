@@ -44,7 +44,7 @@ statements! {
         SELECT $1, $2, $3, value FROM json_each('[' || $4 || ']')";
     /// Contacts by their ids with commas between them.
     pub(crate) CONTACTS_OF = "SELECT c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, c.number, \
-        c.e164, c.number_key, c.attributes FROM contact c JOIN list l ON l.id = c.list_id WHERE c.tenant_id = $1 \
+        c.e164, c.number_key, c.alternates, c.attributes FROM contact c JOIN list l ON l.id = c.list_id WHERE c.tenant_id = $1 \
         AND c.id IN (SELECT value FROM json_each('[' || $2 || ']')) ORDER BY c.id";
     /// Output attributes of contacts by their ids with commas between them, the oldest attempt first.
     pub(crate) OUTPUTS_OF = "SELECT a.contact_id, a.outputs FROM attempt a WHERE +a.tenant_id = $1 AND a.outputs <> '[]' \

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::import::ImportState;
 use crate::journal::events::{Event, Events};
 use crate::scope::Scope;
-use domain::{Dialable, ImportId, Timestamp};
+use domain::{Dialable, ImportId, NumberKey, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 
@@ -31,17 +31,38 @@ pub struct Traces {
     pub verdict_lines: u64,
 }
 
+/// Contacts that have a number, as their own or as a further one.
+macro_rules! found {
+    ($what:literal) => {
+        concat!(
+            $what,
+            " FROM (SELECT c.id, c.list_id FROM contact c WHERE c.tenant_id = $1 AND c.number_key = $2 \
+            AND c.number <> '' AND c.list_id IN (SELECT l.id FROM list l WHERE l.tenant_id = $1) \
+            UNION SELECT c.id, c.list_id FROM contact_number n JOIN contact c ON c.id = n.contact_id \
+            WHERE n.tenant_id = $1 AND n.number_key = $2 AND c.number <> '') AS f"
+        )
+    };
+}
+
 statements! {
     // Through the index by list: there are few lists, and many contacts.
-    CONTACTS = "SELECT COUNT(*) FROM contact c WHERE c.tenant_id = $1 AND c.number_key = $2 AND c.number <> '' \
-        AND c.list_id IN (SELECT l.id FROM list l WHERE l.tenant_id = $1)";
-    LISTS = "SELECT COUNT(DISTINCT c.list_id) FROM contact c WHERE c.tenant_id = $1 AND c.number_key = $2 \
-        AND c.number <> '' AND c.list_id IN (SELECT l.id FROM list l WHERE l.tenant_id = $1)";
+    CONTACTS = found!("SELECT COUNT(*)");
+    LISTS = found!("SELECT COUNT(DISTINCT f.list_id)");
     ATTEMPTS = "SELECT COUNT(*) FROM attempt WHERE tenant_id = $1 AND number_key = $2";
-    ERASE = "UPDATE contact SET number_as_given = '', number = '', e164 = NULL, attributes = '[]' \
+    // The own numbers of those who have it as a further one.
+    OWN_KEYS = "SELECT c.number_key FROM contact_number n JOIN contact c ON c.id = n.contact_id \
+        WHERE n.tenant_id = $1 AND n.number_key = $2 AND c.number <> ''";
+    ERASE = "UPDATE contact SET number_as_given = '', number = '', e164 = NULL, attributes = '[]', alternates = NULL \
         WHERE tenant_id = $1 AND number_key = $2 \
         AND list_id IN (SELECT l.id FROM list l WHERE l.tenant_id = $1)";
+    // The gate refuses them by the key of the forgotten number from now on.
+    ERASE_FURTHER = "UPDATE contact SET number_as_given = '', number = '', e164 = NULL, attributes = '[]', \
+        alternates = NULL, number_key = $2 WHERE tenant_id = $1 AND id IN (SELECT n.contact_id FROM contact_number n \
+        WHERE n.tenant_id = $1 AND n.number_key = $2)";
     ERASE_OUTPUTS = "UPDATE attempt SET outputs = '[]' WHERE tenant_id = $1 AND number_key = $2 AND outputs <> '[]'";
+    // Calls to the other numbers of the same contacts.
+    ERASE_OUTPUTS_OF = "UPDATE attempt SET outputs = '[]' WHERE tenant_id = $1 AND outputs <> '[]' AND contact_id IN \
+        (SELECT c.id FROM contact c WHERE c.number_key = $2 AND c.list_id IN (SELECT l.id FROM list l WHERE l.tenant_id = $1))";
     // The keys stay, and with them who asked and when.
     RENAME = "UPDATE suppression SET number = $3 WHERE tenant_id = $1 AND id IN \
         (SELECT k.suppression_id FROM suppression_key k WHERE k.tenant_id = $1 AND k.number_key = $2)";
@@ -63,7 +84,8 @@ impl Store {
                 *figure += found.unsigned_abs();
             }
         }
-        traces.verdict_lines = self.verdict_lines(scope, number, false).await?;
+        let keys = self.keys_with_it(scope, number).await?;
+        traces.verdict_lines = self.verdict_lines(scope, keys, false).await?;
         Ok(traces)
     }
 
@@ -74,6 +96,7 @@ impl Store {
     pub async fn forget(&self, scope: &Scope, number: &Dialable, by: &str, at: Timestamp) -> Result<Traces> {
         self.empty_reserve().await?;
         let mut traces = self.traces(scope, number).await?;
+        let keys = self.keys_with_it(scope, number).await?;
         let mut transaction = self.begin().await?;
         let busy: Option<i64> = query_scalar(BUSY_IMPORT)
             .bind(scope.tenant.0)
@@ -95,6 +118,8 @@ impl Store {
         overwrite_deleted(true, &mut transaction).await?;
         let name = format!("{FORGOTTEN}{:08x}", rand::random::<u32>());
         for key in self.number_keys(number) {
+            query(ERASE_FURTHER).bind(scope.tenant.0).bind(key.0).execute(&mut transaction).await?;
+            query(ERASE_OUTPUTS_OF).bind(scope.tenant.0).bind(key.0).execute(&mut transaction).await?;
             query(ERASE).bind(scope.tenant.0).bind(key.0).execute(&mut transaction).await?;
             query(ERASE_OUTPUTS).bind(scope.tenant.0).bind(key.0).execute(&mut transaction).await?;
             query(RENAME).bind(scope.tenant.0).bind(key.0).bind(&name).execute(&mut transaction).await?;
@@ -104,16 +129,26 @@ impl Store {
         Events::one(Event::of_suppression(scope.tenant, entry, "number.forgotten", at, by, data), &mut transaction)
             .await?;
         transaction.commit().await?;
-        traces.verdict_lines = self.verdict_lines(scope, number, true).await?;
+        traces.verdict_lines = self.verdict_lines(scope, keys, true).await?;
         self.empty_log().await?;
         Ok(traces)
     }
 
-    /// Lines of verdict files that name the number; erased when asked.
-    async fn verdict_lines(&self, scope: &Scope, number: &Dialable, erase: bool) -> Result<u64> {
+    /// The keys of the number, and of the own numbers of those who have it as a further one.
+    async fn keys_with_it(&self, scope: &Scope, number: &Dialable) -> Result<Vec<NumberKey>> {
+        let mut keys = self.number_keys(number);
+        for key in self.number_keys(number) {
+            let own: Vec<i64> =
+                query_scalar(OWN_KEYS).bind(scope.tenant.0).bind(key.0).fetch_all(self.readers()).await?;
+            keys.extend(own.into_iter().map(NumberKey));
+        }
+        Ok(keys)
+    }
+
+    /// Lines of verdict files that name a number with one of these keys; erased when asked.
+    async fn verdict_lines(&self, scope: &Scope, keys: Vec<NumberKey>, erase: bool) -> Result<u64> {
         let files: Vec<i64> = query_scalar(FILES).bind(scope.tenant.0).fetch_all(self.readers()).await?;
         let paths = files.into_iter().map(|id| crate::import::verdict_path(self, ImportId(id))).collect();
-        let keys = self.number_keys(number);
         let store = self.clone();
         crate::disk::blocking(move || verdicts::lines_with(paths, &store, &keys, erase)).await
     }

@@ -3,6 +3,9 @@
 //! Kinds and fields are added, never changed or taken away; a field that must change its meaning raises the kind's
 //! version. `docs/events.json` is the same as a JSON schema. Tests of this crate compare every event that is written.
 
+mod receipt;
+
+use receipt::{LEFT_OUT, RECEIPT};
 use serde_json::{Map, Value, json};
 
 /// A kind of event.
@@ -91,74 +94,6 @@ const ALERTS: &[&str] = &["pbx_lost", "dialling_held", "storage", "circuit_open"
 const VERBS: &[&str] = &["HTTP_GET", "HTTP_POST", "ADD_LIST", "ADD_BLACKLIST", "EMAIL", "RESCHEDULE"];
 const RUN_CHANGE: &[Field] = &[field("state", Type::Words(RUN_STATE), "its new state"), WHY];
 
-const RECEIPT: &[Field] = &[
-    field(
-        "picked",
-        Type::Any,
-        "why this contact: `fresh_in_order`, or an object with one key that says why and since when",
-    ),
-    field("rules", Type::Texts, "the rules that were asked, in order; all said yes"),
-    maybe("hours_until", Type::Instant, "when the campaign's hours close"),
-    field("trunk_in_use", Type::Int, "calls on the trunk before this one"),
-    field("trunk_capacity", Type::Int, "its capacity"),
-    field("end_point_in_use", Type::Int, "calls towards the end point before this one"),
-    field("end_point_capacity", Type::Int, "its capacity"),
-    field("probe", Type::Flag, "whether it probes a trunk whose circuit is open"),
-    field("run_in_progress", Type::Int, "calls of the run in progress before this one"),
-    field("run_in_memory", Type::Int, "contacts of the run in memory, this one not counted"),
-    field("priority", Type::Int, "the campaign's priority: lower is served first"),
-    field("caller_id", Type::Words(&["pbx", "campaign"]), "who chose the caller id"),
-    field("contact", Type::Object(CONTACT_RECEIPT), "what the rules about the contact were asked with"),
-    maybe("queue", Type::Object(QUEUE_RECEIPT), "what was known of the queue behind the end point"),
-];
-
-const QUEUE_RECEIPT: &[Field] = &[
-    field("free", Type::Int, "its free agents"),
-    field("waiting", Type::Int, "its callers to whom no agent's telephone rings"),
-    field("agents", Type::Int, "agents that calls of this end point may reckon with"),
-    field("on_the_way", Type::Int, "calls towards the end point that have not come to the queue, before this one"),
-    field("taken_permille", Type::Int, "what these take of the agents, in thousandths of one"),
-    field("boost_permille", Type::Int, "calls on their way per agent, in thousandths: end point's times run's"),
-];
-
-const CONTACT_RECEIPT: &[Field] = &[
-    field(
-        "packs",
-        Type::Objects(&[
-            field("name", Type::Text, "its name; `campaign` for the campaign's own limits"),
-            field("version", Type::Text, "its version"),
-        ]),
-        "the packs of rules that were asked",
-    ),
-    field("zones", Type::Int, "in how many zones the number may be; 0 where no pack looks at hours"),
-    field(
-        "clocks",
-        Type::Objects(&[field("zone", Type::Text, "IANA zone"), field("showed", Type::Text, "local date and time")]),
-        "what the callee's clock showed in them; of more than six, in the earliest and the latest",
-    ),
-    maybe("window_closes_at", Type::Instant, "when the window closes in the first of them"),
-    field(
-        "caps",
-        Type::Objects(&[
-            field("by", Type::Text, "counted per"),
-            field("hours", Type::Int, "rolling hours"),
-            field("used", Type::Int, "attempts before this one"),
-            field("allowed", Type::Int, "attempts allowed"),
-        ]),
-        "every cap, with what was used of it",
-    ),
-    maybe(
-        "last_attempt_at",
-        Type::Instant,
-        "the last attempt to the number before this one, as far as it is remembered",
-    ),
-    field("gap_minutes", Type::Int, "least minutes after it"),
-    maybe("last_conversation_at", Type::Instant, "the last conversation with number or person"),
-    field("cooldown_hours", Type::Int, "hours after it in which nobody calls"),
-    field("consent_needed", Type::Flag, "whether consent was asked for"),
-    maybe("consent_at", Type::Instant, "since when there is consent"),
-];
-
 /// Every kind, by entity and in the order in which they usually come.
 pub const KINDS: &[Kind] = &[
     kind(
@@ -171,7 +106,8 @@ pub const KINDS: &[Kind] = &[
             field("contact", Type::Int, "whom it calls"),
             field("list", Type::Int, "the contact's list"),
             field("number_ref", Type::Int, "stands for the number; random, up to 2^63"),
-            field("retry", Type::Int, "0 for the first attempt at this contact in this run"),
+            field("retry", Type::Int, "0 in the first round over this contact's numbers in this run"),
+            field("number_no", Type::Int, "which of the contact's numbers: 0 its own, n that of MULTINUMn"),
             field("trunk", Type::Int, "through which trunk"),
             field("end_point", Type::Int, "where it goes when it is answered"),
             field("pbx", Type::Int, "on which PBX"),
@@ -288,8 +224,10 @@ pub const KINDS: &[Kind] = &[
                     field("delay_s", Type::Int, "seconds from the end of the call"),
                     field("at", Type::Instant, "not before"),
                 ]),
-                "the next attempt at this contact; null: it is finished in this run",
+                "the next round over this contact's numbers; null: it is finished in this run, unless a number follows",
             ),
+            maybe("next_number", Type::Int, "the number of the contact that is called next, at once"),
+            field("left_out", Type::Objects(LEFT_OUT), "numbers behind this one that are passed over"),
             field("outcome_rules", Type::Ints, "the outcome rules that answer to it; each asks for an action"),
         ],
     ),

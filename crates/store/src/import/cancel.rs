@@ -24,6 +24,9 @@ statements! {
         ORDER BY id LIMIT $4) AS next_ones";
     REMOVE = "DELETE FROM contact WHERE import_id = $2 AND tenant_id = $1 AND id > $3 AND id <= $4 \
         AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.contact_id = contact.id)";
+    REMOVE_NUMBERS = "DELETE FROM contact_number WHERE tenant_id = $1 AND contact_id IN (SELECT c.id FROM contact c \
+        WHERE c.import_id = $2 AND c.id > $3 AND c.id <= $4 AND c.alternates IS NOT NULL \
+        AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.contact_id = c.id))";
     FINISH = "UPDATE import_job SET finished_at = $3, verdict_bytes = 0, accepted = (SELECT COUNT(*) FROM contact c \
         WHERE c.import_id = $2 AND c.tenant_id = $1) WHERE tenant_id = $1 AND id = $2 RETURNING *";
 }
@@ -78,8 +81,11 @@ impl Store {
             .fetch_one(&mut *transaction)
             .await?;
         let Some(last) = last else { return Ok(None) };
-        let query = query(REMOVE).bind(scope.tenant.0).bind(id.0).bind(after).bind(last);
-        let removed = query.execute(&mut *transaction).await?.rows_affected();
+        let mut removed = 0;
+        for statement in [REMOVE_NUMBERS, REMOVE] {
+            let statement = query(statement).bind(scope.tenant.0).bind(id.0).bind(after).bind(last);
+            removed = statement.execute(&mut *transaction).await?.rows_affected();
+        }
         count_contacts(scope, list, -(removed as i64), &mut transaction).await?;
         transaction.commit().await?;
         self.places().forget(list);

@@ -38,7 +38,7 @@ impl Store {
         let mut left = contacts.into_iter();
         loop {
             let mut lines: Vec<Line> =
-                left.by_ref().take(STEP).map(|contact| Line::of_contact(contact, secret)).collect();
+                left.by_ref().take(STEP).map(|contact| Line::of_contact(contact, self.country(), secret)).collect();
             let given = lines.len() as u64;
             let mut transaction = self.begin().await?;
             count_contacts(scope, list, 0, &mut transaction).await?; // refuses a list that does not exist

@@ -5,6 +5,7 @@
 
 use super::reader::{Row, Verdict};
 use crate::contacts::NewContact;
+use crate::contacts::numbers::{LAST, alternates, index_behind, new_ref};
 use crate::engine::postgres::CopyRows;
 use crate::engine::{Connection, query, query_scalar};
 use crate::error::Result;
@@ -12,7 +13,7 @@ use crate::scope::Scope;
 use crate::sql::json_of;
 use domain::{Dialable, ImportId, ListId, NumberKey};
 use std::collections::HashSet;
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 /// Rows per insert.
@@ -21,11 +22,11 @@ const ROWS: usize = 25;
 const KEYS: usize = 50;
 
 const HEAD: &str = "INSERT INTO contact (tenant_id, list_id, import_id, number_ref, number_as_given, number, e164, \
-    number_key, attributes, import_row) VALUES ";
+    number_key, attributes, import_row, alternates) VALUES ";
 
 /// The columns of [`HEAD`], for PostgreSQL.
 const COPY: &str = "COPY contact (tenant_id, list_id, import_id, number_ref, number_as_given, number, e164, \
-    number_key, attributes, import_row) FROM STDIN";
+    number_key, attributes, import_row, alternates) FROM STDIN";
 /// The keys of a chunk at once, between commas, for PostgreSQL.
 const EXISTING_OF: &str = "SELECT number_key FROM contact WHERE tenant_id = $1 AND list_id = $2 \
     AND number_key = ANY (CAST(string_to_array($3, ',') AS BIGINT[]))";
@@ -44,26 +45,43 @@ pub(crate) struct Line {
     number: Dialable,
     pub(crate) key: NumberKey,
     attributes: String,
+    /// Its further numbers as JSON.
+    alternates: Option<String>,
 }
 
 impl Line {
-    /// Takes what is written out of `row`; its verdict and warnings stay. `None` for a refused row. `secret` keys the number.
-    pub(crate) fn of(row: &mut Row, secret: u64) -> Option<Self> {
+    /// Takes what is written out of `row`; its verdict and warnings stay. `None` for a refused row. `secret` keys the numbers,
+    /// `country` is that of further ones.
+    pub(crate) fn of(row: &mut Row, country: Option<&str>, secret: u64) -> Option<Self> {
         let Verdict::Accepted(candidate) = &mut row.verdict else { return None };
-        let attributes = json_of(&std::mem::take(&mut candidate.attributes));
-        let number = candidate.number.clone();
-        Some(Self { line: Some(row.line), key: number.key(secret), number, attributes })
+        let attributes = std::mem::take(&mut candidate.attributes);
+        let contact = NewContact { number: candidate.number.clone(), attributes };
+        Some(Self { line: Some(row.line), ..Self::of_contact(contact, country, secret) })
     }
 
     /// Of a contact that is in no file.
-    pub(crate) fn of_contact(contact: NewContact, secret: u64) -> Self {
+    pub(crate) fn of_contact(contact: NewContact, country: Option<&str>, secret: u64) -> Self {
         let NewContact { number, attributes } = contact;
-        Self { line: None, key: number.key(secret), number, attributes: json_of(&attributes) }
+        let alternates = alternates(&number, &attributes, country, secret, None).as_ref().map(json_of);
+        Self { line: None, key: number.key(secret), number, attributes: json_of(&attributes), alternates }
     }
 }
 
 /// Writes contacts in order; `job` is the import they come from.
 pub(crate) async fn insert(
+    scope: &Scope,
+    list: ListId,
+    job: Option<ImportId>,
+    lines: Vec<Line>,
+    connection: &mut Connection,
+) -> Result<()> {
+    let several = lines.iter().any(|line| line.alternates.is_some());
+    let after: i64 = if several { query_scalar(LAST).fetch_one(&mut *connection).await? } else { 0 };
+    write(scope, list, job, lines, connection).await?;
+    if several { index_behind(scope, list, after, connection).await } else { Ok(()) }
+}
+
+async fn write(
     scope: &Scope,
     list: ListId,
     job: Option<ImportId>,
@@ -79,15 +97,15 @@ pub(crate) async fn insert(
             if lines.len() >= ROWS { (&INSERT_ROWS, ROWS) } else { (&INSERT_ROW, 1) };
         let mut query = query(sql).bind(scope.tenant.0).bind(list.0).bind(job.map(|job| job.0));
         for line in lines.by_ref().take(count) {
-            // Random, not an id: it says nothing about the person once the row is erased.
             query = query
-                .bind(rand::random_range(1..=i64::MAX))
+                .bind(new_ref())
                 .bind(line.number.as_given)
                 .bind(line.number.dialled)
                 .bind(line.number.e164)
                 .bind(line.key.0)
                 .bind(line.attributes)
-                .bind(line.line.map(as_int));
+                .bind(line.line.map(as_int))
+                .bind(line.alternates);
         }
         query.execute(&mut *connection).await?;
     }
@@ -107,7 +125,7 @@ fn copy_rows(scope: &Scope, list: ListId, job: Option<ImportId>, lines: &[Line])
             Some(job) => rows.int(job.0),
             None => rows.column(None),
         }
-        rows.int(rand::random_range(1..=i64::MAX)); // as above
+        rows.int(new_ref());
         rows.column(Some(&line.number.as_given));
         rows.column(Some(&line.number.dialled));
         rows.column(line.number.e164.as_deref());
@@ -117,6 +135,7 @@ fn copy_rows(scope: &Scope, list: ListId, job: Option<ImportId>, lines: &[Line])
             Some(line) => rows.int(as_int(line)),
             None => rows.column(None),
         }
+        rows.column(line.alternates.as_deref());
         rows.end_row();
     }
     rows
@@ -152,10 +171,10 @@ pub(crate) async fn existing_keys(
 fn insert_sql(rows: usize) -> String {
     let mut sql = HEAD.to_owned();
     for row in 0..rows {
-        let first = 4 + 7 * row;
+        let first = 4 + 8 * row;
         let separator = if row == 0 { "" } else { ", " };
         write!(sql, "{separator}($1, $2, $3").expect("a String takes everything");
-        for column in first..first + 7 {
+        for column in first..first + 8 {
             write!(sql, ", ${column}").expect("a String takes everything");
         }
         sql.push(')');

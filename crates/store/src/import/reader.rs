@@ -5,7 +5,8 @@ use super::native;
 use super::records::{Dialect, Flaw, MAX_RECORD_BYTES, Record, Records};
 use super::sniff::{Columns, Format, Guess, cells};
 use domain::contact::check_meaning;
-use domain::{Attributes, Dialable, Invalid};
+use domain::numbers::MULTINUM;
+use domain::{Alternates, Attributes, Dialable, Invalid};
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Chain, Cursor, Read};
@@ -100,6 +101,11 @@ impl<R: Read> Reader<R> {
         let records = Records::new(Cursor::new(head).chain(source), guess.encoding, dialect, from.line);
         let country = country.map(str::to_owned);
         Ok(Self { records, guess, country, position, label_line })
+    }
+
+    /// The country that its national numbers belong to.
+    pub(crate) fn country(&self) -> Option<&str> {
+        self.country.as_deref()
     }
 
     /// The next row; blank lines and the label row are passed over. `None` at the end of the file.
@@ -226,12 +232,18 @@ pub(crate) fn with_attribute(
 }
 
 /// Refuses an attribute that means something to the rules and does not say it: the contact would never be called, or at
-/// the wrong hour. Warns of a number that the numbering plan does not know, where we can tell which plan that is.
+/// the wrong hour. Warns of a number that the numbering plan does not know, where we can tell which plan that is, and of
+/// further numbers that cannot be called.
 fn looked_at(mut contact: Candidate, country: Option<&str>) -> Result<Candidate, Invalid> {
     check_meaning(&contact.attributes)?;
     let number = &contact.number;
     if (country.is_some() || number.dialled.starts_with('+')) && !number.is_plausible() {
         contact.warnings.push(Invalid::new("number", "is not known to the numbering plan"));
+    }
+    // Which of them there are does not depend on what keys them.
+    let further = Alternates::of(&contact.number, &contact.attributes, country, 0, None, || 0);
+    for one in further.iter().flat_map(|further| &further.left_out) {
+        contact.warnings.push(Invalid::new(format!("{MULTINUM}{}", one.no), one.why.text()));
     }
     Ok(contact)
 }

@@ -329,7 +329,7 @@ fn send_chunks(mut reader: Reader<File>, secret: u64, sender: &mpsc::Sender<Resu
         while rows.len() < CHUNK_ROWS {
             let Some(mut row) = waiting.take().map_or_else(|| reader.next_row(), |row| Ok(Some(row)))? else { break };
             offset = reader.position().offset;
-            lines.push(Line::of(&mut row, secret));
+            lines.push(Line::of(&mut row, reader.country(), secret));
             rows.push(row);
         }
         // A full chunk may be the last one: look, so that "done" comes with it and not with an empty one.

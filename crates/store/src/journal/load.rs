@@ -13,11 +13,11 @@ use std::sync::Arc;
 
 statements! {
     FRESH = "SELECT c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, c.number, c.e164, \
-        c.number_key, c.attributes FROM contact c JOIN list l ON l.id = c.list_id \
+        c.number_key, c.alternates, c.attributes FROM contact c JOIN list l ON l.id = c.list_id \
         WHERE c.tenant_id = $1 AND c.list_id = $2 AND c.id > $3 AND NOT EXISTS \
         (SELECT 1 FROM run_contact rc WHERE rc.run_id = $4 AND rc.contact_id = c.id) ORDER BY c.id LIMIT $5";
-    RETRIES = "SELECT rc.retry, rc.due_at, rc.put_off_by, c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, \
-        c.number, c.e164, c.number_key, c.attributes FROM run_contact rc JOIN contact c ON c.id = rc.contact_id \
+    RETRIES = "SELECT rc.retry, rc.number_no, rc.due_at, rc.put_off_by, c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, \
+        c.number, c.e164, c.number_key, c.alternates, c.attributes FROM run_contact rc JOIN contact c ON c.id = rc.contact_id \
         JOIN list l ON l.id = c.list_id WHERE rc.tenant_id = $1 AND rc.run_id = $2 AND rc.state = 'waiting' \
         AND rc.due_at <= $3 ORDER BY rc.due_at, rc.contact_id LIMIT $4";
     LIST_END = "SELECT MAX(id) FROM contact WHERE list_id = $2 AND tenant_id = $1";
@@ -115,8 +115,10 @@ impl Journal<'_> {
         };
         let entry = |row: &Row| {
             let (due_at, put_off_by) = due(row)?;
-            let contact = Arc::new(contacts::read(row, self.secret)?);
-            Ok(RetryEntry { contact, retry: row.number("retry")?, due_at, put_off_by, standing: Standing::default() })
+            let (contact, number_no) = (contacts::read(row, self.secret)?, row.number("number_no")?);
+            let contact = Arc::new(if number_no == 0 { contact } else { contact.turn(number_no) });
+            let (retry, standing) = (row.number("retry")?, Standing::default());
+            Ok(RetryEntry { contact, retry, number_no, due_at, put_off_by, standing })
         };
         Ok((rows.iter().take(limit).map(entry).collect::<Result<_>>()?, next))
     }

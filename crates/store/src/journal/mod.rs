@@ -169,6 +169,8 @@ pub struct RetryEntry {
     pub contact: Arc<Contact>,
     /// The 0-based retry counter of the attempt to come; 0 of one that was put off before its first.
     pub retry: u32,
+    /// The number whose turn it is; the contact is as it is called on that.
+    pub number_no: u32,
     /// Since when it is due.
     pub due_at: Timestamp,
     /// What put it off; `None` of a retry that a reschedule rule asked for.

@@ -91,8 +91,18 @@ macro_rules! forgotten {
 /// Written over, not only let go of.
 const OVERWRITE: &str = "PRAGMA secure_delete = ON";
 const FORGET_CONTACTS: &str = concat!(
-    "UPDATE contact SET number_as_given = '', number = '', e164 = NULL, attributes = '[]' WHERE number_key IN ",
+    "UPDATE contact SET number_as_given = '', number = '', e164 = NULL, attributes = '[]', alternates = NULL \
+        WHERE number_key IN ",
     forgotten!()
+);
+/// Found by another number of theirs: the key becomes that of the forgotten one, so that nobody calls them.
+const FORGET_BY_FURTHER: &str = concat!(
+    "UPDATE contact SET number_as_given = '', number = '', e164 = NULL, attributes = '[]', alternates = NULL, \
+        number_key = (SELECT n.number_key FROM contact_number n WHERE n.contact_id = contact.id AND n.number_key IN ",
+    forgotten!(),
+    " LIMIT 1) WHERE id IN (SELECT n.contact_id FROM contact_number n WHERE n.number_key IN ",
+    forgotten!(),
+    ")"
 );
 const FORGET_ENTRIES: &str = concat!(
     "UPDATE suppression SET number = 'forgotten ' || lower(hex(randomblob(4))) WHERE number NOT LIKE 'forgotten %' \
@@ -141,6 +151,7 @@ async fn copy(restored: &SqlitePool) -> Result<Option<Carried>> {
     }
     sqlx::query(NO_INDEX).execute(&mut *transaction).await?;
     sqlx::query(OVERWRITE).execute(&mut *transaction).await?;
+    sqlx::query(FORGET_BY_FURTHER).execute(&mut *transaction).await?;
     sqlx::query(FORGET_CONTACTS).execute(&mut *transaction).await?;
     sqlx::query(FORGET_ENTRIES).execute(&mut *transaction).await?;
     transaction.commit().await?;

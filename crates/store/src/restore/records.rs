@@ -80,6 +80,7 @@ impl Store {
                     contact => Some(contact?),
                 };
                 let turn = self.turn(scope, &call.mark).await?;
+                let contact = contact.and_then(|contact| contact.at(call.mark.number_no));
                 let (Some(contact), Some(turn)) = (contact, turn) else {
                     done.needless += 1;
                     continue;
@@ -146,6 +147,7 @@ fn attempt(
         number_key: contact.key,
         person_key: contact.person,
         retry,
+        number_no: contact.number_no,
         trunk: mark.trunk,
         end_point: mark.end_point,
         pbx,
@@ -167,6 +169,7 @@ fn attempt(
             caller_id: Default::default(),
             contact: domain::rules::ContactReceipt::default(),
             queue: None,
+            number: None,
         },
     };
     let answered_at = connected_at.unwrap_or(to);
@@ -177,6 +180,8 @@ fn attempt(
     let rules = run.settings.outcome_rules.iter();
     let actions = rules.filter(|rule| rule.matches(state, "", false, pending)).cloned().collect();
     let end = AttemptEnd {
+        next_number: None,
+        left_out: Vec::new(),
         actions,
         attempt: mark.attempt,
         call: id,

@@ -303,6 +303,7 @@ async fn call_records_become_attempts_once_and_by_the_contacts_own_turn() {
             retry: 0,
             trunk: world.trunk.id,
             end_point: world.end_point.id,
+            number_no: 0,
         },
         leg: LegId(first + index as i64),
         started_at: None,

@@ -2116,8 +2116,18 @@ export interface components {
             list: number;
             /** @description The list's name. */
             list_name: string | null;
-            /** @description What was dialled; `null` when the contact was erased. */
+            /**
+             * Format: int32
+             * @description The number of the contact that followed at once: this one was called in vain.
+             */
+            next_number: number | null;
+            /** @description What was dialled; `null` when the contact was erased, or does not have the number any more. */
             number: string | null;
+            /**
+             * Format: int32
+             * @description Which of the contact's numbers: 0 its own, n that of its attribute MULTINUMn.
+             */
+            number_no: number;
             /** @description What the dialplan or programs told of it; empty when the contact was erased. */
             output_attributes: components["schemas"]["Attributes"];
             /**
@@ -2134,12 +2144,12 @@ export interface components {
             requested_at: string | null;
             /**
              * Format: int32
-             * @description 0-based retry counter.
+             * @description 0-based retry counter: of rounds over the contact's numbers.
              */
             retry: number;
             /**
              * Format: date-time
-             * @description When the contact is tried again; `null`: it was finished with this attempt.
+             * @description When the contact is tried again; `null`: it was finished with this attempt, unless its next number followed.
              */
             retry_at: string | null;
             /**
@@ -2923,6 +2933,11 @@ export interface components {
             /** @description The number with its country, where that is known. */
             e164: string | null;
             /**
+             * @description Further numbers, of its attributes MULTINUM1 to MULTINUM20, by place: each is called when those before it were
+             *     called in vain.
+             */
+            further_numbers: components["schemas"]["FurtherNumber"][];
+            /**
              * Format: int64
              * @description Its id.
              */
@@ -3530,6 +3545,23 @@ export interface components {
              */
             text: string;
         };
+        /** @description A further number of a contact. */
+        FurtherNumber: {
+            /** @description The number with its country, where that is known. */
+            e164: string | null;
+            /**
+             * @description Why it is never called, for people; `null` when it may be.
+             * @example cannot be dialled
+             */
+            left_out: string | null;
+            /**
+             * Format: int32
+             * @description Its place: that of `MULTINUMn`.
+             */
+            no: number;
+            /** @description What is dialled; `null` when it cannot be. */
+            number: string | null;
+        };
         /** @description The process answers. */
         Healthy: {
             /**
@@ -3888,13 +3920,18 @@ export interface components {
             /** @description The number; empty for a call that was adopted after a restart. */
             number: string;
             /**
+             * Format: int32
+             * @description Which of the contact's numbers: 0 its own, n that of its attribute MULTINUMn.
+             */
+            number_no: number;
+            /**
              * Format: int64
              * @description Its PBX.
              */
             pbx: number;
             /**
              * Format: int32
-             * @description 0-based retry counter.
+             * @description 0-based retry counter: of rounds over the contact's numbers.
              */
             retry: number;
             /**
@@ -4411,6 +4448,31 @@ export interface components {
              * @description How long it took, milliseconds.
              */
             took_ms: number;
+        };
+        /** @description What is said of one of several numbers of a contact. */
+        NumberSays: {
+            /**
+             * @description Why it is passed over, for people; `null`: it is called in its turn.
+             * @example is suppressed
+             */
+            left_out: string | null;
+            /** @description Whether its turn is the next one in the run. */
+            next: boolean;
+            /**
+             * Format: int32
+             * @description Its place.
+             */
+            no: number;
+            /**
+             * @description The first rule that says no to it; `null`: none does, or it cannot be dialled.
+             * @example number_not_suppressed
+             */
+            rule: string | null;
+            /**
+             * Format: date-time
+             * @description From when that rule says yes, where it changes by itself.
+             */
+            until: string | null;
         };
         /** @description What the rules say of a number. */
         NumberWhy: {
@@ -6239,6 +6301,13 @@ export interface components {
              * @description Its list.
              */
             list: number | null;
+            /**
+             * Format: int32
+             * @description Which of the contact's numbers this is about: 0 its own, n that of its attribute MULTINUMn.
+             */
+            number_no: number;
+            /** @description All numbers of a contact that names several, by place; otherwise empty. */
+            numbers: components["schemas"]["NumberSays"][];
             /** @description The packs that were asked. */
             packs: components["schemas"]["Pack"][];
             /** @description What every rule says, in order. */

@@ -70,7 +70,7 @@ export function tell(event: Schema["Event"]): Told {
   if (event.actor) told.notes.push(m.event_by({ actor: iso(event.actor) }));
   switch (event.kind) {
     case "attempt.scheduled":
-      told.notes.push(picked(data.receipt));
+      told.notes.push(picked(data.receipt), ...whichNumber(data.receipt));
       break;
     case "leg.refused":
       told.notes.push(sentence(m.event_refused_note({ status: String(data.status ?? "–"), message: iso(String(data.message ?? "")) })));
@@ -103,7 +103,8 @@ export function tell(event: Schema["Event"]): Told {
       told.title = m.event_ended_as({ outcome: outcome.word() });
       told.tone = outcome.tone;
       told.notes.push(m.event_fault({ fault: faultName(text(data.fault)) }));
-      told.notes.push(retry(data.retry));
+      told.notes.push(...leftOut(data.left_out));
+      told.notes.push(number(data.next_number) === null ? retry(data.retry) : m.event_next_number({ no: String(data.next_number) }));
       if (Array.isArray(data.outcome_rules) && data.outcome_rules.length) told.notes.push(m.event_outcome_rules({ rules: data.outcome_rules.join(", ") }));
       break;
     }
@@ -121,9 +122,36 @@ function picked(receipt: unknown): string {
     const at = instant(typeof since === "string" ? since : null);
     const when = at ? dateClock(at) : "–";
     if (key === "retry_due") return m.picked_retry({ at: when });
+    if (key === "next_number") return m.picked_next_number({ at: when });
     if (key === "put_off_over") return m.picked_put_off({ at: when });
   }
   return m.picked_unknown();
+}
+
+/** Which of several numbers of a contact it is, and which were passed over before it. */
+function whichNumber(receipt: unknown): string[] {
+  const chosen = (receipt as { number?: { no?: number; of?: number; left_out?: unknown } | null } | null)?.number;
+  if (!chosen) return [];
+  const of = String(chosen.of ?? "–");
+  const said = chosen.no ? m.event_number_of({ no: String(chosen.no), of }) : m.event_own_number({ of });
+  return [said, ...leftOut(chosen.left_out)];
+}
+
+const leftOutWhy: Record<string, () => string> = {
+  malformed: m.left_out_malformed,
+  duplicate: m.left_out_duplicate,
+  suppressed: m.left_out_suppressed,
+  black_listed: m.left_out_black_listed,
+  denied: m.left_out_denied,
+  no_hour: m.left_out_no_hour,
+};
+
+/** Numbers that were passed over, and why. */
+function leftOut(all: unknown): string[] {
+  if (!Array.isArray(all)) return [];
+  return all.map(({ no, why }: { no?: number; why?: string }) =>
+    m.event_left_out({ no: String(no ?? "–"), why: leftOutWhy[why ?? ""]?.() ?? why ?? "–" }),
+  );
 }
 
 /** What follows for the contact. */
