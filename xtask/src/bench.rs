@@ -30,10 +30,11 @@ const BENCHES: [Bench; 11] = [
     Bench { name: "webhooks", package: "carillon", example: "bench_webhooks", dials: true },
 ];
 
-/// `cargo xtask bench NAME [--json]`, for `dial` with `--link ari|ami`.
-pub(crate) fn run(name: &str, json: bool, link: Option<&str>) -> Result<()> {
+/// `cargo xtask bench NAME [--json] [-- OPTIONS]`, for `dial` with `--link ari|ami`.
+pub(crate) fn run(name: &str, json: bool, link: Option<&str>, more: &[String]) -> Result<()> {
     if name == "scroll" {
         ensure!(link.is_none(), "only the bench dial has a link");
+        ensure!(more.is_empty(), "the bench scroll has no options of its own");
         return screenshots::scroll(json);
     }
     let names = BENCHES.map(|bench| bench.name).join(", ");
@@ -47,7 +48,7 @@ pub(crate) fn run(name: &str, json: bool, link: Option<&str>) -> Result<()> {
     }
     ensure!(link.is_none() || name == "dial", "--link is for `bench dial`");
     let options = json.then_some("--json").into_iter().chain(link.iter().flat_map(|link| ["--link", link]));
-    command.arg("--").args(options);
+    command.arg("--").args(options).args(more);
     step::run(command)
 }
 

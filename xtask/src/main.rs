@@ -45,7 +45,8 @@ enum Task {
     Dist,
     /// Runs a measurement and prints a table, or one line of JSON
     Bench {
-        /// Which one: `dial`, `engine`, `gate`, `import`, `registry`, `scroll`, `sim`, `webhooks` or `why`
+        /// Which one: `attempts`, `dial`, `engine`, `gate`, `import`, `live`, `pacing`, `registry`, `scroll`, `sim`, `webhooks`
+        /// or `why`
         name: String,
         /// One line of JSON on standard output instead of the table
         #[arg(long)]
@@ -53,6 +54,9 @@ enum Task {
         /// For `dial`: over `ari` or `ami`
         #[arg(long, value_parser = ["ari", "ami"])]
         link: Option<String>,
+        /// What the measurement takes itself, as in `bench pacing -- --drawn 200`
+        #[arg(last = true)]
+        options: Vec<String>,
     },
     /// Runs the simulation over many seeds; a failure is made as small as it can be and says how to play it again
     Sim(bench::Sim),
@@ -90,7 +94,7 @@ fn main() -> ExitCode {
         Task::Web => web::run(),
         Task::Test => test::run(),
         Task::Dist => dist::run(),
-        Task::Bench { name, json, link } => bench::run(&name, json, link.as_deref()),
+        Task::Bench { name, json, link, options } => bench::run(&name, json, link.as_deref(), &options),
         Task::Soak { attempts, minutes, rate } => bench::soak(attempts, minutes, rate),
         Task::Sim(arguments) => bench::sim(&arguments),
         Task::Screenshots { scenes } => screenshots::run(scenes.as_deref()),

@@ -50,6 +50,10 @@ impl Options {
                 _ => return Err(format!("{word:?} is none of --json, --floor, --mode, --seed, --drawn")),
             }
         }
+        if let Some(unknown) = options.floor.as_ref().filter(|name| named().iter().all(|floor| floor.name != **name)) {
+            let names: Vec<String> = named().iter().map(|floor| format!("{:?}", floor.name)).collect();
+            return Err(format!("there is no floor {unknown:?}: there are {}", names.join(", ")));
+        }
         Ok(options)
     }
 }
