@@ -9,6 +9,7 @@ use crate::extract::{Id, Json, Patch, Query};
 use crate::limits;
 use crate::lists::HiddenQuery;
 use crate::locks::{LockInput, Shown, shown};
+use crate::pacing;
 use crate::page::Page;
 use crate::runs::Run;
 use crate::words;
@@ -16,8 +17,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use domain::rules::Limits;
 use domain::{
-    Boost, CampaignId, CampaignStatus, Direction, EndPointId, Invalid, ListId, OpeningHoursId, QueueLog, RunMail,
-    RunMailEvents, Template, TrunkId, WorkSource,
+    Boost, CampaignId, CampaignStatus, Direction, EndPointId, Invalid, ListId, OpeningHoursId, Pacing, QueueLog,
+    RunMail, RunMailEvents, Template, TrunkId, WorkSource,
 };
 use serde::{Deserialize, Serialize};
 use store::Kind;
@@ -63,6 +64,9 @@ pub struct Campaign {
     pub forced_closure_s: u32,
     /// Calls on their way per free agent of an observed queue when a run begins, times that of the end point.
     pub initial_boost: f64,
+    /// How many calls are launched for the agents of its queues.
+    #[schema(value_type = pacing::Pacing)]
+    pub pacing: Pacing,
     /// Caller id of its calls; empty leaves the PBX's own.
     pub dial_clid: String,
     /// Caller id with which an answered call enters its end point, for agents to see; empty: `dial_clid`.
@@ -130,6 +134,7 @@ impl From<domain::Campaign> for Campaign {
             answer_timeout_ms,
             forced_closure_s,
             initial_boost,
+            pacing,
             dial_clid,
             agent_clid,
             dial_presentation,
@@ -168,6 +173,7 @@ impl From<domain::Campaign> for Campaign {
             answer_timeout_ms,
             forced_closure_s,
             initial_boost,
+            pacing,
             dial_clid,
             agent_clid,
             dial_presentation,
@@ -253,6 +259,11 @@ pub struct CampaignInput {
     #[serde(default = "defaults::initial_boost")]
     #[schema(default = 1.0)]
     pub initial_boost: f64,
+    /// How many calls are launched for the agents of its queues; replaced as a whole, what is not given takes its default. End
+    /// points without a queue take a call per channel.
+    #[serde(default)]
+    #[schema(value_type = pacing::Pacing, required = false)]
+    pub pacing: Pacing,
     /// Caller id of its calls; `${num}`, `${list}`, `${campaign}`, `${retry}`, `${hopperId}` (the id of the attempt) and
     /// attribute names are replaced.
     #[serde(default)]
@@ -372,6 +383,7 @@ impl CampaignInput {
             answer_timeout_ms: self.answer_timeout_ms,
             forced_closure_s: self.forced_closure_s,
             initial_boost: Boost::of("initial_boost", self.initial_boost)?,
+            pacing: self.pacing,
             dial_clid: Template::parse("dial_clid", &self.dial_clid)?,
             agent_clid: Template::parse("agent_clid", &self.agent_clid)?,
             dial_presentation: Template::parse("dial_presentation", &self.dial_presentation)?,
@@ -419,6 +431,7 @@ impl From<domain::Campaign> for CampaignInput {
             answer_timeout_ms: c.answer_timeout_ms,
             forced_closure_s: c.forced_closure_s,
             initial_boost: c.initial_boost.factor(),
+            pacing: c.pacing,
             dial_clid: c.dial_clid.as_str().to_owned(),
             agent_clid: c.agent_clid.as_str().to_owned(),
             dial_presentation: c.dial_presentation.as_str().to_owned(),

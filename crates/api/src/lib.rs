@@ -48,6 +48,7 @@ pub mod live;
 mod locks;
 pub mod metrics;
 pub mod opening_hours;
+pub mod pacing;
 pub mod page;
 pub mod pbxs;
 pub mod reports;

@@ -32,6 +32,10 @@ words! {
     ("SCREAMING_SNAKE_CASE") VarMode { All, Input, Output, None }
     /// What of a run's life is told by letter: nothing, every state, or its end alone.
     ("SCREAMING_SNAKE_CASE") RunMailEvents { No, All, Completed }
+    /// By which rule calls are launched for the agents of queues.
+    ("snake_case") PacingMode { Automatic, Boost, Progressive, Ratio, Predictive }
+    /// What predictive pacing promises of its cap.
+    ("snake_case") PacingPolicy { Budget, Guaranteed }
     /// How far an action is.
     ("snake_case") ActionState { Waiting, Done, Failed }
     /// What an end point is. A `PHONE` is a dialplan extension.
@@ -97,6 +101,8 @@ mod tests {
         same::<Verb, domain::Verb>(7);
         same::<VarMode, domain::VarMode>(4);
         same::<RunMailEvents, domain::RunMailEvents>(3);
+        same::<PacingMode, domain::PacingMode>(5);
+        same::<PacingPolicy, domain::PacingPolicy>(2);
         same::<ActionState, store::ActionState>(3);
         same::<EndPointKind, domain::EndPointKind>(2);
         same::<OpeningMode, domain::OpeningMode>(2);

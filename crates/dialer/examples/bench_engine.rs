@@ -262,6 +262,7 @@ fn configuration() -> VecDeque<Event> {
             outcome_rules: [].into(),
             rules: Arc::new(Rules::none()),
             boost: domain::Boost::ONE,
+            pacing: domain::Pacing::by_boost(),
         },
         lists: vec![ListId(1)],
         paused_lists: Default::default(),

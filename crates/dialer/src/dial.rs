@@ -233,7 +233,7 @@ impl Dialer {
                     let better = best.is_none_or(|(most, ..)| free > most);
                     for end_point in end_points.take_while(|_| better) {
                         let preview = end_point.spec.queue.as_ref().is_some_and(|queue| queue.preview);
-                        match pace.capacity(end_point, settings.boost) {
+                        match pace.capacity(end_point, settings.paced()) {
                             Ok(_) if preview && chosen.is_none() => refusal = nearer(refusal, Refusal::AgentsDecide),
                             Ok(capacity) => {
                                 best = Some((free, (trunk.spec.id, end_point.spec.id, probe, capacity.queue)));

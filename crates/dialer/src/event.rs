@@ -8,7 +8,7 @@ use domain::journal::{CallerIdFrom, OpenAttempt, PutOffBy};
 use domain::rules::{Rules, Standing};
 use domain::{
     AttemptId, Boost, CampaignId, Contact, ContactId, EndPointId, Hours, LegId, ListId, Mono, NumberKey, ObservedQueue,
-    OutcomeRule, PbxId, RescheduleRule, RunId, RunState, Timestamp, TrunkId,
+    OutcomeRule, Pacing, PbxId, RescheduleRule, RunId, RunState, Timestamp, TrunkId,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -356,6 +356,15 @@ pub struct RunSettings {
     pub rules: Arc<Rules>,
     /// Calls on their way per free agent of a queue, times that of the end point; that of a run that goes on stays.
     pub boost: Boost,
+    /// By which rule calls are launched for the agents of its queues.
+    pub pacing: Pacing,
+}
+
+impl RunSettings {
+    /// What its pace towards an end point follows from.
+    pub(crate) fn paced(&self) -> (Boost, &Pacing) {
+        (self.boost, &self.pacing)
+    }
 }
 
 /// What a run did so far.

@@ -8,8 +8,8 @@ use crate::runs::ListProgress;
 use crate::step::Dialer;
 use crate::toll::Reached;
 use domain::{
-    AttemptId, Boost, CallState, CampaignId, Contact, ContactId, EndPointId, LegId, Mono, Now, PbxId, RunId, RunState,
-    Timestamp, TrunkId,
+    AttemptId, Boost, CallState, CampaignId, Contact, ContactId, EndPointId, LegId, Mono, Now, Pacing, PbxId, RunId,
+    RunState, Timestamp, TrunkId,
 };
 use std::sync::Arc;
 
@@ -172,10 +172,11 @@ impl Dialer {
             Ok(seen) => seen,
             Err(refusal) => return Some(Err(refusal)),
         };
-        // A run's own boost comes on top: that of the run that over-dials most is what is shown.
+        // Each run has its own pace: that of the run that over-dials most is what is shown.
         let runs = self.runs.values().filter(|run| run.settings.end_points.contains(&id) && !run.state.is_final());
-        let boost = runs.map(|run| run.settings.boost).max().unwrap_or_default();
-        let capacity = pace.capacity(end_point, boost);
+        let capacities = runs.map(|run| pace.capacity(end_point, run.settings.paced()));
+        let most = capacities.max_by_key(|capacity| capacity.as_ref().map_or(0, |capacity| capacity.free));
+        let capacity = most.unwrap_or_else(|| pace.capacity(end_point, (Boost::ONE, &Pacing::by_boost())));
         let wanted = capacity.map_or(0, |capacity| capacity.free);
         Some(Ok(QueueFigures { seen, wanted, refusal: capacity.err() }))
     }

@@ -7,6 +7,7 @@ use crate::hours::Hours;
 use crate::ids::{CampaignId, EndPointId, ListId, OpeningHoursId, TrunkId};
 use crate::opening::{self, OpeningHours};
 use crate::outcome_rule::{MAX_OUTCOME_RULES, OutcomeRule};
+use crate::pacing::Pacing;
 use crate::queue_log::QueueLog;
 use crate::reschedule::RescheduleRule;
 use crate::rules::{self, Limits, Rules};
@@ -88,6 +89,9 @@ pub struct Campaign {
     /// Calls on their way per free agent of an observed queue when a run begins, times that of the end point.
     #[serde(default)]
     pub initial_boost: Boost,
+    /// How many calls are launched for the agents of its queues. One that was saved before went by boost.
+    #[serde(default = "Pacing::by_boost")]
+    pub pacing: Pacing,
     /// Caller id of its calls; empty leaves the PBX's own.
     pub dial_clid: Template,
     /// Caller id with which an answered call enters its end point, for agents to see; empty: `dial_clid`.
@@ -152,6 +156,7 @@ impl Campaign {
             answer_timeout_ms: 30_000,
             forced_closure_s: 0,
             initial_boost: Boost::ONE,
+            pacing: Pacing::default(),
             dial_clid: Template::default(),
             agent_clid: Template::default(),
             dial_presentation: Template::default(),
@@ -197,6 +202,7 @@ impl Campaign {
         check_range("batch_size", self.batch_size, 1, 10_000)?;
         check_range("answer_timeout_ms", self.answer_timeout_ms, 1_000, 300_000)?;
         check_range("forced_closure_s", self.forced_closure_s, 0, 86_400)?;
+        self.pacing.check()?;
         self.active_period()?;
         let ring_s = self.callee_rules()?.min_ring_s();
         if self.answer_timeout_ms < ring_s * 1_000 {

@@ -18,6 +18,7 @@ pub mod numbers;
 pub mod opening;
 pub mod outcome;
 pub mod outcome_rule;
+pub mod pacing;
 pub mod pbx;
 pub mod queue_log;
 pub mod record_mark;
@@ -44,6 +45,7 @@ pub use numbers::{Alternates, LeftOut, Numbered, Numbers, OtherNumber, WhyLeftOu
 pub use opening::{OpeningHours, OpeningMode, OpeningRule};
 pub use outcome::{CallState, EndFacts, EndedBy, Outcome};
 pub use outcome_rule::{OutcomeRule, VarMode, Verb};
+pub use pacing::{Pacing, PacingMode, PacingPolicy};
 pub use pbx::{Manager, Pbx, PbxLink, Trunk};
 pub use queue_log::QueueLog;
 pub use record_mark::RecordMark;

@@ -102,6 +102,7 @@ pub fn run_settings(campaign: &Campaign, hours: Hours) -> Result<RunSettings, do
         outcome_rules: campaign.outcome_rules.clone().into(),
         rules: Arc::new(rules),
         boost: campaign.initial_boost,
+        pacing: campaign.pacing,
     })
 }
 

@@ -81,6 +81,7 @@ impl World {
                 outcome_rules: [].into(),
                 rules: Arc::new(Rules::none()),
                 boost: domain::Boost::ONE,
+                pacing: domain::Pacing::by_boost(),
             };
             let row = RunRow {
                 settings,

@@ -10,8 +10,8 @@ use dialer::{EndPointSpec, PbxSpec, RunSettings, RunTotals, TrunkSpec};
 use domain::rules::Rules;
 use domain::{
     Alternates, CallState, Contact, ContactId, Dialable, EndPointId, Hours, LeftOut, ListId, Mode, NumberKey,
-    NumberRef, Numbered, Numbers, OpeningHours, OpeningMode, OpeningRule, PbxId, RescheduleRule, RuleId, RunId,
-    RunState, Timestamp, TrunkId, WhyLeftOut,
+    NumberRef, Numbered, Numbers, OpeningHours, OpeningMode, OpeningRule, Pacing, PacingMode, PbxId, RescheduleRule,
+    RuleId, RunId, RunState, Timestamp, TrunkId, WhyLeftOut,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -279,7 +279,14 @@ pub(crate) fn settings(rng: &mut Rng, site: &Site) -> RunSettings {
         outcome_rules: [].into(),
         rules: Arc::new(strictness::rules(rng, zone, any_hour)),
         boost: domain::Boost::ONE,
+        pacing: pacing(rng),
     }
+}
+
+fn pacing(rng: &mut Rng) -> Pacing {
+    use PacingMode::{Automatic, Boost, Progressive, Ratio};
+    let mode = *rng.pick(&[Automatic, Boost, Boost, Progressive, Ratio]).unwrap_or(&Boost);
+    Pacing { mode, ratio: domain::Boost::from_permille(rng.number(500..=3_000)), ..Pacing::default() }
 }
 
 /// The same hours with none to two other sets of opening hours, which leave a part of every day open.

@@ -58,6 +58,7 @@ pub(crate) const VERSIONS: &[Version] = &[
     version!("0024", "run_mail"),
     version!("0025", "preview"),
     version!("0026", "numbers"),
+    version!("0027", "pacing"),
 ];
 
 statements! {

@@ -26,6 +26,11 @@ async fn a_campaign_is_made_patched_and_replaced_with_its_rules_and_links() {
     let patched = server.call("PATCH", &path, json!({"priority": 1, "rules": made["rules"]})).await.expect(200);
     assert_eq!((&patched["priority"], &patched["lists"]), (&json!(1), &made["lists"]));
     assert_eq!(patched["rules"][0]["retry_after_s"], 300);
+    let paced = json!({"mode": "ratio", "ratio": 1.5, "cap": 0.02, "period_days": 1});
+    let paced = server.call("PATCH", &path, json!({"pacing": paced})).await.expect(200)["pacing"].clone();
+    assert_eq!((&paced["ratio"], &paced["cap"], &paced["deadline_ms"]), (&json!(1.5), &json!(0.02), &json!(2000)));
+    let cloned = server.post(&format!("{path}/clone"), json!({"name": "copy"})).await.expect(201);
+    assert_eq!(server.get(&format!("/api/campaigns/{}", cloned["id"])).await.expect(200)["pacing"], paced);
     let replaced = server.call("PUT", &path, json!({"name": "summer"})).await.expect(200);
     assert_eq!((&replaced["lists"], &replaced["rules"]), (&json!([]), &json!([])));
     assert_eq!((&replaced["packs"], &replaced["limits"]["gap_minutes"]), (&json!(["default"]), &json!(0)));
@@ -51,6 +56,11 @@ async fn what_is_wrong_with_a_campaign_is_named() {
         (json!({"email_addresses": ["nobody"]}), "email_addresses", "no address of mail"),
         (json!({"email_addresses": ["a@b.c\r\nBcc: d@e.f"]}), "email_addresses", "control character"),
         (json!({"email_events": "COMPLETED", "email_addresses": ["a@b.c"]}), "email_addresses", "mail.server"),
+        (json!({"pacing": {"cap": 3}}), "pacing.cap", "0.03 is 3 %"),
+        (json!({"pacing": {"period_days": 0}}), "pacing.period_days", "1..=30"),
+        (json!({"pacing": {"mode": "fast"}}), "pacing.mode", "fast"),
+        (json!({"pacing": {"mode": "ratio", "ratio": -1}}), "pacing.ratio", "0.01..=20"),
+        (json!({"pacing": {"mode": "predictive"}}), "pacing.mode", "safe harbour"),
         (json!({"rules": [{"status": "SAD", "max_attempts": 1, "retry_after_s": 1}]}), "rules[0].status", "SAD"),
     ];
     for (fields, field, names) in cases {

@@ -1,7 +1,9 @@
 //! `carillon campaign`: what to dial and how.
 
 use super::lock::Key;
-use super::{Column, add, clone, limits, list_all, object, outcome, pair, pairs, patch, remove, rows_table, rule};
+use super::{
+    Column, add, clone, limits, list_all, object, outcome, pacing, pair, pairs, patch, remove, rows_table, rule,
+};
 use crate::client::{Noun, Session};
 use crate::failure::Failure;
 use crate::output::{cell, facts, say};
@@ -120,6 +122,8 @@ pub(crate) struct Settings {
     /// Calls on their way per free agent of an observed queue when a run begins, times the end point's own [default: 1]
     #[arg(long, value_name = "FACTOR")]
     boost: Option<f64>,
+    #[command(flatten)]
+    pacing: pacing::Options,
     /// Caller id; may hold ${num}, ${list}, ${campaign}, ${retry}, ${hopperId} and attribute names
     #[arg(long, value_name = "TEMPLATE")]
     clid: Option<String>,
@@ -186,8 +190,8 @@ pub(crate) enum EmailEvents {
 
 impl Settings {
     /// The body of a create or a change, with names resolved to ids.
-    /// `limits` are those that it has.
-    async fn body(self, name: Option<String>, limits: &Value, session: &Session) -> Result<Value, Failure> {
+    /// `had` is the campaign as it is, as far as parts of it stay.
+    async fn body(self, name: Option<String>, had: &Value, session: &Session) -> Result<Value, Failure> {
         let client = &session.client;
         let trunks = client.ids(Noun::Trunk, &self.trunks).await?;
         let end_points = client.ids(Noun::EndPoint, &self.end_points).await?;
@@ -232,6 +236,7 @@ impl Settings {
             ("answer_timeout_ms", self.answer_timeout.map(Value::from)),
             ("forced_closure_s", self.forced_closure.map(Value::from)),
             ("initial_boost", self.boost.map(Value::from)),
+            ("pacing", self.pacing.applied_to(&had["pacing"])),
             ("dial_clid", self.clid.map(Value::from)),
             ("agent_clid", self.agent_clid.map(Value::from)),
             ("dial_presentation", self.presentation.map(Value::from)),
@@ -242,7 +247,7 @@ impl Settings {
             ("email_events", events.map(Value::from)),
             ("email_addresses", addresses),
             ("packs", if self.packs.is_empty() { None } else { Some(Value::from(self.packs)) }),
-            ("limits", self.limits.applied_to(limits)),
+            ("limits", self.limits.applied_to(&had["limits"])),
             ("variables", if self.variables.is_empty() { None } else { Some(pairs(&self.variables)) }),
         ])))
     }
@@ -268,11 +273,11 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
         Verb::List { all } => list(session, all).await,
         Verb::Show { campaign } => show(session, &campaign).await,
         Verb::Set { campaign, name, settings } => {
-            let limits = match settings.limits.is_empty() {
+            let had = match settings.limits.is_empty() && settings.pacing.is_empty() {
                 true => Value::Null,
-                false => session.client.named(Noun::Campaign, &campaign).await?["limits"].take(),
+                false => session.client.named(Noun::Campaign, &campaign).await?,
             };
-            let body = settings.body(name, &limits, session).await?;
+            let body = settings.body(name, &had, session).await?;
             patch(session, Noun::Campaign, &campaign, body).await
         }
         Verb::Clone { campaign, name } => clone(session, Noun::Campaign, &campaign, &name).await,
@@ -351,6 +356,7 @@ async fn show(session: &Session, name: &str) -> Result<(), Failure> {
             ("answer timeout, ms", cell(campaign, "answer_timeout_ms")),
             ("forced closure, s", cell(campaign, "forced_closure_s")),
             ("initial boost", cell(campaign, "initial_boost")),
+            ("pacing", pacing::words(&campaign["pacing"])),
             ("idle on termination", cell(campaign, "idle_on_termination")),
             ("batch size", cell(campaign, "batch_size")),
             ("caller id", cell(campaign, "dial_clid")),

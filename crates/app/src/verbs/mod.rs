@@ -19,6 +19,7 @@ pub(crate) mod live;
 mod lock;
 pub(crate) mod opening_hours;
 mod outcome;
+mod pacing;
 pub(crate) mod pbx;
 pub(crate) mod progress;
 pub(crate) mod report;

@@ -6,7 +6,7 @@ use crate::queues::{Queues, Unseen};
 use crate::resources::{EndPoint, Resources};
 use crate::runs::Run;
 use domain::journal::QueueReceipt;
-use domain::{Boost, ObservedQueue, RunId};
+use domain::{Boost, ObservedQueue, Pacing, PacingMode, RunId};
 use std::collections::BTreeMap;
 
 /// What an end point can take.
@@ -51,9 +51,9 @@ impl<'a> Pace<'a> {
         Self { runs, resources, queues }
     }
 
-    /// What the end point can take of a run with this boost; or why it takes nothing. A telephone, a message or an IVR takes
-    /// as many calls as it has channels; a queue as many as its agents are good for, and no more than its channels.
-    pub(crate) fn capacity(&mut self, end_point: &EndPoint, run: Boost) -> Result<Capacity, Refusal> {
+    /// What the end point can take of a run with this boost and pacing; or why it takes nothing. A telephone, a message or an IVR
+    /// takes as many calls as it has channels; a queue as many as its agents are good for, and no more than its channels.
+    pub(crate) fn capacity(&mut self, end_point: &EndPoint, run: (Boost, &Pacing)) -> Result<Capacity, Refusal> {
         let channels = if end_point.removed { 0 } else { end_point.spec.max_channels.saturating_sub(end_point.in_use) };
         let Some(queue) = &end_point.spec.queue else {
             return if channels > 0 {
@@ -63,10 +63,15 @@ impl<'a> Pace<'a> {
             };
         };
         let seen = self.queue(end_point, queue)?;
-        // Where agents are called first each call has its agent, who is not free any more: there is nothing to over-dial.
-        let boosts = if queue.reverse { (Boost::ONE, Boost::ONE) } else { (queue.boost, run) };
+        let (boosts, by_ratio) = boosts(queue, run);
         let call = Load::of_call(boosts.0, boosts.1);
-        let calls = boost::new_calls(seen.agents, seen.load, call);
+        // The boosts are for agents whom nobody waits for; a ratio is for all who are free, less the callers.
+        let (agents, load) = if by_ratio {
+            (seen.agents + seen.waiting.min(seen.free), seen.load.plus(call.times(seen.waiting)))
+        } else {
+            (seen.agents, seen.load)
+        };
+        let calls = boost::new_calls(agents, load, call);
         match () {
             () if seen.logged_on == 0 => Err(Refusal::NobodyLoggedOn),
             () if seen.too_many_wait => Err(Refusal::TooManyWait),
@@ -74,7 +79,7 @@ impl<'a> Pace<'a> {
             () if calls == 0 => Err(Refusal::AgentsTaken),
             () if channels == 0 => Err(Refusal::EndPointsFull),
             () => {
-                let QueueSeen { free, waiting, agents, on_the_way, load, .. } = seen;
+                let QueueSeen { free, waiting, on_the_way, .. } = seen;
                 let taken_permille = load.permille();
                 let boost_permille = (boosts.0.permille() * boosts.1.permille()).div_ceil(1_000);
                 let receipt = QueueReceipt { free, waiting, agents, on_the_way, taken_permille, boost_permille };
@@ -118,9 +123,22 @@ impl<'a> Pace<'a> {
     /// What the calls on their way to an end point take of its agents, as their runs are boosted now.
     fn load(&self, end_point: &EndPoint, queue: &ObservedQueue) -> Load {
         let of = |(run, calls): (&RunId, &u32)| {
-            let boost = self.runs.get(run).map_or(Boost::ONE, |run| run.settings.boost);
-            Load::of_call(queue.boost, boost).times(*calls)
+            let boosts =
+                self.runs.get(run).map_or((queue.boost, Boost::ONE), |run| boosts(queue, run.settings.paced()).0);
+            Load::of_call(boosts.0, boosts.1).times(*calls)
         };
         end_point.on_the_way.iter().map(of).fold(Load::default(), Load::plus)
+    }
+}
+
+/// Calls per free agent, as a product, and whether those who wait are taken off the calls instead of the agents.
+fn boosts(queue: &ObservedQueue, (boost, pacing): (Boost, &Pacing)) -> ((Boost, Boost), bool) {
+    let one_each = (Boost::ONE, Boost::ONE);
+    match pacing.mode {
+        // Where agents are called first each call has its agent, who is not free any more: there is nothing to over-dial.
+        _ if queue.reverse => (one_each, false),
+        PacingMode::Boost | PacingMode::Automatic => ((queue.boost, boost), false),
+        PacingMode::Progressive | PacingMode::Predictive => (one_each, false),
+        PacingMode::Ratio => ((pacing.ratio, Boost::ONE), true),
     }
 }

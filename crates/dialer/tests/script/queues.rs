@@ -4,7 +4,7 @@ use crate::script::*;
 use Seen::*;
 use dialer::gate::Refusal;
 use dialer::{Caller, DeviceState, EndPointSpec, Event, Member, News, QueueSnapshot};
-use domain::{Boost, CallState, EndPointId, LegId, ObservedQueue, RunId};
+use domain::{Boost, CallState, EndPointId, LegId, ObservedQueue, Pacing, PacingMode, RunId};
 
 const QUEUE: &str = "999";
 
@@ -108,6 +108,29 @@ fn calls_follow_log_ins_pauses_and_callers_at_once() {
     assert_eq!(placed(&mut script, vec![member_is(|_| (), "SIP/8")]), 1);
     script.feed(vec![journalled(domain::AttemptId(11)), came("in.1", None), busy(L2)]);
     assert_eq!(placed(&mut script, vec![left("in.1")]), 1);
+}
+
+#[test]
+fn each_mode_has_its_own_number_of_calls_for_the_same_agents() {
+    let calls = |pacing: Pacing, waits: bool| {
+        let mut script = Script::new();
+        let end_point = observing(1, 100, QUEUE, 2.0);
+        script.feed(vec![Event::TrunkConfigured(trunk(1, 100)), Event::EndPointConfigured(end_point)]);
+        let mut spec = run_spec(1, 50);
+        spec.settings.pacing = pacing;
+        script.feed(vec![Event::RunStarted(Box::new(spec)), fresh(RUN, 1..=50)]);
+        // Nobody waits; with a caller from the beginning.
+        let caller = if waits { vec![Caller { channel: "in.1".into(), leg: None }] } else { vec![] };
+        let members = ["SIP/1", "SIP/2", "SIP/3", "SIP/4"].iter().map(|of| member(of)).collect();
+        let queue = QueueSnapshot { name: QUEUE.into(), members, callers: caller };
+        placed(&mut script, vec![told(News::Observed(vec![queue]))])
+    };
+    let of = |mode| Pacing { mode, ratio: boost(1.5), ..Pacing::default() };
+    // A caller who waits costs the boost an agent, and the ratio a call.
+    use PacingMode::{Automatic, Boost, Progressive, Ratio};
+    for (mode, alone, with_caller) in [(Automatic, 8, 6), (Boost, 8, 6), (Progressive, 4, 3), (Ratio, 6, 5)] {
+        assert_eq!((calls(of(mode), false), calls(of(mode), true)), (alone, with_caller), "{mode:?}");
+    }
 }
 
 #[test]

@@ -227,6 +227,7 @@ pub(crate) fn settings() -> RunSettings {
         outcome_rules: [].into(),
         rules: Arc::new(Rules::none()),
         boost: domain::Boost::ONE,
+        pacing: domain::Pacing::by_boost(),
     }
 }
 

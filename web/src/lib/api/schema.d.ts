@@ -2430,6 +2430,8 @@ export interface components {
             opening_hours: number[];
             /** @description What is done about its calls that have ended. */
             outcome_rules: components["schemas"]["OutcomeRule"][];
+            /** @description How many calls are launched for the agents of its queues. */
+            pacing: components["schemas"]["Pacing"];
             /** @description The rule packs that say whom it may call and when. `unrestricted` frees it of all but suppression. */
             packs: string[];
             /**
@@ -2545,6 +2547,11 @@ export interface components {
             opening_hours?: number[];
             /** @description What is done about its calls that have ended, at most 50. */
             outcome_rules?: components["schemas"]["OutcomeRule"][];
+            /**
+             * @description How many calls are launched for the agents of its queues; replaced as a whole, what is not given takes its default. End
+             *     points without a queue take a call per channel.
+             */
+            pacing?: components["schemas"]["Pacing"];
             /**
              * @description The rule packs that say whom it may call and when, 1..=10. Naming `unrestricted` frees it of all but suppression and
              *     is written down with the caller's name.
@@ -2679,6 +2686,11 @@ export interface components {
             opening_hours?: number[];
             /** @description What is done about its calls that have ended, at most 50. */
             outcome_rules?: components["schemas"]["OutcomeRule"][];
+            /**
+             * @description How many calls are launched for the agents of its queues; replaced as a whole, what is not given takes its default. End
+             *     points without a queue take a call per channel.
+             */
+            pacing?: components["schemas"]["Pacing"];
             /**
              * @description The rule packs that say whom it may call and when, 1..=10. Naming `unrestricted` frees it of all but suppression and
              *     is written down with the caller's name.
@@ -4790,6 +4802,71 @@ export interface components {
              */
             value: string;
         };
+        /** @description How a campaign is paced: how many calls are launched for the agents of its queues, and how many may be abandoned. */
+        Pacing: {
+            /**
+             * Format: double
+             * @description Abandoned calls of live answers, at most, over the counting period, `0..=1`.
+             * @default 0.03
+             */
+            cap: number;
+            /**
+             * Format: int32
+             * @description Milliseconds after the answer in which an agent must have the call, `500..=60000`: later it counts as abandoned.
+             * @default 2000
+             */
+            deadline_ms: number;
+            /**
+             * @description Whether people whom analysis takes for machines count as abandoned, as in the United Kingdom.
+             * @default false
+             */
+            false_positives_count: boolean;
+            /**
+             * Format: double
+             * @description The share of live answers that they are estimated to be, `0..=1`.
+             * @default 0
+             */
+            false_positives_estimate: number;
+            /**
+             * Format: int32
+             * @description Seconds of ringing before which a call is never cancelled for want of an agent, `0..=300`.
+             * @default 15
+             */
+            min_ring_s: number;
+            /**
+             * @description By which rule. `automatic` looks ahead where that is possible and nobody chose a boost other than 1; otherwise it goes
+             *     by boost.
+             * @default automatic
+             */
+            mode: components["schemas"]["PacingMode"];
+            /**
+             * Format: int32
+             * @description Days of the counting period, `1..=30`, from the first call in it.
+             * @default 30
+             */
+            period_days: number;
+            /**
+             * @description What predictive pacing promises: that the cap holds when the counting period ends, or at every instant.
+             * @default budget
+             */
+            policy: components["schemas"]["PacingPolicy"];
+            /**
+             * Format: double
+             * @description Calls per free agent of the mode `ratio`, `0.01..=20`.
+             * @default 1
+             */
+            ratio: number;
+        };
+        /**
+         * @description By which rule calls are launched for the agents of queues.
+         * @enum {string}
+         */
+        PacingMode: "automatic" | "boost" | "progressive" | "ratio" | "predictive";
+        /**
+         * @description What predictive pacing promises of its cap.
+         * @enum {string}
+         */
+        PacingPolicy: "budget" | "guaranteed";
         /** @description A pack and its version. */
         Pack: {
             /** @description Its name. */

@@ -20,6 +20,7 @@ export interface CampaignDraft {
   answer_timeout_s: number | null;
   forced_closure_s: number | null;
   initial_boost: number | null;
+  pacing: PacingDraft;
   idle_on_termination: boolean;
   batch_size: number | null;
   dial_clid: string;
@@ -47,6 +48,56 @@ export interface CampaignDraft {
   hourly: { prefix: string; calls: number | null }[];
   min_ring_s: number | null;
   security_key: string;
+}
+
+/** Pacing while it is edited: shares in percent, the deadline in seconds. */
+export interface PacingDraft {
+  mode: Schema["PacingMode"];
+  ratio: number | null;
+  policy: Schema["PacingPolicy"];
+  cap_percent: number | null;
+  period_days: number | null;
+  deadline_s: number | null;
+  min_ring_s: number | null;
+  false_positives_count: boolean;
+  false_positives_percent: number | null;
+}
+
+function pacingDraft(pacing: Partial<Schema["Pacing"]>): PacingDraft {
+  return {
+    mode: pacing.mode ?? "automatic",
+    ratio: pacing.ratio ?? 1,
+    policy: pacing.policy ?? "budget",
+    cap_percent: percent(pacing.cap ?? 0.03),
+    period_days: pacing.period_days ?? 30,
+    deadline_s: (pacing.deadline_ms ?? 2000) / 1000,
+    min_ring_s: pacing.min_ring_s ?? 15,
+    false_positives_count: pacing.false_positives_count ?? false,
+    false_positives_percent: percent(pacing.false_positives_estimate ?? 0),
+  };
+}
+
+function pacingInput(pacing: PacingDraft): Schema["Pacing"] {
+  return {
+    mode: pacing.mode,
+    ratio: pacing.ratio ?? 1,
+    policy: pacing.policy,
+    cap: share(pacing.cap_percent),
+    period_days: pacing.period_days ?? 0,
+    deadline_ms: Math.round((pacing.deadline_s ?? 0) * 1000),
+    min_ring_s: pacing.min_ring_s ?? 0,
+    false_positives_count: pacing.false_positives_count,
+    false_positives_estimate: share(pacing.false_positives_percent),
+  };
+}
+
+/** 0.03 is 3 %, and not 3.0000000000000004. */
+function percent(of: number): number {
+  return Math.round(of * 1e6) / 1e4;
+}
+
+function share(percent: number | null): number {
+  return Math.round((percent ?? 0) * 1e4) / 1e6;
 }
 
 /** An outcome rule while it is edited: its attributes as one text. */
@@ -149,6 +200,7 @@ export function newDraft(zone: string): CampaignDraft {
     answer_timeout_s: 30,
     forced_closure_s: 0,
     initial_boost: 1,
+    pacing: pacingDraft({}),
     idle_on_termination: false,
     batch_size: 100,
     dial_clid: "",
@@ -198,6 +250,7 @@ export function draftOf(campaign: Schema["Campaign"], copy: string | null): Camp
     answer_timeout_s: campaign.answer_timeout_ms / 1000,
     forced_closure_s: campaign.forced_closure_s,
     initial_boost: campaign.initial_boost,
+    pacing: pacingDraft(campaign.pacing),
     idle_on_termination: campaign.idle_on_termination,
     batch_size: campaign.batch_size,
     dial_clid: campaign.dial_clid,
@@ -253,6 +306,7 @@ export function inputOf(draft: CampaignDraft): Input {
     answer_timeout_ms: draft.answer_timeout_s === null ? undefined : Math.round(draft.answer_timeout_s * 1000),
     forced_closure_s: draft.forced_closure_s ?? 0,
     initial_boost: draft.initial_boost ?? 1,
+    pacing: pacingInput(draft.pacing),
     idle_on_termination: draft.idle_on_termination,
     batch_size: draft.batch_size ?? undefined,
     dial_clid: draft.dial_clid,

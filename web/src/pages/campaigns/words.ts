@@ -32,6 +32,18 @@ export function daysText(days: string): string {
   return parts.join(", ") || m.days_none();
 }
 
+/** How a campaign is paced, in a few words. */
+export function pacingText(mode: Schema["PacingMode"]): string {
+  const words: Record<Schema["PacingMode"], () => string> = {
+    automatic: m.pacing_automatic,
+    predictive: m.pacing_predictive,
+    progressive: m.pacing_progressive,
+    boost: m.pacing_boost,
+    ratio: m.pacing_ratio,
+  };
+  return words[mode]();
+}
+
 /** `HHMMSS` as `HH:MM:SS`; seconds that say nothing are left out. */
 export function timeText(time: string): string {
   const [hours, minutes, seconds] = [time.slice(0, 2), time.slice(2, 4), time.slice(4, 6)];

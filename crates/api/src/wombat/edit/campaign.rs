@@ -11,8 +11,8 @@ use crate::extract::{Id, Json, Patch, from_fields};
 use crate::locks::Shown;
 use crate::webhooks;
 use axum::extract::State;
-use domain::CampaignId;
 use domain::rules::pack;
+use domain::{CampaignId, Pacing};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -193,6 +193,7 @@ pub(super) async fn edit(asked: &Asked<'_>, record: &Record) -> Result<Value, Ap
         Some(id) => campaigns::patch_campaign(admin, state, Id(id), Patch::of(fields)).await?.0.id,
         None => {
             fields.insert("packs".into(), json!([pack::UNRESTRICTED]));
+            fields.insert("pacing".into(), json!(Pacing::by_boost()));
             campaigns::create_campaign(admin, state, Json(from_fields(fields)?)).await?.1.0.id
         }
     };

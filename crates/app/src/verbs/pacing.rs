@@ -1,0 +1,105 @@
+//! How a campaign is paced, as options and in words.
+
+use crate::output::cell;
+use crate::span;
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+/// The options of `campaign create` and `campaign set`. What is not given stays as it is.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Pace of calls for agents")]
+pub(crate) struct Options {
+    /// automatic, boost, progressive, ratio:N (calls per free agent), predictive, or guaranteed: predictive, and the cap holds
+    /// at every instant [default: automatic]
+    #[arg(long, value_name = "MODE", value_parser = mode)]
+    pacing: Option<Map<String, Value>>,
+    /// Abandoned calls of live answers over the counting period, at most: 0.03 is 3 % [default: 0.03]
+    #[arg(long, value_name = "SHARE")]
+    abandoned_cap: Option<f64>,
+    /// Days of the counting period, 1 to 30 [default: 30]
+    #[arg(long, value_name = "DAYS")]
+    abandoned_days: Option<u32>,
+    /// How long after the answer an agent must have the call, e.g. 2s: later it counts as abandoned [default: 2s]
+    #[arg(long, value_name = "SPAN", value_parser = span::milliseconds)]
+    abandoned_after: Option<u32>,
+    /// How long a call rings at least before it may be cancelled for want of an agent, e.g. 15s [default: 15s]
+    #[arg(long, value_name = "SPAN", value_parser = span::seconds)]
+    cancel_after: Option<u32>,
+    /// The share of live answers that analysis takes for machines, where they count as abandoned; 0: they do not [default: 0]
+    #[arg(long, value_name = "SHARE")]
+    false_positives: Option<f64>,
+}
+
+impl Options {
+    /// The pacing `had` with what is given here in its place; `None`: nothing is given.
+    pub(super) fn applied_to(self, had: &Value) -> Option<Value> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut pacing = had.as_object().cloned().unwrap_or_default();
+        pacing.extend(self.pacing.unwrap_or_default());
+        let given = [
+            ("cap", self.abandoned_cap.map(Value::from)),
+            ("period_days", self.abandoned_days.map(Value::from)),
+            ("deadline_ms", self.abandoned_after.map(Value::from)),
+            ("min_ring_s", self.cancel_after.map(Value::from)),
+            ("false_positives_count", self.false_positives.map(|share| Value::from(share != 0.0))),
+            ("false_positives_estimate", self.false_positives.map(Value::from)),
+        ];
+        pacing.extend(given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        Some(Value::Object(pacing))
+    }
+
+    /// Whether nothing is given.
+    pub(super) fn is_empty(&self) -> bool {
+        let numbers = [self.abandoned_days, self.abandoned_after, self.cancel_after] == [None; 3];
+        let shares = [self.abandoned_cap, self.false_positives] == [None; 2];
+        self.pacing.is_none() && numbers && shares
+    }
+}
+
+/// Pacing as one line of words.
+pub(super) fn words(pacing: &Value) -> String {
+    let mode = match cell(pacing, "mode").as_str() {
+        "ratio" => format!("ratio:{}", cell(pacing, "ratio")),
+        "predictive" if pacing["policy"] == "guaranteed" => "guaranteed".to_owned(),
+        mode => mode.to_owned(),
+    };
+    let percent = pacing["cap"].as_f64().unwrap_or_default() * 100.0;
+    let seconds = pacing["deadline_ms"].as_f64().unwrap_or_default() / 1_000.0;
+    format!("{mode}; {percent} % abandoned in {} days at most, after {seconds} s", cell(pacing, "period_days"))
+}
+
+/// The fields of `ratio:1.5`.
+fn mode(text: &str) -> Result<Map<String, Value>, String> {
+    let fields = match text.split_once(':').unwrap_or((text, "")) {
+        ("ratio", factor) => {
+            let factor: f64 = factor.parse().map_err(|_| format!("{text:?} is no ratio, e.g. ratio:1.5"))?;
+            json!({ "mode": "ratio", "ratio": factor })
+        }
+        ("guaranteed", "") => json!({ "mode": "predictive", "policy": "guaranteed" }),
+        ("predictive", "") => json!({ "mode": "predictive", "policy": "budget" }),
+        ("automatic" | "boost" | "progressive", "") => json!({ "mode": text }),
+        _ => return Err(format!("{text:?} is none of automatic, boost, progressive, ratio:N, predictive, guaranteed")),
+    };
+    Ok(fields.as_object().cloned().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_is_read_and_told_in_the_same_words() {
+        let told = |text: &str| {
+            let mut pacing = mode(text).unwrap();
+            pacing.extend([("cap".to_owned(), json!(0.03)), ("period_days".to_owned(), json!(30))]);
+            words(&Value::Object(pacing))
+        };
+        for text in ["automatic", "boost", "progressive", "ratio:1.5", "predictive", "guaranteed"] {
+            assert!(told(text).starts_with(&format!("{text}; 3 % abandoned in 30 days")), "{}", told(text));
+        }
+        assert!(mode("fast").unwrap_err().contains("\"fast\" is none of automatic, boost"));
+        assert!(mode("ratio").is_err() && mode("boost:2").is_err());
+    }
+}
