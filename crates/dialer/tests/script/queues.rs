@@ -119,7 +119,6 @@ fn each_mode_has_its_own_number_of_calls_for_the_same_agents() {
         let mut spec = run_spec(1, 50);
         spec.settings.pacing = pacing;
         script.feed(vec![Event::RunStarted(Box::new(spec)), fresh(RUN, 1..=50)]);
-        // Nobody waits; with a caller from the beginning.
         let caller = if waits { vec![Caller { channel: "in.1".into(), leg: None }] } else { vec![] };
         let members = ["SIP/1", "SIP/2", "SIP/3", "SIP/4"].iter().map(|of| member(of)).collect();
         let queue = QueueSnapshot { name: QUEUE.into(), members, callers: caller };
