@@ -1,6 +1,6 @@
 //! The requesting end of a link.
 
-use asterisk::{BadSetting, Channel, Handle, HangUpReason, Incoming, Lane, Originate, Outcome, Queue};
+use asterisk::{BadSetting, Channel, Handle, HangUpReason, Incoming, Lane, Originate, Outcome, Queue, QueueMember};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -125,6 +125,25 @@ impl Client {
     pub async fn queues(&self) -> Outcome<Vec<Queue>> {
         let listed = self.list(&Action::new("QueueStatus")).await;
         listed.map(|reply| queue::all(&reply.items))
+    }
+
+    /// A member of a queue by its telephone, `None` when there is none.
+    pub async fn queue_member(&self, queue: &str, interface: &str) -> Outcome<Option<QueueMember>> {
+        let action = Action::new("QueueStatus").with("Queue", queue).with("Member", interface);
+        self.list(&action).await.map(|reply| {
+            let mut members = queue::all(&reply.items).into_iter().flat_map(|queue| queue.members);
+            members.find(|member| member.interface == interface)
+        })
+    }
+
+    /// Pauses a member of a queue for a reason, or lets it on. Needs the right `agent`.
+    pub async fn queue_pause(&self, queue: &str, interface: &str, pause: Option<&str>) -> Outcome<()> {
+        let action = Action::new("QueuePause")
+            .with("Queue", queue)
+            .with("Interface", interface)
+            .with("Paused", if pause.is_some() { "true" } else { "false" })
+            .with("Reason", pause.unwrap_or_default());
+        self.send(action, Answered::Once).await.map(drop)
     }
 
     /// Writes a line to the PBX's queue_log, behind the originates that wait: it never holds one up for longer than itself.

@@ -67,6 +67,8 @@ pub struct Campaign {
     /// How many calls are launched for the agents of its queues.
     #[schema(value_type = pacing::Pacing)]
     pub pacing: Pacing,
+    /// Agents who are called first, or look first, are paused in their queues from then until their call is over.
+    pub autopause: bool,
     /// Caller id of its calls; empty leaves the PBX's own.
     pub dial_clid: String,
     /// Caller id with which an answered call enters its end point, for agents to see; empty: `dial_clid`.
@@ -135,6 +137,7 @@ impl From<domain::Campaign> for Campaign {
             forced_closure_s,
             initial_boost,
             pacing,
+            autopause,
             dial_clid,
             agent_clid,
             dial_presentation,
@@ -174,6 +177,7 @@ impl From<domain::Campaign> for Campaign {
             forced_closure_s,
             initial_boost,
             pacing,
+            autopause,
             dial_clid,
             agent_clid,
             dial_presentation,
@@ -264,6 +268,10 @@ pub struct CampaignInput {
     #[serde(default)]
     #[schema(value_type = pacing::Pacing, required = false)]
     pub pacing: Pacing,
+    /// Agents who are called first, or look first, are paused in their queues from then until their call is over: those of end
+    /// points with `reverse`. Others are not touched.
+    #[serde(default)]
+    pub autopause: bool,
     /// Caller id of its calls; `${num}`, `${list}`, `${campaign}`, `${retry}`, `${hopperId}` (the id of the attempt) and
     /// attribute names are replaced.
     #[serde(default)]
@@ -384,6 +392,7 @@ impl CampaignInput {
             forced_closure_s: self.forced_closure_s,
             initial_boost: Boost::of("initial_boost", self.initial_boost)?,
             pacing: self.pacing,
+            autopause: self.autopause,
             dial_clid: Template::parse("dial_clid", &self.dial_clid)?,
             agent_clid: Template::parse("agent_clid", &self.agent_clid)?,
             dial_presentation: Template::parse("dial_presentation", &self.dial_presentation)?,
@@ -432,6 +441,7 @@ impl From<domain::Campaign> for CampaignInput {
             forced_closure_s: c.forced_closure_s,
             initial_boost: c.initial_boost.factor(),
             pacing: c.pacing,
+            autopause: c.autopause,
             dial_clid: c.dial_clid.as_str().to_owned(),
             agent_clid: c.agent_clid.as_str().to_owned(),
             dial_presentation: c.dial_presentation.as_str().to_owned(),

@@ -263,6 +263,7 @@ fn configuration() -> VecDeque<Event> {
             rules: Arc::new(Rules::none()),
             boost: domain::Boost::ONE,
             pacing: domain::Pacing::by_boost(),
+            autopause: false,
         },
         lists: vec![ListId(1)],
         paused_lists: Default::default(),

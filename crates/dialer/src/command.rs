@@ -40,6 +40,10 @@ pub enum Command {
     /// Call the agent of an attempt, before anything is sent to the person. Only ever after the attempt was journalled;
     /// answered like an originate, under the agent's leg.
     CallAgent(CallAgent),
+    /// Pause an agent in these queues, where nobody else did, with a reason by which the pause is known to be ours.
+    PauseAgent(Pause),
+    /// End the pause of an agent in these queues, where it is ours.
+    UnpauseAgent(Pause),
     /// Hang the leg up.
     HangUp {
         /// Which.
@@ -195,4 +199,17 @@ pub struct CallAgent {
     /// How long the PBX lets the agent wait for the person, a safety net behind our timers: nobody listens to music for
     /// ever because we are away.
     pub wait_ms: u32,
+    /// How the agent is paused before it is called.
+    pub pause: Option<Box<Pause>>,
+}
+
+/// An agent whose pause in some queues begins or ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// Where.
+    pub pbx: PbxId,
+    /// Whose telephone, as the queues call it.
+    pub interface: String,
+    /// In which queues, at least one.
+    pub queues: Vec<String>,
 }

@@ -327,7 +327,7 @@ impl Dialer {
 
     /// The link could not send it: the contact rests a little, so that a dead way out is not asked without end.
     pub(crate) fn not_sent(&mut self, now: Now, leg: LegId, why: &str, out: &mut Vec<Command>) {
-        let Some(leg) = self.agent_not_sent(leg) else { return };
+        let Some(leg) = self.agent_not_sent(now, leg, out) else { return };
         self.withdraw(now, leg, why, Again::At(now.wall.plus_seconds(PARKED_SECONDS)), out);
     }
 

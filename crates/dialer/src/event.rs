@@ -4,7 +4,7 @@ use crate::command::IdKind;
 use crate::queues::news::News;
 use crate::reserving::Wish;
 use crate::toll::Digits;
-use domain::journal::{CallerIdFrom, OpenAttempt, PutOffBy};
+use domain::journal::{CalledBefore, CallerIdFrom, OpenAttempt, PutOffBy};
 use domain::rules::{Rules, Standing};
 use domain::{
     AttemptId, Boost, CampaignId, Contact, ContactId, EndPointId, Hours, LegId, ListId, Mono, NumberKey, ObservedQueue,
@@ -267,6 +267,9 @@ pub enum Event {
     CallsRemembered(Vec<(Timestamp, Digits)>),
     /// An attempt that was open when the process ended; its PBX's reconciliation decides it.
     AttemptRestored(Box<OpenAttempt>),
+    /// Agents who were called for attempts that ended a while before this process began: whoever is still there is hung up.
+    /// Told before any link is up.
+    AgentsRemembered(Vec<CalledBefore>),
 }
 
 /// What the dialler needs to know of a PBX.
@@ -358,6 +361,8 @@ pub struct RunSettings {
     pub boost: Boost,
     /// By which rule calls are launched for the agents of its queues.
     pub pacing: Pacing,
+    /// Agents who are called first, or look first, are paused in their queues until their call is over.
+    pub autopause: bool,
 }
 
 impl RunSettings {

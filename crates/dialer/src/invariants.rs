@@ -54,13 +54,15 @@ pub enum Invariant {
     AgentNotDoubleBooked,
     /// No call of a reservation before its agent said yes, and that is on disk.
     AgentDecides,
+    /// Nobody is paused but an agent whom a call of ours has, and no pause ends but one of ours after that.
+    OnlyOwnPauses,
     /// placed = terminated + rescheduled + in flight, for every run.
     AccountsAddUp,
 }
 
 impl Invariant {
     /// Every rule.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::SingleFlight,
         Self::OneAttemptPerContact,
         Self::OneNumberPerPerson,
@@ -78,6 +80,7 @@ impl Invariant {
         Self::AgentsNotOversold,
         Self::AgentNotDoubleBooked,
         Self::AgentDecides,
+        Self::OnlyOwnPauses,
         Self::AccountsAddUp,
     ];
 
@@ -101,6 +104,7 @@ impl Invariant {
             Self::AgentsNotOversold => "agents_not_oversold",
             Self::AgentNotDoubleBooked => "agent_not_double_booked",
             Self::AgentDecides => "agent_decides",
+            Self::OnlyOwnPauses => "only_own_pauses",
             Self::AccountsAddUp => "accounts_add_up",
         }
     }
@@ -378,6 +382,14 @@ impl Ledger {
                         entry.agent_called = true;
                     }
                     _ => return broken(Invariant::JournalledBeforeSent, detail),
+                }
+            }
+            Command::PauseAgent(pause) | Command::UnpauseAgent(pause) => {
+                let taken = self.by_agent.contains_key(&(pause.pbx, pause.interface.clone()));
+                let begins = matches!(command, Command::PauseAgent(_));
+                if taken != begins || !begins && !self.queues.is_ours(pause) {
+                    let what = if begins { "paused without a call of ours" } else { "let on, and not paused by us" };
+                    return Err((Invariant::OnlyOwnPauses, None, format!("{} is {what}", pause.interface)));
                 }
             }
             Command::Originate(call) => {

@@ -40,7 +40,7 @@ mod suppressing;
 pub mod timers;
 pub mod toll;
 
-pub use command::{CallAgent, Command, IdKind, LoadContacts, Originate};
+pub use command::{CallAgent, Command, IdKind, LoadContacts, Originate, Pause};
 pub use event::{EndPointSpec, PbxSpec, TrunkSpec};
 pub use event::{Event, FoundLeg, FreshEntry, Loaded, RetryEntry, RunSettings, RunSpec, RunTotals};
 pub use invariants::Invariant;

@@ -8,6 +8,11 @@ use domain::{AttemptId, LegId, Now, PbxId};
 
 impl Dialer {
     pub(crate) fn queues_told(&mut self, now: Now, pbx: PbxId, news: News, out: &mut Vec<Command>) {
+        let touches = match &news {
+            News::Observed(_) | News::Audited(_) => Some(None),
+            News::MemberIs { member, .. } => Some(Some(member.interface.clone())),
+            _ => None,
+        };
         let fewer = !matches!(news, News::CallerCame { .. } | News::CallerGone { .. } | News::Called { .. });
         let effects = self.queues.told(now.mono, pbx, news);
         if fewer {
@@ -25,6 +30,15 @@ impl Dialer {
         if effects.healed > 0 {
             out.push(Command::QueuesHealed { pbx, count: effects.healed });
         }
+        if let Some(only) = touches {
+            self.end_pauses(now, pbx, only.as_deref(), out);
+        }
+    }
+
+    /// Agents whom we paused for calls that are over, also by an earlier process, are let on; `only`: this one.
+    pub(crate) fn end_pauses(&mut self, now: Now, pbx: PbxId, only: Option<&str>, out: &mut Vec<Command>) {
+        let left = self.queues.left_paused(now.mono, pbx, only);
+        out.extend(left.into_iter().map(Command::UnpauseAgent));
     }
 
     /// From here on the queue's own figures tell of the call.

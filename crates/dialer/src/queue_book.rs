@@ -1,6 +1,7 @@
 //! The checker's own book of queues: who could take a call at all, from the facts alone, without what the decider follows
 //! from them. It knows no calls that are being connected, so it may take somebody for free who is not; never the other way.
 
+use crate::command::Pause;
 use crate::event::EndPointSpec;
 use crate::invariants::Invariant;
 use crate::queues::news::{Member, News};
@@ -13,8 +14,24 @@ use std::collections::BTreeMap;
 pub(crate) struct QueueBook {
     /// The queue of each end point that has one.
     end_points: BTreeMap<EndPointId, (PbxId, String)>,
-    /// Members by queue and telephone, and whether each could take a call. A PBX that is not here is not observed.
-    pbxs: BTreeMap<PbxId, BTreeMap<String, BTreeMap<String, bool>>>,
+    /// Members by queue and telephone. A PBX that is not here is not observed.
+    pbxs: BTreeMap<PbxId, BTreeMap<String, BTreeMap<String, Seen>>>,
+}
+
+/// A member as it was last told of.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    /// It could take a call.
+    could: bool,
+    /// It is paused, and that was us.
+    paused_by_us: bool,
+}
+
+impl Seen {
+    fn of(member: &Member) -> Self {
+        let could = !member.paused && !member.in_call && member.device.takes_a_call();
+        Self { could, paused_by_us: member.paused_by_us }
+    }
 }
 
 impl QueueBook {
@@ -26,11 +43,10 @@ impl QueueBook {
     }
 
     pub(crate) fn told(&mut self, pbx: PbxId, news: &News) {
-        let could = |member: &Member| !member.paused && !member.in_call && member.device.takes_a_call();
         match news {
             News::Observed(all) => {
                 let queues = all.iter().map(|queue| {
-                    let members = queue.members.iter().map(|member| (member.interface.clone(), could(member)));
+                    let members = queue.members.iter().map(|member| (member.interface.clone(), Seen::of(member)));
                     (queue.name.clone(), members.collect())
                 });
                 self.pbxs.insert(pbx, queues.collect());
@@ -40,7 +56,7 @@ impl QueueBook {
             }
             News::MemberIs { queue, member } => {
                 if let Some(queues) = self.pbxs.get_mut(&pbx) {
-                    queues.entry(queue.clone()).or_default().insert(member.interface.clone(), could(member));
+                    queues.entry(queue.clone()).or_default().insert(member.interface.clone(), Seen::of(member));
                 }
             }
             News::MemberGone { queue, interface } => {
@@ -54,7 +70,9 @@ impl QueueBook {
                 for queue in all {
                     let here = queues.entry(queue.name.clone()).or_default();
                     for member in &queue.members {
-                        *here.entry(member.interface.clone()).or_default() |= could(member);
+                        let (seen, now) = (here.entry(member.interface.clone()).or_default(), Seen::of(member));
+                        seen.could |= now.could;
+                        seen.paused_by_us |= now.paused_by_us;
                     }
                 }
             }
@@ -64,6 +82,13 @@ impl QueueBook {
             | News::Connected { .. }
             | News::Released { .. } => {}
         }
+    }
+
+    /// Whether a pause that ends is one of ours, in each of its queues.
+    pub(crate) fn is_ours(&self, pause: &Pause) -> bool {
+        let Some(queues) = self.pbxs.get(&pause.pbx) else { return false };
+        let member = |queue: &String| queues.get(queue)?.get(&pause.interface);
+        pause.queues.iter().all(|queue| member(queue).is_some_and(|seen| seen.paused_by_us))
     }
 
     /// A call to the end point is decided with this receipt.
@@ -78,10 +103,10 @@ impl QueueBook {
         let (Some(members), Some(receipt)) = (known, receipt) else {
             return Err((Invariant::AgentsKnown, "nothing is known of its queue".to_owned()));
         };
-        if agent.is_some_and(|agent| members.get(agent) != Some(&true)) {
+        if agent.is_some_and(|agent| members.get(agent).is_none_or(|seen| !seen.could)) {
             return Err((Invariant::AgentNotDoubleBooked, "the agent cannot take a call".to_owned()));
         }
-        let could = members.values().filter(|could| **could).count();
+        let could = members.values().filter(|seen| seen.could).count();
         let agents = usize::try_from(receipt.agents).unwrap_or(usize::MAX);
         if agents > could {
             let why = format!("{agents} agents are reckoned with, {could} could take a call");

@@ -208,6 +208,7 @@ impl Dialer {
         let Some(attempt) = self.attempts.get(&id) else { return };
         let (leg, until) = (attempt.leg, self.reserved_until(attempt.end_point, attempt.scheduled_at));
         self.holds(now, id, leg, until);
+        self.pause_agent(id, out);
         self.answer(id, &Ok(id), out);
     }
 

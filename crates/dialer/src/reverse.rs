@@ -5,12 +5,12 @@
 //! until its leg is gone, which may be later than the end of the attempt.
 
 use crate::calls::{LegState, Role};
-use crate::command::{CallAgent, Command};
+use crate::command::{CallAgent, Command, Pause};
 use crate::gate::Refusal;
 use crate::sending::SAFETY_NET_MS;
 use crate::step::{Attempt, Dialer};
 use crate::timers::Timer;
-use domain::journal::{Fact, FirstAgent, OpenAttempt};
+use domain::journal::{CalledBefore, Fact, FirstAgent, OpenAttempt};
 use domain::{AttemptId, CallId, CallState, EndFacts, EndPointId, EndedBy, LegId, Now, PbxId, Timestamp};
 
 /// An agent who did not come is left alone for so long: the next person would wait for nobody, milliseconds.
@@ -55,6 +55,33 @@ impl Dialer {
             leg.requested = Some((now.mono, open.scheduled_at));
         }
         Some(agent.leg)
+    }
+
+    /// Agents who were called for attempts that are over by now. The hang-up that was due may not have arrived: whoever is
+    /// there still gets it, and is taken until then. Each counts as having come, so that nobody rests for it.
+    pub(crate) fn remember_agents(&mut self, now: Now, called: Vec<CalledBefore>) {
+        for CalledBefore { attempt, call, pbx, agent } in called {
+            self.book_agent(attempt, call, pbx, &agent);
+            if let Some(leg) = self.calls.leg_mut(agent.leg) {
+                leg.state = LegState::Uncertain;
+                leg.requested = Some((now.mono, now.wall));
+                (leg.created_at, leg.answered_at) = (Some(now.wall), Some(now.wall));
+                leg.hang_up = Some(EndedBy::FarEnd);
+            }
+        }
+    }
+
+    /// The agent is paused in the queues of his campaign's attempt, from the moment when he looks at it.
+    pub(crate) fn pause_agent(&mut self, id: AttemptId, out: &mut Vec<Command>) {
+        let pause = self.attempts.get(&id).and_then(|attempt| self.pause_for(attempt));
+        out.extend(pause.map(Command::PauseAgent));
+    }
+
+    /// How the agent of an attempt is paused, if its campaign wants that and something is left to do.
+    fn pause_for(&self, attempt: &Attempt) -> Option<Pause> {
+        self.runs.get(&attempt.run).filter(|run| run.settings.autopause)?;
+        let agent = self.agents.get(&attempt.agent?)?;
+        self.queues.pause_of(agent.pbx, &agent.interface)
     }
 
     /// The attempt that a leg to an agent is for, unless that is over.
@@ -129,6 +156,7 @@ impl Dialer {
             contact: contact.clone(),
             timeout_ms: answer_ms + SAFETY_NET_MS,
             wait_ms: answer_ms + 3 * SAFETY_NET_MS,
+            pause: self.pause_for(attempt).map(Box::new),
         };
         if let Some(pbx) = self.resources.pbxs.get_mut(&attempt.pbx) {
             pbx.rate.sent(now.mono);
@@ -165,7 +193,7 @@ impl Dialer {
         let open = self.agents_attempt(id);
         let ended = Fact::AgentEnded { cause: facts.cause, tech_cause: facts.tech_cause };
         self.note_leg(id, ended, now.wall, out);
-        if let Some(agent) = self.free_agent(id).filter(|_| !facts.answered) {
+        if let Some(agent) = self.free_agent(now, id, out).filter(|_| !facts.answered) {
             self.queues.rest(agent.pbx, &agent.interface, now.mono.plus_ms(REST_MS));
         }
         self.may_place = true;
@@ -182,30 +210,32 @@ impl Dialer {
     pub(crate) fn let_agent_go(&mut self, now: Now, agent: Option<LegId>, out: &mut Vec<Command>) {
         let Some(leg) = agent.and_then(|id| self.calls.leg(id)) else { return };
         if leg.state == LegState::Journalling {
-            self.free_agent(leg.id);
+            let leg = leg.id;
+            self.free_agent(now, leg, out);
         } else {
             self.hang_up(now, leg.id, EndedBy::FarEnd, out);
         }
     }
 
-    fn free_agent(&mut self, leg: LegId) -> Option<CalledAgent> {
+    fn free_agent(&mut self, now: Now, leg: LegId, out: &mut Vec<Command>) -> Option<CalledAgent> {
         self.calls.remove(leg);
         let agent = self.agents.remove(&leg)?;
         // After a restart two open attempts may have one agent: of the first only the person's end was still out.
         if !self.agents.values().any(|other| other.pbx == agent.pbx && other.interface == agent.interface) {
             self.queues.release(agent.pbx, &agent.interface);
+            self.end_pauses(now, agent.pbx, Some(&agent.interface), out);
         }
         self.ledger.agent_left(agent.attempt);
         Some(agent)
     }
 
     /// An originate was not sent. If it was the agent's, he is free, and it is his attempt that was not: its leg.
-    pub(crate) fn agent_not_sent(&mut self, leg: LegId) -> Option<LegId> {
+    pub(crate) fn agent_not_sent(&mut self, now: Now, leg: LegId, out: &mut Vec<Command>) -> Option<LegId> {
         if !self.agents.contains_key(&leg) {
             return Some(leg);
         }
         let attempt = self.agents_attempt(leg);
-        self.free_agent(leg);
+        self.free_agent(now, leg, out);
         attempt.and_then(|id| self.leg_of(id))
     }
 }

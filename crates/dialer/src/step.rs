@@ -301,6 +301,7 @@ impl Dialer {
                 calls.into_iter().for_each(|(at, digits)| self.toll.placed(digits, at, now.wall))
             }
             Event::AttemptRestored(open) => self.restore(now, *open, out),
+            Event::AgentsRemembered(called) => self.remember_agents(now, called),
             Event::OriginateDone(leg) | Event::LegCreated(leg) => return self.leg_created(now, leg, out),
             Event::OriginateRefused { leg, status, message } => self.originate_refused(now, leg, status, message, out),
             Event::OriginateUnknown { leg, why } => self.originate_unknown(now, leg, why, out),

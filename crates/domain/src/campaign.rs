@@ -92,6 +92,9 @@ pub struct Campaign {
     /// How many calls are launched for the agents of its queues. One that was saved before went by boost.
     #[serde(default = "Pacing::by_boost")]
     pub pacing: Pacing,
+    /// Agents who are called first, or look first, are paused in their queues from then until their call is over.
+    #[serde(default)]
+    pub autopause: bool,
     /// Caller id of its calls; empty leaves the PBX's own.
     pub dial_clid: Template,
     /// Caller id with which an answered call enters its end point, for agents to see; empty: `dial_clid`.
@@ -157,6 +160,7 @@ impl Campaign {
             forced_closure_s: 0,
             initial_boost: Boost::ONE,
             pacing: Pacing::default(),
+            autopause: false,
             dial_clid: Template::default(),
             agent_clid: Template::default(),
             dial_presentation: Template::default(),

@@ -272,6 +272,19 @@ pub struct FirstAgent {
     pub interface: String,
 }
 
+/// An agent who was called first, for an attempt that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CalledBefore {
+    /// For which.
+    pub attempt: AttemptId,
+    /// Its call.
+    pub call: CallId,
+    /// On which PBX.
+    pub pbx: PbxId,
+    /// The agent, and the leg to him.
+    pub agent: FirstAgent,
+}
+
 /// Something that happened to an attempt's leg while it was open: an event of its timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {

@@ -10,6 +10,7 @@ use store::Epoch;
 pub struct Channels {
     epoch: Epoch,
     prefix: String,
+    pause_reason: String,
     /// Legs that were found under the name of an earlier epoch.
     adopted: BTreeMap<LegId, String>,
 }
@@ -18,7 +19,8 @@ impl Channels {
     /// The names of this start.
     pub fn new(epoch: Epoch) -> Self {
         let prefix = format!("c-{}-", epoch.installation);
-        Self { epoch, prefix, adopted: BTreeMap::new() }
+        let pause_reason = format!("carillon-{}", epoch.installation);
+        Self { epoch, prefix, pause_reason, adopted: BTreeMap::new() }
     }
 
     /// The start whose names are given to new legs.
@@ -48,6 +50,11 @@ impl Channels {
     /// The leg has ended.
     pub fn forget(&mut self, leg: LegId) {
         self.adopted.remove(&leg);
+    }
+
+    /// The reason of pauses that are ours, in every start the same.
+    pub fn pause_reason(&self) -> &str {
+        &self.pause_reason
     }
 
     /// The prefix by which a PBX link tells our channels from others'.

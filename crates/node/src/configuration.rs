@@ -103,6 +103,7 @@ pub fn run_settings(campaign: &Campaign, hours: Hours) -> Result<RunSettings, do
         rules: Arc::new(rules),
         boost: campaign.initial_boost,
         pacing: campaign.pacing,
+        autopause: campaign.autopause,
     })
 }
 

@@ -16,6 +16,7 @@ pub mod link;
 pub mod live;
 mod live_view;
 mod observing;
+mod pausing;
 pub mod placing;
 mod queue_log;
 mod requests;

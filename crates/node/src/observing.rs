@@ -1,7 +1,7 @@
 //! Who observes the queues of which PBX, and what the shell does with what they say.
 
 use crate::configuration::Password;
-use crate::link::{Line, NOT_WANTED, Observed, Observer, connect_manager};
+use crate::link::{Line, Marks, NOT_WANTED, Observed, Observer, connect_manager};
 use crate::shell::Shell;
 use asterisk::Incoming;
 use dialer::{Event, News};
@@ -52,7 +52,10 @@ impl Shell {
             client,
             incoming,
             shell: self.sender.clone(),
-            prefix: self.channels.prefix().to_owned(),
+            marks: Marks {
+                channel_prefix: self.channels.prefix().to_owned(),
+                pause_reason: self.channels.pause_reason().to_owned(),
+            },
             wanted: is_wanted,
         };
         self.observers.insert(pbx, PbxObserver { number: self.links_made, wanted, own });

@@ -4,10 +4,12 @@ use crate::configuration::{Configuration, Password};
 use crate::inputs::Input;
 use crate::link::{Line, Link, LookedUp, Placed};
 use crate::live::PbxState;
+use crate::pausing::Pausing;
 use crate::placing;
 use crate::shell::{PbxLink, Shell};
 use dialer::Event;
 use domain::{EndedBy, LegId, PbxId};
+use futures_util::FutureExt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use tracing::{error, info};
@@ -120,7 +122,7 @@ impl Shell {
             }
             None => self.links.get(&call.pbx).map(|link| link.line.clone()),
         };
-        self.place(leg, built, line);
+        self.place(leg, built, line, None);
         if self.originating.contains(&leg) {
             self.log_entered(&call);
         }
@@ -132,19 +134,20 @@ impl Shell {
             placing::call_agent(&call, self.channels.name(call.leg), &view.campaign, &self.configuration)
         });
         let line = self.manager(call.pbx);
-        self.place(call.leg, built, line);
+        let pausing = call.pause.and_then(|pause| self.pausing(*pause));
+        self.place(call.leg, built, line, pausing);
     }
 
     /// The manager interface of a PBX, over which its queues are observed: agents who are called first are connected by an
     /// application of the dialplan, which the REST interface cannot name.
-    fn manager(&self, pbx: PbxId) -> Option<Line> {
+    pub(crate) fn manager(&self, pbx: PbxId) -> Option<Line> {
         match &self.links.get(&pbx)?.line {
             Line::Ari(_) => self.observers.get(&pbx)?.own_line(),
             line @ Line::Ami(_) => Some(line.clone()),
         }
     }
 
-    fn place(&mut self, leg: LegId, built: Option<placing::Placement>, line: Option<Line>) {
+    fn place(&mut self, leg: LegId, built: Option<placing::Placement>, line: Option<Line>, pausing: Option<Pausing>) {
         let (Some(originate), Some(line)) = (built, line) else {
             let why = "its trunk, end point or PBX was deleted".to_owned();
             self.answer_later(Event::OriginateNotSent { leg, why });
@@ -156,7 +159,17 @@ impl Shell {
         // Queued here and not in the task, so that calls leave in the order in which they were decided.
         // Not after the lease has run out: another process may dial by then, and this one would not know.
         let send_before = self.store.send_before().map(tokio::time::Instant::from_std);
-        let answer = line.originate(originate, send_before);
+        // Behind a pause it is queued when that is done.
+        let answer = match pausing {
+            None => line.originate(originate, send_before).left_future(),
+            Some(pausing) => async move {
+                match pausing.begin().await {
+                    true => line.originate(originate, send_before).await,
+                    false => Placed::NotSent("its agent could not be paused".to_owned()),
+                }
+            }
+            .right_future(),
+        };
         tokio::spawn(async move {
             let event = match answer.await {
                 Placed::Done => Event::OriginateDone(leg),

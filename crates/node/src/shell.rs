@@ -458,6 +458,8 @@ impl Shell {
             Command::Originate(call) => self.originate(call),
             Command::CallAgent(call) => self.call_agent(call),
             Command::Reserved { request, answer } => self.reserved(request, answer),
+            Command::PauseAgent(pause) => self.pause_agent(pause),
+            Command::UnpauseAgent(pause) => self.unpause_agent(pause),
             Command::HangUp { leg, pbx, why } => self.hang_up(leg, pbx, why),
             Command::LookUp { leg, pbx } => self.look_up(leg, pbx),
             Command::HoldDialling { why } => {

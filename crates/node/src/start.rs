@@ -81,6 +81,8 @@ pub async fn start(store: Store, settings: Settings) -> Result<(Handle, Stopper)
     shell.step(Event::CallsRemembered(calls.collect()), None);
     restore_runs(&mut shell, &store, &open).await?;
     shell.configure(configuration);
+    let called = store.agents_called_lately(&scope, crate::clock::wall()).await?;
+    shell.step(Event::AgentsRemembered(called), None);
     let restored = open.len();
     for attempt in open {
         shell.log_restored(&attempt);

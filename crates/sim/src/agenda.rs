@@ -1,6 +1,6 @@
 //! What happens when: the virtual clock.
 
-use dialer::{CallAgent, Event, FoundLeg, Originate};
+use dialer::{CallAgent, Event, FoundLeg, Originate, Pause};
 use domain::{EndedBy, LegId, Mono, PbxId};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -96,6 +96,8 @@ impl Happening {
 pub(crate) enum Request {
     Originate(Box<Originate>),
     CallAgent(Box<CallAgent>),
+    Pause(Pause),
+    Unpause(Pause),
     HangUp { leg: LegId, why: EndedBy },
     LookUp { leg: LegId },
     List { asked: u32, asked_at: Option<Mono> },

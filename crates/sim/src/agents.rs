@@ -9,7 +9,7 @@ use crate::scenario::{PROBES, Site};
 use crate::world::World;
 use dialer::{Caller, DeviceState, Event, Member, News, QueueSnapshot};
 use domain::{Boost, EndPointId, LegId, ObservedQueue, PbxId};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Worlds with queues, percent.
 const WORLDS: u64 = 40;
@@ -49,11 +49,14 @@ impl Channel {
 }
 
 #[derive(Debug, Clone)]
-struct Agent {
+pub(crate) struct Agent {
     interface: String,
-    queues: Vec<String>,
-    logged_on: bool,
-    paused: bool,
+    pub(crate) queues: Vec<String>,
+    pub(crate) logged_on: bool,
+    /// It paused itself, in all its queues.
+    pub(crate) paused: bool,
+    /// Queues in which the dialler's shell paused it, and it did not itself.
+    pub(crate) paused_by_us: BTreeSet<String>,
     /// In a call of its own.
     busy: bool,
     /// Called by us before the person, and there.
@@ -64,7 +67,8 @@ struct Agent {
 
 impl Agent {
     fn takes_a_call(&self, queue: &str) -> bool {
-        let free = self.logged_on && !self.paused && !self.is_away() && self.talks.is_none();
+        let paused = self.paused || self.paused_by_us.contains(queue);
+        let free = self.logged_on && !paused && !self.is_away() && self.talks.is_none();
         free && self.queues.iter().any(|of| of == queue)
     }
 
@@ -76,7 +80,8 @@ impl Agent {
         Member {
             interface: self.interface.clone(),
             name: self.interface.clone(),
-            paused: self.paused,
+            paused: self.paused || self.paused_by_us.contains(queue),
+            paused_by_us: self.paused_by_us.contains(queue),
             in_call: self.talks.as_ref().is_some_and(|(of, _)| of == queue),
             device: if self.is_away() { DeviceState::InUse } else { DeviceState::NotInUse },
             ..Member::default()
@@ -88,6 +93,20 @@ impl Floor {
     /// The telephones of its agents.
     pub(crate) fn interfaces(&self) -> Vec<String> {
         self.agents.iter().map(|agent| agent.interface.clone()).collect()
+    }
+
+    /// Those whom the shell paused.
+    pub(crate) fn paused_by_us(&self) -> impl Iterator<Item = &str> {
+        let paused = self.agents.iter().filter(|agent| agent.logged_on && !agent.paused_by_us.is_empty());
+        paused.map(|agent| agent.interface.as_str())
+    }
+
+    pub(crate) fn index_of(&self, interface: &str) -> Option<usize> {
+        self.agents.iter().position(|agent| agent.interface == interface)
+    }
+
+    pub(crate) fn agent(&mut self, interface: &str) -> Option<&mut Agent> {
+        self.agents.iter_mut().find(|agent| agent.interface == interface)
     }
 
     fn snapshot(&self) -> Vec<QueueSnapshot> {
@@ -148,6 +167,7 @@ pub(crate) fn furnish(seed: u64, site: &mut Site, scene: Scene) -> BTreeMap<PbxI
                 queues,
                 logged_on,
                 paused: false,
+                paused_by_us: BTreeSet::new(),
                 busy: false,
                 called: false,
                 talks: None,
@@ -175,7 +195,7 @@ impl World {
     /// An agent who was called first is there, or gone.
     pub(crate) fn agent_is_called(&mut self, id: PbxId, interface: &str, called: bool) {
         let Some(floor) = self.floors.get_mut(&id) else { return };
-        let Some(index) = floor.agents.iter().position(|agent| agent.interface == interface) else { return };
+        let Some(index) = floor.index_of(interface) else { return };
         floor.agents[index].called = called;
         self.tell_agent(id, index);
         self.serve(id);
@@ -195,7 +215,12 @@ impl World {
         let queue = rng.pick(&queues).cloned().unwrap_or_default();
         match rng.within(0..=5) {
             0 => floor.agents[index].logged_on ^= floor.agents[index].talks.is_none(),
-            1 => floor.agents[index].paused ^= true,
+            1 => {
+                let agent = &mut floor.agents[index];
+                agent.paused ^= true;
+                // Whatever it was paused for before.
+                agent.paused_by_us.clear();
+            }
             2 => floor.agents[index].busy ^= floor.agents[index].talks.is_none(),
             3 => {
                 floor.inbound += 1;
@@ -289,7 +314,7 @@ impl World {
     }
 
     /// Those who wait get the agents who are free.
-    fn serve(&mut self, id: PbxId) {
+    pub(crate) fn serve(&mut self, id: PbxId) {
         loop {
             let Some(floor) = self.floors.get_mut(&id) else { return };
             let next = floor.waiting.iter().find_map(|(queue, waiting)| {
@@ -310,7 +335,7 @@ impl World {
         }
     }
 
-    fn tell_agent(&mut self, id: PbxId, index: usize) {
+    pub(crate) fn tell_agent(&mut self, id: PbxId, index: usize) {
         for news in self.floors.get(&id).map(|floor| floor.news_of(index)).unwrap_or_default() {
             self.say_of_queues(id, news);
         }

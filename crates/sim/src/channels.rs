@@ -62,6 +62,12 @@ impl World {
 
     pub(crate) fn hang_up(&mut self, id: PbxId, leg: LegId, why: EndedBy) -> Option<Event> {
         if self.pbxs.get(&id)?.agents.contains_key(&leg) {
+            let deaf = self.is(Sabotage::ForgetsAgents);
+            let heard = self.witness.hang_ups.entry(leg).or_default();
+            *heard += 1;
+            if deaf && *heard < 3 {
+                return None;
+            }
             self.end_agent(id, leg, 16, None);
             return None;
         }

@@ -2,7 +2,7 @@
 
 use crate::agenda::{At, Happening, MS, SECOND, Step};
 use crate::fault::Fault;
-use crate::pbx::AgentChannel;
+use crate::pbx::{AgentChannel, Link, Pbx};
 use crate::proof::Check;
 use crate::rng::Rng;
 use crate::sabotage::Sabotage;
@@ -10,6 +10,11 @@ use crate::store::AttemptState;
 use crate::world::World;
 use dialer::{CallAgent, Event};
 use domain::{HourState, LegId, PbxId};
+
+/// How soon an agent is let go when his attempt is over: a hang-up that was lost is asked about and sent again.
+const LET_GO_WITHIN: At = 20 * SECOND;
+/// How soon one is let go whom the comparison found that a link begins with.
+const FOUND_WITHIN: At = 8 * SECOND;
 
 impl World {
     /// An agent is going to be called: was it allowed?
@@ -51,6 +56,9 @@ impl World {
 
     pub(crate) fn make_agent_channel(&mut self, id: PbxId, call: &CallAgent) -> Option<Event> {
         let leg = call.leg;
+        if let Some(pause) = &call.pause {
+            self.pause_arrives(pause);
+        }
         if self.strikes(Fault::PbxRefuses) {
             return Some(Event::OriginateRefused { leg, status: 500, message: "Allocation failed".to_owned() });
         }
@@ -113,7 +121,10 @@ impl World {
             }
             Step::End { cause, code } => self.end_agent(id, leg, cause, code),
             // The time to answer is over, or the time to wait for the person.
-            Step::TimeOut if agent.person.is_none() => self.end_agent(id, leg, 19, Some(480)),
+            Step::TimeOut if agent.person.is_none() => {
+                self.check_let_go(id, leg);
+                self.end_agent(id, leg, 19, Some(480));
+            }
             Step::Progress | Step::Ring | Step::Status(_) | Step::TimeOut => {}
         }
     }
@@ -131,6 +142,18 @@ impl World {
     pub(crate) fn agent_of(&self, id: PbxId, person: LegId) -> Option<LegId> {
         let mut agents = self.pbxs.get(&id)?.agents.iter();
         agents.find(|(_, agent)| agent.person == Some(person)).map(|(leg, _)| *leg)
+    }
+
+    /// An agent has waited as long as the PBX lets him: not for somebody whose attempt was over long before, unless nobody was
+    /// there to tell the PBX.
+    fn check_let_go(&mut self, id: PbxId, leg: LegId) {
+        let Some(attempt) = self.pbxs.get(&id).and_then(|pbx| Some(pbx.agents.get(&leg)?.attempt)) else { return };
+        let long = |since: At, wanted: At| self.now > since + wanted;
+        let over = self.witness.over_at.get(&attempt).is_some_and(|at| long(*at, LET_GO_WITHIN));
+        let heard = |pbx: &Pbx| pbx.link == Link::Up && long(pbx.up_since, FOUND_WITHIN);
+        if over && self.process.is_some() && self.pbxs.get(&id).is_some_and(heard) {
+            self.broke(Check::AgentsLetGo, format!("leg {leg} waits for attempt {attempt}, which is over long ago"));
+        }
     }
 
     pub(crate) fn end_agent(&mut self, id: PbxId, leg: LegId, cause: u16, code: Option<u16>) {

@@ -19,6 +19,7 @@ mod lease;
 mod links;
 mod liveness;
 mod operators;
+mod pauses;
 mod pbx;
 mod preview;
 mod process;

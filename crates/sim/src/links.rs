@@ -59,6 +59,8 @@ impl World {
                 answer
             }
             Request::CallAgent(call) => self.make_agent_channel(id, &call),
+            Request::Pause(pause) => return self.pause_arrives(&pause),
+            Request::Unpause(pause) => return self.unpause_arrives(&pause),
             Request::HangUp { leg, why } => self.hang_up(id, leg, why),
             Request::LookUp { leg } => {
                 let Some(pbx) = self.pbxs.get(&id) else { return };
@@ -202,7 +204,7 @@ impl World {
             None if pbx.link == Link::Up => {}
             None => {
                 let audited = std::mem::take(&mut pbx.stale);
-                pbx.link = Link::Up;
+                (pbx.link, pbx.up_since) = (Link::Up, self.now);
                 if !audited {
                     self.agenda.add(self.now + AUDIT_EVERY, Happening::Audit { pbx: id, link });
                 }

@@ -82,6 +82,7 @@ impl World {
                 rules: Arc::new(Rules::none()),
                 boost: domain::Boost::ONE,
                 pacing: domain::Pacing::by_boost(),
+                autopause: false,
             };
             let row = RunRow {
                 settings,

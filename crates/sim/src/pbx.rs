@@ -45,6 +45,8 @@ pub(crate) struct Pbx {
     /// Agents who are called first.
     pub(crate) agents: BTreeMap<LegId, AgentChannel>,
     pub(crate) link: Link,
+    /// Since when, while it is up.
+    pub(crate) up_since: At,
     /// What is sent to it is lost, and nobody has noticed yet.
     pub(crate) to_lost: bool,
     /// What it says is lost, and nobody has noticed yet.
@@ -77,6 +79,7 @@ impl Pbx {
             channels: BTreeMap::new(),
             agents: BTreeMap::new(),
             link: Link::Down,
+            up_since: 0,
             to_lost: false,
             from_lost: false,
             stale: false,

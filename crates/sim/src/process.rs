@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 const ORIGINATE_DEADLINE: At = 5 * SECOND;
 /// A write that failed is tried again after this.
 const WRITE_AGAIN: At = 500 * MS;
+/// So long after the end of an attempt its agent may still be there.
+const AGENTS_WAIT_SECONDS: i64 = 900;
 /// Wake-ups in a row that may bring nothing.
 const IDLE_WAKES: u32 = 50;
 
@@ -23,7 +25,7 @@ pub(crate) struct Process {
     pub(crate) dialer: Dialer,
     /// Its number at the database.
     pub(crate) fence: u64,
-    born: At,
+    pub(crate) born: At,
     queue: Vec<Command>,
     committing: Option<Vec<Command>>,
     /// Counts its commits.
@@ -114,6 +116,10 @@ impl World {
         }
         if !self.is(Sabotage::ForgetsTheHour) {
             events.push(Event::CallsRemembered(self.store.calls_since(self.wall().plus_seconds(-3_600))));
+        }
+        if !self.is(Sabotage::ForgetsAgents) {
+            let since = self.wall().plus_seconds(-AGENTS_WAIT_SECONDS);
+            events.push(Event::AgentsRemembered(self.store.agents_called_since(since)));
         }
         if self.is(Sabotage::RestoresTwice) {
             events.extend(open.first().map(|open| {
@@ -237,6 +243,11 @@ impl World {
         {
             spec.settings.rules = std::sync::Arc::new(domain::rules::Rules::none());
         }
+        if let Event::QueuesTold { news, .. } = &mut event
+            && self.is(Sabotage::LetsAnybodyOn)
+        {
+            crate::pauses::all_are_ours(news);
+        }
         event
     }
 
@@ -255,6 +266,9 @@ impl World {
             Command::Originate(call) => self.originate(call),
             Command::CallAgent(call) => self.call_agent(call),
             Command::HangUp { why: domain::EndedBy::Suppression, .. } if self.is(Sabotage::LetsThemRing) => {}
+            Command::PauseAgent(pause) => self.request(pause.pbx, Request::Pause(pause)),
+            Command::UnpauseAgent(_) if self.is(Sabotage::KeepsUnpausesBack) => {}
+            Command::UnpauseAgent(pause) => self.request(pause.pbx, Request::Unpause(pause)),
             Command::HangUp { leg, pbx, why } => {
                 self.check_hang_up(leg, why);
                 self.at(CrashPoint::HangUpUnsent, Some(pbx));
@@ -385,6 +399,7 @@ impl World {
                 self.summary.suppressed += u64::from(end.state == domain::CallState::RsBlacklist);
             }
             self.summary.withdrawn += u64::from(matches!(write, Command::Withdraw(_)));
+            self.witness.attempt_ends(self.now, &write);
             if self.is(Sabotage::NeverCloses) && matches!(&write, Command::Close(end) if end.attempt.0 % 50 == 7) {
                 continue;
             }

@@ -81,13 +81,19 @@ pub enum Check {
     AgentNotDoubleBooked,
     /// No agent is called for a reservation without its yes on disk, and what agents are told is what the database has.
     AgentDecides,
+    /// No agent who is called first waits for somebody whose attempt is over long ago.
+    AgentsLetGo,
+    /// No agent who paused itself is let on.
+    OwnPauseKept,
+    /// After the faults nobody stays paused for a call that is over.
+    NobodyLeftPaused,
     /// The dialler's own checker found nothing to take out.
     OwnInvariants,
 }
 
 impl Check {
     /// Every check.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 43] = [
         Self::AccountsAddUp,
         Self::NobodyForgotten,
         Self::FiguresAgree,
@@ -127,6 +133,9 @@ impl Check {
         Self::NoIdleWakes,
         Self::AgentNotDoubleBooked,
         Self::AgentDecides,
+        Self::AgentsLetGo,
+        Self::OwnPauseKept,
+        Self::NobodyLeftPaused,
         Self::OwnInvariants,
     ];
 
@@ -200,7 +209,14 @@ pub const PROOFS: [(&str, &str, Proof); 16] = [
         "I10",
         "agent",
         Proof::Partly(
-            &[Check::ConversationKept, Check::AgentNotDoubleBooked, Check::AgentDecides],
+            &[
+                Check::ConversationKept,
+                Check::AgentNotDoubleBooked,
+                Check::AgentDecides,
+                Check::AgentsLetGo,
+                Check::OwnPauseKept,
+                Check::NobodyLeftPaused,
+            ],
             "no conversation is cut; agents of our own are not there yet",
         ),
     ),

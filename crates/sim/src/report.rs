@@ -65,6 +65,8 @@ pub struct Summary {
     pub answered: u64,
     /// Agents who were called before the person.
     pub agents_called: u64,
+    /// Agents who were paused for a call of ours.
+    pub paused: u64,
     /// Contacts that agents looked at first.
     pub reserved: u64,
     /// Milliseconds of all channels: calls at once are this by the virtual time.
@@ -108,13 +110,14 @@ pub struct Summary {
 impl Summary {
     /// Adds another world's figures; of times the longest counts.
     pub fn add(&mut self, other: &Self) {
-        let fields: [(&mut u64, u64); 20] = [
+        let fields: [(&mut u64, u64); 21] = [
             (&mut self.steps, other.steps),
             (&mut self.virtual_s, other.virtual_s),
             (&mut self.contacts, other.contacts),
             (&mut self.dialled, other.dialled),
             (&mut self.answered, other.answered),
             (&mut self.agents_called, other.agents_called),
+            (&mut self.paused, other.paused),
             (&mut self.reserved, other.reserved),
             (&mut self.line_ms, other.line_ms),
             (&mut self.withdrawn, other.withdrawn),

@@ -61,6 +61,12 @@ pub enum Sabotage {
     HangsUpOnPeople,
     /// The PBX calls the agent of another call.
     CallsAnotherAgent,
+    /// A PBX does not hear the first two hang-ups of an agent, and after a restart the dialler is not told whom it called.
+    ForgetsAgents,
+    /// The shell takes every pause of an agent for one of ours.
+    LetsAnybodyOn,
+    /// The shell lets nobody on whom it paused.
+    KeepsUnpausesBack,
     /// The database says "written" of an agent's yes and forgets it.
     ForgetsYes,
     /// The dialler is told twice a trunk's capacity.
@@ -87,7 +93,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Every one, with the check that finds it.
-    pub const ALL: [(Self, Check); 40] = [
+    pub const ALL: [(Self, Check); 43] = [
         (Self::LosesRows, Check::AccountsAddUp),
         (Self::SkipsContacts, Check::NobodyForgotten),
         (Self::CountsTwice, Check::FiguresAgree),
@@ -118,6 +124,9 @@ impl Sabotage {
         (Self::HangsUpOnPeople, Check::ConversationKept),
         (Self::CallsAnotherAgent, Check::AgentNotDoubleBooked),
         (Self::ForgetsYes, Check::AgentDecides),
+        (Self::ForgetsAgents, Check::AgentsLetGo),
+        (Self::LetsAnybodyOn, Check::OwnPauseKept),
+        (Self::KeepsUnpausesBack, Check::NobodyLeftPaused),
         (Self::DoublesTrunks, Check::TrunkCapacityKept),
         (Self::DoublesEndPoints, Check::EndPointCapacityKept),
         (Self::TriplesRates, Check::RateKept),

@@ -265,11 +265,14 @@ pub(crate) fn settings(rng: &mut Rng, site: &Site) -> RunSettings {
     if !end_points.iter().any(shared) {
         (trunks, end_points) = (site.usual_trunks(), site.usual_end_points());
     }
+    let priority = i32::try_from(rng.within(1..=3)).unwrap_or(1);
+    let batch_size = *rng.pick(&[1, 2, 5, 20, 100]).unwrap_or(&20);
+    let answer_timeout_ms = rng.number(1_000..=40_000);
     RunSettings {
-        priority: i32::try_from(rng.within(1..=3)).unwrap_or(1),
-        batch_size: *rng.pick(&[1, 2, 5, 20, 100]).unwrap_or(&20),
+        priority,
+        batch_size,
         hours,
-        answer_timeout_ms: rng.number(1_000..=40_000),
+        answer_timeout_ms,
         forced_closure_s: if rng.percent(30) { rng.number(1..=60) } else { 0 },
         idle_on_termination: rng.percent(30),
         caller_id: Default::default(),
@@ -280,6 +283,8 @@ pub(crate) fn settings(rng: &mut Rng, site: &Site) -> RunSettings {
         rules: Arc::new(strictness::rules(rng, zone, any_hour)),
         boost: domain::Boost::ONE,
         pacing: pacing(rng),
+        // Not drawn, so that worlds stay what they were.
+        autopause: answer_timeout_ms.is_multiple_of(2),
     }
 }
 

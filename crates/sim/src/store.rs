@@ -44,6 +44,8 @@ pub(crate) struct AttemptRow {
     /// Its originate was handed to a PBX.
     requested: bool,
     connected_at: Option<Timestamp>,
+    /// When it was closed or taken back.
+    pub(crate) ended_at: Option<Timestamp>,
     /// When the conversation ended, if there was one.
     pub(crate) ended_talking: Option<Timestamp>,
     ext_state: String,
@@ -262,6 +264,7 @@ impl Store {
             reserved_at: new.reserved.then_some(new.scheduled_at),
             requested: false,
             connected_at: None,
+            ended_at: None,
             ended_talking: None,
             ext_state,
             new,
@@ -312,6 +315,7 @@ impl Store {
         let loses = self.is(Sabotage::LosesRows);
         let row = self.open_row(end.attempt)?;
         row.state = AttemptState::Ended(end.state);
+        row.ended_at = Some(end.ended_at);
         row.ended_talking = end.connected_at.map(|_| end.ended_at);
         if end.segments.windows(2).any(|two| two[0].to > two[1].from) {
             return Err((Check::WritesFit, format!("attempt {} has segments that overlap", end.attempt)));
@@ -349,6 +353,7 @@ impl Store {
     fn withdraw(&mut self, withdrawal: &Withdrawal) -> Result<(), Broken> {
         let row = self.open_row(withdrawal.attempt)?;
         row.state = AttemptState::Withdrawn;
+        row.ended_at = Some(withdrawal.at);
         let was = (row.due_at, row.put_off_by, row.new.retry, row.turn_no);
         let to = (withdrawal.due_at, withdrawal.put_off_by, withdrawal.retry, withdrawal.number_no);
         // Of one that an agent looked at before a restart nobody knows where it was: it waits from then on.

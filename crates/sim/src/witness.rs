@@ -1,7 +1,7 @@
 //! What was asked for and seen, written down outside the dialler.
 
 use crate::agenda::At;
-use dialer::{Event, Originate, RunSettings};
+use dialer::{Command, Event, Originate, RunSettings};
 use domain::{AttemptId, ContactId, EndPointId, LegId, ListId, NumberKey, PbxId, RunId, RunState, TrunkId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -52,6 +52,10 @@ pub(crate) struct Witness {
     pub(crate) changed_at: BTreeMap<i64, At>,
     /// Each run's lists with their last contact when the dialler found it completed: later ones came too late.
     pub(crate) completed: BTreeMap<RunId, BTreeMap<ListId, ContactId>>,
+    /// Hang-ups of agents that PBXs heard.
+    pub(crate) hang_ups: BTreeMap<LegId, u32>,
+    /// When attempts were written as over.
+    pub(crate) over_at: BTreeMap<AttemptId, At>,
     /// Commits since the accounts were last counted.
     pub(crate) commits: usize,
     /// Writes seen so far.
@@ -59,6 +63,16 @@ pub(crate) struct Witness {
 }
 
 impl Witness {
+    /// A write is on the disk: maybe the end of an attempt.
+    pub(crate) fn attempt_ends(&mut self, now: At, write: &Command) {
+        let over = match write {
+            Command::Close(end) => end.attempt,
+            Command::Withdraw(withdrawal) => withdrawal.attempt,
+            _ => return,
+        };
+        self.over_at.insert(over, now);
+    }
+
     /// A new process is told everything again.
     pub(crate) fn forget_intents(&mut self) {
         self.settings.clear();

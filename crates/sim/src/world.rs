@@ -72,6 +72,8 @@ pub(crate) struct World {
     pub(crate) calm: bool,
     pub(crate) calm_at: At,
     pub(crate) liveness: Liveness,
+    /// When every run was over first.
+    pub(crate) runs_over_at: Option<At>,
     pub(crate) witness: Witness,
     pub(crate) summary: Summary,
     pub(crate) broken: Option<(Check, String)>,
@@ -136,6 +138,7 @@ impl World {
             calm: false,
             calm_at: faults_end,
             liveness: Liveness::default(),
+            runs_over_at: None,
             witness: Witness::default(),
             summary: Summary::default(),
             broken: None,
@@ -185,10 +188,11 @@ impl World {
         Err(self.failure(Check::RunsEnd, &what))
     }
 
-    fn is_over(&self) -> bool {
+    fn is_over(&mut self) -> bool {
         let day = matches!(self.options.scene, Scene::Day { .. });
         self.liveness.is_done()
             && if day { self.now > self.liveness.since() + AFTER_THE_DAY } else { self.every_run_is_over() }
+            && self.pauses_are_over()
     }
 
     fn failure(&mut self, check: Check, what: &str) -> Box<Failure> {

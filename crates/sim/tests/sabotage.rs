@@ -28,9 +28,11 @@ fn finds(seed: u64, sabotage: Sabotage) -> Option<Check> {
     // Some are seen only when something else goes wrong, others only when nothing does.
     let second_process = FaultSet::parse("second-process,commits-slow,database-stops").expect("these are kinds");
     let restarts = FaultSet::parse("process-killed").expect("this is a kind");
+    let kills = FaultSet::parse("process-killed,process-killed-at-step").expect("these are kinds");
     let faults = match seed % 3 {
         _ if sabotage == Sabotage::IgnoresLease => Some(second_process),
         _ if sabotage == Sabotage::ForgetsTheHour => Some(restarts),
+        _ if sabotage == Sabotage::ForgetsAgents => Some(kills),
         0 => Some(FaultSet::NONE),
         1 => None,
         _ => Some(FaultSet::ALL),

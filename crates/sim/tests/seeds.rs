@@ -46,6 +46,7 @@ fn everything_that_can_go_wrong_goes_wrong_somewhere() {
     let seen = [
         ("answered calls", sum.answered),
         ("agents who were called first", sum.agents_called),
+        ("agents who were paused", sum.paused),
         ("reservations", sum.reserved),
         ("withdrawn attempts", sum.withdrawn),
         ("lost attempts", sum.lost),

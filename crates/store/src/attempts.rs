@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::scope::Scope;
 use crate::sql::{Columns, now};
 use crate::standing::{self, Asked};
-use domain::journal::{FirstAgent, OpenAttempt};
+use domain::journal::{CalledBefore, FirstAgent, OpenAttempt};
 use domain::outcome::Fault;
 use domain::rules::{Rules, Standing};
 use domain::{
@@ -182,12 +182,18 @@ macro_rules! attempt_rows {
 }
 pub(crate) use attempt_rows;
 
+/// Longer than the longest time to answer, of an agent and then of a person, and the PBX's own patience beyond both.
+const AGENTS_WAIT_SECONDS: i64 = 900;
+
 statements! {
     GET = attempt_rows!("a.id = $2");
     // The `+`: through the index of what is open, not one of all attempts.
     OPEN = "SELECT id, call_id, leg_id, run_id, campaign_id, contact_id, number_key, retry, number_no, trunk_id, end_point_id, pbx_id, \
         scheduled_at, connected_at, ext_state, agent, agent_leg_id, state FROM attempt \
         WHERE +tenant_id = $1 AND ended_at IS NULL AND ($2 LIKE '%,' || campaign_id || ',%' OR $2 IS NULL) ORDER BY id";
+    // Each agent's last: he is called again only when the one before is gone.
+    AGENTS = "SELECT a.id, a.call_id, a.pbx_id, a.agent, a.agent_leg_id FROM attempt a JOIN (SELECT MAX(id) AS id FROM attempt \
+        WHERE agent_leg_id IS NOT NULL AND tenant_id = $1 AND ended_at > $2 GROUP BY pbx_id, agent) l ON a.id = l.id ORDER BY a.id";
 }
 
 impl Store {
@@ -196,6 +202,19 @@ impl Store {
         let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
         let record = row.as_ref().map(read).transpose()?.filter(|record| scope.allows(record.campaign));
         record.ok_or_else(|| Error::not_found("attempt", id))
+    }
+
+    /// Agents who were called before the person, or looked first, for attempts that ended a while before `now`: the last one
+    /// of each. None waits longer than that for somebody who does not come.
+    pub async fn agents_called_lately(&self, scope: &Scope, now: Timestamp) -> Result<Vec<CalledBefore>> {
+        let since = now.plus_seconds(-AGENTS_WAIT_SECONDS);
+        let rows = query(AGENTS).bind(scope.tenant.0).bind(since.0).fetch_all(self.readers()).await?;
+        let read = |row: &Row| {
+            let agent = FirstAgent { leg: LegId(row.int("agent_leg_id")?), interface: row.text("agent")? };
+            let (attempt, call) = (AttemptId(row.int("id")?), CallId(row.int("call_id")?));
+            Ok(CalledBefore { attempt, call, pbx: PbxId(row.int("pbx_id")?), agent })
+        };
+        rows.iter().map(read).collect()
     }
 
     /// Every attempt that is not over: at a start, those that were open when the last process ended.

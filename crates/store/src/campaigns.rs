@@ -25,25 +25,26 @@ macro_rules! create {
             "tenant_id, name, direction, work, priority, status, idle_on_termination, batch_size, time_start, \
             time_end, time_days, zone, answer_timeout_ms, forced_closure_s, dial_clid, dial_account, \
             variables, packs, limits, boost_permille, agent_clid, dial_presentation, \
-            queue_log, mail, pacing) VALUES (",
+            queue_log, mail, pacing, autopause) VALUES (",
             $value,
             "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, \
-            $24, $25) RETURNING id"
+            $24, $25, $26) RETURNING id"
         )
     };
 }
 
 statements! {
     CREATE = create!("", "");
-    CREATE_AGAIN = create!("id, ", "$26, ");
+    CREATE_AGAIN = create!("id, ", "$27, ");
     UPDATE = "UPDATE campaign SET name = $2, direction = $3, work = $4, priority = $5, status = $6, \
         idle_on_termination = $7, batch_size = $8, time_start = $9, time_end = $10, time_days = $11, zone = $12, \
         answer_timeout_ms = $13, forced_closure_s = $14, dial_clid = $15, dial_account = $16, variables = $17, \
         packs = $18, limits = $19, boost_permille = $20, agent_clid = $21, dial_presentation = $22, \
-        queue_log = $23, mail = $24, pacing = $25 WHERE tenant_id = $1 AND id = $26 RETURNING id";
+        queue_log = $23, mail = $24, pacing = $25, autopause = $26 WHERE tenant_id = $1 AND id = $27 RETURNING id";
     GET = "SELECT id, name, direction, work, priority, status, idle_on_termination, batch_size, time_start, time_end, \
         time_days, zone, answer_timeout_ms, forced_closure_s, dial_clid, dial_account, variables, packs, limits, \
-        boost_permille, agent_clid, dial_presentation, queue_log, mail, pacing FROM campaign WHERE tenant_id = $1 AND id = $2";
+        boost_permille, agent_clid, dial_presentation, queue_log, mail, pacing, autopause \
+        FROM campaign WHERE tenant_id = $1 AND id = $2";
     // Over ARI the manager user writes the log.
     CANNOT_LOG = "SELECT p.name FROM campaign_end_point l JOIN end_point e ON e.id = l.end_point_id \
         JOIN pbx p ON p.id = e.pbx_id WHERE l.tenant_id = $1 AND l.campaign_id = $2 AND p.link = 'ARI' \
@@ -345,7 +346,7 @@ async fn unlink(scope: &Scope, id: CampaignId, connection: &mut Connection) -> R
     outcome_rules::delete(scope, id, connection).await
 }
 
-/// Binds `$1` to `$25` of [`CREATE`] and [`UPDATE`].
+/// Binds `$1` to `$26` of [`CREATE`] and [`UPDATE`].
 fn bind(statement: Query, scope: &Scope, campaign: &Campaign) -> Query {
     statement
         .bind(scope.tenant.0)
@@ -373,6 +374,7 @@ fn bind(statement: Query, scope: &Scope, campaign: &Campaign) -> Query {
         .bind(json_of(&campaign.queue_log))
         .bind(json_of(&campaign.mail))
         .bind(json_of(&campaign.pacing))
+        .bind(campaign.autopause)
 }
 
 fn read(row: &Row) -> Result<Campaign> {
@@ -398,6 +400,7 @@ fn read(row: &Row) -> Result<Campaign> {
         queue_log: row.json("queue_log")?,
         mail: row.json("mail")?,
         pacing: row.json("pacing")?,
+        autopause: row.flag("autopause")?,
         variables: row.json("variables")?,
         trunks: Vec::new(),
         end_points: Vec::new(),
@@ -466,6 +469,7 @@ mod tests {
         campaign.limits.gap_minutes = 30;
         campaign.initial_boost = Boost::from_permille(1_750);
         campaign.pacing = Pacing { mode: PacingMode::Ratio, ratio: Boost::from_permille(1_250), ..Pacing::default() };
+        campaign.autopause = true;
         campaign.mail = RunMail { events: RunMailEvents::All, to: vec!["Ana <ana@example.com>".into()] };
         let saved = store.create_campaign(&scope, &campaign, "ana").await.unwrap();
         assert!(saved.rules.iter().all(|rule| rule.id.0 > 0));

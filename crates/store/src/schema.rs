@@ -59,6 +59,7 @@ pub(crate) const VERSIONS: &[Version] = &[
     version!("0025", "preview"),
     version!("0026", "numbers"),
     version!("0027", "pacing"),
+    version!("0028", "autopause"),
 ];
 
 statements! {

@@ -34,6 +34,7 @@ const campaign: Schema["Campaign"] = {
     false_positives_count: true,
     false_positives_estimate: 0.011,
   },
+  autopause: true,
   dial_clid: "${NAME} <066>",
   agent_clid: "C1 ${NAME}",
   dial_presentation: "0800",

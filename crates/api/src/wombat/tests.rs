@@ -362,12 +362,16 @@ async fn a_campaign_is_built_from_nothing() {
     let asked = json!({"campaignId": "", "name": "C", "priority": 10, "pace": "RUNNABLE", "pauseWhenFinished": 0, "batchSize": 100,
         "securityKey": "", "timeStartHr": "000000", "timeEndHr": "235959", "timeDow": "1234567", "maxCallLength": 0,
         "dial_timeout": "30000", "dial_clid": null, "initialBoostFactor": 1, "initialPredictiveModel": "OFF",
-        "amdTracking": "OFF", "emailEvents": "NO", "addlLogging": "", "autopause": false, "campaignVars": "A:1,B:2"});
+        "amdTracking": "OFF", "emailEvents": "NO", "addlLogging": "", "autopause": true, "campaignVars": "A:1,B:2"});
     let made = edit(&client, "campaign/?mode=E", &asked).await["results"][0].clone();
     assert_eq!(made.as_object().unwrap().len(), 34, "{made}");
     assert_eq!((&made["campaignVars"], &made["sys_user_creazione"]), (&json!("A:1,B:2"), &json!("wombat")));
     let id = made["campaignId"].clone();
-    assert_eq!(server.get(&format!("/api/campaigns/{id}")).await.expect(200)["packs"], json!(["unrestricted"]));
+    let ours = server.get(&format!("/api/campaigns/{id}")).await.expect(200);
+    assert_eq!(
+        (&ours["packs"], &ours["autopause"], &made["autopause"]),
+        (&json!(["unrestricted"]), &json!(true), &json!(true))
+    );
 
     for rule in [
         json!({"status": "RS_BUSY", "statusExt": "", "maxAttempts": 2, "retryAfterS": 300, "mode": "FIXED"}),

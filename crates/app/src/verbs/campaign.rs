@@ -124,6 +124,9 @@ pub(crate) struct Settings {
     boost: Option<f64>,
     #[command(flatten)]
     pacing: pacing::Options,
+    /// Pause agents who are called first, or look first, in their queues until their call is over [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    autopause: Option<bool>,
     /// Caller id; may hold ${num}, ${list}, ${campaign}, ${retry}, ${hopperId} and attribute names
     #[arg(long, value_name = "TEMPLATE")]
     clid: Option<String>,
@@ -237,6 +240,7 @@ impl Settings {
             ("forced_closure_s", self.forced_closure.map(Value::from)),
             ("initial_boost", self.boost.map(Value::from)),
             ("pacing", self.pacing.applied_to(&had["pacing"])),
+            ("autopause", self.autopause.map(Value::from)),
             ("dial_clid", self.clid.map(Value::from)),
             ("agent_clid", self.agent_clid.map(Value::from)),
             ("dial_presentation", self.presentation.map(Value::from)),
@@ -357,6 +361,7 @@ async fn show(session: &Session, name: &str) -> Result<(), Failure> {
             ("forced closure, s", cell(campaign, "forced_closure_s")),
             ("initial boost", cell(campaign, "initial_boost")),
             ("pacing", pacing::words(&campaign["pacing"])),
+            ("autopause", cell(campaign, "autopause")),
             ("idle on termination", cell(campaign, "idle_on_termination")),
             ("batch size", cell(campaign, "batch_size")),
             ("caller id", cell(campaign, "dial_clid")),

@@ -7,6 +7,8 @@ use serde_json::{Map, Value, json};
 
 /// The options of `campaign create` and `campaign set`. What is not given stays as it is.
 #[derive(Debug, Args)]
+// Beside the options of limits, whose group has the name of its type, too.
+#[group(id = "pacing_options")]
 #[command(next_help_heading = "Pace of calls for agents")]
 pub(crate) struct Options {
     /// automatic, boost, progressive, ratio:N (calls per free agent), predictive, or guaranteed: predictive, and the cap holds

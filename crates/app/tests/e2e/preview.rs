@@ -2,6 +2,7 @@
 //! the command line, on real Asterisks over both links.
 
 use crate::queues::Floor;
+use crate::reverse::{pauses, until_paused};
 use crate::wombat::{ok, say, world};
 use crate::world::{PATIENCE, World, brief, is_ami};
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ on_ami_too! {
     pv6_to_pv8_what_cannot_be_is_said_in_wombatdialers_words_and_changes_nothing;
     what_changes_while_an_agent_looks_is_told_to_him_and_nobody_is_called;
     a_reservation_outlives_a_kill_of_the_server_and_nobody_is_called_twice;
+    autopause_begins_when_an_agent_looks;
 }
 
 /// Agent, person and all, on a busy machine.
@@ -288,6 +290,31 @@ fn a_reservation_outlives_a_kill_of_the_server_and_nobody_is_called_twice() {
     assert_eq!(attempts.len(), 1, "{}", brief(&attempts));
     world.run(&["attempt", "hang-up", &id.to_string()]).ok();
     until(world, id, "TERMINATED");
+}
+
+#[test]
+fn autopause_begins_when_an_agent_looks() {
+    let floor = floor();
+    let world = &floor.world;
+    let end_point = preview(&floor, json!({}));
+    log_on(&floor, 302);
+    started(&floor, end_point, json!({"autopause": true}));
+    let id = id_of(&reserve(world, "SIP/302"));
+    until_paused(&floor, "support", true);
+    assert_eq!(say(world, &format!("reserve/?op=skip&id={id}")), "OK: SKIPPED\n");
+    until_paused(&floor, "support", false);
+    // The pause is no reason against the call that it is for.
+    let id = world.wait("free again", PATIENCE, || {
+        let said = reserve(world, "SIP/302");
+        if said.starts_with("OK") { Ok(id_of(&said)) } else { Err(said) }
+    });
+    until_paused(&floor, "support", true);
+    assert_eq!(say(world, &format!("reserve/?op=dial&id={id}")), "OK: DIALING\n");
+    until(world, id, "CONNECTED");
+    assert_eq!(pauses(&floor, "support").len(), 1);
+    world.run(&["attempt", "hang-up", &id.to_string()]).ok();
+    until(world, id, "TERMINATED");
+    until_paused(&floor, "support", false);
 }
 
 /// The shortest time that can be set is a minute.

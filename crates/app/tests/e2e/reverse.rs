@@ -12,6 +12,7 @@ on_ami_too! {
     what_becomes_of_the_person_ends_the_agents_call_and_the_other_way_round;
     agents_who_are_called_first_have_one_call_at_a_time_over_campaigns;
     calls_to_agents_and_persons_outlive_a_kill_of_the_server;
+    autopause_keeps_callers_away_and_ends_with_the_call_also_after_a_kill;
 }
 
 /// Agent, person and all, on a busy machine.
@@ -222,4 +223,69 @@ fn calls_to_agents_and_persons_outlive_a_kill_of_the_server() {
     assert_eq!((ended.len(), &ended[0]["state"]), (1, &json!("RS_LOST")), "{}", brief(&ended));
     nobody_is_left(&floor);
     println!("over {}", if is_ami() { "AMI" } else { "ARI" });
+}
+
+/// The pauses of a queue's members, as the PBX shows them.
+pub(crate) fn pauses(floor: &Floor, queue: &str) -> Vec<String> {
+    let shown = floor.world.pair.pbx.cli(&format!("queue show {queue}")).unwrap();
+    let reasons = shown.split("(paused").skip(1).map(|rest| rest.split([' ', ')']).next().unwrap_or_default());
+    reasons.map(|reason| reason.trim_start_matches(':').to_owned()).collect()
+}
+
+/// The pauses are ours, or there is none.
+#[track_caller]
+pub(crate) fn until_paused(floor: &Floor, queue: &str, ours: bool) {
+    floor.world.wait(if ours { "our pause" } else { "no pause" }, PATIENCE, || {
+        let seen = pauses(floor, queue);
+        let is_so = if ours { seen.len() == 1 && seen[0].starts_with("carillon-") } else { seen.is_empty() };
+        if is_so { Ok(()) } else { Err(format!("{seen:?}")) }
+    });
+}
+
+#[test]
+fn autopause_keeps_callers_away_and_ends_with_the_call_also_after_a_kill() {
+    let mut floor = Floor::start();
+    let end_point = reverse(&floor, "sales", json!({}));
+    let talks = |all: &[Value]| all.iter().any(|one| one["state"] == "CONNECTED");
+    let call = |floor: &Floor, name: &str, person: &str| {
+        let run = floor.dial(name, &[person.to_owned()], &[end_point], json!({"autopause": true}));
+        (run, until(floor, run, "a conversation", talks)[0]["id"].to_string())
+    };
+    // The PBX is not told the state of this telephone, and would send it callers.
+    floor.log_on(11, "support");
+    let (run, attempt) = call(&floor, "callers", "15551201500");
+    until_paused(&floor, "support", true);
+    floor.inbound("support");
+    floor.until("sales", "a caller waits", |queue| queue["waiting"] == 1);
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(floor.queue("sales")["waiting"], 1, "nobody is sent to an agent who talks");
+    floor.world.run(&["attempt", "hang-up", &attempt]).ok();
+    floor.world.complete(run, A_CALL);
+    until_paused(&floor, "support", false);
+    floor.until("sales", "the caller has the agent", |queue| queue["waiting"] == 0);
+    floor.cli("channel request hangup all");
+    nobody_is_left(&floor);
+    // Killed while they talk: the pause is as long as the call, whoever is there to end it.
+    let (_, _) = call(&floor, "kill", "15551201501");
+    until_paused(&floor, "support", true);
+    floor.world.crash();
+    floor.world.serve_again();
+    floor.until("sales", "the agent is taken still", |queue| queue["observed"] == true && queue["free"] == 0);
+    until_paused(&floor, "support", true);
+    floor.world.crash();
+    floor.cli("channel request hangup all");
+    nobody_is_left(&floor);
+    until_paused(&floor, "support", true);
+    floor.world.serve_again();
+    until_paused(&floor, "support", false);
+    floor.until("sales", "free again", |queue| queue["free"] == 1);
+    // Who pauses himself meanwhile stays paused.
+    let (run, attempt) = call(&floor, "lunch", "15551201502");
+    until_paused(&floor, "support", true);
+    floor.pause(11, "support");
+    floor.world.run(&["attempt", "hang-up", &attempt]).ok();
+    floor.world.complete(run, A_CALL);
+    nobody_is_left(&floor);
+    floor.until("sales", "at lunch", |queue| queue["paused"] == 1 && queue["free"] == 0);
+    assert_eq!(pauses(&floor, "support"), ["lunch"]);
 }

@@ -2,7 +2,12 @@
 
 use super::news::Member;
 use super::{Observed, Queues, Unseen};
+use crate::command::Pause;
 use domain::{Mono, PbxId};
+use std::collections::BTreeMap;
+
+/// A pause that was to be ended and lasts is asked about again after this, microseconds: the answer may be lost.
+const UNPAUSE_AGAIN_US: u64 = 10_000_000;
 
 impl Queues {
     /// The free agent of a queue whose turn it is to be called: of those who serve the fewest queues, so that callers
@@ -63,7 +68,43 @@ impl Queues {
         let observed = self.0.get(&pbx).filter(|observed| observed.unknown.is_none()).ok_or(Unseen::NotObserved)?;
         let queue = observed.queues.get(queue).ok_or(Unseen::NoSuchQueue)?;
         let engaged = observed.in_call(interface) || observed.claims.keys().any(|(of, _)| of == interface);
-        Ok(queue.members.get(interface).is_some_and(takes_a_call) && !engaged)
+        let member = queue.members.get(interface);
+        // A pause of ours is for this very call.
+        let can = |member: &Member| takes_a_call(member) || member.paused_by_us && member.device.takes_a_call();
+        Ok(member.is_some_and(can) && !engaged)
+    }
+
+    /// How an agent is paused: in the queues in which it is a member and not paused; `None`: there is none.
+    pub(crate) fn pause_of(&self, pbx: PbxId, interface: &str) -> Option<Pause> {
+        let observed = self.0.get(&pbx).filter(|observed| observed.unknown.is_none());
+        let queues = observed.into_iter().flat_map(|observed| &observed.queues);
+        let its = queues.filter(|(_, queue)| queue.members.get(interface).is_some_and(|member| !member.paused));
+        let queues: Vec<String> = its.map(|(name, _)| name.clone()).collect();
+        (!queues.is_empty()).then(|| Pause { pbx, interface: interface.to_owned(), queues })
+    }
+
+    /// Whom we paused and no call of ours has any more, with the queues where it is so: told once, and again when it is so
+    /// still after a while. `only`: as far as this agent is concerned.
+    pub(crate) fn left_paused(&mut self, now: Mono, pbx: PbxId, only: Option<&str>) -> Vec<Pause> {
+        let mut left: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let Some(observed) = self.0.get_mut(&pbx).filter(|observed| observed.unknown.is_none()) else {
+            return Vec::new();
+        };
+        for (name, queue) in &observed.queues {
+            let members: Vec<&Member> = match only {
+                Some(interface) => queue.members.get(interface).into_iter().collect(),
+                None => queue.members.values().collect(),
+            };
+            for member in members.into_iter().filter(|member| member.paused_by_us) {
+                let key = (name.clone(), member.interface.clone());
+                let asked = observed.unpausing.get(&key).is_some_and(|at| now.since(*at) < UNPAUSE_AGAIN_US);
+                if !asked && !observed.taken.contains(&member.interface) {
+                    left.entry(member.interface.clone()).or_default().push(name.clone());
+                    observed.unpausing.insert(key, now);
+                }
+            }
+        }
+        left.into_iter().map(|(interface, queues)| Pause { pbx, interface, queues }).collect()
     }
 }
 

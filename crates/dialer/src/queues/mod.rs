@@ -36,6 +36,8 @@ struct Observed {
     taken: BTreeSet<Interface>,
     /// When each was taken last: a number that grows.
     turns: BTreeMap<Interface, u64>,
+    /// Pauses of ours that were to be ended, by queue, and when that was asked for.
+    unpausing: BTreeMap<(String, Interface), Mono>,
     /// What differed when it was last compared.
     suspected: BTreeSet<Difference>,
     /// What was missed and put right, since this process began.
@@ -87,7 +89,7 @@ pub(crate) struct Numbers {
     pub(crate) logged_on: u32,
     /// Agents whom a call would reach now.
     pub(crate) free: u32,
-    /// Paused members.
+    /// Members who are paused, and not by us for a call of ours.
     pub(crate) paused: u32,
     /// Callers for whom no telephone rings yet.
     pub(crate) waiting: u32,
@@ -164,6 +166,7 @@ impl Queues {
             }
             News::MemberIs { queue, member } => observed.member_is(now, queue, member),
             News::MemberGone { queue, interface } => {
+                observed.unpausing.remove(&(queue.clone(), interface.clone()));
                 if let Some(queue) = observed.queues.get_mut(&queue) {
                     queue.members.remove(&interface);
                 }
@@ -292,6 +295,9 @@ impl Observed {
 
     fn member_is(&mut self, now: Mono, queue: String, member: Member) {
         let interface = member.interface.clone();
+        if !member.paused_by_us {
+            self.unpausing.remove(&(queue.clone(), interface.clone()));
+        }
         if member.in_call {
             // The call shows now: it need not be remembered otherwise.
             self.claims.retain(|(of, _), claim| *of != interface || !claim.connected);
@@ -370,7 +376,7 @@ impl Observed {
             counted.queues.push(Numbers {
                 logged_on: count(members.len()),
                 free: count(all_free.count()),
-                paused: count(members.filter(|member| member.paused).count()),
+                paused: count(members.filter(|member| member.paused && !member.paused_by_us).count()),
                 waiting: count(queue.callers.keys().filter(|channel| !served.contains(channel.as_str())).count()),
             });
         }

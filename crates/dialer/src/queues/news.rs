@@ -89,6 +89,8 @@ pub struct Member {
     pub paused: bool,
     /// Why, if it was said.
     pub paused_reason: String,
+    /// It was us who paused it, for a call of ours.
+    pub paused_by_us: bool,
     /// In a call of this queue. Right also where the telephone's own state is not known.
     pub in_call: bool,
     /// State of the telephone.

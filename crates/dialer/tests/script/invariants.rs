@@ -6,7 +6,7 @@ use crate::script::{
 };
 use dialer::invariants::{Circumstances, Claims, Ledger, RunNow};
 use dialer::{
-    CallAgent, Command, Dialer, EndPointSpec, Event, IdKind, Invariant, Member, News, Originate, PbxSpec,
+    CallAgent, Command, Dialer, EndPointSpec, Event, IdKind, Invariant, Member, News, Originate, Pause, PbxSpec,
     QueueSnapshot, RunTotals,
 };
 use domain::journal::{AttemptEnd, FirstAgent, NewAttempt, Picked, QueueReceipt, Receipt, Withdrawal};
@@ -100,6 +100,7 @@ fn call_agent(n: i64) -> Command {
         contact: contact(n),
         timeout_ms: 40_000,
         wait_ms: 60_000,
+        pause: None,
     })
 }
 
@@ -354,6 +355,23 @@ fn break_it(invariant: Invariant) -> Option<Invariant> {
             assert_eq!(broken_by(&[taking(1, "SIP/1"), taking(2, "SIP/2")], CALM, true), None);
             assert_eq!(broken_by(&[taking(1, "SIP/1"), close(1), taking(2, "SIP/1")], CALM, true), None);
             broken_by(&[taking(1, "SIP/1"), taking(2, "SIP/1")], CALM, true)
+        }
+        Invariant::OnlyOwnPauses => {
+            let pause = || Pause { pbx: PBX, interface: "SIP/1".to_owned(), queues: vec!["999".to_owned()] };
+            let with = |paused_by_us: bool| {
+                let member = Member { interface: "SIP/1".to_owned(), paused: true, paused_by_us, ..Member::default() };
+                let mut ledger = observing();
+                let members = vec![member];
+                ledger.told(PBX, &News::Observed(vec![QueueSnapshot { name: "999".into(), members, callers: vec![] }]));
+                ledger
+            };
+            let seen = |ledger: &mut Ledger, command: Command| {
+                ledger.check(&command, CALM, calm).err().map(|violation| violation.0)
+            };
+            assert_eq!(seen(&mut with(true), Command::UnpauseAgent(pause())), None);
+            // Nobody's agent is not paused, and who paused himself is not let on.
+            assert_eq!(seen(&mut with(false), Command::PauseAgent(pause())), Some(invariant));
+            seen(&mut with(false), Command::UnpauseAgent(pause()))
         }
         Invariant::AgentDecides => {
             let agent = FirstAgent { leg: LegId(101), interface: "SIP/1".to_owned() };

@@ -8,7 +8,7 @@ use dialer::{AgentState, Command, EndPointSpec, Event, News};
 use domain::journal::FirstAgent;
 use domain::rules::limits::{Cap, CapBy, HourlyCap};
 use domain::rules::{Limits, Rules};
-use domain::{CallState, Contact, EndPointId, EndedBy, LegId, NumberKey, ObservedQueue, Rewrite};
+use domain::{AttemptId, CallId, CallState, Contact, EndPointId, EndedBy, LegId, NumberKey, ObservedQueue, Rewrite};
 use std::sync::Arc;
 
 const QUEUE: &str = "999";
@@ -170,6 +170,108 @@ fn an_agent_is_taken_over_end_points_and_given_back_with_what_was_not_sent() {
     let seen = script.play(&[(3, journalled(A2))]);
     assert!(seen.contains(&(3, Withdraw(2))), "{seen:?}");
     assert!(!seen.iter().any(|(_, one)| matches!(one, Violated(_))), "{seen:?}");
+}
+
+/// A member as it is told when it is paused: by us, or by itself.
+fn paused(interface: &str, paused_by_us: bool) -> Event {
+    let member = dialer::Member { paused: true, paused_by_us, ..member(interface) };
+    told(News::MemberIs { queue: QUEUE.into(), member })
+}
+
+/// An agent of two queues, paused in the second one by himself; the first contact's attempt is on its way to the disk.
+fn with_autopause() -> Script {
+    let mut script = Script::new();
+    script.feed(vec![
+        Event::EndPointConfigured(first(1)),
+        observed(&[(QUEUE, &["SIP/1"]), ("other", &["SIP/1"]), ("third", &["SIP/1"])]),
+    ]);
+    let own = dialer::Member { paused: true, ..member("SIP/1") };
+    script.feed(vec![told(News::MemberIs { queue: "other".into(), member: own })]);
+    let mut spec = run_spec(1, 2);
+    spec.settings.autopause = true;
+    script.feed(vec![Event::RunStarted(Box::new(spec)), fresh(RUN, 1..=2)]);
+    script
+}
+
+#[test]
+fn an_agent_is_paused_where_he_is_not_before_he_is_called_and_let_on_when_his_call_is_over() {
+    let mut script = with_autopause();
+    script.feed(vec![journalled(A1)]);
+    assert_eq!(script.pauses, [(true, "SIP/1 in 999 and third".to_owned())]);
+    // Our pause does not make him one who is gone.
+    script.feed(vec![paused("SIP/1", true), Event::OriginateDone(AGENT)]);
+    script.check(&[(5, Event::LegAnswered(AGENT))], &[(5, Originate(PERSON))]);
+    let agents: Vec<AgentState> = script.dialer.queue_agents(END_POINT).into_iter().map(|agent| agent.state).collect();
+    assert_eq!(agents, [AgentState::Taken]);
+    script.feed(vec![Event::OriginateDone(PERSON), Event::LegAnswered(PERSON), ended(PERSON, 16, 0)]);
+    assert_eq!(script.pauses.len(), 1, "his own channel is still there");
+    script.feed(vec![ended(AGENT, 16, 0)]);
+    assert_eq!(script.pauses[1..], [(false, "SIP/1 in 999".to_owned())]);
+    assert_eq!(free(&mut script), 0, "he is when the queue says so");
+    // The pause in the third queue is told late: it ends as well. Neither is asked for twice.
+    let third = dialer::Member { paused: true, paused_by_us: true, ..member("SIP/1") };
+    script.feed(vec![told(News::MemberIs { queue: "third".into(), member: third }), paused("SIP/1", true)]);
+    assert_eq!(script.pauses[2..], [(false, "SIP/1 in third".to_owned())]);
+    let let_on = told(News::MemberIs { queue: QUEUE.into(), member: member("SIP/1") });
+    let seen = script.play(&[(6, let_on)]);
+    assert!(seen.contains(&(6, Journal(2, 0))), "{seen:?}");
+}
+
+#[test]
+fn who_pauses_himself_during_the_call_stays_paused() {
+    let mut script = with_autopause();
+    script.feed(vec![journalled(A1), paused("SIP/1", true), Event::OriginateDone(AGENT), Event::LegAnswered(AGENT)]);
+    script.feed(vec![paused("SIP/1", false), Event::OriginateDone(PERSON), Event::LegAnswered(PERSON)]);
+    script.feed(vec![ended(PERSON, 16, 0), ended(AGENT, 16, 0)]);
+    assert_eq!(script.pauses, [(true, "SIP/1 in 999 and third".to_owned())]);
+}
+
+#[test]
+fn a_pause_of_ours_that_nobody_has_any_more_is_ended_and_asked_about_again_when_it_lasts() {
+    let open = FirstAgent { leg: LegId(7), interface: "SIP/1".into() };
+    let restored = domain::journal::OpenAttempt { agent: Some(open), ..*open_attempt(1) };
+    let mut script = Script::new();
+    script.feed(vec![
+        Event::PbxDown(PBX),
+        Event::EndPointConfigured(first(1)),
+        Event::RunStarted(Box::new(run_spec(1, 2))),
+        Event::AttemptRestored(Box::new(restored)),
+    ]);
+    let members = || {
+        let ours = |interface: &str| dialer::Member { paused: true, paused_by_us: true, ..member(interface) };
+        let own = dialer::Member { paused: true, ..member("SIP/3") };
+        let members = vec![ours("SIP/1"), ours("SIP/2"), own];
+        vec![dialer::QueueSnapshot { name: QUEUE.into(), members, callers: vec![] }]
+    };
+    script.feed(vec![told(News::Observed(members()))]);
+    assert_eq!(script.pauses, [(false, "SIP/2 in 999".to_owned())], "the first one's attempt is open");
+    script.play(&[(5_000, told(News::Audited(members())))]);
+    assert_eq!(script.pauses.len(), 1, "it is on its way");
+    script.play(&[(30_000, told(News::Audited(members())))]);
+    assert_eq!(script.pauses[1..], [(false, "SIP/2 in 999".to_owned())]);
+}
+
+#[test]
+fn an_agent_of_a_call_that_was_over_before_a_restart_is_hung_up_when_he_is_found() {
+    let called = |n: i64, interface: &str| domain::journal::CalledBefore {
+        attempt: AttemptId(90 + n),
+        call: CallId(90 + n),
+        pbx: PBX,
+        agent: FirstAgent { leg: LegId(70 + n), interface: interface.into() },
+    };
+    let mut script = Script::new();
+    script.feed(vec![
+        Event::PbxDown(PBX),
+        Event::EndPointConfigured(first(1)),
+        Event::AgentsRemembered(vec![called(1, "SIP/1"), called(2, "SIP/2")]),
+        observed(&[(QUEUE, &["SIP/1", "SIP/2"])]),
+    ]);
+    assert_eq!(free(&mut script), 0, "nobody knows where they are");
+    let found = dialer::FoundLeg { leg: LegId(71), up: true, ringing: false };
+    script.check(&[(1, Event::PbxUp { pbx: PBX, legs: vec![found] })], &[(1, HangUp(LegId(71), EndedBy::FarEnd))]);
+    assert_eq!(free(&mut script), 1, "the second one is not on the phone");
+    script.feed(vec![ended(LegId(71), 16, 0)]);
+    assert_eq!(free(&mut script), 2);
 }
 
 #[test]

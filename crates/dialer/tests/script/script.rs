@@ -63,13 +63,21 @@ pub(crate) struct Script {
     seen: Vec<(u64, Seen)>,
     /// Every command since the last check.
     pub(crate) commands: Vec<Command>,
+    /// Whom it paused (true) or let on, from the beginning, and in which queues.
+    pub(crate) pauses: Vec<(bool, String)>,
 }
 
 impl Script {
     /// A dialler with one PBX that is up, one trunk of 10, one end point of 10, ids from 1, and no run.
     pub(crate) fn new() -> Self {
-        let mut script =
-            Self { dialer: Dialer::new(), wall_skew_ms: 0, at_ms: 0, seen: Vec::new(), commands: Vec::new() };
+        let mut script = Self {
+            dialer: Dialer::new(),
+            wall_skew_ms: 0,
+            at_ms: 0,
+            seen: Vec::new(),
+            commands: Vec::new(),
+            pauses: Vec::new(),
+        };
         script.feed(vec![
             Event::PbxConfigured(PbxSpec { id: PBX, originates_per_second: 1_000 }),
             Event::TrunkConfigured(trunk(1, 10)),
@@ -125,6 +133,7 @@ impl Script {
         self.dialer.step(self.now(), event, &mut out);
         let wall = self.now().wall;
         self.seen.extend(out.iter().flat_map(|command| seen(command, wall)).map(|seen| (self.at_ms, seen)));
+        self.pauses.extend(out.iter().filter_map(pause));
         self.commands.extend(out);
     }
 
@@ -172,6 +181,16 @@ impl Script {
     }
 }
 
+fn pause(command: &Command) -> Option<(bool, String)> {
+    let (begins, pause) = match command {
+        Command::CallAgent(call) => (true, call.pause.as_deref()?),
+        Command::PauseAgent(pause) => (true, pause),
+        Command::UnpauseAgent(pause) => (false, pause),
+        _ => return None,
+    };
+    Some((begins, format!("{} in {}", pause.interface, pause.queues.join(" and "))))
+}
+
 /// One command is one thing seen, but for one that puts contacts off.
 fn seen(command: &Command, wall: Timestamp) -> Vec<Seen> {
     let one = match command {
@@ -195,6 +214,8 @@ fn seen(command: &Command, wall: Timestamp) -> Vec<Seen> {
         Command::QueuesHealed { count, .. } => Seen::Healed(*count),
         Command::Reserved { answer, .. } => Seen::Answer(answer.clone()),
         Command::Accept { attempt, .. } => Seen::Accept(*attempt),
+        // They have their own book.
+        Command::PauseAgent(_) | Command::UnpauseAgent(_) => return vec![],
         Command::Note(_) | Command::LoadContacts(_) | Command::WantIds { .. } => return vec![],
     };
     vec![one]
@@ -228,6 +249,7 @@ pub(crate) fn settings() -> RunSettings {
         rules: Arc::new(Rules::none()),
         boost: domain::Boost::ONE,
         pacing: domain::Pacing::by_boost(),
+        autopause: false,
     }
 }
 

@@ -11,7 +11,7 @@ mod queues;
 mod user_event;
 
 pub use line::{Line, Listed, LookedUp, Placed, Source};
-pub use queues::{NOT_WANTED, Observed, Observer, connect as connect_manager};
+pub use queues::{Marks, NOT_WANTED, Observed, Observer, connect as connect_manager};
 pub use user_event::{About, MAX_STATUS_CHARS, Said};
 
 use crate::channels::FoundChannel;

@@ -33,6 +33,15 @@ pub enum Observed {
     Audited(Vec<QueueSnapshot>, oneshot::Sender<bool>),
 }
 
+/// By which we know what is ours in a queue.
+#[derive(Debug, Clone)]
+pub struct Marks {
+    /// Begins the ids of our channels.
+    pub channel_prefix: String,
+    /// The reason of pauses of ours.
+    pub pause_reason: String,
+}
+
 /// Observes the queues of one PBX until its events end.
 pub struct Observer {
     /// Which PBX.
@@ -45,8 +54,8 @@ pub struct Observer {
     pub incoming: mpsc::Receiver<Incoming>,
     /// Where it goes.
     pub shell: mpsc::Sender<Input>,
-    /// How our channels begin.
-    pub prefix: String,
+    /// How our channels begin, and pauses of ours are called.
+    pub marks: Marks,
     /// Whether any end point observes a queue there.
     pub wanted: watch::Receiver<bool>,
 }
@@ -120,7 +129,7 @@ impl Observer {
                 self.lost(why.to_string()).await
             }
             Incoming::Event(event) => match (event.kind, &next) {
-                (EventKind::Queue(event), Next::Audit(_)) => self.tell(Observed::Told(news(&self.prefix, event))).await,
+                (EventKind::Queue(event), Next::Audit(_)) => self.tell(Observed::Told(news(&self.marks, event))).await,
                 _ => Some(()),
             },
         }
@@ -172,10 +181,10 @@ impl Observer {
             *next = Next::Read(Instant::now() + ASK_AGAIN);
             return Some(());
         };
-        let all = queues.into_iter().map(|queue| snapshot(&self.prefix, queue)).collect();
+        let all = queues.into_iter().map(|queue| snapshot(&self.marks, queue)).collect();
         self.tell(Observed::Told(News::Observed(all))).await?;
         for event in held {
-            self.tell(Observed::Told(news(&self.prefix, event))).await?;
+            self.tell(Observed::Told(news(&self.marks, event))).await?;
         }
         *next = Next::Audit(Instant::now() + AUDIT_EVERY);
         Some(())
@@ -201,7 +210,7 @@ impl Observer {
             }
         };
         let Outcome::Done(queues) = listed else { return Some(()) };
-        let all = queues.into_iter().map(|queue| snapshot(&self.prefix, queue)).collect();
+        let all = queues.into_iter().map(|queue| snapshot(&self.marks, queue)).collect();
         let (suspected, answer) = oneshot::channel();
         self.tell(Observed::Audited(all, suspected)).await?;
         if answer.await.unwrap_or(false) {
@@ -227,7 +236,7 @@ pub(super) fn is_for_observers(incoming: &Incoming) -> bool {
     }
 }
 
-fn member(member: asterisk::QueueMember) -> Member {
+fn member(marks: &Marks, member: asterisk::QueueMember) -> Member {
     let device = DeviceState::of(member.status);
     Member {
         // An Asterisk that does not say shows it by the telephone, where that is known.
@@ -235,29 +244,28 @@ fn member(member: asterisk::QueueMember) -> Member {
         interface: member.interface,
         name: member.name,
         paused: member.paused,
+        paused_by_us: member.paused && member.paused_reason == marks.pause_reason,
         paused_reason: member.paused_reason,
         device,
         wrap_up_s: member.wrap_up_s,
     }
 }
 
-fn caller(prefix: &str, channel: String) -> Caller {
-    Caller { leg: leg_of(prefix, &channel), channel }
+fn caller(marks: &Marks, channel: String) -> Caller {
+    Caller { leg: leg_of(&marks.channel_prefix, &channel), channel }
 }
 
-fn snapshot(prefix: &str, queue: asterisk::Queue) -> QueueSnapshot {
+fn snapshot(marks: &Marks, queue: asterisk::Queue) -> QueueSnapshot {
     let asterisk::Queue { name, members, callers } = queue;
-    let callers = callers.into_iter().map(|channel| caller(prefix, channel)).collect();
-    QueueSnapshot { name, members: members.into_iter().map(member).collect(), callers }
+    let callers = callers.into_iter().map(|channel| caller(marks, channel)).collect();
+    QueueSnapshot { name, members: members.into_iter().map(|one| member(marks, one)).collect(), callers }
 }
 
-fn news(prefix: &str, event: QueueEvent) -> News {
+fn news(marks: &Marks, event: QueueEvent) -> News {
     match event {
-        QueueEvent::Member { queue, member: now } => News::MemberIs { queue, member: member(now) },
+        QueueEvent::Member { queue, member: now } => News::MemberIs { queue, member: member(marks, now) },
         QueueEvent::MemberRemoved { queue, interface } => News::MemberGone { queue, interface },
-        QueueEvent::CallerJoined { queue, channel_id } => {
-            News::CallerCame { queue, caller: caller(prefix, channel_id) }
-        }
+        QueueEvent::CallerJoined { queue, channel_id } => News::CallerCame { queue, caller: caller(marks, channel_id) },
         QueueEvent::CallerAbandoned { queue, channel_id } => {
             News::CallerGone { queue, channel: channel_id, gave_up: true }
         }

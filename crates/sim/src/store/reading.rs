@@ -4,9 +4,10 @@ use super::{AttemptRow, AttemptState, Row, Store, TOLD_EARLY_S, campaign_of};
 use crate::sabotage::Sabotage;
 use dialer::toll::Digits;
 use dialer::{FreshEntry, LoadContacts, Loaded, RetryEntry};
-use domain::journal::{NewAttempt, OpenAttempt};
+use domain::journal::{CalledBefore, NewAttempt, OpenAttempt};
 use domain::rules::{Calls, NumberStanding, Rules, Standing};
 use domain::{AttemptId, CampaignId, Contact, ContactId, ListId, Numbered, OtherNumber, SuppressionListId, Timestamp};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Store {
@@ -18,6 +19,17 @@ impl Store {
             Some((row.new.scheduled_at, Digits::of(&contact.number)?))
         });
         called.collect()
+    }
+
+    /// Agents of attempts that are over since then: the last one of each.
+    pub(crate) fn agents_called_since(&self, since: Timestamp) -> Vec<CalledBefore> {
+        let over = self.attempts.values().filter(|row| row.ended_at.is_some_and(|at| at > since));
+        let called = over.filter_map(|row| {
+            let (agent, new) = (row.new.agent.as_deref()?.clone(), &row.new);
+            let called = CalledBefore { attempt: new.attempt, call: new.call, pbx: new.pbx, agent };
+            Some(((new.pbx, called.agent.interface.clone()), called))
+        });
+        called.collect::<BTreeMap<_, _>>().into_values().collect()
     }
 
     /// A contact as it is told to the dialler.

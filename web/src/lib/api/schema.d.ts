@@ -2377,6 +2377,8 @@ export interface components {
              * @description Ringing time after which a call is given up, milliseconds.
              */
             answer_timeout_ms: number;
+            /** @description Agents who are called first, or look first, are paused in their queues from then until their call is over. */
+            autopause: boolean;
             /**
              * Format: int32
              * @description Contacts read ahead.
@@ -2486,6 +2488,11 @@ export interface components {
              * @default 30000
              */
             answer_timeout_ms?: number;
+            /**
+             * @description Agents who are called first, or look first, are paused in their queues from then until their call is over: those of end
+             *     points with `reverse`. Others are not touched.
+             */
+            autopause?: boolean;
             /**
              * Format: int32
              * @description Contacts read ahead, `1..=10000`.
@@ -2625,6 +2632,11 @@ export interface components {
              * @default 30000
              */
             answer_timeout_ms?: number;
+            /**
+             * @description Agents who are called first, or look first, are paused in their queues from then until their call is over: those of end
+             *     points with `reverse`. Others are not touched.
+             */
+            autopause?: boolean;
             /**
              * Format: int32
              * @description Contacts read ahead, `1..=10000`.

@@ -21,6 +21,7 @@ export interface CampaignDraft {
   forced_closure_s: number | null;
   initial_boost: number | null;
   pacing: PacingDraft;
+  autopause: boolean;
   idle_on_termination: boolean;
   batch_size: number | null;
   dial_clid: string;
@@ -201,6 +202,7 @@ export function newDraft(zone: string): CampaignDraft {
     forced_closure_s: 0,
     initial_boost: 1,
     pacing: pacingDraft({}),
+    autopause: false,
     idle_on_termination: false,
     batch_size: 100,
     dial_clid: "",
@@ -251,6 +253,7 @@ export function draftOf(campaign: Schema["Campaign"], copy: string | null): Camp
     forced_closure_s: campaign.forced_closure_s,
     initial_boost: campaign.initial_boost,
     pacing: pacingDraft(campaign.pacing),
+    autopause: campaign.autopause,
     idle_on_termination: campaign.idle_on_termination,
     batch_size: campaign.batch_size,
     dial_clid: campaign.dial_clid,
@@ -307,6 +310,7 @@ export function inputOf(draft: CampaignDraft): Input {
     forced_closure_s: draft.forced_closure_s ?? 0,
     initial_boost: draft.initial_boost ?? 1,
     pacing: pacingInput(draft.pacing),
+    autopause: draft.autopause,
     idle_on_termination: draft.idle_on_termination,
     batch_size: draft.batch_size ?? undefined,
     dial_clid: draft.dial_clid,

@@ -20,8 +20,8 @@ use store::import::parse_native;
 use store::{Kind, TokenScope, WebhookFormat};
 
 /// What Carillon has no field for yet, with the values that mean nothing is asked for.
-const NOT_YET: [(&str, &[&str]); 3] =
-    [("autopause", &["false", "0"]), ("initialPredictiveModel", &["OFF"]), ("pace", &["RUNNABLE", "CLOSED", "HIDDEN"])];
+const NOT_YET: [(&str, &[&str]); 2] =
+    [("initialPredictiveModel", &["OFF"]), ("pace", &["RUNNABLE", "CLOSED", "HIDDEN"])];
 
 /// Fields that reach the dialplan as variables of the channel, and nothing else.
 const PASSED_ON: [(&str, &str); 4] =
@@ -116,7 +116,7 @@ fn record_of(campaign: &campaigns::Campaign, http_notify: &str) -> Value {
         "agentClid": campaign.agent_clid,
         "dial_account": campaign.dial_account,
         "dial_pres": campaign.dial_presentation,
-        "autopause": false,
+        "autopause": campaign.autopause,
         "campaignVars": variables.collect::<Vec<_>>().join(","),
         "initialBoostFactor": campaign.initial_boost,
         "initialPredictiveModel": "OFF",
@@ -167,8 +167,10 @@ pub(super) async fn edit(asked: &Asked<'_>, record: &Record) -> Result<Value, Ap
         fields.insert("status".into(), json!(pace.trim().to_ascii_uppercase()));
     }
     decimal(record, &mut fields, "initialBoostFactor", "initial_boost")?;
-    if let Some(idles) = record.flag("pauseWhenFinished")? {
-        fields.insert("idle_on_termination".into(), json!(idles));
+    for (theirs, ours) in [("pauseWhenFinished", "idle_on_termination"), ("autopause", "autopause")] {
+        if let Some(flag) = record.flag(theirs)? {
+            fields.insert(ours.into(), json!(flag));
+        }
     }
     if let Some(variables) = variables(asked, record).await? {
         fields.insert("variables".into(), json!(variables));
