@@ -133,6 +133,7 @@ impl Shell {
         let built = view.and_then(|view| {
             placing::call_agent(&call, self.channels.name(call.leg), &view.campaign, &self.configuration)
         });
+        metrics::counter!("carillon_agents_called_total").increment(1);
         let line = self.manager(call.pbx);
         let pausing = call.pause.and_then(|pause| self.pausing(*pause));
         self.place(call.leg, built, line, pausing);

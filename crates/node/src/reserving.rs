@@ -51,6 +51,12 @@ impl Shell {
     pub(crate) fn decide(&mut self, attempt: AttemptId, decision: Decision, done: Decided) {
         let request = self.agents_waiting.ask(Waiting::Decision(done));
         info!(attempt.id = attempt.0, dial = decision == Decision::Dial, "an agent decides on its reserved call");
+        let word = match decision {
+            Decision::Dial => "dial",
+            Decision::Skip(_) => "skip",
+            Decision::Release => "release",
+        };
+        metrics::counter!("carillon_reservation_decisions_total", "decision" => word).increment(1);
         let event = match decision {
             Decision::Dial => Event::AgentAccepts { request, attempt },
             Decision::Skip(status) => Event::AgentSkips { request, attempt, status },
@@ -63,6 +69,8 @@ impl Shell {
     pub(crate) fn reserved(&mut self, request: u64, answer: Result<AttemptId, NoReservation>) {
         match (self.agents_waiting.waiting.remove(&request), answer) {
             (Some(Waiting::Call(done)), answer) => {
+                let result = if answer.is_ok() { "shown" } else { "nobody" };
+                metrics::counter!("carillon_reservations_total", "result" => result).increment(1);
                 let found = |id| self.dialer.reservation(id).ok_or(NoReservation::NobodyToCall);
                 let _ = done.send(answer.and_then(found));
             }

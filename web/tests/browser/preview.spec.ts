@@ -1,5 +1,5 @@
 // The page of an agent who looks before he dials: by keyboard, on a telephone, with texts that want to be more.
-import { accessible, api, expect, given, server, test, token } from "./world";
+import { accessible, api, expect, given, server, setUp, test, token } from "./world";
 import { fits } from "./layout";
 
 const AGENT = "SIP/302";
@@ -80,4 +80,27 @@ test("a page of another system is shown beside it, and nothing else is", async (
   await expect(page.getByRole("status")).toContainText("has to name an agent");
   await page.goto(`${server}/wombat/agents/rd_pop.jsp?agent=${AGENT}&token=wrong`);
   await expect(page.getByRole("status")).toContainText("token");
+});
+
+test("a supervisor sees who looks at whom, and gives a contact back without a mouse", async ({ page }) => {
+  await setUp(page);
+  await api("POST", `/api/lists/${given.list}/contacts`, { contacts: [{ number: given.fourth, attributes: {} }] });
+  await expect(async () => void (await api("POST", "/api/reservations", { agent: AGENT }))).toPass();
+  await page.goto(`${server}/live`);
+  await page.getByLabel("State").selectOption("RD_RESERVED");
+  const row = page.getByRole("row").filter({ hasText: AGENT });
+  await expect(row).toContainText("Reserved");
+  await accessible(page);
+  for (const width of [390, 1280]) {
+    await page.setViewportSize({ width, height: 800 });
+    await fits(page, `the live page at ${width}`);
+  }
+  await row.getByRole("button", { name: /^Give / }).focus();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("alertdialog")).toContainText(AGENT);
+  await page.getByRole("alertdialog").getByRole("button", { name: "Give it back" }).press("Enter");
+  await expect(page.getByText("The contact is back.")).toBeVisible();
+  // Live: it goes without the page being asked again.
+  await expect(row).toHaveCount(0);
+  expect(await reserved()).toBe(0);
 });

@@ -1,8 +1,13 @@
 //! `carillon doctor` beside a running server, on a real Asterisk: sound, then broken in every way that it knows.
 
+use crate::queues::Floor;
 use crate::world::{PATIENCE, World};
 use serde_json::{Value, json};
 use std::fs;
+
+on_ami_too! {
+    what_calling_agents_first_needs_is_named;
+}
 
 /// What the doctor says now, and its exit code.
 fn examine(world: &World) -> (i32, Vec<Value>) {
@@ -117,4 +122,29 @@ fn a_sound_installation_passes_and_every_fault_of_a_pbx_is_named_with_its_remedy
     for secret in [login.password.as_str(), "wrong-password"] {
         assert!(!text.contains(secret), "a password is in the report");
     }
+}
+
+#[test]
+fn what_calling_agents_first_needs_is_named() {
+    let floor = Floor::start();
+    let world = &floor.world;
+    let end_point = floor.observing("sales", "support", json!({}));
+    let rights = |findings: &[Value]| findings.iter().any(|row| row["check"] == "queue.rights");
+    assert!(!rights(&examine(world).1), "nobody is called first");
+    let first = json!({"name": "sales", "pbx": world.pbx, "kind": "QUEUE", "queue": "support", "max_channels": 10,
+        "context": "carillon-demo", "extension": "support", "reverse": true});
+    world.api.expect("PUT", &format!("/api/end-points/{end_point}"), Some(&first)).unwrap();
+    let (state_now, words) = state(&examine(world).1, "queue.rights", "office");
+    assert_eq!(state_now, "ok", "{words}");
+    // The user loses the right to pause: nobody wants that, until a campaign does.
+    let without = |text: String| text.replace("reporting,agent", "reporting").replace("call,agent,user", "call,user");
+    edit(world, "manager.conf", without);
+    world.pair.pbx.cli("manager reload").unwrap();
+    let (state_now, words) = state(&examine(world).1, "queue.rights", "office");
+    assert_eq!(state_now, "ok", "{words}");
+    let list = world.list("people", &[]);
+    world.campaign("calm", &[list], json!({"end_points": [end_point], "autopause": true}));
+    let (state_now, words) = state(&examine(world).1, "queue.rights", "office");
+    assert_eq!(state_now, "warning", "{words}");
+    assert!(words.contains("QueuePause") && words.contains("add agent to write"), "{words}");
 }

@@ -67,7 +67,7 @@ pub(crate) fn shown_to_an_agent(floor: &Floor, name: &str) -> Value {
     let changes = json!({"trunks": [floor.trunk], "end_points": [end_point], "answer_timeout_ms": 20_000,
         "idle_on_termination": true});
     world.start_run(world.campaign("preview", &[list], changes));
-    json!({"first": JOHN, "second": MIKE, "third": "15551201302", "list": list.to_string()})
+    json!({"first": JOHN, "second": MIKE, "third": "15551201302", "fourth": "15551201303", "list": list.to_string()})
 }
 
 /// The id in WombatDialer's answer.

@@ -23,6 +23,7 @@ mod queues;
 mod restart;
 mod retries;
 mod reverse;
+mod reverse_orders;
 mod script;
 mod suppression;
 mod timers;

@@ -161,6 +161,43 @@ fn hw_5_more_callers_than_allowed_are_named() {
     assert_eq!(placed(&mut script, vec![member_is(|_| (), "SIP/1")]), 2);
 }
 
+/// The table of the specification, through the dialler itself.
+#[test]
+fn the_worked_examples_are_what_is_dialled() {
+    // Free, waiting, boost, max channels, on their way already, then: new calls, and whether it is too many who wait.
+    let table = [
+        (4, 0, 1.5, 100, 0, 6, false),
+        (7, 0, 1.3, 100, 0, 9, false),
+        (4, 0, 4.0, 100, 0, 16, false),
+        (1, 0, 2.0, 10, 0, 2, false),
+        (6, 0, 2.0, 10, 0, 10, false),
+        (90, 0, 1.0, 10, 0, 10, false),
+        (4, 1, 1.5, 100, 0, 4, false),
+        (4, 0, 1.5, 100, 4, 2, false),
+        (2, 3, 2.0, 10, 0, 0, false),
+        (2, 5, 2.0, 10, 0, 0, true),
+        (0, 0, 3.0, 10, 0, 0, false),
+    ];
+    for (free, waits, factor, max_channels, on_the_way, new, too_many) in table {
+        let row = format!("{free} free, {waits} waiting, boost {factor}, {on_the_way} on their way");
+        let mut script = Script::new();
+        let end_point = observing(1, max_channels, QUEUE, factor);
+        script.feed(vec![Event::TrunkConfigured(trunk(1, 200)), Event::EndPointConfigured(end_point)]);
+        let agents: Vec<String> = (1..=free).map(|n| format!("SIP/{n}")).collect();
+        let agents: Vec<&str> = agents.iter().map(String::as_str).collect();
+        script.feed(vec![observed(&[(QUEUE, &agents)])]);
+        script.feed((1..=waits).map(|n| came(&format!("in.{n}"), None)).collect());
+        // As many contacts as are on their way, then more than could be called.
+        let mut spec = run_spec(1, 100);
+        spec.settings.idle_on_termination = true;
+        let first = placed(&mut script, vec![Event::RunStarted(Box::new(spec)), fresh(RUN, 1..=on_the_way)]);
+        assert_eq!(i64::try_from(first), Ok(on_the_way), "{row}");
+        script.feed(journalled_all(on_the_way));
+        assert_eq!(placed(&mut script, vec![fresh(RUN, on_the_way + 1..=100)]), new, "{row}");
+        assert_eq!(blocked(&script) == Some(Refusal::TooManyWait), too_many, "{row}");
+    }
+}
+
 #[test]
 fn hw_4_no_more_calls_than_the_end_point_has_channels() {
     let mut script = waiting(observing(1, 10, QUEUE, 2.0));

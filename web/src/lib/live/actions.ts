@@ -91,3 +91,18 @@ export async function hangUp(call: { attempt: number; number: string; answered: 
   if (done) toasts.ok(m.hang_up_done());
   return done;
 }
+
+/** Takes a contact from the agent who looks at it, after a question that names both: as if it had not been picked. */
+export async function giveBack(call: { attempt: number; number: string; agent: string }): Promise<boolean> {
+  const done = await confirm({
+    title: m.give_back_title(),
+    text: m.give_back_text({ agent: iso(call.agent) }),
+    affected: [call.number || m.live_adopted({ id: call.attempt })],
+    action: m.give_back(),
+    act: async () => {
+      await take(api.POST("/api/reservations/{id}/release", { params: { path: { id: call.attempt } } }));
+    },
+  });
+  if (done) toasts.ok(m.give_back_done());
+  return done;
+}

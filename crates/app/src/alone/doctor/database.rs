@@ -77,6 +77,9 @@ async fn contents(store: &Store, findings: &mut Vec<Finding>) -> store::Result<(
     });
     let (trunks, end_points) = (store.trunks(&scope).await?, store.end_points(&scope).await?);
     let pbxs = store.pbxs(&scope).await?;
+    let campaigns = store.campaigns(&scope).await?;
+    let autopaused = campaigns.into_iter().filter(|campaign| campaign.autopause);
+    let autopaused: Vec<_> = autopaused.flat_map(|campaign| campaign.end_points).collect();
     if pbxs.is_empty() {
         findings.push(Finding::warning("pbx", "none is configured", "carillon pbx add --help"));
     }
@@ -87,7 +90,7 @@ async fn contents(store: &Store, findings: &mut Vec<Finding>) -> store::Result<(
                 let end_points = end_points.iter().filter(|end_point| end_point.pbx == known.id);
                 findings.extend(pbx::examine(&known, &password, trunks, end_points.clone()).await);
                 let manager = store.manager_password(&scope, known.id).await?.unwrap_or(password);
-                findings.extend(queues::examine(&known, &manager, end_points).await);
+                findings.extend(queues::examine(&known, &manager, end_points, &autopaused).await);
             }
             Err(error) => findings.push(refused(&error).about(&known.name)),
         }

@@ -3,10 +3,16 @@
 use super::ami::enter;
 use super::finding::Finding;
 use ami::{Outcome, Secret, Settings};
-use domain::{EndPoint, Manager, Pbx};
+use domain::{EndPoint, EndPointId, Manager, Pbx};
 
-/// A finding per end point that observes a queue of this PBX. `password` is that of the manager user; over AMI of its own.
-pub(super) async fn examine(pbx: &Pbx, password: &str, end_points: impl Iterator<Item = &EndPoint>) -> Vec<Finding> {
+/// A finding per end point that observes a queue of this PBX, and one for what its agents need who are called first.
+/// `password` is that of the manager user; over AMI of its own. `autopaused`: end points of campaigns that pause agents.
+pub(super) async fn examine(
+    pbx: &Pbx,
+    password: &str,
+    end_points: impl Iterator<Item = &EndPoint>,
+    autopaused: &[EndPointId],
+) -> Vec<Finding> {
     let observing: Vec<(&EndPoint, &str)> =
         end_points.filter_map(|one| Some((one, one.queue.as_ref()?.name.as_str()))).collect();
     if observing.is_empty() {
@@ -14,7 +20,7 @@ pub(super) async fn examine(pbx: &Pbx, password: &str, end_points: impl Iterator
     }
     let own = || Manager { host: pbx.host.clone(), port: pbx.port, username: pbx.username.clone() };
     let Manager { host, port, username } = pbx.manager.clone().unwrap_or_else(own);
-    let place = format!("{host}:{port}");
+    let (place, user) = (format!("{host}:{port}"), username.clone());
     let (client, mut told) = match ami::connect(Settings::new(host, port, username, Secret::new(password))) {
         Ok(link) => link,
         Err(why) => return vec![Finding::failed("queue", why, "carillon pbx set --help").about(&pbx.name)],
@@ -27,11 +33,41 @@ pub(super) async fn examine(pbx: &Pbx, password: &str, end_points: impl Iterator
             return vec![finding.about(&pbx.name)];
         }
     };
-    client.link().shutdown();
     let judged = observing
         .iter()
         .map(|(end_point, queue)| judge(queue, &listed).about(format!("{} of {}", end_point.name, pbx.name)));
-    judged.collect()
+    let mut findings: Vec<Finding> = judged.collect();
+    let first = |(end_point, _): &&(&EndPoint, &str)| end_point.queue.as_ref().is_some_and(|queue| queue.reverse);
+    let first: Vec<EndPointId> = observing.iter().filter(first).map(|(end_point, _)| end_point.id).collect();
+    if !first.is_empty() {
+        let pauses = first.iter().any(|id| autopaused.contains(id));
+        findings.push(rights(&user, pauses, &client.actions().await).about(&pbx.name));
+    }
+    client.link().shutdown();
+    findings
+}
+
+/// What the manager user has to be allowed, so that agents are called first, and paused.
+fn rights(user: &str, pauses: bool, actions: &Outcome<Vec<String>>) -> Finding {
+    const CHECK: &str = "queue.rights";
+    let Outcome::Done(actions) = actions else {
+        return Finding::unknown(CHECK, "the PBX does not list what the user may do", "see Asterisk's log");
+    };
+    let may = |action: &str| actions.iter().any(|name| name.eq_ignore_ascii_case(action));
+    let remedy = |right: &str| {
+        format!("add {right} to write = of {user} in manager.conf, then: asterisk -rx \"manager reload\"")
+    };
+    match () {
+        () if !may("Originate") => {
+            Finding::failed(CHECK, format!("{user} may not call agents first: Originate"), remedy("originate"))
+        }
+        () if pauses && !may("QueuePause") => Finding::warning(
+            CHECK,
+            format!("{user} may not pause agents: QueuePause; they are called all the same"),
+            remedy("agent"),
+        ),
+        () => Finding::ok(CHECK, format!("{user} may do what calling agents first needs")),
+    }
 }
 
 fn judge(queue: &str, listed: &Outcome<Vec<ami::Queue>>) -> Finding {
@@ -56,6 +92,22 @@ fn judge(queue: &str, listed: &Outcome<Vec<ami::Queue>>) -> Finding {
 mod tests {
     use super::super::finding::State;
     use super::*;
+
+    #[test]
+    fn who_may_not_call_or_pause_agents_is_told_the_right_that_is_missing() {
+        let with = |actions: &[&str], pauses| {
+            rights("office", pauses, &Outcome::Done(actions.iter().map(|name| (*name).to_owned()).collect()))
+        };
+        let cannot_call = with(&["QueuePause"], true);
+        assert_eq!(cannot_call.state, State::Failed);
+        assert!(cannot_call.remedy.contains("originate") && cannot_call.remedy.contains("office"));
+        let cannot_pause = with(&["Originate"], true);
+        assert_eq!(cannot_pause.state, State::Warning);
+        assert!(cannot_pause.remedy.contains("agent"), "{}", cannot_pause.remedy);
+        assert_eq!(with(&["Originate"], false).state, State::Ok, "nobody wants to");
+        assert_eq!(with(&["Originate", "QueuePause"], true).state, State::Ok);
+        assert_eq!(rights("office", true, &Outcome::Unknown(ami::Unknown::Deadline)).state, State::Unknown);
+    }
 
     #[test]
     fn a_queue_that_is_not_there_is_named() {
