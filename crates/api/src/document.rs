@@ -31,6 +31,7 @@ use utoipa_axum::routes;
         (name = "why", description = "Why nothing is dialled, and why a number may be called or not"),
         (name = "dialling", description = "What happens now, and the switch that stops it"),
         (name = "results", description = "What happened: attempts, timelines and reports"),
+        (name = "ledger", description = "The books of abandoned calls"),
         (name = "webhooks", description = "Programs that are told what happens"),
         (name = "access", description = "Signing in, users and their classes"),
         (name = "service", description = "Tokens, health, metrics and this document"),

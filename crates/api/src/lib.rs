@@ -38,6 +38,7 @@ mod extract;
 pub mod forget;
 pub mod health;
 pub mod imports;
+pub mod ledger;
 pub mod letters;
 pub mod limits;
 pub mod list_export;
@@ -180,6 +181,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(dialling::routes())
         .merge(suppressions::routes())
         .merge(alerts::routes())
+        .merge(ledger::routes())
         .merge(letters::routes())
         .merge(suppression_lists::routes())
         .merge(forget::routes())

@@ -4,7 +4,7 @@ use crate::alone::{backup, config, db, openapi, pacing_stdio, restore};
 use crate::client::Target;
 use crate::config::Source;
 use crate::verbs::{
-    action, alert, attempt, audit, campaign, class, contact, dialling, end_point, event, forget, list, live,
+    action, alert, attempt, audit, campaign, class, contact, dialling, end_point, event, forget, ledger, list, live,
     opening_hours, pbx, report, reservation, run, suppression, switch_from, token, trunk, user, webhook, why,
 };
 use clap::{Parser, Subcommand};
@@ -93,6 +93,9 @@ pub(crate) enum Command {
     /// Programs that are told of events over HTTP
     #[command(subcommand)]
     Webhook(webhook::Verb),
+    /// The books of abandoned calls, and whether they are whole
+    #[command(subcommand)]
+    Ledger(ledger::Verb),
     /// What became of runs
     Report(report::Options),
     /// What is wrong, and whether letters about it arrive

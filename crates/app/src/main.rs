@@ -51,6 +51,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Contact(verb) => verbs::contact::run(verb, &session()?).await,
         Command::Attempt(verb) => verbs::attempt::run(verb, &session()?).await,
         Command::Reservation(verb) => verbs::reservation::run(verb, &session()?).await,
+        Command::Ledger(verb) => verbs::ledger::run(verb, &session()?).await,
         Command::Action(verb) => verbs::action::run(verb, &session()?).await,
         Command::Event(verb) => verbs::event::run(verb, &session()?).await,
         Command::Webhook(verb) => verbs::webhook::run(verb, &session()?).await,

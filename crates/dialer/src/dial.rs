@@ -2,6 +2,7 @@
 
 use crate::calls::Role;
 use crate::command::Command;
+use crate::counting::Served;
 use crate::gate::{self, Refusal};
 use crate::hopper::Ready;
 use crate::judging::No;
@@ -170,6 +171,7 @@ impl Dialer {
             call,
             leg,
             run: id,
+            campaign: run.campaign,
             contact: ready.contact.id,
             key: ready.contact.key,
             number_no: ready.contact.number_no,
@@ -189,6 +191,7 @@ impl Dialer {
             reserved: if chosen.is_some() { Reserved::Asked } else { Reserved::No },
             scheduled_at: now.wall,
             ext_state: String::new(),
+            served: Served::default(),
         };
         self.attempts.insert(attempt, open);
         Ok(attempt)

@@ -12,6 +12,7 @@ mod checking;
 pub mod circuit;
 pub mod command;
 mod correcting;
+mod counting;
 pub mod dial;
 mod doubts;
 pub mod event;

@@ -14,6 +14,7 @@ impl Dialer {
             _ => None,
         };
         let fewer = !matches!(news, News::CallerCame { .. } | News::CallerGone { .. } | News::Called { .. });
+        self.calls_told(now, pbx, &news, out);
         let effects = self.queues.told(now.mono, pbx, news);
         if fewer {
             self.agents_may_have_left(now, pbx, out);

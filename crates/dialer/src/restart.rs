@@ -2,6 +2,7 @@
 
 use crate::calls::{LegState, Role};
 use crate::command::Command;
+use crate::counting::Served;
 use crate::event::RunSpec;
 use crate::known::Known;
 use crate::reserving::Reserved;
@@ -62,6 +63,7 @@ impl Dialer {
             call: open.call,
             leg: open.leg,
             run: open.run,
+            campaign: open.campaign,
             contact: open.contact,
             details: open.details.clone(),
             corrected: None,
@@ -82,8 +84,10 @@ impl Dialer {
             reserved: Reserved::No,
             scheduled_at: open.scheduled_at,
             ext_state: open.ext_state.clone(),
+            served: Served::restored(&open),
         };
         self.attempts.insert(open.attempt, attempt);
+        self.count_restored(now, open.leg);
         if open.reserved {
             self.restore_reservation(now, &open);
         }

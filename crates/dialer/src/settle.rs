@@ -4,7 +4,7 @@ use crate::calls::{Leg, LegState, Role};
 use crate::command::Command;
 use crate::step::Dialer;
 use crate::timers::Timer;
-use domain::journal::{AttemptEnd, Fact, RetryAt};
+use domain::journal::{AttemptEnd, Fact, Note, RetryAt};
 use domain::outcome::{EndFacts, Fault, classify, reported};
 use domain::{EndedBy, LegId, Now, OutcomeRule, Timestamp, reschedule};
 
@@ -79,7 +79,7 @@ impl Dialer {
             }
         }
         if first {
-            self.note_leg(id, Fact::Answered, at, out);
+            self.note_answered(now, id, at, out);
             self.tell_of_conversation(id, at);
         }
         self.route_passed(id, out);
@@ -101,7 +101,12 @@ impl Dialer {
     pub(crate) fn status_set(&mut self, now: Now, id: LegId, status: String, out: &mut Vec<Command>) {
         let Some(attempt) = self.attempt_of(id).and_then(|id| self.attempts.get_mut(&id)) else { return };
         attempt.ext_state.clone_from(&status);
-        self.note_leg(id, Fact::StatusSet { status }, now.wall, out);
+        let person = attempt.leg;
+        let counted = self.count_status(now, person, &status);
+        if let Some(attempt) = self.attempt_of(id) {
+            let fact = Fact::StatusSet { status };
+            out.push(Command::Note(Note { attempt, leg: id, fact, at: now.wall, counted }));
+        }
     }
 
     pub(crate) fn answer_timeout(&mut self, now: Now, id: LegId, out: &mut Vec<Command>) {
@@ -177,6 +182,7 @@ impl Dialer {
         if leg.role == Role::Agent {
             return self.agent_left(now, leg_id, &facts, out);
         }
+        self.count_end(now, leg_id, out);
         if leg.answered_at.is_some() {
             self.tell_of_conversation(leg_id, now.wall);
         }

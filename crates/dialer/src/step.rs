@@ -2,6 +2,7 @@
 
 use crate::calls::{Calls, LegState};
 use crate::command::{Command, IdKind};
+use crate::counting::Served;
 use crate::event::{Event, Loaded};
 use crate::invariants::Ledger;
 use crate::known::Known;
@@ -17,8 +18,8 @@ use crate::timers::{Timer, Timers};
 use crate::toll::Meter;
 use domain::journal::{Again, Fact, Note, PutOff, PutOffBy, RunChange};
 use domain::{
-    AttemptId, CallId, Contact, ContactId, EndPointId, EndedBy, LegId, Mono, Now, NumberKey, OtherNumber, PbxId, RunId,
-    RunState, Timestamp, TrunkId,
+    AttemptId, CallId, CampaignId, Contact, ContactId, EndPointId, EndedBy, LegId, Mono, Now, NumberKey, OtherNumber,
+    PbxId, RunId, RunState, Timestamp, TrunkId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -77,6 +78,7 @@ pub(crate) struct Attempt {
     pub(crate) call: CallId,
     pub(crate) leg: LegId,
     pub(crate) run: RunId,
+    pub(crate) campaign: CampaignId,
     pub(crate) contact: ContactId,
     /// Who; `None` for one that was adopted after a restart.
     pub(crate) details: Option<Arc<Contact>>,
@@ -105,6 +107,7 @@ pub(crate) struct Attempt {
     pub(crate) reserved: Reserved,
     pub(crate) scheduled_at: Timestamp,
     pub(crate) ext_state: String,
+    pub(crate) served: Served,
 }
 
 #[derive(Debug, Default)]
@@ -310,7 +313,10 @@ impl Dialer {
             Event::LegMissing(leg) => self.leg_missing(now, leg, out),
             Event::LegProgress(leg) => return self.leg_alive(now, leg, Fact::Progress, out),
             Event::LegRinging(leg) => return self.leg_alive(now, leg, Fact::Ringing, out),
-            Event::LegAnswered(leg) => return self.leg_answered(now, leg, now.wall, out),
+            Event::LegAnswered(leg) => {
+                self.answer_heard(leg);
+                return self.leg_answered(now, leg, now.wall, out);
+            }
             Event::LegHangUpAsked(leg) => return self.hang_up_asked(now, leg, out),
             Event::LegEnded { leg, cause, tech_cause } => self.leg_ended(now, leg, cause, tech_cause, out),
             Event::StatusSet { leg, status } => return self.status_set(now, leg, status, out),
@@ -382,11 +388,14 @@ impl Dialer {
         while let Some((at, leg, timer)) = self.timers.pop_due(now.mono) {
             match timer {
                 // We stood still: the answer may wait in a queue that is read only now.
-                Timer::AnswerTimeout | Timer::ProgressTimeout if now.mono.since(at) > STALL_US => {
+                Timer::AnswerTimeout | Timer::ProgressTimeout | Timer::ConnectDeadline
+                    if now.mono.since(at) > STALL_US =>
+                {
                     self.timers.set(now.mono.plus_ms(AFTER_STALL_MS), leg, timer);
                 }
                 Timer::AnswerTimeout => self.answer_timeout(now, leg, out),
                 Timer::ProgressTimeout => self.progress_timeout(now, leg, out),
+                Timer::ConnectDeadline => self.connect_deadline(now, leg, out),
                 Timer::ForcedClosure => self.forced_closure(now, leg, out),
                 Timer::ReservationOver => self.reservation_over(now, leg, out),
                 Timer::LookUp => self.look_up_due(now, leg, out),
@@ -452,6 +461,6 @@ impl Dialer {
     }
 
     pub(crate) fn note(&self, attempt: AttemptId, leg: LegId, fact: Fact, at: Timestamp, out: &mut Vec<Command>) {
-        out.push(Command::Note(Note { attempt, leg, fact, at }));
+        out.push(Command::Note(Note { attempt, leg, fact, at, counted: None }));
     }
 }

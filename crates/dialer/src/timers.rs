@@ -13,6 +13,8 @@ pub enum Timer {
     ProgressTimeout,
     /// The conversation had its time.
     ForcedClosure,
+    /// Who answered had the time in which an agent has to be there.
+    ConnectDeadline,
     /// An agent had its time to decide.
     ReservationOver,
     /// A hang-up should have been confirmed by now, or an unknown leg should be looked for.

@@ -2,6 +2,11 @@
 //!
 //! The core decides these records, the store writes them. No number, name or attribute value is in them.
 
+mod fact;
+
+pub use fact::{Fact, Note};
+
+use crate::abandonment::Tally;
 use crate::attributes::Attributes;
 use crate::contact::Contact;
 use crate::error::Invalid;
@@ -285,93 +290,6 @@ pub struct CalledBefore {
     pub agent: FirstAgent,
 }
 
-/// Something that happened to an attempt's leg while it was open: an event of its timeline.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
-    /// Which attempt.
-    pub attempt: AttemptId,
-    /// Which leg.
-    pub leg: LegId,
-    /// What.
-    pub fact: Fact,
-    /// When we saw it.
-    pub at: Timestamp,
-}
-
-/// The facts of a leg, in the order in which they usually come.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fact {
-    /// `agent.requested`: the PBX was asked to call the agent, before anything is sent to the person.
-    AgentRequested,
-    /// `agent.called`: the PBX made the channel to the agent.
-    AgentCalled,
-    /// `agent.answered`: the person is called next.
-    AgentAnswered,
-    /// `agent.ended`: the agent's channel is gone.
-    AgentEnded {
-        /// Q.850 cause, 0 when none.
-        cause: u16,
-        /// SIP code of the final response.
-        tech_cause: Option<u16>,
-    },
-    /// `leg.requested`: the originate was handed to the PBX link.
-    Requested,
-    /// `leg.created`: the PBX made the channel.
-    Created,
-    /// `leg.progress`: early media.
-    Progress,
-    /// `leg.ringing`.
-    Ringing,
-    /// `leg.answered`.
-    Answered,
-    /// `leg.refused`: the PBX refused the request.
-    Refused {
-        /// The HTTP status of the refusal.
-        status: u16,
-        /// The PBX's words.
-        message: String,
-    },
-    /// `leg.uncertain`: nobody knows whether the request arrived.
-    Uncertain {
-        /// Why.
-        why: String,
-    },
-    /// `leg.adopted`: found on the PBX after a restart or a lost link.
-    Adopted,
-    /// `leg.hang_up_requested`: by us or by the far end.
-    HangUpRequested {
-        /// Who asked.
-        by: EndedBy,
-    },
-    /// `attempt.status_set`: an extended status from the dialplan or the API.
-    StatusSet {
-        /// The status.
-        status: String,
-    },
-}
-
-impl Fact {
-    /// The event's kind, dotted past tense.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::AgentRequested => "agent.requested",
-            Self::AgentCalled => "agent.called",
-            Self::AgentAnswered => "agent.answered",
-            Self::AgentEnded { .. } => "agent.ended",
-            Self::Requested => "leg.requested",
-            Self::Created => "leg.created",
-            Self::Progress => "leg.progress_seen",
-            Self::Ringing => "leg.ringing_seen",
-            Self::Answered => "leg.answered",
-            Self::Refused { .. } => "leg.refused",
-            Self::Uncertain { .. } => "leg.became_uncertain",
-            Self::Adopted => "leg.adopted",
-            Self::HangUpRequested { .. } => "leg.hang_up_requested",
-            Self::StatusSet { .. } => "attempt.status_set",
-        }
-    }
-}
-
 /// What the dialplan or a program does to the output attributes of an attempt. Its `Debug` shows no value.
 #[derive(Clone, PartialEq, Eq)]
 pub enum OutputChange {
@@ -541,6 +459,8 @@ pub struct OpenAttempt {
     pub leg: LegId,
     /// Its run.
     pub run: RunId,
+    /// Its campaign.
+    pub campaign: CampaignId,
     /// Its contact.
     pub contact: ContactId,
     /// For single flight.
@@ -561,6 +481,8 @@ pub struct OpenAttempt {
     pub scheduled_at: Timestamp,
     /// When it was answered, if that was written.
     pub connected_at: Option<Timestamp>,
+    /// What was counted of it in the books of abandoned calls; `None`: nothing.
+    pub tally: Option<Tally>,
     /// Extended status so far.
     pub ext_state: String,
     /// The agent who is called before the person, if one is.

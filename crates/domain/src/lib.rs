@@ -2,6 +2,7 @@
 //!
 //! Pure: no clock, no I/O, no async. Everything that enters the product is parsed here once and trusted inside.
 
+pub mod abandonment;
 pub mod attributes;
 pub mod boost;
 pub mod campaign;

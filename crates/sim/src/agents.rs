@@ -304,7 +304,7 @@ impl World {
             floor.agents[index].talks = None;
         }
         for queue in gave_up {
-            self.say_of_queues(id, News::CallerGone { queue, channel: channel.name(), gave_up: true });
+            self.say_of_queues(id, News::CallerGone { queue, caller: channel.caller(), gave_up: true });
         }
         if let (Some(index), Some(interface)) = (talked, interface) {
             self.say_of_queues(id, News::Released { channel: Some(channel.name()), interface });
@@ -327,10 +327,10 @@ impl World {
                 waiting.pop_front();
             }
             floor.agents[index].talks = Some((queue.clone(), channel));
-            let (interface, name) = (floor.agents[index].interface.clone(), channel.name());
-            self.say_of_queues(id, News::Called { channel: name.clone(), interface: interface.clone() });
-            self.say_of_queues(id, News::CallerGone { queue, channel: name.clone(), gave_up: false });
-            self.say_of_queues(id, News::Connected { channel: name, interface });
+            let interface = floor.agents[index].interface.clone();
+            self.say_of_queues(id, News::Called { channel: channel.name(), interface: interface.clone() });
+            self.say_of_queues(id, News::CallerGone { queue, caller: channel.caller(), gave_up: false });
+            self.say_of_queues(id, News::Connected { caller: channel.caller(), interface });
             self.tell_agent(id, index);
         }
     }

@@ -5,6 +5,7 @@ mod reading;
 use crate::proof::Check;
 use crate::sabotage::Sabotage;
 use dialer::{Command, Event, IdKind, RunSettings, RunTotals};
+use domain::abandonment::Counted;
 use domain::journal::{
     Again, AttemptEnd, Fact, NewAttempt, Note, PutOff, PutOffBy, READ_AHEAD_US, SOON_US, Withdrawal,
 };
@@ -49,6 +50,8 @@ pub(crate) struct AttemptRow {
     /// When the conversation ended, if there was one.
     pub(crate) ended_talking: Option<Timestamp>,
     ext_state: String,
+    /// What was counted of it in the books of abandoned calls, in order, with the rule.
+    pub(crate) counted: Vec<Counted>,
 }
 
 impl AttemptRow {
@@ -267,6 +270,7 @@ impl Store {
             ended_at: None,
             ended_talking: None,
             ext_state,
+            counted: Vec::new(),
             new,
         };
         self.attempts.insert(row.new.attempt, row);
@@ -301,6 +305,7 @@ impl Store {
 
     fn note(&mut self, note: &Note) -> Result<(), Broken> {
         let row = self.open_row(note.attempt)?;
+        row.counted.extend(note.counted);
         match &note.fact {
             Fact::Requested => row.requested = true,
             Fact::Answered => row.connected_at = Some(note.at),

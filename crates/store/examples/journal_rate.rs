@@ -4,10 +4,12 @@
 //!
 //! On SQLite, or on the empty PostgreSQL database of `DATABASE_URL`.
 //!
-//! Each call is an attempt, four notes and a close, in two commits as in life: one before the request, one after it.
+//! Each call is an attempt, four notes and a close, in two commits as in life: one before the request, one after it. With
+//! `COUNTED` in the environment each has a fifth note and two rows of the abandonment ledger.
 
 #![allow(clippy::print_stdout, reason = "printing figures is its job")]
 
+use domain::abandonment::{CountingRule, Tally, Why};
 use domain::journal::{AttemptEnd, Fact, NewAttempt, Note, Picked, Receipt, Segment};
 use domain::outcome::Fault;
 use domain::*;
@@ -43,7 +45,7 @@ async fn main() -> Result<(), Failure> {
         let ids = first..first + some.len() as i64;
         let attempts = ids.clone().zip(some).map(|(id, contact)| Write::Attempt(attempt(id, run, &campaign, contact)));
         commit(&store, &scope, attempts.collect(), &mut waits).await?;
-        let rest = ids.zip(some).flat_map(|(id, contact)| life(id, run, contact));
+        let rest = ids.zip(some).flat_map(|(id, contact)| life(id, run, campaign.id, contact));
         commit(&store, &scope, rest.collect(), &mut waits).await?;
     }
     let took = started.elapsed();
@@ -177,11 +179,21 @@ fn attempt(id: i64, run: RunId, campaign: &Campaign, contact: &Contact) -> NewAt
     }
 }
 
-fn life(id: i64, run: RunId, contact: &Contact) -> Vec<Write> {
+fn life(id: i64, run: RunId, campaign: CampaignId, contact: &Contact) -> Vec<Write> {
     let start = Timestamp(id * 1_000);
-    let facts = [Fact::Requested, Fact::Created, Fact::Ringing, Fact::Answered];
-    let notes = facts.into_iter().zip([1, 100, 200, 400]).map(|(fact, ms)| Write::Note {
-        note: Note { attempt: AttemptId(id), leg: LegId(id), fact, at: start.plus_ms(ms) },
+    let mut facts = vec![
+        (Fact::Requested, 1, None),
+        (Fact::Created, 100, None),
+        (Fact::Ringing, 200, None),
+        (Fact::Answered, 400, None),
+    ];
+    if std::env::var_os("COUNTED").is_some() {
+        let mut tally = Tally::new(campaign, CountingRule::default());
+        facts[3].2 = Some(tally.live());
+        facts.push((Fact::Abandoned, 2_400, tally.abandoned(Why::TooLate, 2_000)));
+    }
+    let notes = facts.into_iter().map(|(fact, ms, counted)| Write::Note {
+        note: Note { attempt: AttemptId(id), leg: LegId(id), fact, at: start.plus_ms(ms), counted },
         pbx_at: Some("2026-11-21T09:00:00.000+0000".into()),
         actor: String::new(),
     });

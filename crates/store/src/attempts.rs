@@ -221,9 +221,11 @@ impl Store {
     pub async fn open_attempts(&self, scope: &Scope) -> Result<Vec<OpenAttempt>> {
         let rows = query(OPEN).bind(scope.tenant.0).bind(scope.campaign_list()).fetch_all(self.readers()).await?;
         let mut open: Vec<OpenAttempt> = rows.iter().map(read_open).collect::<Result<_>>()?;
-        let campaigns = rows.iter().map(|row| Ok(CampaignId(row.int("campaign_id")?))).collect::<Result<Vec<_>>>()?;
+        let tallies = self.tallies_of_open(scope).await?;
+        let campaigns: Vec<CampaignId> = open.iter().map(|open| open.campaign).collect();
         let standings = self.standings_of(scope, &open, &campaigns).await?;
         for (open, (standing, contact)) in open.iter_mut().zip(standings) {
+            open.tally = tallies.get(&open.attempt).copied();
             open.suppressed = standing.suppressed_by.is_some();
             let called = contact.filter(|contact| contact.numbers.is_some());
             let called = called.map(|contact| contact.at(open.number_no).unwrap_or(contact));
@@ -325,6 +327,7 @@ fn read_open(row: &Row) -> Result<OpenAttempt> {
         call: CallId(row.int("call_id")?),
         leg: LegId(row.int("leg_id")?),
         run: RunId(row.int("run_id")?),
+        campaign: CampaignId(row.int("campaign_id")?),
         contact: ContactId(row.int("contact_id")?),
         number_key: NumberKey(row.int("number_key")?),
         retry: row.number("retry")?,
@@ -335,6 +338,7 @@ fn read_open(row: &Row) -> Result<OpenAttempt> {
         pbx: PbxId(row.int("pbx_id")?),
         scheduled_at: row.at("scheduled_at")?,
         connected_at: row.opt_at("connected_at")?,
+        tally: None,
         ext_state: row.text("ext_state")?,
         agent: match (row.opt_text("agent")?, row.opt_int("agent_leg_id")?) {
             (Some(interface), Some(leg)) => Some(FirstAgent { leg: LegId(leg), interface }),

@@ -6,6 +6,7 @@
 #[macro_use]
 mod sql;
 
+pub mod abandonment;
 pub mod actions;
 pub mod alerts;
 pub mod attempts;

@@ -60,6 +60,7 @@ pub(crate) const VERSIONS: &[Version] = &[
     version!("0026", "numbers"),
     version!("0027", "pacing"),
     version!("0028", "autopause"),
+    version!("0029", "abandonment"),
 ];
 
 statements! {

@@ -235,7 +235,7 @@ impl World {
 pub(crate) fn note(id: i64, fact: Fact, ms: i64) -> Write {
     let at = Timestamp(id * 1_000_000).plus_ms(ms);
     Write::Note {
-        note: Note { attempt: AttemptId(id), leg: LegId(id), fact, at },
+        note: Note { attempt: AttemptId(id), leg: LegId(id), fact, at, counted: None },
         pbx_at: Some("2026".into()),
         actor: String::new(),
     }
@@ -328,6 +328,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
         ("restore", crate::restore::hold::STATEMENTS),
         ("restore records", crate::restore::records::STATEMENTS),
         ("restore on a server", crate::restore::server_statements()),
+        ("abandonment", crate::abandonment::STATEMENTS),
         ("retention", crate::retention::STATEMENTS),
         ("runs", crate::runs::STATEMENTS),
         ("schema", crate::schema::STATEMENTS),

@@ -43,8 +43,13 @@ impl Server {
                 pbx: PbxId(pbx),
                 ..attempt(id, run, contact)
             }));
-            let note =
-                Note { attempt: AttemptId(id), leg: LegId(id), fact: Fact::Requested, at: START.plus_seconds(id) };
+            let note = Note {
+                attempt: AttemptId(id),
+                leg: LegId(id),
+                fact: Fact::Requested,
+                at: START.plus_seconds(id),
+                counted: None,
+            };
             batch.push(Write::Note { note, pbx_at: None, actor: String::new() });
         }
         batch.push(close(1, run, contacts[0].id, true));

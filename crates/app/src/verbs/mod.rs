@@ -13,6 +13,7 @@ pub(crate) mod end_point;
 pub(crate) mod event;
 pub(crate) mod forget;
 mod import;
+pub(crate) mod ledger;
 mod limits;
 pub(crate) mod list;
 pub(crate) mod live;

@@ -17,6 +17,7 @@ mod doctor;
 mod events;
 mod gate;
 mod kills;
+mod ledger;
 mod limits;
 mod links;
 mod live;

@@ -117,6 +117,13 @@ fn agents_md_dials_for_who_is_there() {
 }
 
 #[test]
+fn ledger_md_shows_and_verifies_books() {
+    let world = World::start();
+    let printed = Reader::of("ledger.md", &world).follow();
+    holds(&printed, &["nothing was counted of campaign spring", "no call to a queue was answered"]);
+}
+
+#[test]
 fn pacing_md_paces_a_simulator() {
     let home = Home::new();
     let printed = Reader::new("pacing.md", &home).follow();

@@ -175,11 +175,13 @@ impl Queues {
                 effects.arrived.extend(caller.leg);
                 observed.queues.entry(queue).or_default().callers.insert(caller.channel, caller.leg);
             }
-            News::CallerGone { queue, channel, gave_up } => observed.caller_gone(now, &queue, &channel, gave_up),
+            News::CallerGone { queue, caller, gave_up } => {
+                observed.caller_gone(now, &queue, &caller.channel, gave_up);
+            }
             News::Called { channel, interface } => {
                 observed.claims.insert((interface, channel), Claim { connected: false, until: None });
             }
-            News::Connected { channel, interface } => {
+            News::Connected { caller: Caller { channel, .. }, interface } => {
                 // Of several whose telephones rang it was this one.
                 observed.claims.retain(|(_, of), _| *of != channel);
                 if !observed.in_call(&interface) {

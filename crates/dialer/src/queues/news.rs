@@ -39,8 +39,8 @@ pub enum News {
     CallerGone {
         /// Which queue.
         queue: String,
-        /// The caller's channel.
-        channel: String,
+        /// Who.
+        caller: Caller,
         /// It gave up, or its time was over.
         gave_up: bool,
     },
@@ -53,8 +53,8 @@ pub enum News {
     },
     /// A member took a caller.
     Connected {
-        /// The caller's channel.
-        channel: String,
+        /// Whom.
+        caller: Caller,
         /// Whose telephone.
         interface: String,
     },

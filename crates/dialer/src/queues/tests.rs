@@ -53,7 +53,7 @@ fn called(channel: &str, interface: &str) -> News {
 }
 
 fn gone(queue: &str, channel: &str, gave_up: bool) -> News {
-    News::CallerGone { queue: queue.into(), channel: channel.into(), gave_up }
+    News::CallerGone { queue: queue.into(), caller: caller(channel), gave_up }
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_caller_whose_agent_s_telephone_rings_is_not_subtracted_twice() {
     // Asterisk takes the caller out of the queue before it says who has it.
     desk.tell(gone("999", "1.1", false));
     assert_eq!(desk.at("999"), (1, 0));
-    desk.tell(News::Connected { channel: "1.1".into(), interface: "Local/2@x".into() });
+    desk.tell(News::Connected { caller: caller("1.1"), interface: "Local/2@x".into() });
     assert_eq!((desk.at("999"), desk.state("999", "Local/2@x")), ((1, 0), AgentState::Talking));
     desk.is("999", |member| member.in_call = true, "Local/2@x");
     assert_eq!(desk.at("999"), (1, 0));
@@ -109,7 +109,7 @@ fn a_conversation_that_never_showed_is_over_when_its_caller_is_gone() {
     desk.is("999", |member| member.wrap_up_s = 5, "Local/2@x");
     desk.tell(called("1.1", "Local/2@x"));
     desk.tell(gone("999", "1.1", false));
-    desk.tell(News::Connected { channel: "1.1".into(), interface: "Local/2@x".into() });
+    desk.tell(News::Connected { caller: caller("1.1"), interface: "Local/2@x".into() });
     assert_eq!(desk.state("999", "Local/2@x"), AgentState::Talking);
     desk.tell(News::Released { channel: None, interface: "Local/2@x".into() });
     assert_eq!((desk.at("999"), desk.state("999", "Local/2@x")), ((0, 1), AgentState::WrapUp));

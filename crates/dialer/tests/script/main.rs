@@ -8,6 +8,7 @@ mod capacity;
 mod circuit;
 mod clock;
 mod correcting;
+mod counting;
 mod desk;
 mod hours;
 mod invariants;

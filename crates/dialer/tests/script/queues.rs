@@ -47,7 +47,11 @@ fn came(channel: &str, leg: Option<LegId>) -> Event {
 }
 
 fn left(channel: &str) -> Event {
-    told(News::CallerGone { queue: QUEUE.into(), channel: channel.into(), gave_up: false })
+    told(News::CallerGone {
+        queue: QUEUE.into(),
+        caller: Caller { channel: channel.into(), leg: None },
+        gave_up: false,
+    })
 }
 
 /// A run of 50 contacts whose calls go to the queue; nothing is known of the queue yet.
@@ -141,7 +145,7 @@ fn a_call_that_came_to_the_queue_is_the_queue_s() {
     assert_eq!(placed(&mut script, vec![came("c-1", Some(L1))]), 0);
     let rings = News::Called { channel: "c-1".into(), interface: "SIP/1".into() };
     assert_eq!(placed(&mut script, vec![told(rings)]), 0);
-    let connected = News::Connected { channel: "c-1".into(), interface: "SIP/1".into() };
+    let connected = News::Connected { caller: Caller { channel: "c-1".into(), leg: None }, interface: "SIP/1".into() };
     assert_eq!(placed(&mut script, vec![left("c-1"), told(connected)]), 0);
     assert_eq!(placed(&mut script, vec![member_is(|member| member.in_call = true, "SIP/1")]), 0);
     assert_eq!(placed(&mut script, vec![Event::LegEnded { leg: L1, cause: 16, tech_cause: None }]), 0);

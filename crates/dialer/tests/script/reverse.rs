@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 const QUEUE: &str = "999";
 /// The agent's leg is made before the person's.
-const AGENT: LegId = LegId(1);
-const PERSON: LegId = LegId(2);
+pub(crate) const AGENT: LegId = LegId(1);
+pub(crate) const PERSON: LegId = LegId(2);
 
 fn first(id: i64) -> EndPointSpec {
     let rewrite = Rewrite { find: "^Agent/".into(), replace: "SIP/".into() };
@@ -23,7 +23,7 @@ fn first(id: i64) -> EndPointSpec {
 }
 
 /// Agents are there, and the first contact's attempt is decided.
-fn decided(agents: &[&str], contacts: i64) -> Script {
+pub(crate) fn decided(agents: &[&str], contacts: i64) -> Script {
     let mut script = Script::new();
     script.feed(vec![Event::EndPointConfigured(first(1)), observed(&[(QUEUE, agents)])]);
     script.feed(vec![Event::RunStarted(Box::new(run_spec(1, contacts))), fresh(RUN, 1..=contacts)]);

@@ -267,11 +267,15 @@ fn news(marks: &Marks, event: QueueEvent) -> News {
         QueueEvent::MemberRemoved { queue, interface } => News::MemberGone { queue, interface },
         QueueEvent::CallerJoined { queue, channel_id } => News::CallerCame { queue, caller: caller(marks, channel_id) },
         QueueEvent::CallerAbandoned { queue, channel_id } => {
-            News::CallerGone { queue, channel: channel_id, gave_up: true }
+            News::CallerGone { queue, caller: caller(marks, channel_id), gave_up: true }
         }
-        QueueEvent::CallerLeft { queue, channel_id } => News::CallerGone { queue, channel: channel_id, gave_up: false },
+        QueueEvent::CallerLeft { queue, channel_id } => {
+            News::CallerGone { queue, caller: caller(marks, channel_id), gave_up: false }
+        }
         QueueEvent::AgentCalled { channel_id, interface } => News::Called { channel: channel_id, interface },
-        QueueEvent::AgentConnected { channel_id, interface } => News::Connected { channel: channel_id, interface },
+        QueueEvent::AgentConnected { channel_id, interface } => {
+            News::Connected { caller: caller(marks, channel_id), interface }
+        }
         QueueEvent::AgentReleased { channel_id, interface } => News::Released { channel: channel_id, interface },
     }
 }

@@ -4,6 +4,7 @@ use super::{AttemptRow, AttemptState, Row, Store, TOLD_EARLY_S, campaign_of};
 use crate::sabotage::Sabotage;
 use dialer::toll::Digits;
 use dialer::{FreshEntry, LoadContacts, Loaded, RetryEntry};
+use domain::abandonment::Tally;
 use domain::journal::{CalledBefore, NewAttempt, OpenAttempt};
 use domain::rules::{Calls, NumberStanding, Rules, Standing};
 use domain::{AttemptId, CampaignId, Contact, ContactId, ListId, Numbered, OtherNumber, SuppressionListId, Timestamp};
@@ -157,6 +158,7 @@ impl Store {
             call: row.new.call,
             leg: row.new.leg,
             run: row.new.run,
+            campaign: row.new.campaign,
             contact: row.new.contact,
             number_key: row.new.number_key,
             retry: row.new.retry,
@@ -167,6 +169,9 @@ impl Store {
             pbx: row.new.pbx,
             scheduled_at: row.new.scheduled_at,
             connected_at: row.connected_at,
+            tally: row.counted.first().map(|first| {
+                Tally::restored(first.campaign, first.rule, row.counted.iter().map(|counted| counted.count))
+            }),
             ext_state: row.ext_state.clone(),
             agent: row.new.agent.as_deref().cloned(),
             reserved: row.new.reserved,

@@ -94,6 +94,28 @@ const ALERTS: &[&str] = &["pbx_lost", "dialling_held", "storage", "circuit_open"
 const VERBS: &[&str] = &["HTTP_GET", "HTTP_POST", "ADD_LIST", "ADD_BLACKLIST", "EMAIL", "RESCHEDULE"];
 const RUN_CHANGE: &[Field] = &[field("state", Type::Words(RUN_STATE), "its new state"), WHY];
 
+/// What is counted with an event in the books of abandoned calls.
+const COUNTED: Field = maybe(
+    "counted",
+    Type::Object(&[
+        field("count", Type::Words(&["live", "connected", "abandoned", "machine", "person"]), "as what"),
+        field("why", Type::Words(COUNTED_WHY), "why"),
+        field("waited_ms", Type::Int, "milliseconds from the answer"),
+    ]),
+    "the row of the abandonment ledger that was written with it; null: none",
+);
+const COUNTED_WHY: &[&str] = &[
+    "answered",
+    "agent_first",
+    "in_time",
+    "too_late",
+    "hung_up",
+    "unseen",
+    "safe_harbour",
+    "taken_from_agent",
+    "status",
+];
+
 /// Every kind, by entity and in the order in which they usually come.
 pub const KINDS: &[Kind] = &[
     kind(
@@ -152,7 +174,31 @@ pub const KINDS: &[Kind] = &[
     kind("leg.created", "attempt", "The PBX made the channel.", &[LEG]),
     kind("leg.progress_seen", "attempt", "Early media.", &[LEG]),
     kind("leg.ringing_seen", "attempt", "It rings.", &[LEG]),
-    kind("leg.answered", "attempt", "The far end went off-hook.", &[LEG]),
+    kind("leg.answered", "attempt", "The far end went off-hook.", &[LEG, COUNTED]),
+    kind(
+        "queue.entered",
+        "attempt",
+        "The call waits in a queue.",
+        &[LEG, field("queue", Type::Text, "as the PBX calls it; digits that could be a number are masked")],
+    ),
+    kind(
+        "queue.given_up",
+        "attempt",
+        "The call left its queue without an agent.",
+        &[LEG, field("queue", Type::Text, "as the PBX calls it; digits that could be a number are masked")],
+    ),
+    kind(
+        "agent.connected",
+        "attempt",
+        "An agent took the call.",
+        &[
+            LEG,
+            field("agent", Type::Text, "by its telephone; digits that could be a number are masked"),
+            maybe("waited_ms", Type::Int, "milliseconds from the answer; null: nobody saw that"),
+            COUNTED,
+        ],
+    ),
+    kind("call.abandoned", "attempt", "No agent was there in time.", &[LEG, COUNTED]),
     kind(
         "leg.refused",
         "attempt",
@@ -180,7 +226,7 @@ pub const KINDS: &[Kind] = &[
         "attempt.status_set",
         "attempt",
         "An extended status came from the dialplan or the API.",
-        &[LEG, field("status", Type::Text, "the status")],
+        &[LEG, field("status", Type::Text, "the status"), COUNTED],
     ),
     kind(
         "attempt.attribute_set",

@@ -1,6 +1,7 @@
 //! The journal: the only way in which the dialler writes. Many writes, one transaction, one wait for the disk.
 
 mod attempt;
+mod counted;
 pub(crate) mod events;
 mod load;
 mod notes;
@@ -267,6 +268,7 @@ impl Store {
             events: Events::default(),
             totals: BTreeMap::new(),
             marks: BTreeMap::new(),
+            counted: counted::Pending::new(),
             secret: self.installation().number_secret,
             position: 0,
             asking: Vec::new(),
@@ -299,6 +301,8 @@ struct Journal<'a> {
     totals: BTreeMap<RunId, RunTotals>,
     /// States of open attempts, written once per batch.
     marks: BTreeMap<AttemptId, Mark>,
+    /// What the batch counts in the abandonment ledger.
+    counted: counted::Pending,
     /// Of the hashes of numbers and persons.
     secret: u64,
     /// The place of the write that is applied.
@@ -395,6 +399,7 @@ impl Journal<'_> {
     async fn finish(mut self) -> Result<Sequences> {
         let marks = std::mem::take(&mut self.marks);
         self.write_marks(marks).await?;
+        self.write_counted().await?;
         for (run, totals) in &self.totals {
             query(RUN_TOTALS)
                 .bind(self.scope.tenant.0)
@@ -425,7 +430,14 @@ mod tests;
 
 #[cfg(test)]
 pub(crate) fn statements() -> Vec<Vec<(&'static str, &'static str)>> {
-    let constant =
-        [STATEMENTS, attempt::STATEMENTS, events::STATEMENTS, load::STATEMENTS, notes::STATEMENTS, outputs::STATEMENTS];
+    let constant = [
+        STATEMENTS,
+        attempt::STATEMENTS,
+        counted::STATEMENTS,
+        events::STATEMENTS,
+        load::STATEMENTS,
+        notes::STATEMENTS,
+        outputs::STATEMENTS,
+    ];
     constant.into_iter().map(<[_]>::to_vec).chain([put_off::statements()]).collect()
 }

@@ -47,8 +47,20 @@ impl Journal<'_> {
                 data["cause"] = json!(cause);
                 data["tech_cause"] = json!(tech_cause);
             }
-            Fact::AgentRequested | Fact::AgentCalled | Fact::AgentAnswered => {}
+            Fact::QueueEntered { queue } | Fact::QueueGivenUp { queue } => data["queue"] = json!(masked(queue)),
+            Fact::AgentConnected { agent, waited_ms } => {
+                data["agent"] = json!(masked(agent));
+                data["waited_ms"] = json!(waited_ms);
+            }
+            Fact::AgentRequested | Fact::AgentCalled | Fact::AgentAnswered | Fact::Abandoned => {}
             Fact::Requested | Fact::Created | Fact::Progress | Fact::Ringing | Fact::Answered | Fact::Adopted => {}
+        }
+        if let Fact::Answered | Fact::AgentConnected { .. } | Fact::Abandoned | Fact::StatusSet { .. } = note.fact {
+            data["counted"] =
+                json!(note.counted.map(|of| json!({ "count": of.count, "why": of.why, "waited_ms": of.waited_ms })));
+        }
+        if let Some(counted) = note.counted {
+            self.counted.entry(counted.campaign).or_default().push((note.attempt, note.at, counted));
         }
         let event = Event::of_attempt(self.scope.tenant, note.attempt, note.fact.kind(), note.at, data);
         self.event(event.on_pbx(pbx_at).by(actor)).await?;

@@ -345,6 +345,77 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/campaigns/{id}/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The books of a campaign's abandoned calls, row by row: the oldest first, or the newest. `next` is the `after` of the
+         *     next page.
+         */
+        get: operations["rows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/campaigns/{id}/ledger/curve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the share of abandoned calls went over a counting period. */
+        get: operations["curve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/campaigns/{id}/ledger/periods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The counting periods of a campaign with their figures, newest first. */
+        get: operations["periods"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/campaigns/{id}/ledger/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads the books of a campaign from the first row to the last and computes every hash and figure again. */
+        get: operations["verify"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/campaigns/{id}/start": {
         parameters: {
             query?: never;
@@ -3759,6 +3830,194 @@ export interface components {
          * @enum {string}
          */
         ImportState: "uploaded" | "running" | "done" | "cancelled" | "failed";
+        /** @description How the share of a period went. */
+        LedgerCurve: {
+            /** @description At most 201 instants, in order; the last row of the period is always one. */
+            items: components["schemas"]["LedgerPoint"][];
+        };
+        /** @description A row that is not as it was written. */
+        LedgerFault: {
+            /**
+             * Format: int64
+             * @description Its position.
+             */
+            position: number;
+            /** @description What is wrong with it. */
+            problem: string;
+        };
+        /** @description A counting period in figures. */
+        LedgerPeriod: {
+            /**
+             * Format: int32
+             * @description Abandoned calls.
+             */
+            abandoned: number;
+            /**
+             * Format: date-time
+             * @description When it began: with its first call.
+             */
+            began_at: string;
+            /**
+             * Format: double
+             * @description The cap on that, `0..=1`, by the rule of its last row.
+             */
+            cap: number;
+            /**
+             * Format: int32
+             * @description Milliseconds from the answer in which an agent has to be there, by the rule of its last row.
+             */
+            deadline_ms: number;
+            /**
+             * Format: date-time
+             * @description When it ends, or ended.
+             */
+            ends_at: string;
+            /** @description The hash of that. Written down elsewhere it proves later that no row was taken away behind it. */
+            last_hash: string;
+            /**
+             * Format: int64
+             * @description Its last row.
+             */
+            last_position: number;
+            /**
+             * Format: int32
+             * @description Live ones.
+             */
+            live: number;
+            /**
+             * Format: int64
+             * @description From 1.
+             */
+            period: number;
+            /**
+             * Format: double
+             * @description Abandoned of live ones, `0..=1`.
+             */
+            share: number;
+        };
+        /** @description The counting periods of a campaign, newest first; at most 1000. */
+        LedgerPeriods: {
+            /** @description Them. */
+            items: components["schemas"]["LedgerPeriod"][];
+        };
+        /** @description The figures at one instant. */
+        LedgerPoint: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /**
+             * Format: double
+             * @description The cap, `0..=1`.
+             */
+            cap: number;
+            /**
+             * Format: double
+             * @description Abandoned of live calls by then, `0..=1`.
+             */
+            share: number;
+        };
+        /** @description One row of the books: what was counted of a call, and the figures with it. Rows are never changed or deleted. */
+        LedgerRow: {
+            /**
+             * Format: int64
+             * @description Abandoned calls of the period with this row.
+             */
+            abandoned: number;
+            /**
+             * Format: int64
+             * @description Added to the abandoned calls: -1, 0 or 1.
+             */
+            abandoned_by: number;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description Of which attempt.
+             */
+            attempt: number;
+            /**
+             * Format: double
+             * @description The rule: the cap on the share of live calls that are abandoned, `0..=1`.
+             */
+            cap: number;
+            /**
+             * @description What was counted: `live` (answered), `connected` (an agent in time), `abandoned` (none in time), `machine` (no
+             *     person: taken back), `person` (a person after all).
+             */
+            count: string;
+            /**
+             * Format: int64
+             * @description The rule: days of a counting period.
+             */
+            days: number;
+            /**
+             * Format: int64
+             * @description The rule: milliseconds from the answer in which an agent has to be there.
+             */
+            deadline_ms: number;
+            /** @description SHA-256 of what the row says, in hexadecimal digits; the manual says how to compute it. */
+            hash: string;
+            /**
+             * Format: int64
+             * @description Live ones.
+             */
+            live: number;
+            /**
+             * Format: int64
+             * @description Added to the live ones: -1, 0 or 1.
+             */
+            live_by: number;
+            /**
+             * Format: int64
+             * @description The counting period, from 1.
+             */
+            period: number;
+            /**
+             * Format: date-time
+             * @description When that began: with its first call.
+             */
+            period_start: string;
+            /**
+             * Format: int64
+             * @description From 1, without a gap, through all counting periods of the campaign.
+             */
+            position: number;
+            /** @description The hash of the row before; empty for the first one. */
+            previous: string;
+            /**
+             * Format: int64
+             * @description Milliseconds from the answer.
+             */
+            waited_ms: number;
+            /**
+             * @description Why: `answered`, `agent_first`, `in_time`, `too_late`, `hung_up`, `unseen`, `safe_harbour`, `taken_from_agent` or
+             *     `status`.
+             */
+            why: string;
+        };
+        /** @description Whether the books are as they were written. */
+        LedgerVerified: {
+            /**
+             * Format: int64
+             * @description The campaign.
+             */
+            campaign: number;
+            fault: components["schemas"]["LedgerFault"] | null;
+            /** @description The hash of the last of them. */
+            last_hash: string;
+            /**
+             * Format: int64
+             * @description Rows that are, from the first one on.
+             */
+            rows: number;
+            /** @description Whether all rows are. */
+            whole: boolean;
+        };
         /** @description What an operator limits a campaign to, beyond its packs. What is absent limits nothing. */
         Limits: {
             /**
@@ -4970,6 +5229,16 @@ export interface components {
         Page_Import: {
             /** @description The things themselves. */
             items: components["schemas"]["Import"][];
+            /**
+             * Format: int64
+             * @description Give this as `after` to get the next page; `null`: this was the last one.
+             */
+            next: number | null;
+        };
+        /** @description One page, in the order of ids; runs, and attempts when that is asked for: newest first. */
+        Page_LedgerRow: {
+            /** @description The things themselves. */
+            items: components["schemas"]["LedgerRow"][];
             /**
              * Format: int64
              * @description Give this as `after` to get the next page; `null`: this was the last one.
@@ -7464,6 +7733,164 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Campaign"];
                 };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    rows: {
+        parameters: {
+            query?: {
+                /** @description Only rows behind this position in the order that is asked for. */
+                after?: number;
+                /** @description Rows per page, `1..=1000`; 100 when not given. */
+                limit?: number;
+                /** @description The oldest first, or the newest. */
+                order?: "asc" | "desc";
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_LedgerRow"];
+                };
+            };
+            /** @description no such campaign */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    curve: {
+        parameters: {
+            query?: {
+                /** @description The counting period, from 1; the newest one when not given. */
+                period?: number;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerCurve"];
+                };
+            };
+            /** @description no such campaign */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    periods: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerPeriods"];
+                };
+            };
+            /** @description no such campaign */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    verify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerVerified"];
+                };
+            };
+            /** @description no such campaign */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description refused: the envelope says what and why */
             default: {

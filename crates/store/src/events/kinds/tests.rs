@@ -15,12 +15,12 @@ fn the_schemas_copy_in_docs_is_current() {
 #[test]
 fn what_no_kind_declares_is_refused_by_path() {
     let leg = json!({ "leg": 1 });
-    assert_eq!(check("leg.answered", "attempt", &leg), Ok(()));
+    assert_eq!(check("leg.created", "attempt", &leg), Ok(()));
     let refused = |kind, entity, data: Value| check(kind, entity, &data).unwrap_err();
     assert!(refused("leg.danced", "attempt", leg.clone()).contains("leg.danced is no kind"));
-    assert!(refused("leg.answered", "run", leg).contains("about attempt"));
-    assert!(refused("leg.answered", "attempt", json!({})).contains("leg.answered.leg is missing"));
-    assert!(refused("leg.answered", "attempt", json!({ "leg": 1, "n": 2 })).contains("leg.answered.n is not declared"));
+    assert!(refused("leg.created", "run", leg).contains("about attempt"));
+    assert!(refused("leg.created", "attempt", json!({})).contains("leg.created.leg is missing"));
+    assert!(refused("leg.created", "attempt", json!({ "leg": 1, "n": 2 })).contains("leg.created.n is not declared"));
     let by = json!({ "leg": 1, "by": "nobody" });
     assert!(refused("leg.hang_up_requested", "attempt", by).contains("leg.hang_up_requested.by"));
     let held = json!({ "taken_at": "yesterday", "lift_at": "2026-01-01T00:00:00Z" });
