@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use domain::spreadsheet::guarded;
 use domain::{AttemptId, Attributes, Invalid, RunId, Timestamp};
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use std::collections::VecDeque;
 use store::{AttemptFilter, AttemptRecord, Scope, Store};
 
@@ -42,16 +42,6 @@ const HEADER: [&str; COLUMNS] = [
     "number_no",
 ];
 
-/// Where the export stands.
-struct Cursor {
-    store: Store,
-    scope: Scope,
-    runs: VecDeque<RunId>,
-    after: AttemptId,
-    started: bool,
-    cells: Cells,
-}
-
 /// How texts are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cells {
@@ -79,42 +69,51 @@ pub(crate) fn attempts(
     runs: Vec<RunId>,
     cells: Cells,
 ) -> impl Stream<Item = Result<Bytes, store::Error>> + Send + 'static {
-    let cursor = Cursor { store, scope, runs: runs.into(), after: AttemptId(0), started: false, cells };
-    stream::try_unfold(cursor, |mut cursor| async move {
-        let mut lines = csv::Writer::from_writer(Vec::new());
-        if !cursor.started {
-            cursor.started = true;
-            write(&mut lines, HEADER.map(str::to_owned), cursor.cells);
-            return Ok(Some((finish(lines), cursor)));
-        }
-        while let Some(run) = cursor.runs.front().copied() {
-            let filter =
-                AttemptFilter { run: Some(run), after: Some(cursor.after), limit: PAGE, ..AttemptFilter::default() };
-            let page = cursor.store.attempts(&cursor.scope, &filter).await?;
-            match page.last() {
-                Some(last) => cursor.after = last.id,
-                None => {
-                    cursor.runs.pop_front();
-                    cursor.after = AttemptId(0);
-                    continue;
+    let labels = lines([HEADER.map(str::to_owned)], cells);
+    let rest = pages(store, scope, runs, AttemptFilter::default())
+        .map_ok(move |page| lines(page.into_iter().map(cells_of), cells));
+    stream::iter([Ok(labels)]).chain(rest)
+}
+
+/// The attempts of runs that the filter takes, by run and id.
+pub(crate) fn pages(
+    store: Store,
+    scope: Scope,
+    runs: Vec<RunId>,
+    filter: AttemptFilter,
+) -> impl Stream<Item = Result<Vec<AttemptRecord>, store::Error>> + Send + 'static {
+    let runs = VecDeque::from(runs);
+    stream::try_unfold((runs, AttemptId(0)), move |(mut runs, mut after)| {
+        let (store, scope, filter) = (store.clone(), scope.clone(), filter.clone());
+        async move {
+            while let Some(run) = runs.front().copied() {
+                let filter = AttemptFilter { run: Some(run), after: Some(after), limit: PAGE, ..filter.clone() };
+                let page = store.attempts(&scope, &filter).await?;
+                match page.last() {
+                    Some(last) => after = last.id,
+                    None => {
+                        runs.pop_front();
+                        after = AttemptId(0);
+                        continue;
+                    }
                 }
+                return Ok(Some((page, (runs, after))));
             }
-            page.into_iter().for_each(|attempt| write(&mut lines, cells_of(attempt), cursor.cells));
-            return Ok(Some((finish(lines), cursor)));
+            Ok(None)
         }
-        Ok(None)
     })
 }
 
-fn write(lines: &mut csv::Writer<Vec<u8>>, texts: [String; COLUMNS], cells: Cells) {
-    let written = match cells {
-        Cells::Spreadsheet => lines.write_record(texts.each_ref().map(|text| guarded(text).into_owned())),
-        Cells::Raw => lines.write_record(texts),
-    };
-    written.expect("memory takes every line, and all have the same length");
-}
-
-fn finish(lines: csv::Writer<Vec<u8>>) -> Bytes {
+/// Lines of the same length.
+pub(crate) fn lines<L: IntoIterator<Item = String>>(all: impl IntoIterator<Item = L>, cells: Cells) -> Bytes {
+    let mut lines = csv::Writer::from_writer(Vec::new());
+    for texts in all {
+        let written = match cells {
+            Cells::Spreadsheet => lines.write_record(texts.into_iter().map(|text| guarded(&text).into_owned())),
+            Cells::Raw => lines.write_record(texts.into_iter().map(String::into_bytes)),
+        };
+        written.expect("memory takes every line, and all have the same length");
+    }
     lines.into_inner().expect("memory takes every line").into()
 }
 
@@ -172,9 +171,7 @@ mod tests {
         fn every_file_reads_back_exactly_or_without_a_formula(cells in proptest::collection::vec("[ \t\r\n=+@,;\"'-]{0,4}\\PC{0,5}", COLUMNS)) {
             let cells: [String; COLUMNS] = cells.try_into().unwrap();
             for as_is in [Cells::Raw, Cells::Spreadsheet] {
-                let mut lines = csv::Writer::from_writer(Vec::new());
-                write(&mut lines, cells.clone(), as_is);
-                let file = finish(lines);
+                let file = lines([cells.clone()], as_is);
                 let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&file[..]);
                 let read = reader.records().next().unwrap().unwrap();
                 for (read, cell) in read.iter().zip(&cells) {

@@ -475,4 +475,4 @@ async fn resume_import(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -37,6 +37,7 @@ mod export;
 mod extract;
 pub mod forget;
 pub mod health;
+pub mod history;
 pub mod imports;
 pub mod ledger;
 pub mod letters;
@@ -58,6 +59,7 @@ pub mod runs;
 pub mod sign_in;
 pub mod suppression_lists;
 pub mod suppressions;
+pub mod system_log;
 pub mod test_calls;
 pub mod tokens;
 pub mod trunks;
@@ -182,6 +184,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(suppressions::routes())
         .merge(alerts::routes())
         .merge(ledger::routes())
+        .merge(history::routes())
         .merge(letters::routes())
         .merge(suppression_lists::routes())
         .merge(forget::routes())
@@ -191,6 +194,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(about::routes())
         .merge(tokens::routes())
         .merge(audit::routes())
+        .merge(system_log::routes())
         .merge(sign_in::routes())
         .merge(users::routes())
         .merge(user_classes::routes())

@@ -151,7 +151,7 @@ pub(crate) fn with_told(own: &Attributes, told: Option<&Attributes>) -> Attribut
     all
 }
 
-/// Every attribute's name, in the order in which they come. Refused: more than a file may have columns, and what
+/// Every attribute's name that has a value somewhere, in the order in which they come. Refused: more than a file may have columns, and what
 /// WombatDialer's format cannot hold.
 async fn look_through(reader: &mut Reader, format: ExportFormat) -> Result<Vec<String>, ApiError> {
     let mut labels: Vec<String> = Vec::new();
@@ -163,7 +163,8 @@ async fn look_through(reader: &mut Reader, format: ExportFormat) -> Result<Vec<S
                         format!("cannot hold {name} of contact {}, which has a , or a |: export it as csv", contact.id);
                     return Err(Invalid::new("format", problem).into());
                 }
-                if !labels.iter().any(|label| label == name) {
+                // An empty cell is no attribute to who reads the file.
+                if !value.is_empty() && !labels.iter().any(|label| label == name) {
                     labels.push(name.to_owned());
                 }
             }
@@ -228,6 +229,7 @@ fn native_lines(reader: Reader) -> impl Stream<Item = Result<Bytes, store::Error
 
 #[cfg(test)]
 mod tests {
+    use crate::imports::tests::finished;
     use crate::testing::Server;
     use domain::AttemptId;
     use serde_json::{Value, json};
@@ -271,6 +273,66 @@ mod tests {
         assert!(export("cells=raw").await.text().contains("\"Byron, Ada\""));
         server.get("/api/lists/77/export").await.refused(404);
         assert_eq!(export("cells=bold").await.refused(422).1, "cells");
+    }
+
+    /// Texts that would break a file, or a spreadsheet, or be taken for something else.
+    const HOSTILE: [&str; 16] = [
+        "=1+1",
+        "+390669820009",
+        "-2",
+        "@SUM(A1)",
+        "\t=x",
+        "a,b;c|d:e",
+        "two\nlines",
+        "two\r\nlines",
+        "\"quoted\"",
+        "'apostrophe",
+        "blanks  inside",
+        "\u{202e}desrever",
+        "<script>alert(1)</script>",
+        "Zoë 日本 👩‍👧",
+        "NUM",
+        "x'y''z",
+    ];
+
+    #[tokio::test]
+    async fn a_file_that_is_imported_and_exported_again_is_the_same_byte_for_byte() {
+        let server = Server::start().await;
+        let list = async |name: &str| {
+            server.post("/api/lists", json!({"name": name})).await.expect(201)["id"].as_i64().unwrap()
+        };
+        let made = list("out").await;
+        let mut people: Vec<Value> = (0..).zip(HOSTILE).map(|(n, text)| {
+            json!({"number": format!("06698200{n:02}"), "attributes": {"NAME": text, format!("A{n}"): text, "EMPTY": ""}})
+        }).collect();
+        people.push(
+            json!({"number": "+39 06 6982-0100", "attributes": {"MULTINUM1": "+390669820101", "MULTINUM2": "at home"}}),
+        );
+        people.push(json!({"number": "*21#", "attributes": {"MULTINUM3": "(06) 6982.0102", "ZONE": "Europe/Rome"}}));
+        people.push(json!({"number": "0669820103"}));
+        people.push(json!({"number": "0669820103", "attributes": {"NAME": "twice"}}));
+        server.post(&format!("/api/lists/{made}/contacts"), json!({"contacts": people})).await.expect(200);
+        for cells in ["raw", "spreadsheet"] {
+            let export = async |list: i64| server.get(&format!("/api/lists/{list}/export?cells={cells}")).await.text();
+            let file = export(made).await;
+            let again = list(cells).await;
+            let job =
+                server.upload(&format!("/api/lists/{again}/imports?file_name=out.csv"), file.clone()).await.expect(202);
+            let done = finished(&server, &job["id"]).await;
+            assert_eq!((&done["state"], &done["accepted"]), (&json!("done"), &json!(people.len())), "{done}");
+            assert_eq!(export(again).await, file, "{cells}");
+            if cells == "raw" {
+                let without_empty = |all: Vec<(Value, Value, Value)>| -> Vec<(Value, Value, Value)> {
+                    all.into_iter()
+                        .map(|(number, given, mut attributes)| {
+                            attributes.as_object_mut().unwrap().retain(|_, value| value != "");
+                            (number, given, attributes)
+                        })
+                        .collect()
+                };
+                assert_eq!(contacts(&server, again).await, without_empty(contacts(&server, made).await));
+            }
+        }
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use crate::client::Target;
 use crate::config::Source;
 use crate::verbs::{
     action, alert, attempt, audit, campaign, class, contact, dialling, end_point, event, forget, ledger, list, live,
-    opening_hours, pbx, report, reservation, run, suppression, switch_from, token, trunk, user, webhook, why,
+    log, opening_hours, pbx, report, reservation, run, suppression, switch_from, token, trunk, user, webhook, why,
 };
 use clap::{Parser, Subcommand};
 
@@ -98,6 +98,9 @@ pub(crate) enum Command {
     Ledger(ledger::Verb),
     /// What became of runs
     Report(report::Options),
+    /// What happened to the installation: starts, links, agents, runs, alerts, sign-ins
+    #[command(subcommand)]
+    Log(log::Verb),
     /// What is wrong, and whether letters about it arrive
     #[command(subcommand)]
     Alert(alert::Verb),

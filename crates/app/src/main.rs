@@ -65,6 +65,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Dialling(verb) => verbs::dialling::run(verb, &session()?).await,
         Command::Suppression(verb) => verbs::suppression::run(verb, &session()?).await,
         Command::Token(verb) => verbs::token::run(verb, &session()?).await,
+        Command::Log(verb) => verbs::log::run(verb, &session()?).await,
         Command::Audit(verb) => verbs::audit::run(verb, &session()?).await,
         Command::User(verb) => verbs::user::run(verb, &session()?).await,
         Command::Class(verb) => verbs::class::run(verb, &session()?).await,

@@ -188,6 +188,11 @@ impl Dialer {
         queue.map_or_else(Vec::new, |(pbx, queue)| self.queues.agents(pbx, &queue.name))
     }
 
+    /// Whether a telephone is logged on at a queue, as far as that is known.
+    pub fn is_member(&self, pbx: PbxId, queue: &str, interface: &str) -> Option<bool> {
+        self.queues.is_member(pbx, queue, interface)
+    }
+
     /// Why the queues of a PBX are not known; `None`: they are.
     pub fn queues_unknown(&self, pbx: PbxId) -> Option<&str> {
         self.queues.unknown(pbx)

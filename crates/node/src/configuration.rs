@@ -36,13 +36,15 @@ impl fmt::Debug for Password {
 }
 
 impl Configuration {
-    /// Reads it. A few queries per PBX, none per call.
+    /// Reads it, in a few queries.
     pub async fn read(store: &Store) -> store::Result<Self> {
         let scope = Scope::installation();
         let (mut pbxs, mut managers) = (BTreeMap::new(), BTreeMap::new());
+        let mut passwords = store.pbx_passwords(&scope).await?;
         for pbx in store.pbxs(&scope).await? {
-            let password = store.pbx_password(&scope, pbx.id).await?;
-            if let Some(password) = store.manager_password(&scope, pbx.id).await? {
+            // One that was made since is in the next configuration, which follows.
+            let Some((password, manager)) = passwords.remove(&pbx.id) else { continue };
+            if let Some(password) = manager {
                 managers.insert(pbx.id, Password(password));
             }
             pbxs.insert(pbx.id, (pbx, Password(password)));
@@ -56,6 +58,12 @@ impl Configuration {
     /// Whether an end point observes a queue there.
     pub fn wants_queues(&self, pbx: PbxId) -> bool {
         self.end_points.values().any(|end_point| end_point.pbx == pbx && end_point.queue.is_some())
+    }
+
+    /// Whether an end point observes this very queue.
+    pub fn wants_queue(&self, pbx: PbxId, name: &str) -> bool {
+        let is_it = |queue: &domain::ObservedQueue| queue.name == name;
+        self.end_points.values().any(|end_point| end_point.pbx == pbx && end_point.queue.as_ref().is_some_and(is_it))
     }
 
     /// What the dialler needs to know of a PBX.

@@ -12,6 +12,7 @@ pub mod configuration;
 mod disk;
 pub mod handle;
 pub mod inputs;
+mod life;
 pub mod link;
 pub mod live;
 mod live_view;

@@ -179,11 +179,15 @@ pub struct LiveQueue {
     pub free: u32,
     /// Callers for whom no agent's telephone rings.
     pub waiting: u32,
+    /// Callers in the queue, those for whom a telephone rings too: WombatDialer's `W`.
+    pub callers: u32,
     /// Agents that calls of this end point may reckon with: free ones less those for whom callers wait or other end points
     /// dial.
     pub agents: u32,
     /// Calls towards the end point that have not come to the queue.
     pub on_the_way: u32,
+    /// Calls towards the end point beyond the agents that they may reckon with: WombatDialer's `O/D`.
+    pub over_dialled: u32,
     /// Calls that may begin now.
     pub wanted: u32,
     /// Calls on their way per agent, times that of the run.

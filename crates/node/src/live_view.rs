@@ -139,8 +139,10 @@ fn live_queue(dialer: &mut Dialer, end_point: &EndPoint, queue: &ObservedQueue) 
         paused: 0,
         free: 0,
         waiting: 0,
+        callers: 0,
         agents: 0,
         on_the_way: 0,
+        over_dialled: 0,
         wanted: 0,
         boost: queue.boost.factor(),
         blocked_by_waiting: false,
@@ -152,6 +154,7 @@ fn live_queue(dialer: &mut Dialer, end_point: &EndPoint, queue: &ObservedQueue) 
             live.why = refusal.map(|refusal| refusal.text().to_owned()).unwrap_or_default();
             (live.logged_on, live.paused, live.free) = (seen.logged_on, seen.paused, seen.free);
             (live.waiting, live.agents, live.on_the_way) = (seen.waiting, seen.agents, seen.on_the_way);
+            (live.callers, live.over_dialled) = (seen.callers, seen.on_the_way.saturating_sub(seen.agents));
             (live.wanted, live.blocked_by_waiting) = (wanted, seen.too_many_wait);
         }
         Some(Err(refusal)) => {

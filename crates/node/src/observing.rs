@@ -120,6 +120,8 @@ impl Shell {
                         metrics::counter!("carillon_queues_lost_total").increment(1);
                         warn!(pbx.id = pbx.0, why, "queues are not observed: nothing is dialled for their agents");
                     }
+                    News::MemberIs { queue, member } => self.agent_told(pbx, queue, &member.interface, true),
+                    News::MemberGone { queue, interface } => self.agent_told(pbx, queue, interface, false),
                     _ => {}
                 }
                 self.step(Event::QueuesTold { pbx, news }, None);

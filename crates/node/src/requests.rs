@@ -105,7 +105,7 @@ impl Shell {
             self.observe(pbx.id, client, incoming, None);
         }
         let (why, since) = ("connecting".to_owned(), self.clock.now().wall);
-        let link = PbxLink { number, line, state: PbxState::Down, since, why, version: None, foreign };
+        let link = PbxLink { number, line, state: PbxState::Down, since, why, version: None, foreign, is_noted: false };
         self.links.insert(pbx.id, link);
     }
 

@@ -8,6 +8,7 @@ use crate::configuration::Configuration;
 use crate::disk::Storage;
 use crate::handle::{Health, NodeError};
 use crate::inputs::{Ask, FromPbx, Input, RunEvent};
+use crate::life::AgentNotes;
 use crate::link::{About, Line, Said};
 use crate::live::{PbxState, QueueAgent};
 use crate::observing::PbxObserver;
@@ -19,7 +20,7 @@ use domain::{AttemptId, Campaign, Hours, LegId, Masked, PbxId, RunId, Timestamp}
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use store::{Hold, Store, Write};
+use store::{Hold, Life, Store, Write};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
@@ -45,6 +46,8 @@ pub struct PbxLink {
     pub version: Option<String>,
     /// Channels there that are not ours; the link's task counts them.
     pub foreign: Arc<AtomicU64>,
+    /// The log says that it is connected.
+    pub is_noted: bool,
 }
 
 impl PbxLink {
@@ -82,6 +85,7 @@ pub struct Shell {
     pub(crate) configuration: Configuration,
     pub(crate) links: BTreeMap<PbxId, PbxLink>,
     pub(crate) observers: BTreeMap<PbxId, PbxObserver>,
+    pub(crate) agent_notes: AgentNotes,
     pub(crate) runs: BTreeMap<RunId, RunView>,
     pub(crate) queue_logs: QueueLogs,
     pub(crate) hold: Option<Hold>,
@@ -125,6 +129,7 @@ impl Shell {
             configuration: Configuration::default(),
             links: BTreeMap::new(),
             observers: BTreeMap::new(),
+            agent_notes: AgentNotes::default(),
             runs: BTreeMap::new(),
             queue_logs: QueueLogs::default(),
             hold: None,
@@ -242,20 +247,23 @@ impl Shell {
             FromPbx::Up { version, legs, names } => {
                 let was = link.turns(PbxState::Up, String::new(), now);
                 info!(pbx.id = id.0, version, channels = legs.len(), was = ?was, "pbx is up");
-                link.version = Some(version);
+                link.version = Some(version.clone());
                 for name in &names {
                     self.channels.adopt(name);
                 }
+                self.note_link(id, Ok(version));
                 self.step(Event::PbxUp { pbx: id, legs }, None);
             }
             FromPbx::Stale { why } => {
                 warn!(pbx.id = id.0, why, "pbx is stale: nothing new is dialled there until it was compared");
-                link.turns(PbxState::Stale, why, now);
+                link.turns(PbxState::Stale, why.clone(), now);
+                self.note_link(id, Err(why));
                 self.step(Event::PbxStale(id), None);
             }
             FromPbx::Down { why, silent } => {
                 warn!(pbx.id = id.0, why, "pbx is not connected");
-                let was = link.turns(if silent { PbxState::Stale } else { PbxState::Down }, why, now);
+                let was = link.turns(if silent { PbxState::Stale } else { PbxState::Down }, why.clone(), now);
+                self.note_link(id, Err(why));
                 if matches!(was, PbxState::Up | PbxState::Stale) {
                     self.step(Event::PbxDown(id), None);
                 }
@@ -428,6 +436,7 @@ impl Shell {
             }
             Ask::Stop(done) => {
                 self.step(Event::DiallingHeld, None);
+                self.note_life(Life::Stopped);
                 self.stopping = Some(done);
             }
         }

@@ -64,6 +64,7 @@ pub async fn start(store: Store, settings: Settings) -> Result<(Handle, Stopper)
     let scope = Scope::installation();
     let epoch = store.begin_epoch().await?;
     info!(epoch = epoch.epoch, installation = epoch.installation, "node starts");
+    store.note_start(&scope, &epoch, env!("CARGO_PKG_VERSION"), crate::clock::wall()).await?;
     store.empty_reserve().await?;
     let open = store.open_attempts(&scope).await?;
     let configuration = Configuration::read(&store).await?;

@@ -13,7 +13,7 @@ use crate::scope::{Kind, Scope};
 use crate::sql::{Columns, now};
 use crate::users::{self, classes};
 use crate::{campaigns, end_points, lists, opening_hours, pbxs, suppression, tokens, trunks, webhooks};
-use domain::{CampaignId, ContactId, Timestamp};
+use domain::{CampaignId, ContactId, ListId, Timestamp};
 use serde_json::{Map, Value, json};
 
 pub(crate) use undo::again;
@@ -133,6 +133,10 @@ statements! {
         AND id < $2 AND entity = $4 ORDER BY id DESC LIMIT $3";
     OF_ONE = "SELECT id, at, actor, by_user, action, entity, entity_id, name, before, after FROM audit WHERE tenant_id = $1 \
         AND id < $2 AND entity = $4 AND entity_id = $5 ORDER BY id DESC LIMIT $3";
+    // `contact` is followed by another field: what is written of a contact is one text, in the order of its names.
+    OF_CONTACT = "SELECT id, at, actor, by_user, action, entity, entity_id, name, before, after FROM audit WHERE tenant_id = $1 \
+        AND id < $2 AND entity = 'list' AND entity_id = $4 AND action = 'contact_changed' AND after LIKE $5 \
+        ORDER BY id DESC LIMIT $3";
     GET = "SELECT id, at, actor, by_user, action, entity, entity_id, name, before, after FROM audit \
         WHERE tenant_id = $1 AND id = $2";
     NEWEST = "SELECT action, at FROM audit WHERE tenant_id = $1 AND entity = $2 AND entity_id = $3 \
@@ -168,6 +172,29 @@ impl Store {
             }
         }
         Ok(found)
+    }
+
+    /// Corrections of a contact, newest first.
+    pub(crate) async fn changes_of_contact(
+        &self,
+        scope: &Scope,
+        list: ListId,
+        contact: ContactId,
+        before: i64,
+        limit: u32,
+    ) -> Result<Vec<AuditRecord>> {
+        let rows = query(OF_CONTACT)
+            .bind(scope.tenant.0)
+            .bind(before)
+            .bind(i64::from(limit.min(MAX_PAGE)))
+            .bind(list.0)
+            .bind(format!("%\"contact\":{contact},%"))
+            .fetch_all(self.readers())
+            .await?;
+        rows.iter()
+            .map(read)
+            .filter(|record| record.as_ref().map_or(true, |record| is_seen(scope, record, false)))
+            .collect()
     }
 
     async fn audit_row(&self, scope: &Scope, id: i64) -> Result<AuditRecord> {

@@ -54,8 +54,10 @@ pub struct Added {
 statements! {
     INSERT = "INSERT INTO contact (tenant_id, list_id, number_ref, number_as_given, number, e164, number_key, \
         attributes, import_id, import_row, alternates) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id";
-    HOLDS_NUMBER = "SELECT COUNT(*) FROM (SELECT 1 FROM contact \
-        WHERE list_id = $2 AND number_key = $3 AND tenant_id = $1 LIMIT 1) AS found";
+    HOLDS_NUMBER = "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM contact \
+        WHERE list_id = $2 AND number_key = $3 AND tenant_id = $1 LIMIT 1) AS own) \
+        + (SELECT COUNT(*) FROM (SELECT 1 FROM contact_number \
+        WHERE tenant_id = $1 AND number_key = $3 AND list_id = $2 LIMIT 1) AS further)";
     GET = "SELECT c.id, c.list_id, l.name AS list_name, c.number_ref, c.number_as_given, c.number, c.e164, \
         c.number_key, c.alternates, c.attributes FROM contact c JOIN list l ON l.id = c.list_id \
         WHERE c.tenant_id = $1 AND c.id = $2";
@@ -235,7 +237,7 @@ pub(crate) async fn insert(
     Ok(ContactId(id))
 }
 
-/// Whether the list has a contact with the same number.
+/// Whether a contact of the list has the number, as its own or as a further one.
 pub(crate) async fn holds_number(
     scope: &Scope,
     list: ListId,

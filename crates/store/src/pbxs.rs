@@ -8,6 +8,7 @@ use crate::locks::{self, Locked};
 use crate::scope::{Kind, Scope};
 use crate::sql::Columns;
 use domain::{Invalid, Manager, Pbx, PbxId, PbxLink, QueueLog};
+use std::collections::BTreeMap;
 
 /// Longest password, in bytes.
 const MAX_PASSWORD_BYTES: usize = 200;
@@ -42,6 +43,7 @@ statements! {
     PASSWORD = "SELECT password FROM pbx WHERE tenant_id = $1 AND id = $2";
     SET_MANAGER_PASSWORD = "UPDATE pbx SET manager_password = $3 WHERE tenant_id = $1 AND id = $2";
     FORGET_MANAGER_PASSWORD = "UPDATE pbx SET manager_password = NULL WHERE tenant_id = $1 AND id = $2";
+    PASSWORDS = "SELECT id, password, manager_password FROM pbx WHERE tenant_id = $1";
     MANAGER_PASSWORD = "SELECT manager_password FROM pbx WHERE tenant_id = $1 AND id = $2";
     OBSERVER_OF = "SELECT name FROM end_point WHERE tenant_id = $1 AND pbx_id = $2 AND queue IS NOT NULL LIMIT 1";
     LOGGED_BY = "SELECT c.name, c.queue_log FROM campaign c JOIN campaign_end_point l ON l.campaign_id = c.id \
@@ -174,19 +176,35 @@ impl Store {
     /// The password, for the link to the PBX only.
     pub async fn pbx_password(&self, scope: &Scope, id: PbxId) -> Result<String> {
         let row = query(PASSWORD).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
-        let sealed = row.ok_or_else(|| Error::not_found("pbx", id))?.bytes("password")?;
-        let plain = self.cipher().open(&purpose(scope, id), &sealed);
+        self.open_password(scope, id, &row.ok_or_else(|| Error::not_found("pbx", id))?)
+    }
+
+    /// The password of the manager user through which its queues are observed, if there is one.
+    pub async fn manager_password(&self, scope: &Scope, id: PbxId) -> Result<Option<String>> {
+        let row = query(MANAGER_PASSWORD).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
+        self.open_manager_password(scope, id, &row.ok_or_else(|| Error::not_found("pbx", id))?)
+    }
+
+    /// The passwords of every PBX, its own and that of its manager user, in one question.
+    pub async fn pbx_passwords(&self, scope: &Scope) -> Result<BTreeMap<PbxId, (String, Option<String>)>> {
+        let rows = query(PASSWORDS).bind(scope.tenant.0).fetch_all(self.readers()).await?;
+        let passwords = |row: &Row| {
+            let id = PbxId(row.int("id")?);
+            Ok((id, (self.open_password(scope, id, row)?, self.open_manager_password(scope, id, row)?)))
+        };
+        rows.iter().map(passwords).collect()
+    }
+
+    fn open_password(&self, scope: &Scope, id: PbxId, row: &Row) -> Result<String> {
+        let plain = self.cipher().open(&purpose(scope, id), &row.bytes("password")?);
         plain.and_then(|plain| String::from_utf8(plain).ok()).ok_or_else(|| Error::Key {
             path: self.key_file().to_owned(),
             why: format!("does not open the password of pbx {id}: set it again"),
         })
     }
 
-    /// The password of the manager user through which its queues are observed, if there is one.
-    pub async fn manager_password(&self, scope: &Scope, id: PbxId) -> Result<Option<String>> {
-        let row = query(MANAGER_PASSWORD).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
-        let sealed = row.ok_or_else(|| Error::not_found("pbx", id))?.opt_bytes("manager_password")?;
-        let Some(sealed) = sealed else { return Ok(None) };
+    fn open_manager_password(&self, scope: &Scope, id: PbxId, row: &Row) -> Result<Option<String>> {
+        let Some(sealed) = row.opt_bytes("manager_password")? else { return Ok(None) };
         let plain = self.cipher().open(&manager_purpose(scope, id), &sealed);
         plain.and_then(|plain| String::from_utf8(plain).ok()).map(Some).ok_or_else(|| Error::Key {
             path: self.key_file().to_owned(),

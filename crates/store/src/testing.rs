@@ -308,6 +308,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
         ("attempts", crate::attempts::STATEMENTS),
         ("pages of attempts", crate::attempts::pages::STATEMENTS),
         ("audit", crate::audit::STATEMENTS),
+        ("system log", crate::system_log::STATEMENTS),
         ("campaigns", crate::campaigns::STATEMENTS),
         ("contacts", crate::contacts::STATEMENTS),
         ("changes of contacts", crate::contacts::change::STATEMENTS),

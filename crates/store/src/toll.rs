@@ -12,13 +12,11 @@ pub const MAX_CALLS: u32 = 1_000_000;
 const HOUR_S: i64 = 3_600;
 
 statements! {
-    // The ids of attempts grow with time: from the last one that is older than an hour on they are young.
+    // By time, not by id: a reservation that is accepted is decided then.
     LAST_HOUR = "SELECT a.scheduled_at, c.number_as_given, c.number, c.e164 FROM attempt a \
         JOIN contact c ON c.id = a.contact_id WHERE a.tenant_id = $1 AND a.scheduled_at > $2 \
-        AND a.id > COALESCE((SELECT o.id FROM attempt o WHERE o.tenant_id = $1 AND o.scheduled_at <= $2 \
-        ORDER BY o.id DESC LIMIT 1), 0) \
         AND a.state <> 'WITHDRAWN' AND NOT (a.state IN ('RS_BLACKLIST', 'RS_NOAGENT', 'RS_AGENTSKIP') AND a.requested_at IS NULL) \
-        AND c.number <> '' ORDER BY a.id DESC LIMIT $3";
+        AND c.number <> '' ORDER BY a.scheduled_at DESC, a.id DESC LIMIT $3";
 }
 
 impl Store {
@@ -70,5 +68,11 @@ mod tests {
         assert_eq!(of(10).await, [(3, third.clone()), (1, first)]);
         assert_eq!(of(HOUR_S + 2).await, [(3, third)]);
         assert_eq!(of(HOUR_S + 3).await, []);
+        // The first was reserved for an agent, who wanted it an hour later.
+        let mut transaction = store.begin().await.unwrap();
+        let late = (HOUR_S + 1) * 1_000_000;
+        query("UPDATE attempt SET scheduled_at = $1 WHERE id = 1").bind(late).execute(&mut transaction).await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(of(HOUR_S + 3).await, [(HOUR_S + 1, world.contacts[0].number.clone())]);
     }
 }

@@ -6,6 +6,7 @@ import CircleHelp from "@lucide/svelte/icons/circle-question-mark";
 import ChartColumn from "@lucide/svelte/icons/chart-column";
 import History from "@lucide/svelte/icons/history";
 import Info from "@lucide/svelte/icons/info";
+import Logs from "@lucide/svelte/icons/logs";
 import ListChecks from "@lucide/svelte/icons/list-checks";
 import Headset from "@lucide/svelte/icons/headset";
 import Megaphone from "@lucide/svelte/icons/megaphone";
@@ -88,6 +89,7 @@ export const navigation: readonly NavGroup[] = [
     label: () => m.nav_group_installation(),
     items: [
       { href: "/first-steps", label: () => m.nav_first_steps(), icon: ListChecks, role: "admin" },
+      { href: "/log", label: () => m.nav_log(), icon: Logs },
       { href: "/about", label: () => m.nav_about(), icon: Info },
     ],
   },

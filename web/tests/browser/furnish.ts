@@ -108,6 +108,12 @@ export async function furnish(say: Say = plainly): Promise<Things> {
   const names = await listOf("names without numbers");
   const failedImport = await imported(names, say("names.csv", 200), "NAME,TOWN\nAda,Milan\nBruno,Porto\n");
 
+  // Somebody with several numbers, corrected since; no campaign has the list.
+  const families = await listOf("families");
+  const several = { NAME: say("Ada Rossi", 250), MULTINUM1: "+390669820002", MULTINUM2: say("at home", 250), MULTINUM3: "+390669820003" };
+  const family: number = (await api("POST", `/api/lists/${families}/contacts`, { contacts: [{ number: "+390669820001", attributes: several }] })).ids[0];
+  await api("PATCH", `/api/contacts/${family}`, { attributes: { TOWN: say("Milan", 250) } });
+
   const campaignOf = (name: string, list: number, trunks: number[], point: number, more: object = {}) =>
     idOf("/api/campaigns", { name: say(name, 200), lists: [list], trunks, end_points: [point], packs: ["unrestricted"], ...more });
   const filled = async (name: string, rows: Row[]) => {
@@ -164,7 +170,7 @@ export async function furnish(say: Say = plainly): Promise<Things> {
   const busy = (await api("GET", `/api/attempts?run=${run}&state=RS_BUSY`)).items[0].id;
   const open = (await connected())[0].attempt;
   return {
-    hours, going, over, waiting, busy, open, contact: kept.contact, number: silenced[0]!, list, import: importOk, failedImport, optOuts, registry,
+    hours, going, over, waiting, busy, open, contact: kept.contact, family, number: silenced[0]!, list, import: importOk, failedImport, optOuts, registry,
     webhook, user, class: supervisors, pbx, trunk, endPoint: music, run,
   };
 }

@@ -14,6 +14,8 @@ export interface Things {
   /** A contact whom a rule keeps back, and its number. */
   contact: number;
   number: string;
+  /** One with several numbers. */
+  family: number;
   list: number;
   /** An import with refused rows, one that failed. */
   import: number;
@@ -69,6 +71,7 @@ export const scenes: readonly Scene[] = [
   { name: "campaigns", route: "/campaigns", at: () => "/campaigns" },
   { name: "campaign-new", route: "/campaigns/new", at: () => "/campaigns/new" },
   { name: "campaign-edit", route: "/campaigns/:id/edit", at: (it) => `/campaigns/${it.over}/edit` },
+  { name: "campaign-letters", route: "/campaigns/:id/edit", at: (it) => `/campaigns/${it.over}/edit`, act: writeTo },
   { name: "campaign-going", route: "/campaigns/:id", at: (it) => `/campaigns/${it.going}` },
   { name: "campaign-call", route: "/campaigns/:id", at: (it) => `/campaigns/${it.going}`, act: addCall, over: "[role=dialog]" },
   { name: "campaign-over", route: "/campaigns/:id", at: (it) => `/campaigns/${it.over}` },
@@ -82,9 +85,12 @@ export const scenes: readonly Scene[] = [
   { name: "why-number", route: "/why", at: (it) => `/why?number=${encodeURIComponent(it.number)}` },
   { name: "lists", route: "/lists", at: () => "/lists" },
   { name: "list", route: "/lists/:id", at: (it) => `/lists/${it.list}` },
+  { name: "list-history", route: "/lists/:id/history", at: (it) => `/lists/${it.list}/history` },
   { name: "list-add", route: "/lists/:id", at: (it) => `/lists/${it.list}`, act: press("Add by hand"), over: "[role=dialog]" },
   { name: "contact", route: "/contacts/:id", at: (it) => `/contacts/${it.contact}` },
   { name: "contact-edit", route: "/contacts/:id", at: (it) => `/contacts/${it.contact}`, act: press("Edit"), over: "[role=dialog]" },
+  { name: "contact-several", route: "/contacts/:id", at: (it) => `/contacts/${it.family}` },
+  { name: "contact-numbers", route: "/contacts/:id", at: (it) => `/contacts/${it.family}`, act: press("Edit"), over: "[role=dialog]" },
   { name: "list-export", route: "/lists/:id", at: (it) => `/lists/${it.list}`, act: more("Export to a file"), over: "[role=dialog]" },
   { name: "list-generate", route: "/lists/:id", at: (it) => `/lists/${it.list}`, act: more("Add numbers in a row"), over: "[role=dialog]" },
   { name: "import-new", route: "/lists/import", at: () => "/lists/import" },
@@ -103,6 +109,7 @@ export const scenes: readonly Scene[] = [
   { name: "webhook", route: "/webhooks/:id", at: (it) => `/webhooks/${it.webhook}` },
   { name: "alerts", route: "/alerts", at: () => "/alerts" },
   { name: "events", route: "/events", at: () => "/events" },
+  { name: "log", route: "/log", at: () => "/log" },
   { name: "users", route: "/users", at: () => "/users" },
   { name: "user-new", route: "/users/new", at: () => "/users/new" },
   { name: "user", route: "/users/:id", at: (it) => `/users/${it.user}` },
@@ -132,6 +139,13 @@ async function chooseFile(page: Page): Promise<void> {
   const rows = ["number;NAME;TOWN", "+15551000001;Ada Rossi;Milan", "15551000002;Bruno Müller;Zürich", "nobody;Chiara;Rome"];
   await page.locator('input[type="file"]').setInputFiles({ name: "autumn.csv", mimeType: "text/csv", buffer: Buffer.from(rows.join("\r\n")) });
   await page.getByText("Bruno Müller").waitFor();
+}
+
+/** Letters about runs, to somebody. */
+async function writeTo(page: Page): Promise<void> {
+  await page.getByLabel("Letters", { exact: true }).selectOption("ALL");
+  await page.getByPlaceholder("ana@example.com").fill("ana@example.com");
+  await page.getByPlaceholder("ana@example.com").press("Enter");
 }
 
 async function addCall(page: Page): Promise<void> {

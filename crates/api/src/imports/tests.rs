@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// The job once it is over; gives up after 20 s.
-async fn finished(server: &Server, id: &Value) -> Value {
+pub(crate) async fn finished(server: &Server, id: &Value) -> Value {
     let looks = async {
         loop {
             let job = server.get(&format!("/api/imports/{id}")).await.expect(200);

@@ -124,11 +124,15 @@ document! {
         free: u32,
         /// Callers for whom no agent's telephone rings.
         waiting: u32,
+        /// Callers in the queue, those for whom a telephone rings too: WombatDialer's `W`.
+        callers: u32,
         /// Agents that calls of this end point may reckon with: free ones less those for whom callers wait or other end
         /// points dial.
         agents: u32,
         /// Calls towards the end point that have not come to the queue.
         on_the_way: u32,
+        /// Calls towards the end point beyond the agents that they may reckon with: WombatDialer's `O/D`.
+        over_dialled: u32,
         /// Calls that may begin now.
         wanted: u32,
         /// Calls on their way per agent, times that of the run.
@@ -352,8 +356,10 @@ mod tests {
                     paused: 1,
                     free: 2,
                     waiting: 1,
+                    callers: 2,
                     agents: 1,
                     on_the_way: 0,
+                    over_dialled: 0,
                     wanted: 1,
                     boost: 1.3,
                     blocked_by_waiting: false,

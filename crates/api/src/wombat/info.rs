@@ -5,6 +5,7 @@ use super::reply::Reply;
 use super::{Asked, unknown_op};
 use crate::error::ApiError;
 use domain::ContactId;
+use node::live::{LiveEndPoint, LiveQueue};
 use serde_json::{Map, Value, json};
 use store::{Kind, RunFilter, now};
 
@@ -58,6 +59,28 @@ pub(super) async fn recalls(asked: &Asked<'_>) -> Result<Reply, ApiError> {
         "rescheduling_soon": soon, "rescheduling_later": later })))
 }
 
+/// An end point with its figures, and beside them those of WombatDialer's status panel. `shown` is its line there.
+fn end_point_record(ep: &LiveEndPoint) -> Value {
+    let mut record = json!(ep);
+    let used = ep.in_use;
+    let shown = match &ep.queue {
+        None => format!("Free: {} of {}", ep.capacity.saturating_sub(used), ep.capacity),
+        Some(queue) if !queue.observed => format!("Free: 0 of 0 U:{used}"),
+        Some(queue) => {
+            let LiveQueue { logged_on, free, wanted, callers, over_dialled, .. } = queue;
+            record["idle"] = json!(free);
+            record["overDialing"] = json!(over_dialled);
+            record["waiting"] = json!(callers);
+            record["blocked"] = json!(if queue.blocked_by_waiting { "BK:W" } else { "" });
+            let blocked = if queue.blocked_by_waiting { " BK:W" } else { "" };
+            format!("Free: {wanted} of {logged_on} Idle:{free} O/D:{over_dialled} W:{callers} U:{used}{blocked}")
+        }
+    };
+    record["used"] = json!(used);
+    record["shown"] = json!(shown);
+    record
+}
+
 /// The dialler from inside, for those who look for a fault.
 pub(super) async fn inspect(asked: &Asked<'_>) -> Result<Reply, ApiError> {
     let scope = &asked.caller.scope;
@@ -74,9 +97,52 @@ pub(super) async fn inspect(asked: &Asked<'_>) -> Result<Reply, ApiError> {
             json!(live.trunks.into_iter().filter(|trunk| scope.sees(Kind::Trunk, trunk.id.0)).collect::<Vec<_>>())
         }
         "END_POINTS" | "EPS" => {
-            json!(live.end_points.into_iter().filter(|ep| scope.sees(Kind::EndPoint, ep.id.0)).collect::<Vec<_>>())
+            let seen = live.end_points.into_iter().filter(|ep| scope.sees(Kind::EndPoint, ep.id.0));
+            json!(seen.map(|ep| end_point_record(&ep)).collect::<Vec<_>>())
         }
         other => return Err(unknown_op(other, "LIVE_CALLS, CAMPAIGN_RUNS, TRUNKS, END_POINTS")),
     };
     Ok(Reply::json(json!({ "status": "OK", "result": result })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::EndPointId;
+
+    /// The sample of WombatDialer's manual: seven agents, room for four calls, two who wait.
+    #[test]
+    fn an_end_point_is_shown_in_the_words_of_the_status_panel() {
+        let queue = LiveQueue {
+            name: "400".into(),
+            observed: true,
+            why: String::new(),
+            logged_on: 7,
+            paused: 1,
+            free: 6,
+            waiting: 1,
+            callers: 2,
+            agents: 5,
+            on_the_way: 6,
+            over_dialled: 1,
+            wanted: 4,
+            boost: 2.0,
+            blocked_by_waiting: false,
+            missed: 0,
+        };
+        let shown = |capacity, in_use, queue| {
+            let name = "friends".to_owned();
+            end_point_record(&LiveEndPoint { id: EndPointId(1), name, capacity, in_use, queue })
+        };
+        let record = shown(10, 6, Some(queue.clone()));
+        assert_eq!(record["shown"], "Free: 4 of 7 Idle:6 O/D:1 W:2 U:6");
+        let figures = ["idle", "overDialing", "waiting", "used", "blocked"].map(|field| record[field].clone());
+        assert_eq!(figures, [json!(6), json!(1), json!(2), json!(6), json!("")]);
+        assert_eq!((&record["id"], &record["queue"]["name"]), (&json!(1), &json!("400")), "ours stay");
+        let blocked = LiveQueue { blocked_by_waiting: true, wanted: 0, ..queue.clone() };
+        assert_eq!(shown(10, 6, Some(blocked))["shown"], "Free: 0 of 7 Idle:6 O/D:1 W:2 U:6 BK:W");
+        let unseen = LiveQueue { observed: false, ..queue };
+        assert_eq!(shown(10, 2, Some(unseen))["shown"], "Free: 0 of 0 U:2");
+        assert_eq!(shown(10, 3, None)["shown"], "Free: 7 of 10");
+    }
 }

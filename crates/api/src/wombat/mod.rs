@@ -15,6 +15,7 @@ mod engine;
 mod info;
 mod lists;
 mod live;
+mod log;
 mod parameters;
 mod reply;
 mod reports;

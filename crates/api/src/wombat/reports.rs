@@ -2,21 +2,23 @@
 
 use super::calls::local_time;
 use super::live::{local, place};
+use super::log;
 use super::reply::Reply;
 use super::{Asked, refuse, shown};
 use crate::error::ApiError;
-use crate::export::{self, Cells, native_text};
 use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use domain::{AttemptId, RunId, Timestamp};
 use serde_json::{Value, json};
-use store::{AttemptFilter, AttemptRecord, RunFilter};
+use store::{AttemptFilter, AttemptsOf, RunFilter};
 
 /// Runs of one report, at most.
 const MAX_RUNS: usize = 1_000;
 /// Calls of one page of the log, at most.
 const MAX_LOGS: u32 = 1_000;
+/// Calls that one search looks through, at most.
+const MAX_SEARCHED: usize = 100_000;
 
 /// The runs that were started in a period, by campaign.
 pub(super) async fn runs(asked: &Asked<'_>) -> Result<Reply, ApiError> {
@@ -80,63 +82,71 @@ pub(super) async fn logs(asked: &Asked<'_>) -> Result<Reply, ApiError> {
         "" => MAX_LOGS as usize,
         items => items.parse().map_err(|_| refuse(format!("items {:?} is no whole number", shown(items))))?,
     };
-    let filter = AttemptFilter { run, from: since, ..AttemptFilter::default() };
-    let (records, seen) = log_page(asked, filter, &|_| true, skip, items).await?;
+    let (records, all) = match run {
+        Some(run) => log_page(asked, AttemptsOf::Run(run), since, skip, items).await?,
+        None => (Vec::new(), 0),
+    };
     Ok(Reply::json(json!({ "status": "OK", "error": "", "timeMs": 0, "nRecords": records.len(), "results": records,
-        "allResults": seen, "startFrom": skip })))
+        "allResults": all, "startFrom": skip })))
 }
 
-/// Some of the calls that are over, and how many there are.
+/// Some of the calls that are over, the oldest first, and how many there are.
 pub(super) async fn log_page(
     asked: &Asked<'_>,
-    mut filter: AttemptFilter,
+    of: AttemptsOf,
+    from: Option<Timestamp>,
+    skip: usize,
+    items: usize,
+) -> Result<(Vec<Value>, usize), ApiError> {
+    let (store, scope) = (&asked.app.store, &asked.caller.scope);
+    let (all, first) = store.ended_attempts(scope, of, from, skip as u64).await?;
+    let items = items.min(MAX_LOGS as usize);
+    let all = usize::try_from(all).unwrap_or(usize::MAX);
+    let Some(first) = first.filter(|_| items > 0) else { return Ok((Vec::new(), all)) };
+    let filter = AttemptFilter { from, after: Some(AttemptId(first.0 - 1)), limit: items as u32, ..ended(of) };
+    let calls = store.attempts(scope, &filter).await?;
+    Ok((log::records(store, scope, &calls, &asked.app.zone).await?.into_iter().map(log::as_json).collect(), all))
+}
+
+/// As [`log_page`], of those whose record holds a text: every call is read, [`MAX_SEARCHED`] at most.
+pub(super) async fn log_search(
+    asked: &Asked<'_>,
+    of: AttemptsOf,
     wanted: &(dyn Fn(&Value) -> bool + Sync),
     skip: usize,
     items: usize,
 ) -> Result<(Vec<Value>, usize), ApiError> {
-    let items = items.min(MAX_LOGS as usize);
-    let (mut records, mut seen) = (Vec::new(), 0_usize);
-    (filter.after, filter.limit) = (Some(AttemptId(0)), MAX_LOGS);
+    let mut filter = AttemptFilter { after: Some(AttemptId(0)), limit: MAX_LOGS, ..ended(of) };
+    let (mut records, mut found, mut read) = (Vec::new(), 0_usize, 0_usize);
     loop {
         let page = asked.app.store.attempts(&asked.caller.scope, &filter).await?;
-        let Some(last) = page.last() else { return Ok((records, seen)) };
+        let Some(last) = page.last() else { return Ok((records, found)) };
         filter.after = Some(last.id);
-        for call in page.iter().filter(|call| call.ended_at.is_some()) {
-            let record = log_record(call, &asked.app.zone);
-            if wanted(&record) {
-                if seen >= skip && records.len() < items {
-                    records.push(record);
-                }
-                seen += 1;
+        read += page.len();
+        if read > MAX_SEARCHED {
+            return Err(refuse(format!("there are more than {MAX_SEARCHED} calls: name a record with callId")));
+        }
+        let records_of = log::records(&asked.app.store, &asked.caller.scope, &page, &asked.app.zone).await?;
+        for record in records_of.into_iter().map(log::as_json).filter(|record| wanted(record)) {
+            if found >= skip && records.len() < items.min(MAX_LOGS as usize) {
+                records.push(record);
             }
+            found += 1;
         }
     }
 }
 
-fn log_record(call: &AttemptRecord, zone: &str) -> Value {
-    json!({
-        "id": call.id,
-        "callId": call.contact,
-        "campaign": call.campaign_name,
-        "hoppercampId": call.run,
-        "numberDialed": call.number.as_deref().unwrap_or_default(),
-        "list": call.list_name.as_deref().unwrap_or_default(),
-        "attempted": local(Some(call.scheduled_at), zone),
-        "waitPre": call.wait_pre_ms.unwrap_or(0),
-        "waitAfter": call.wait_after_ms.unwrap_or(0),
-        "talk": call.talk_ms.unwrap_or(0),
-        "statusCode": call.state,
-        "statusExt": call.ext_state,
-        "retry": call.retry,
-        "nextRetry": call.retry_in_s(),
-        "trunk": place(call.pbx_name.as_deref(), call.trunk_name.as_deref()),
-        "attributes": native_text(&call.outputs),
-        "astChannel": call.channel,
-        "astUnique": call.channel,
-    })
+/// Calls that are over.
+fn ended(of: AttemptsOf) -> AttemptFilter {
+    let (run, contact, list) = match of {
+        AttemptsOf::Run(run) => (Some(run), None, None),
+        AttemptsOf::Contact(contact) => (None, Some(contact), None),
+        AttemptsOf::List(list) => (None, None, Some(list)),
+    };
+    AttemptFilter { run, contact, list, open: Some(false), ..AttemptFilter::default() }
 }
 
-/// All calls of some runs as a file.
+/// The log of some runs as a file: a column for each field of [`logs`], texts safe for a spreadsheet.
 pub(super) async fn export(asked: &Asked<'_>) -> Response {
     let mode = asked.parameters.get("mode").unwrap_or("csv");
     let runs = match run_ids(asked, "runId").await {
@@ -150,7 +160,7 @@ pub(super) async fn export(asked: &Asked<'_>) -> Response {
                 (header::CONTENT_DISPOSITION, "attachment; filename=\"calls.csv\""),
             ];
             let (store, scope) = (asked.app.store.clone(), asked.caller.scope.clone());
-            let lines = export::attempts(store, scope, runs, Cells::Spreadsheet);
+            let lines = log::file(store, scope, runs, asked.app.zone.clone());
             (headers, Body::from_stream(lines)).into_response()
         }
         Err(error) => Reply::of(super::door::Half::Control, Err(error)).into_response(),

@@ -1,6 +1,7 @@
 //! The API through the router, as programs written for WombatDialer use it.
 
 mod details;
+mod logs;
 mod wire;
 
 use super::{Settings, Wombat};
@@ -582,9 +583,4 @@ async fn reports_count_outcomes_and_show_each_call() {
     );
     let call = client.get("/wombat/api/callinfo/?id=2").await.json();
     assert_eq!((&call["isLive"], &call["state"]), (&json!(false), &json!("RS_BUSY")), "{call}");
-    let csv = client.get("/wombat/api/runs/export.jsp?runId=1&mode=csv&cbr=5").await;
-    assert!(
-        csv.text().starts_with("attempt,run,") && csv.headers["content-type"].to_str().unwrap().starts_with("text/csv")
-    );
-    assert!(client.text("/wombat/api/runs/export.jsp?runId=a").await.starts_with("ERROR: "));
 }

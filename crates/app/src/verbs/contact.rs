@@ -3,7 +3,7 @@
 use super::{changed, object, pair, words};
 use crate::client::Session;
 use crate::failure::Failure;
-use crate::output::{cell, facts};
+use crate::output::{cell, facts, local, table};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
@@ -14,6 +14,14 @@ pub(crate) enum Verb {
     Show {
         /// Its id
         contact: i64,
+    },
+    /// What happened to it, newest first: calls, corrections, its import, suppressions
+    History {
+        /// Its id
+        contact: i64,
+        /// At most so many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
     },
     /// Correct a number or attributes; refused while the contact is being called
     Set(Change),
@@ -44,6 +52,23 @@ fn further(numbers: &Value) -> String {
     numbers.as_array().into_iter().flatten().map(one).collect::<Vec<_>>().join(", ")
 }
 
+/// Prints a history.
+pub(super) async fn history(path: &str, limit: u32, session: &Session) -> Result<(), Failure> {
+    let answer = session.client.find(path, &[("limit", &limit.to_string())]).await?;
+    session.print(&answer, |page| {
+        let mut rows = table(&["at", "what", "by", "contact", "more"]);
+        for row in page["items"].as_array().into_iter().flatten() {
+            let by = match cell(row, "actor") {
+                by if by.is_empty() => "carillon".to_owned(),
+                by => by,
+            };
+            rows.add_row([local(row, "at"), cell(row, "kind"), by, cell(row, "contact"), cell(row, "text")]);
+        }
+        rows
+    });
+    Ok(())
+}
+
 /// Does it.
 pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
     match verb {
@@ -64,6 +89,7 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
             });
             Ok(())
         }
+        Verb::History { contact, limit } => history(&format!("api/contacts/{contact}/history"), limit, session).await,
         Verb::Set(Change { contact, number, attributes, without }) => {
             let set = attributes.into_iter().map(|(name, value)| (name, Value::from(value)));
             let attributes: Map<String, Value> =

@@ -1,5 +1,6 @@
 //! `carillon list`: lists of contacts.
 
+use super::contact;
 use super::lock::Key;
 use super::{Column, add, import, list_all, object, pair, pairs, remove, replace, rows_table, words};
 use crate::client::{Noun, Session};
@@ -36,6 +37,14 @@ pub(crate) enum Verb {
         /// Only contacts with an id greater than this
         #[arg(long, default_value_t = 0)]
         after: i64,
+    },
+    /// What happened to it, newest first: calls, imports, contacts added and corrected, changes
+    History {
+        /// Name or id
+        list: String,
+        /// At most so many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
     },
     /// Change a list
     Set {
@@ -142,6 +151,10 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
         Verb::Create { name, key } => add(session, Noun::List, &key.over(json!({ "name": name }))).await,
         Verb::List { all } => list_all(session, Noun::List, all, &COLUMNS).await,
         Verb::Show { list, limit, after } => show(session, &list, limit, after).await,
+        Verb::History { list, limit } => {
+            let id = session.client.id(Noun::List, &list).await?;
+            contact::history(&format!("api/lists/{id}/history"), limit, session).await
+        }
         Verb::Set { list, name, hidden, key } => {
             let body = key.over(object([("name", name.map(Value::from)), ("hidden", hidden.map(Value::from))]));
             replace(session, Noun::List, &list, &["name", "hidden", "security_key"], body).await

@@ -18,6 +18,7 @@ mod limits;
 pub(crate) mod list;
 pub(crate) mod live;
 mod lock;
+pub(crate) mod log;
 pub(crate) mod opening_hours;
 mod outcome;
 mod pacing;

@@ -29,6 +29,8 @@ pub struct QueueSeen {
     pub free: u32,
     /// Callers for whom no agent's telephone rings.
     pub waiting: u32,
+    /// Callers, those for whom one rings too.
+    pub callers: u32,
     /// Agents that calls of this end point may reckon with.
     pub agents: u32,
     /// Calls towards the end point that have not come to a queue.
@@ -107,6 +109,7 @@ impl<'a> Pace<'a> {
             paused: numbers.paused,
             free: numbers.free,
             waiting: numbers.waiting,
+            callers: numbers.callers,
             agents: self.queues.agents_for(pbx, &queue.name, &elsewhere).map_err(unseen)?,
             on_the_way: end_point.on_the_way.values().sum(),
             load: self.load(end_point, queue),

@@ -93,6 +93,8 @@ pub(crate) struct Numbers {
     pub(crate) paused: u32,
     /// Callers for whom no telephone rings yet.
     pub(crate) waiting: u32,
+    /// Callers, those for whom one rings too.
+    pub(crate) callers: u32,
 }
 
 /// What an agent is doing, as far as its queues show.
@@ -379,6 +381,7 @@ impl Observed {
                 logged_on: count(members.len()),
                 free: count(all_free.count()),
                 paused: count(members.filter(|member| member.paused && !member.paused_by_us).count()),
+                callers: count(queue.callers.len()),
                 waiting: count(queue.callers.keys().filter(|channel| !served.contains(channel.as_str())).count()),
             });
         }

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::runs::page;
 use crate::scope::{Campaigns, Scope};
 use crate::sql::Columns;
-use domain::{AttemptId, CallState, CampaignId, ContactId, RunId};
+use domain::{AttemptId, CallState, CampaignId, ContactId, ListId, RunId, Timestamp};
 
 /// Attempts of a stretch of time that are sorted rather than looked for in the order of their ids.
 const SORTED: i64 = 50_000;
@@ -33,6 +33,20 @@ macro_rules! ids {
             " $12 ORDER BY ",
             $order,
             " LIMIT $14"
+        )
+    };
+}
+
+macro_rules! ended {
+    ($what:literal, $way:literal, $rest:literal) => {
+        concat!(
+            "SELECT ",
+            $what,
+            " FROM attempt a WHERE ",
+            $way,
+            " AND +a.tenant_id = $1 AND ($2 LIKE '%,' || a.campaign_id || ',%' OR $2 IS NULL) \
+            AND +a.scheduled_at >= $4 AND a.ended_at IS NOT NULL AND a.state <> 'WITHDRAWN'",
+            $rest
         )
     };
 }
@@ -62,6 +76,14 @@ statements! {
         AND +a.tenant_id = $1 AND a.ended_at IS NOT NULL AND a.state <> 'WITHDRAWN' AND NOT EXISTS (SELECT 1 FROM attempt b \
         WHERE b.run_id = a.run_id AND b.contact_id = a.contact_id AND b.retry > a.retry AND b.state <> 'WITHDRAWN') \
         ORDER BY a.id LIMIT $4";
+    // How many are over, and behind which of them a place is: through the indexes of runs, contacts and lists, without a row
+    // of anything else.
+    ENDED_OF_RUN = ended!("COUNT(*)", "a.run_id = $3", "");
+    ENDED_OF_CONTACT = ended!("COUNT(*)", "a.contact_id = $3", "");
+    ENDED_OF_LIST = ended!("COUNT(*)", "a.list_id = $3", "");
+    NTH_OF_RUN = ended!("a.id", "a.run_id = $3", " ORDER BY a.id LIMIT 1 OFFSET $5");
+    NTH_OF_CONTACT = ended!("a.id", "a.contact_id = $3", " ORDER BY a.id LIMIT 1 OFFSET $5");
+    NTH_OF_LIST = ended!("a.id", "a.list_id = $3", " ORDER BY a.id LIMIT 1 OFFSET $5");
     CAMPAIGNS = "SELECT id FROM campaign WHERE tenant_id = $1 ORDER BY id";
 }
 
@@ -76,6 +98,17 @@ pub struct LastAttempt {
     pub state: String,
     /// Its extended status; empty for none.
     pub ext_state: String,
+}
+
+/// To whom attempts were made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptsOf {
+    /// Those of a run.
+    Run(RunId),
+    /// Those to a contact.
+    Contact(ContactId),
+    /// Those to the contacts of a list.
+    List(ListId),
 }
 
 /// A way into the table.
@@ -127,6 +160,33 @@ impl Store {
             records.reverse();
         }
         Ok(records)
+    }
+
+    /// How many attempts to one of these, decided at `from` or later, are over; and the id of that behind `skip` of them,
+    /// `None` when there are not so many.
+    pub async fn ended_attempts(
+        &self,
+        scope: &Scope,
+        of: AttemptsOf,
+        from: Option<Timestamp>,
+        skip: u64,
+    ) -> Result<(u64, Option<AttemptId>)> {
+        let (count, nth, id) = match of {
+            AttemptsOf::Run(run) => (ENDED_OF_RUN, NTH_OF_RUN, run.0),
+            AttemptsOf::Contact(contact) => (ENDED_OF_CONTACT, NTH_OF_CONTACT, contact.0),
+            AttemptsOf::List(list) => (ENDED_OF_LIST, NTH_OF_LIST, list.0),
+        };
+        let mut connection = self.readers().begin().await?; // one instant for both
+        let of = |statement| {
+            let from = from.map_or(i64::MIN, |at| at.0);
+            query_scalar::<i64>(statement).bind(scope.tenant.0).bind(scope.campaign_list()).bind(id).bind(from)
+        };
+        let all = of(count).fetch_one(&mut *connection).await?.unsigned_abs();
+        let first = match i64::try_from(skip) {
+            Ok(skip) if skip.unsigned_abs() < all => of(nth).bind(skip).fetch_optional(&mut *connection).await?,
+            _ => None,
+        };
+        Ok((all, first.map(AttemptId)))
     }
 
     /// How the contacts of a run ended: the last attempt at each that is over, by id from behind `after` on, at most 1000.

@@ -92,6 +92,10 @@ const ENDED_BY: &[&str] = &[
 ];
 const ALERTS: &[&str] = &["pbx_lost", "dialling_held", "storage", "circuit_open", "outcome_mix", "webhook_backlog"];
 const VERBS: &[&str] = &["HTTP_GET", "HTTP_POST", "ADD_LIST", "ADD_BLACKLIST", "EMAIL", "RESCHEDULE"];
+const AT_QUEUE: &[Field] = &[
+    field("queue", Type::Text, "the queue's name"),
+    field("agent", Type::Text, "the member's telephone; digits that could be a number are masked"),
+];
 const RUN_CHANGE: &[Field] = &[field("state", Type::Words(RUN_STATE), "its new state"), WHY];
 
 /// What is counted with an event in the books of abandoned calls.
@@ -419,6 +423,28 @@ pub const KINDS: &[Kind] = &[
         "Another version of a registry is in force.",
         &[field("version", Type::Int, "its number"), field("entries", Type::Int, "numbers in it")],
     ),
+    kind(
+        "engine.lost",
+        "engine",
+        "The process before the one that starts now ended without having been stopped.",
+        &[maybe("seen_at", Type::Instant, "the last event that it wrote; null: none is kept")],
+    ),
+    kind(
+        "engine.started",
+        "engine",
+        "Carillon started.",
+        &[field("epoch", Type::Int, "1, 2, 3, ... per start"), field("version", Type::Text, "Carillon's version")],
+    ),
+    kind("engine.stopped", "engine", "Carillon was stopped, and everything that was decided is written.", &[]),
+    kind(
+        "pbx.connected",
+        "pbx",
+        "The PBX is connected and was compared with what is known: it can be dialled on.",
+        &[field("version", Type::Text, "Asterisk's version")],
+    ),
+    kind("pbx.lost", "pbx", "The PBX is not connected any more, or does not answer.", &[WHY]),
+    kind("agent.logged_on", "pbx", "A member came to a queue that an end point observes.", AT_QUEUE),
+    kind("agent.logged_off", "pbx", "A member left a queue that an end point observes.", AT_QUEUE),
     kind("dialling.held", "dialling", "Nothing is dialled until it is lifted.", &[WHY]),
     kind("dialling.lifted", "dialling", "Dialling goes on.", &[]),
     kind(

@@ -80,7 +80,17 @@ impl EventFilter {
 /// nothing of one.
 fn is_seen(scope: &Scope, event: &LogEvent) -> bool {
     let data = || serde_json::from_str::<Value>(&event.json).unwrap_or_default()["data"].take();
-    match (event.campaign, event.entity.as_str()) {
+    is_of(scope, event.campaign, (&event.entity, event.entity_id), data)
+}
+
+/// As [`is_seen`], of an event's campaign, entity and data.
+pub(crate) fn is_of(
+    scope: &Scope,
+    campaign: Option<i64>,
+    (entity, entity_id): (&str, i64),
+    data: impl Fn() -> Value,
+) -> bool {
+    match (campaign, entity) {
         _ if scope.sees_all() => true,
         (Some(campaign), _) => scope.allows(CampaignId(campaign)),
         (None, "alert") => {
@@ -90,10 +100,11 @@ fn is_seen(scope: &Scope, event: &LogEvent) -> bool {
         }
         (None, "suppression_list") => {
             let sees = |campaign: &Value| campaign.as_i64().is_some_and(|id| scope.allows(CampaignId(id)));
-            scope.sees(Kind::SuppressionList, event.entity_id)
+            scope.sees(Kind::SuppressionList, entity_id)
                 && data()["campaigns"].as_array().is_none_or(|campaigns| campaigns.iter().all(sees))
         }
-        (None, "dialling") => true,
+        (None, "pbx") => scope.sees(Kind::Pbx, entity_id),
+        (None, "dialling" | "engine") => true,
         (None, _) => false,
     }
 }

@@ -23,8 +23,8 @@ pub struct AddedMany {
 }
 
 impl Store {
-    /// Adds contacts to the end of a list in the order given. With `dedupe`, a number that the list has, or that was in
-    /// an earlier one of them, is passed over. The whole is not one transaction: when the database fails, those before
+    /// Adds contacts to the end of a list in the order given. With `dedupe`, one whose own number a contact of the list has, or
+    /// an earlier one of them, as its own or as a further one, is passed over. The whole is not one transaction: when the database fails, those before
     /// stay.
     pub async fn add_many_contacts(
         &self,
@@ -48,7 +48,7 @@ impl Store {
             if dedupe {
                 let mut seen: HashSet<_> =
                     existing_keys(scope, list, lines.iter().map(|line| line.key), &mut transaction).await?;
-                lines.retain(|line| seen.insert(line.key));
+                lines.retain(|line| line.is_new(&mut seen));
             }
             let added = lines.len() as u64;
             insert(scope, list, None, lines, &mut transaction).await?;
@@ -71,6 +71,32 @@ mod tests {
 
     crate::testing::on_both_engines! {
         thousands_are_added_in_order_and_duplicates_passed_over;
+        a_number_that_a_contact_has_beside_its_own_is_a_duplicate_too;
+    }
+
+    async fn a_number_that_a_contact_has_beside_its_own_is_a_duplicate_too(home: Home) {
+        let store = home.open().await;
+        let scope = Scope::installation();
+        let list = store.create_list(&scope, "families").await.unwrap().id;
+        let contact = |number: &str, further: &str| {
+            let mut attributes = domain::Attributes::default();
+            if !further.is_empty() {
+                attributes.add("MULTINUM1", further).unwrap();
+            }
+            NewContact { number: domain::Dialable::parse(number, Some("IT")).unwrap(), attributes }
+        };
+        let family = contact("0669820001", "0669820002");
+        // The second number of the first, then somebody else with the same second number: that is another person.
+        let others = vec![contact("+390669820002", ""), contact("0669820003", "0669820002")];
+        let done = store.add_many_contacts(&scope, list, [vec![family], others.clone()].concat(), true).await.unwrap();
+        assert_eq!(done, AddedMany { added: 2, duplicates: 1 });
+        let again = store.add_many_contacts(&scope, list, others.clone(), true).await.unwrap();
+        assert_eq!(again, AddedMany { added: 0, duplicates: 2 });
+        let one_by_one = store.add_contacts(&scope, list, others, true).await.unwrap();
+        assert_eq!((one_by_one.added, one_by_one.skipped_duplicates), (0, 2));
+        let other = store.create_list(&scope, "other").await.unwrap().id;
+        let elsewhere = store.add_contacts(&scope, other, vec![contact("0669820002", "")], true).await.unwrap();
+        assert_eq!(elsewhere.added, 1, "each list by itself");
     }
 
     async fn thousands_are_added_in_order_and_duplicates_passed_over(home: Home) {

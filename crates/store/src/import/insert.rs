@@ -29,6 +29,8 @@ const COPY: &str = "COPY contact (tenant_id, list_id, import_id, number_ref, num
     number_key, attributes, import_row, alternates) FROM STDIN";
 /// The keys of a chunk at once, between commas, for PostgreSQL.
 const EXISTING_OF: &str = "SELECT number_key FROM contact WHERE tenant_id = $1 AND list_id = $2 \
+    AND number_key = ANY (CAST(string_to_array($3, ',') AS BIGINT[])) \
+    UNION SELECT number_key FROM contact_number WHERE tenant_id = $1 AND list_id = $2 \
     AND number_key = ANY (CAST(string_to_array($3, ',') AS BIGINT[]))";
 
 static INSERT_ROWS: LazyLock<String> = LazyLock::new(|| insert_sql(ROWS));
@@ -36,7 +38,10 @@ static INSERT_ROW: LazyLock<String> = LazyLock::new(|| insert_sql(1));
 static EXISTING: LazyLock<String> = LazyLock::new(|| {
     let holders: Vec<String> = (0..KEYS).map(|key| format!("${}", key + 3)).collect();
     let holders = holders.join(", ");
-    format!("SELECT number_key FROM contact WHERE tenant_id = $1 AND list_id = $2 AND number_key IN ({holders})")
+    format!(
+        "SELECT number_key FROM contact WHERE tenant_id = $1 AND list_id = $2 AND number_key IN ({holders}) \
+        UNION SELECT number_key FROM contact_number WHERE tenant_id = $1 AND list_id = $2 AND number_key IN ({holders})"
+    )
 });
 
 /// A good row, ready to be written.
@@ -47,6 +52,8 @@ pub(crate) struct Line {
     attributes: String,
     /// Its further numbers as JSON.
     alternates: Option<String>,
+    /// Their keys.
+    further: Vec<NumberKey>,
 }
 
 impl Line {
@@ -62,8 +69,20 @@ impl Line {
     /// Of a contact that is in no file.
     pub(crate) fn of_contact(contact: NewContact, country: Option<&str>, secret: u64) -> Self {
         let NewContact { number, attributes } = contact;
-        let alternates = alternates(&number, &attributes, country, secret, None).as_ref().map(json_of);
-        Self { line: None, key: number.key(secret), number, attributes: json_of(&attributes), alternates }
+        let found = alternates(&number, &attributes, country, secret, None);
+        let further = found.iter().flat_map(|found| &found.numbers).map(|one| one.key).collect();
+        let (key, attributes, alternates) = (number.key(secret), json_of(&attributes), found.as_ref().map(json_of));
+        Self { line: None, key, number, attributes, alternates, further }
+    }
+
+    /// Whether its own number is none of those that `seen` holds; all of its numbers are among them then. Two people may
+    /// share a further number: who has one of his own is somebody else.
+    pub(crate) fn is_new(&self, seen: &mut HashSet<NumberKey>) -> bool {
+        if !seen.insert(self.key) {
+            return false;
+        }
+        seen.extend(&self.further);
+        true
     }
 }
 
@@ -141,7 +160,7 @@ fn copy_rows(scope: &Scope, list: ListId, job: Option<ImportId>, lines: &[Line])
     rows
 }
 
-/// Which of `keys` the list has.
+/// Which of `keys` the list has, as a number of a contact of its own or as a further one.
 pub(crate) async fn existing_keys(
     scope: &Scope,
     list: ListId,

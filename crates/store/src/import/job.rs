@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::journal::events::masked;
 use crate::scope::{Kind, Scope};
 use crate::sql::{Columns, json_of, now};
-use domain::{ImportId, Invalid, ListId, Timestamp};
+use domain::{ContactId, ImportId, Invalid, ListId, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 use std::path::PathBuf;
@@ -115,6 +115,7 @@ statements! {
     UNFINISHED = "SELECT * FROM import_job WHERE tenant_id = $1 AND finished_at IS NULL \
         AND state IN ('running', 'cancelled') ORDER BY id";
     KNOWN = "SELECT id FROM import_job";
+    OF_CONTACT = "SELECT j.* FROM import_job j JOIN contact c ON c.import_id = j.id WHERE c.tenant_id = $1 AND c.id = $2";
 }
 
 impl Store {
@@ -160,6 +161,12 @@ impl Store {
         let row = query(GET).bind(scope.tenant.0).bind(id.0).fetch_optional(self.readers()).await?;
         let job = row.as_ref().map(read).transpose()?.filter(|job| scope.sees(Kind::List, job.list.0));
         job.ok_or_else(|| Error::not_found("import", id))
+    }
+
+    /// The job that a contact came with; `None`: it was added otherwise.
+    pub(crate) async fn import_of(&self, scope: &Scope, contact: ContactId) -> Result<Option<ImportJob>> {
+        let row = query(OF_CONTACT).bind(scope.tenant.0).bind(contact.0).fetch_optional(self.readers()).await?;
+        Ok(row.as_ref().map(read).transpose()?.filter(|job| scope.sees(Kind::List, job.list.0)))
     }
 
     /// The last jobs of a list, or of all, newest first; at most [`MAX_JOBS`].

@@ -242,7 +242,7 @@ impl Store {
         for (row, line) in chunk.rows.iter().zip(chunk.lines) {
             let fate = match line {
                 None => Fate::Refused,
-                Some(line) if job.dedupe && !seen.insert(line.key) => Fate::Duplicate,
+                Some(line) if job.dedupe && !line.is_new(&mut seen) => Fate::Duplicate,
                 Some(line) => {
                     new.push(line);
                     Fate::Added

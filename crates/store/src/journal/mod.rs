@@ -3,6 +3,7 @@
 mod attempt;
 mod counted;
 pub(crate) mod events;
+mod life;
 mod load;
 mod notes;
 mod outputs;
@@ -20,6 +21,7 @@ use domain::journal::{Again, AttemptEnd, NewAttempt, Note, OutputChange, PutOff,
 use domain::rules::Standing;
 use domain::{AttemptId, Contact, ContactId, Invalid, ListId, MAX_CONFIG_ID, RunId, RunState, Timestamp};
 use events::{Event, Events, masked};
+pub use life::Life;
 use notes::Mark;
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
@@ -104,6 +106,13 @@ pub enum Write {
         pbx_at: Option<String>,
         /// The person who did it; empty for the PBX.
         actor: String,
+    },
+    /// Something of the engine's own life, or of a PBX's.
+    Life {
+        /// What.
+        life: Life,
+        /// When.
+        at: Timestamp,
     },
     /// A block of ids.
     Ids {
@@ -325,6 +334,7 @@ impl Journal<'_> {
             Write::Output { attempt, change, at, pbx_at, actor } => {
                 self.output(attempt, &change, at, pbx_at, actor).await
             }
+            Write::Life { life, at } => self.life(life, at).await,
             Write::Ids { kind, count } => self.ids(kind, count).await,
             Write::Load(load) => self.load(&load).await,
         }
@@ -435,6 +445,7 @@ pub(crate) fn statements() -> Vec<Vec<(&'static str, &'static str)>> {
         attempt::STATEMENTS,
         counted::STATEMENTS,
         events::STATEMENTS,
+        life::STATEMENTS,
         load::STATEMENTS,
         notes::STATEMENTS,
         outputs::STATEMENTS,

@@ -24,8 +24,10 @@ use domain::{CampaignId, Invalid, Timestamp, WebhookId};
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
-/// Webhooks, at most.
+/// Webhooks, at most; those of [`MAX_OF_CAMPAIGNS`] not counted.
 pub const MAX_WEBHOOKS: usize = 50;
+/// Webhooks that tell the attempts of one campaign as forms, at most: WombatDialer's `httpNotify`, one for each campaign.
+pub const MAX_OF_CAMPAIGNS: usize = 500;
 /// Longest address, in bytes.
 const MAX_URL_BYTES: usize = 2_000;
 /// How long a receiver may take.
@@ -147,7 +149,8 @@ macro_rules! columns {
 }
 
 statements! {
-    COUNT = "SELECT COUNT(*) FROM webhook WHERE tenant_id = $1";
+    // Those that tell a campaign's attempts as forms are its own business.
+    COUNT = "SELECT COUNT(*) FROM webhook WHERE tenant_id = $1 AND (format = 'FORM' AND campaign_id IS NOT NULL) = ($2 <> 0)";
     CREATE = "INSERT INTO webhook (tenant_id, name, url, secret, headers, header_names, campaign_id, kinds, enabled, \
         timeout_ms, max_tries, created_at, since, place, format) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING id";
@@ -171,9 +174,15 @@ impl Store {
         webhook.check()?;
         secrets.check()?;
         let mut transaction = self.begin().await?;
-        let count: i64 = query_scalar(COUNT).bind(scope.tenant.0).fetch_one(&mut transaction).await?;
-        if count >= MAX_WEBHOOKS as i64 {
-            let why = format!("cannot be added: there are {MAX_WEBHOOKS}, which is the most");
+        let of_campaign = webhook.format == WebhookFormat::Form && webhook.campaign.is_some();
+        let (most, whose) = match of_campaign {
+            true => (MAX_OF_CAMPAIGNS, " of campaigns, as forms"),
+            false => (MAX_WEBHOOKS, ""),
+        };
+        let count = query_scalar(COUNT).bind(scope.tenant.0).bind(i64::from(of_campaign));
+        let count: i64 = count.fetch_one(&mut transaction).await?;
+        if count >= most as i64 {
+            let why = format!("cannot be added: there are {most}{whose}, which is the most");
             return Err(Error::Conflict { what: format!("webhook {:?}", webhook.name), why });
         }
         check_campaign(scope, webhook, &mut transaction).await?;

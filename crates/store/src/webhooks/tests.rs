@@ -90,6 +90,15 @@ async fn what_a_webhook_cannot_be_is_refused_by_field(home: Home) {
         store.create_webhook(&scope, &webhook(&format!("w{n}")), &secrets()).await.unwrap();
     }
     assert_eq!(store.create_webhook(&scope, &webhook("more"), &secrets()).await.unwrap_err().code(), "conflict");
+    // A campaign's own is not counted among them.
+    let world = World::make(&store).await;
+    let of_campaign = Webhook {
+        format: WebhookFormat::Form,
+        campaign: Some(world.campaign.id),
+        kinds: vec![FORM_KIND.into()],
+        ..webhook("own")
+    };
+    store.create_webhook(&scope, &of_campaign, &secrets()).await.unwrap();
 }
 
 async fn progress_is_written_and_read_again_and_a_replay_goes_back(home: Home) {

@@ -515,6 +515,26 @@ export interface paths {
         patch: operations["change_contact"];
         trace?: never;
     };
+    "/api/contacts/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happened to a contact, newest first: its calls and reservations, corrections, its import, and the suppressions of
+         *     its numbers that hold now.
+         */
+        get: operations["contact_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/contacts/{id}/why": {
         parameters: {
             query?: never;
@@ -918,6 +938,26 @@ export interface paths {
         };
         /** A list as a file. People who were forgotten are not in it. */
         get: operations["export_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lists/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happened to a list, newest first: calls to its contacts, imports, contacts that were added or corrected, and changes
+         *     of the list itself.
+         */
+        get: operations["list_history"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1593,6 +1633,26 @@ export interface paths {
          *     It is taken also while the disk is full.
          */
         post: operations["add_suppressions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/system-log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The system log, newest first: starts and stops, links, agents, runs, alerts, holds, and who signed in. What was changed of
+         *     the configuration is in `/api/audit`, what happened to a call in its timeline. Who signed in is for administrators.
+         */
+        get: operations["get_system_log"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3667,6 +3727,61 @@ export interface components {
             /** @description Version of the program. */
             version: string;
         };
+        /** @description Something that happened to a contact or a list. What it was about is there by its id. */
+        HistoryEntry: {
+            /** @description Who did it: a user's login or a token's name, of a call its agent; empty: Carillon. */
+            actor: string;
+            /**
+             * Format: date-time
+             * @description When: of a call when it was decided, or reserved for an agent.
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description The call, as `/api/attempts/{id}`.
+             */
+            attempt: number | null;
+            /**
+             * Format: int64
+             * @description The change, in `/api/audit`.
+             */
+            change: number | null;
+            /**
+             * Format: int64
+             * @description To which contact; `null`: to the list.
+             */
+            contact: number | null;
+            /**
+             * Format: int64
+             * @description The import.
+             */
+            import: number | null;
+            /**
+             * @description `call`, `suppressed`, `imported`, or an action of the audit log: `created`, `changed`, `contact_changed`,
+             *     `contacts_added`, `import_began`, `import_finished`, `import_cancelled`.
+             * @example call
+             */
+            kind: string;
+            /** @description The state of the call (see CallState). */
+            state: string | null;
+            /**
+             * Format: int64
+             * @description The suppression list.
+             */
+            suppression_list: number | null;
+            /**
+             * @description For people. It holds no number and no value of an attribute.
+             * @example TERMINATED SALE, talked 32 s, campaign spring
+             */
+            text: string;
+        };
+        /** @description A part of a history. */
+        HistoryPage: {
+            /** @description Newest first. */
+            items: components["schemas"]["HistoryEntry"][];
+            /** @description Give this as `after` to get the next page; `null`: this was the last one. */
+            next: string | null;
+        };
         /** @description Why dialling is to stop. */
         HoldInput: {
             /**
@@ -4336,6 +4451,11 @@ export interface components {
             boost: number;
             /**
              * Format: int32
+             * @description Callers in the queue, those for whom a telephone rings too: WombatDialer's `W`.
+             */
+            callers: number;
+            /**
+             * Format: int32
              * @description Agents whom a call would reach now.
              */
             free: number;
@@ -4358,6 +4478,11 @@ export interface components {
              * @description Calls towards the end point that have not come to the queue.
              */
             on_the_way: number;
+            /**
+             * Format: int32
+             * @description Calls towards the end point beyond the agents that they may reckon with: WombatDialer's `O/D`.
+             */
+            over_dialled: number;
             /**
              * Format: int32
              * @description Paused members.
@@ -6250,6 +6375,59 @@ export interface components {
              */
             why?: string;
         };
+        /** @description Something that happened. */
+        SystemLogEntry: {
+            /** @description Who did it: a user's login or a token's name; empty: Carillon. */
+            actor: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /**
+             * @description Where it is in the log.
+             * @example 1772360000000000e17
+             */
+            id: string;
+            /**
+             * @description What happened: a kind of the event log, or `user.signed_in`, `user.signed_out`, `user.sign_in_refused`, `user.locked`,
+             *     `user.unlocked`.
+             * @example pbx.connected
+             */
+            kind: string;
+            /**
+             * @description `info`, `warning`, `error`.
+             * @example info
+             */
+            level: string;
+            /**
+             * @description What it is called: of a run its campaign, of an alert what it is about; empty when that is not known any more.
+             * @example office
+             */
+            name: string;
+            /**
+             * @description About what: `engine`, `pbx`, `campaign`, `run`, `alert`, `dialling`, `suppression_list`, `suppression`, `user`.
+             * @example pbx
+             */
+            subject: string;
+            /**
+             * Format: int64
+             * @description Which of them.
+             */
+            subject_id: number;
+            /**
+             * @description For people.
+             * @example connected, Asterisk 22.5.2
+             */
+            text: string;
+        };
+        /** @description A part of the log. */
+        SystemLogPage: {
+            /** @description Newest first. There may be fewer than were asked for although older ones follow. */
+            items: components["schemas"]["SystemLogEntry"][];
+            /** @description Give this as `after` to get the next page; `null`: this was the last one. */
+            next: string | null;
+        };
         /** @description A change that was taken back. */
         TakenBack: components["schemas"]["Change"] & {
             /**
@@ -8107,6 +8285,42 @@ export interface operations {
             };
         };
     };
+    contact_history: {
+        parameters: {
+            query?: {
+                /** @description Only what is older than this page: its `next`. */
+                after?: string;
+                /** @description Items per page, `1..=1000`; 100 when not given. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a page of the history */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryPage"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     why_contact: {
         parameters: {
             query?: {
@@ -9169,6 +9383,42 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_history: {
+        parameters: {
+            query?: {
+                /** @description Only what is older than this page: its `next`. */
+                after?: string;
+                /** @description Items per page, `1..=1000`; 100 when not given. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a page of the history */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryPage"];
+                };
             };
             /** @description refused: the envelope says what and why */
             default: {
@@ -10920,6 +11170,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SuppressionsAdded"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_system_log: {
+        parameters: {
+            query?: {
+                /** @description At least this: `info`, `warning` or `error`. */
+                level?: string;
+                /** @description About this, e.g. `run`. */
+                subject?: string;
+                /** @description Then or later. */
+                from?: string;
+                /** @description Before. */
+                to?: string;
+                /** @description Only what is older than this entry: the `next` of a page. */
+                after?: string;
+                /** @description Entries per page, `1..=1000`; 100 when not given. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a page of the log, newest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemLogPage"];
                 };
             };
             /** @description refused: the envelope says what and why */

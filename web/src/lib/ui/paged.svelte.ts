@@ -2,16 +2,16 @@ import { wasAborted } from "$lib/api/client";
 import { asApiError, type ApiError } from "$lib/api/errors";
 
 /** A page as the API answers it. */
-export interface ApiPage<T> {
+export interface ApiPage<T, At = number> {
   items: T[];
-  next?: number | null;
+  next?: At | null;
 }
 
 /** Asks for the page behind `after`; undefined: the first. */
-export type AskPage<T> = (after: number | undefined, signal: AbortSignal) => Promise<ApiPage<T>>;
+export type AskPage<T, At = number> = (after: At | undefined, signal: AbortSignal) => Promise<ApiPage<T, At>>;
 
-/** A list that the server gives in pages: the first one now, more when asked for. */
-export class Paged<T> {
+/** A list that the server gives in pages: the first one now, more when asked for. `At` names a place in it. */
+export class Paged<T, At extends number | string = number> {
   items = $state.raw<T[]>([]);
   /** First answer not here yet. */
   loading = $state(true);
@@ -19,11 +19,11 @@ export class Paged<T> {
   /** There is more on the server. */
   more = $state(false);
   error = $state.raw<ApiError | null>(null);
-  #ask: AskPage<T>;
-  #next: number | undefined;
+  #ask: AskPage<T, At>;
+  #next: At | undefined;
   #running: AbortController | null = null;
 
-  constructor(ask: AskPage<T>) {
+  constructor(ask: AskPage<T, At>) {
     this.#ask = ask;
   }
 

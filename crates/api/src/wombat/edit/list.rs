@@ -1,6 +1,6 @@
 //! Lists and their records.
 
-use super::super::reports::log_page;
+use super::super::reports::{log_page, log_search};
 use super::super::{Asked, refuse};
 use super::places::{gone, key, texts};
 use super::record::Record;
@@ -15,7 +15,7 @@ use axum::extract::State;
 use domain::contact::check_meaning;
 use domain::{Attributes, Contact, ContactId, Dialable, ListId};
 use serde_json::{Map, Value, json};
-use store::{AttemptFilter, Kind, NewContact};
+use store::{AttemptsOf, Kind, NewContact};
 
 /// Contacts read at once.
 const PAGE: u32 = 1_000;
@@ -108,9 +108,19 @@ pub(super) async fn logs(
         0 => None,
         id => Some(ContactId(i64::try_from(id).unwrap_or(i64::MAX))),
     };
-    let filter = AttemptFilter { list: parent.map(ListId), contact, ..AttemptFilter::default() };
-    let wanted = |record: &Value| query.is_empty() || query == "~" || holds(record, query);
-    let (records, all) = log_page(asked, filter, &wanted, from, items).await?;
+    let list = ListId(parent.unwrap_or_default());
+    let of = match contact {
+        None => AttemptsOf::List(list),
+        Some(id) => match asked.app.store.contact(&asked.caller.scope, id).await {
+            Ok(contact) if contact.list == list => AttemptsOf::Contact(id),
+            Ok(_) | Err(store::Error::NotFound { .. }) => return Ok(Found { records: Vec::new(), all: 0, from }),
+            Err(error) => return Err(error.into()),
+        },
+    };
+    let (records, all) = match query {
+        "" | "~" => log_page(asked, of, None, from, items).await?,
+        _ => log_search(asked, of, &|record| holds(record, query), from, items).await?,
+    };
     Ok(Found { records, all, from })
 }
 
