@@ -24,6 +24,8 @@ pub(crate) struct Witness {
     pub(crate) settings: BTreeMap<RunId, RunSettings>,
     /// Runs that were told to pause or end.
     pub(crate) quiet: BTreeSet<RunId>,
+    /// Those of them that are over: nothing makes them go on.
+    removed: BTreeSet<RunId>,
     /// Legs that this process was told are up.
     pub(crate) told_up: BTreeSet<LegId>,
     /// What the PBXs know.
@@ -77,6 +79,7 @@ impl Witness {
     pub(crate) fn forget_intents(&mut self) {
         self.settings.clear();
         self.quiet.clear();
+        self.removed.clear();
         self.told_up.clear();
         self.by_trunk.clear();
         self.by_pbx.clear();
@@ -89,6 +92,9 @@ impl Witness {
                 if spec.state == RunState::Paused || spec.state.is_final() {
                     self.quiet.insert(spec.run);
                 }
+                if spec.state.is_final() {
+                    self.removed.insert(spec.run);
+                }
             }
             Event::RunReloaded(spec) => {
                 self.settings.insert(spec.run, spec.settings.clone());
@@ -98,10 +104,14 @@ impl Witness {
                     settings.hours = hours.clone();
                 }
             }
-            Event::RunPaused(run) | Event::RunRemoved(run) => {
+            Event::RunPaused(run) => {
                 self.quiet.insert(*run);
             }
-            Event::RunUnpaused(run) => {
+            Event::RunRemoved(run) => {
+                self.quiet.insert(*run);
+                self.removed.insert(*run);
+            }
+            Event::RunUnpaused(run) if !self.removed.contains(run) => {
                 self.quiet.remove(run);
             }
             Event::LegAnswered(leg) => {
