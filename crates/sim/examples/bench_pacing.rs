@@ -1,8 +1,8 @@
 //! `bench pacing`: every floor with every mode, the oracle beside them, then floors that are drawn from seeds.
 //!
 //! A table, or with `--json` one line per row. Shares are percentages of one run: `occupancy`, `abandoned`, `worst_15`, the
-//! worst quarter of an hour with `worst_15_calls`; `idle_s` that an agent waits for a call; `attempts` per call that an
-//! agent had, and those of progressive dialling on the same run beside it; `of_oracle`, the occupancy as a share of what
+//! worst quarter of an hour with `worst_15_calls`; `idle_s` that an agent waits for a call; `attempts` per person whom
+//! an agent had, and those of progressive dialling on the same run beside it; `of_oracle`, the occupancy as a share of what
 //! an oracle that knows every call's fate reaches; `decision_us`, the mean time of a decision. Words after `--` choose
 //! floors (`--floor "50"`), modes (`--mode predictive`), a seed (`--seed 7`), and how many drawn floors (`--drawn 40`).
 
@@ -102,8 +102,8 @@ fn row(json: bool, floor: &Floor, mode: &str, score: &Score, beside: (&Score, &S
         ("worst_15_calls", score.worst_quarter_calls.to_string()),
         ("live", score.live.to_string()),
         ("idle_s", format!("{:.1}", score.idle_s)),
-        ("attempts", format!("{:.2}", score.attempts_per_connect)),
-        ("attempts_progressive", format!("{:.2}", progressive.attempts_per_connect)),
+        ("attempts", format!("{:.2}", score.attempts_per_person)),
+        ("attempts_progressive", format!("{:.2}", progressive.attempts_per_person)),
         ("of_oracle", format!("{:.3}", score.occupancy / oracle.occupancy.max(1e-9))),
         ("decision_us", format!("{decision_us:.1}")),
     ];

@@ -18,8 +18,8 @@ pub struct Score {
     pub worst_quarter_calls: usize,
     /// Answers by persons.
     pub live: usize,
-    /// Calls launched for each that an agent had.
-    pub attempts_per_connect: f64,
+    /// Calls launched for each person whom an agent had.
+    pub attempts_per_person: f64,
     /// Seconds that an agent waited for a call, mean.
     pub idle_s: f64,
     /// Occupancy hour by hour, all days together.

@@ -102,6 +102,8 @@ pub(super) struct World<'a> {
     hours: Vec<(f64, f64)>,
     pub(super) answers: Answers,
     attempts: u64,
+    /// Conversations with persons.
+    persons: u64,
     connects: u64,
     idle_s: f64,
 }
@@ -130,6 +132,7 @@ impl<'a> World<'a> {
             hours: Vec::new(),
             answers: Answers::default(),
             attempts: 0,
+            persons: 0,
             connects: 0,
             idle_s: 0.0,
         }
@@ -365,6 +368,7 @@ impl<'a> World<'a> {
         let fate = call.fate;
         self.idle_s += self.now - since;
         self.connects += 1;
+        self.persons += u64::from(fate.kind == Kind::Person);
         self.counts.talking += 1;
         let at = &mut self.agents[agent as usize];
         at.doing = Doing::Talks;
@@ -475,7 +479,7 @@ impl<'a> World<'a> {
             worst_quarter,
             worst_quarter_calls,
             live: self.answers.live_at.len(),
-            attempts_per_connect: self.attempts as f64 / self.connects.max(1) as f64,
+            attempts_per_person: self.attempts as f64 / self.persons.max(1) as f64,
             idle_s: self.idle_s / self.connects.max(1) as f64,
             hourly: self.hours.iter().map(|(busy, present)| busy / present.max(1.0)).collect(),
         }

@@ -11,15 +11,15 @@ const AIM: f64 = 0.95;
 /// that both balance at the aim. A crew that answers more often goes in smaller steps: it learns as fast, and swings less.
 const STEP: f64 = 1.25;
 const STEP_POWER: f64 = -0.7;
-const STEP_MOST: f64 = 0.3;
+const STEP_MOST: f64 = 0.1;
 /// Allowed risk of one more call, per person whom it reaches: at the beginning, at least and at most.
-const RISK_FIRST: f64 = 0.06;
+const RISK_FIRST: f64 = 0.045;
 const RISK_LEAST: f64 = 0.004;
 const RISK_MOST: f64 = 0.97;
 /// At most with a small crew, where a tenth of its number may be abandoned in a quarter of an hour.
 const RISK_MOST_SMALL: f64 = 0.3;
 /// Allowed while too much was abandoned lately.
-const RISK_STRICT: f64 = 0.01;
+const RISK_STRICT: f64 = 0.015;
 /// Agents from which a share of the answers counts instead of a number of calls.
 const SMALL: f64 = 50.0;
 /// The window that must not hold too many, seconds, and the share of its answers from which we are strict.

@@ -28,6 +28,9 @@ const LEARN_EVERY_S: f64 = 5.0;
 const COLD_ANSWERS: f64 = 4.0;
 /// How likely a small crew may lose more calls than a quarter of an hour may hold.
 const CHANCE: f64 = 0.03;
+/// How many times the risk of a new call a ringing one may have until it is cancelled. Without it calls are cancelled and
+/// replaced for a shade of risk: a tenth more attempts, and fewer conversations. A large crew that lost too many does so.
+const KEPT: f64 = 1.5;
 /// How often the risk is reckoned in one decision while calls are looked through that may be cancelled: bounds its time.
 const CANCEL_LOOKS: u32 = 24;
 
@@ -124,7 +127,10 @@ impl Predictive {
         let mut spare = Spare::new(idle, queued, busy.all as usize, open as usize, self.answers.doubt());
         self.crew.groups(&busy).for_each(|(curve, count)| spare.supply(curve, count));
         self.answers.groups(now, floor).for_each(|(curve, count)| spare.demand(curve, count));
-        let cancel = self.cancel(now, floor, &mut spare, allowed.risk);
+        // A call that rings is worth more than its replacement: it has rung already.
+        let is_urgent = allowed.why != Why::Risk && allowed.room.is_none();
+        let kept_up_to = if is_urgent { allowed.risk } else { KEPT * allowed.risk };
+        let cancel = self.cancel(now, floor, &mut spare, kept_up_to);
         // One for each free agent is never too many.
         let launch = self.launch(&mut spare, &allowed, most).max(one_each.min(most));
         let why = match () {
