@@ -158,6 +158,13 @@ impl Client {
         self.handle.ask(Lane::InOrder, Ask { action, answered: Answered::Once }).await.map(drop)
     }
 
+    /// Whether the dialplan has this extension of a context, at priority 1.
+    pub async fn has_extension(&self, context: &str, extension: &str) -> Outcome<bool> {
+        let variable = format!("DIALPLAN_EXISTS({context},{extension},1)");
+        let found = |message: Message| message.get("Value") == Some("1");
+        self.action(&Action::new("Getvar").with("Variable", &variable)).await.map(found)
+    }
+
     /// Names of the actions that the user may use.
     pub async fn actions(&self) -> Outcome<Vec<String>> {
         let names = |message: Message| message.headers().map(|(name, _)| name.to_owned()).collect();

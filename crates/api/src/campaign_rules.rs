@@ -3,7 +3,6 @@
 use crate::App;
 use crate::attributes::AttributeMap;
 use crate::error::ApiError;
-use crate::pacing;
 use crate::words;
 use domain::template::fill;
 use domain::{
@@ -164,11 +163,10 @@ impl From<domain::OutcomeRule> for OutcomeRule {
     }
 }
 
-/// Refuses what this installation cannot do for a campaign: an address that may not be written to, letters without a mail
-/// server, and a pace without what it needs.
+/// Refuses what this installation cannot do for a campaign: an address that may not be written to, and letters without a
+/// mail server.
 pub(crate) fn check(app: &App, campaign: &Campaign) -> Result<(), ApiError> {
     app.rules.check_run_mail(&campaign.mail)?;
-    pacing::check(campaign)?;
     for rule in &campaign.outcome_rules {
         match rule.verb {
             Verb::HttpGet | Verb::HttpPost => {

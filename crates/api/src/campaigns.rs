@@ -500,6 +500,7 @@ pub(crate) async fn create_campaign(
     let lock = input.lock().made_by(&caller);
     let campaign = input.checked(0, &app.zone)?;
     campaign_rules::check(&app, &campaign)?;
+    pacing::check(&app, &campaign).await?;
     let campaign = app.store.create_campaign(&caller.scope, (&campaign, &lock), &caller.name).await?;
     Ok((StatusCode::CREATED, axum::Json(Campaign::from(campaign).with(lock))))
 }
@@ -533,6 +534,7 @@ async fn update(app: &App, caller: &Caller, id: i64, input: CampaignInput) -> Re
     let lock = input.lock().over(app, &caller.scope, Kind::Campaign, id).await?;
     let campaign = input.checked(id, &app.zone)?;
     campaign_rules::check(app, &campaign)?;
+    pacing::check(app, &campaign).await?;
     let campaign = app.store.update_campaign(&caller.scope, (&campaign, &lock), &caller.name).await?;
     Ok(axum::Json(Campaign::from(campaign).with(lock)))
 }

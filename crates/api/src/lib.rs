@@ -172,6 +172,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(imports::routes())
         .merge(actions::routes())
         .merge(campaigns::routes())
+        .merge(pacing::routes())
         .merge(calls::routes())
         .merge(runs::routes())
         .merge(live::routes())

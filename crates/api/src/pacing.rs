@@ -3,11 +3,20 @@
 //! `domain` is pure and knows no OpenAPI, so the fields of its [`domain::Pacing`] are listed here once more; a test compares
 //! both.
 
+use crate::App;
+use crate::auth::Read;
 use crate::error::ApiError;
-use crate::words;
-use domain::{Campaign, Invalid, PacingMode};
+use crate::extract::Id;
+use crate::{live, words};
+use axum::extract::State;
+use domain::pacing::HARBOUR;
+use domain::{Campaign, CampaignId, Invalid, PacingMode};
+use node::live::LivePacing;
 use serde::{Deserialize, Serialize};
+use store::Scope;
 use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// How a campaign is paced: how many calls are launched for the agents of its queues, and how many may be abandoned.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -43,12 +52,60 @@ pub struct Pacing {
     pub false_positives_estimate: f64,
 }
 
-/// Refuses a pace that the installation cannot keep.
-pub(crate) fn check(campaign: &Campaign) -> Result<(), ApiError> {
-    if campaign.pacing.mode == PacingMode::Predictive {
-        let problem = "predictive needs a safe harbour for people who find no agent, and none is known of the PBXs of its \
-            end points: automatic dials one call per free agent until there is one";
-        return Err(Invalid::new("pacing.mode", problem).into());
+/// How a campaign is paced, and how its run is now.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CampaignPacing {
+    /// What it asks for.
+    #[schema(value_type = Pacing)]
+    pub settings: domain::Pacing,
+    /// What is done; `null`: it has no run.
+    #[schema(value_type = Option<live::LivePacing>)]
+    pub now: Option<LivePacing>,
+}
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(campaign_pacing))
+}
+
+/// How the campaign is paced: its settings, and the figures that its engine goes by, with the reason of the present pace.
+#[utoipa::path(get, path = "/api/campaigns/{id}/pacing", tag = "live", params(("id" = i64, Path)),
+    security(("token" = ["read"])), responses((status = 200, description = "its pace", body = CampaignPacing)))]
+async fn campaign_pacing(
+    Read(caller): Read,
+    State(app): State<App>,
+    Id(id): Id,
+) -> Result<axum::Json<CampaignPacing>, ApiError> {
+    let campaign = app.store.campaign(&caller.scope, CampaignId(id)).await?;
+    let runs = app.node()?.live().await?.runs;
+    let now = runs.into_iter().find(|run| run.campaign == campaign.id).map(|run| run.pacing);
+    Ok(axum::Json(CampaignPacing { settings: campaign.pacing, now }))
+}
+
+/// Refuses predictive pacing where people who find no agent would hear nothing.
+pub(crate) async fn check(app: &App, campaign: &Campaign) -> Result<(), ApiError> {
+    if campaign.pacing.mode != PacingMode::Predictive {
+        return Ok(());
+    }
+    let pbxs = match app.node() {
+        Ok(node) => node.live().await?.pbxs,
+        Err(_) => Vec::new(),
+    };
+    for end_point in app.store.end_points(&Scope::installation()).await? {
+        let paced = end_point.queue.as_ref().is_some_and(|queue| !queue.reverse);
+        if !paced || !campaign.end_points.contains(&end_point.id) {
+            continue;
+        }
+        let pbx = pbxs.iter().find(|pbx| pbx.id == end_point.pbx);
+        if pbx.is_none_or(|pbx| !pbx.harbour) {
+            let name = pbx.map_or_else(|| end_point.pbx.to_string(), |pbx| pbx.name.clone());
+            let (context, extension) = HARBOUR;
+            let problem = format!(
+                "predictive needs a safe harbour for people who find no agent, and the dialplan of pbx {name} has none that is \
+                 seen. Add to it, with your own message: [{context}] exten => {extension},1,Playback(your-message) same => \
+                 n,Hangup(16). Or choose automatic: one call for each free agent until it is there"
+            );
+            return Err(Invalid::new("pacing.mode", problem).into());
+        }
     }
     Ok(())
 }

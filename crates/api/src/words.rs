@@ -33,9 +33,14 @@ words! {
     /// What of a run's life is told by letter: nothing, every state, or its end alone.
     ("SCREAMING_SNAKE_CASE") RunMailEvents { No, All, Completed }
     /// By which rule calls are launched for the agents of queues.
-    ("snake_case") PacingMode { Automatic, Boost, Progressive, Ratio, Predictive }
+    ("snake_case") PacingMode {
+        Automatic, Boost, Progressive, Ratio, AdaptHardLimit, AdaptAverage, AdaptTapered, Predictive,
+    }
     /// What predictive pacing promises of its cap.
     ("snake_case") PacingPolicy { Budget, Guaranteed }
+    /// By what a run is paced: `engine` looks at calls and agents several times a second, `no_harbour` is one call for each free
+    /// agent because a PBX has no safe harbour for people who find none.
+    ("snake_case") PacedBy { Channels, Boost, OneEach, NoHarbour, Ratio, Engine }
     /// How far an action is.
     ("snake_case") ActionState { Waiting, Done, Failed }
     /// What an end point is. A `PHONE` is a dialplan extension.
@@ -48,7 +53,7 @@ words! {
     ("snake_case") WorkSource { List }
     /// Who ended a call.
     ("snake_case") EndedBy {
-        AnswerTimeout, ProgressTimeout, ForcedClosure, Operator, Agent, NoAgent, AgentSkip, FarEnd, Pbx, Refused,
+        AnswerTimeout, ProgressTimeout, ForcedClosure, Operator, Agent, NoAgent, AgentSkip, Pacing, FarEnd, Pbx, Refused,
         Suppression, Unknown,
     }
     /// Whose fault it is that no conversation happened.
@@ -101,15 +106,16 @@ mod tests {
         same::<Verb, domain::Verb>(7);
         same::<VarMode, domain::VarMode>(4);
         same::<RunMailEvents, domain::RunMailEvents>(3);
-        same::<PacingMode, domain::PacingMode>(5);
+        same::<PacingMode, domain::PacingMode>(8);
         same::<PacingPolicy, domain::PacingPolicy>(2);
+        same::<PacedBy, node::live::PacedBy>(6);
         same::<ActionState, store::ActionState>(3);
         same::<EndPointKind, domain::EndPointKind>(2);
         same::<OpeningMode, domain::OpeningMode>(2);
         same::<QueueAgentState, node::live::QueueAgentState>(7);
         same::<Direction, domain::Direction>(1);
         same::<WorkSource, domain::WorkSource>(1);
-        same::<EndedBy, domain::EndedBy>(12);
+        same::<EndedBy, domain::EndedBy>(13);
         same::<Fault, domain::outcome::Fault>(6);
         same::<Dialling, node::live::Dialling>(2);
         same::<PbxState, node::live::PbxState>(4);

@@ -145,6 +145,7 @@ impl Dialer {
         }
         let run = self.runs.get_mut(&id).ok_or(Refusal::RunNotActive)?;
         run.picked(ready.contact.id);
+        let campaign = run.campaign;
         run.no_longer_waits(ready.due_at, ready.put_off_by);
         out.push(Command::Journal(Box::new(NewAttempt {
             attempt,
@@ -194,6 +195,7 @@ impl Dialer {
             served: Served::default(),
         };
         self.attempts.insert(attempt, open);
+        self.paced.placed(campaign, attempt);
         Ok(attempt)
     }
 
@@ -204,7 +206,7 @@ impl Dialer {
     fn route(&mut self, now: Now, id: RunId, chosen: Option<&Chosen>) -> (Result<Way, Refusal>, Option<Mono>) {
         let Some(run) = self.runs.get(&id) else { return (Err(Refusal::RunNotActive), None) };
         let settings = &run.settings;
-        let mut pace = Pace::new(&self.runs, &self.resources, &mut self.queues);
+        let mut pace = Pace::new(&self.runs, &self.resources, &mut self.queues, &self.paced);
         let mut best: Option<(u32, Way)> = None;
         let mut refusal = Refusal::NoRoute;
         let mut wake: Option<Mono> = None;
@@ -236,7 +238,7 @@ impl Dialer {
                     let better = best.is_none_or(|(most, ..)| free > most);
                     for end_point in end_points.take_while(|_| better) {
                         let preview = end_point.spec.queue.as_ref().is_some_and(|queue| queue.preview);
-                        match pace.capacity(end_point, settings.paced()) {
+                        match pace.capacity(end_point, run) {
                             Ok(_) if preview && chosen.is_none() => refusal = nearer(refusal, Refusal::AgentsDecide),
                             Ok(capacity) => {
                                 best = Some((free, (trunk.spec.id, end_point.spec.id, probe, capacity.queue)));
@@ -406,6 +408,10 @@ impl Dialer {
         if let Some(end_point) = self.resources.end_points.get_mut(&attempt.end_point).filter(|_| !attempt.queued) {
             end_point.arrived(attempt.run);
         }
+        let campaign = self.runs.get(&attempt.run).map(|run| run.campaign);
+        if let Some(campaign) = campaign {
+            self.pace_ended(campaign, id);
+        }
         if let Some(run) = self.runs.get_mut(&attempt.run) {
             run.landed(attempt.contact);
             if leg.is_some_and(|leg| leg.answered_at.is_some()) {
@@ -430,7 +436,7 @@ fn nearer(a: Refusal, b: Refusal) -> Refusal {
         Refusal::NobodyLoggedOn => 6,
         Refusal::NoAgentFree => 7,
         Refusal::TooManyWait => 8,
-        Refusal::AgentsTaken => 9,
+        Refusal::AgentsTaken | Refusal::Paced { .. } => 9,
         Refusal::EndPointsFull => 10,
         Refusal::AgentsDecide => 11,
         Refusal::RateReached { .. } => 12,

@@ -64,7 +64,10 @@ impl Dialer {
         // The hang-up was for a call that nobody had answered, and did not arrive: the conversation goes on.
         let answered = found.up || leg.answered_at.is_some();
         if answered
-            && matches!(leg.hang_up, Some(EndedBy::AnswerTimeout | EndedBy::ProgressTimeout | EndedBy::Suppression))
+            && matches!(
+                leg.hang_up,
+                Some(EndedBy::AnswerTimeout | EndedBy::ProgressTimeout | EndedBy::Suppression | EndedBy::Pacing)
+            )
         {
             leg.hang_up = None;
         }

@@ -21,6 +21,14 @@ pub enum Event {
 
     /// A PBX was added or changed.
     PbxConfigured(PbxSpec),
+    /// Whether people who find no agent hear a message on a PBX: its dialplan has the safe harbour. Until this is told it has
+    /// none.
+    HarbourSeen {
+        /// Which PBX.
+        pbx: PbxId,
+        /// Whether it is there.
+        there: bool,
+    },
     /// A trunk was added or changed; calls on it go on.
     TrunkConfigured(TrunkSpec),
     /// A trunk was deleted.
@@ -270,6 +278,25 @@ pub enum Event {
     /// Agents who were called for attempts that ended a while before this process began: whoever is still there is hung up.
     /// Told before any link is up.
     AgentsRemembered(Vec<CalledBefore>),
+}
+
+impl Event {
+    /// Whether campaigns may be paced otherwise after it.
+    pub(crate) fn may_choose_engines(&self) -> bool {
+        matches!(
+            self,
+            Self::PbxConfigured(_)
+                | Self::HarbourSeen { .. }
+                | Self::EndPointConfigured(_)
+                | Self::EndPointRemoved(_)
+                | Self::RunStarted(_)
+                | Self::RunReloaded(_)
+                | Self::RunBoosted { .. }
+                | Self::RunPaused(_)
+                | Self::RunUnpaused(_)
+                | Self::RunRemoved(_)
+        )
+    }
 }
 
 /// What the dialler needs to know of a PBX.

@@ -167,16 +167,16 @@ impl Dialer {
     pub fn queue_figures(&mut self, id: EndPointId) -> Option<Result<QueueFigures, Refusal>> {
         let end_point = self.resources.end_points.get(&id)?;
         let queue = end_point.spec.queue.as_ref()?;
-        let mut pace = Pace::new(&self.runs, &self.resources, &mut self.queues);
+        let mut pace = Pace::new(&self.runs, &self.resources, &mut self.queues, &self.paced);
         let seen = match pace.queue(end_point, queue) {
             Ok(seen) => seen,
             Err(refusal) => return Some(Err(refusal)),
         };
         // Each run has its own pace: that of the run that over-dials most is what is shown.
         let runs = self.runs.values().filter(|run| run.settings.end_points.contains(&id) && !run.state.is_final());
-        let capacities = runs.map(|run| pace.capacity(end_point, run.settings.paced()));
+        let capacities = runs.map(|run| pace.capacity(end_point, run));
         let most = capacities.max_by_key(|capacity| capacity.as_ref().map_or(0, |capacity| capacity.free));
-        let capacity = most.unwrap_or_else(|| pace.capacity(end_point, (Boost::ONE, &Pacing::by_boost())));
+        let capacity = most.unwrap_or_else(|| pace.capacity_by(end_point, (Boost::ONE, &Pacing::by_boost())));
         let wanted = capacity.map_or(0, |capacity| capacity.free);
         Some(Ok(QueueFigures { seen, wanted, refusal: capacity.err() }))
     }

@@ -4,6 +4,7 @@
 
 use crate::circuit::Verdict;
 use crate::hopper::Ready;
+use crate::pacing::fact::Why;
 use crate::resources::{EndPoint, Pbx, Trunk};
 use crate::runs::Run;
 use domain::journal::{Picked, PutOffBy, QueueReceipt, Receipt};
@@ -67,6 +68,11 @@ pub enum Refusal {
     AgentsDecide,
     /// Every free agent has calls or callers on the way.
     AgentsTaken,
+    /// The engine of its campaign launches no more calls now.
+    Paced {
+        /// What holds the pace.
+        why: Why,
+    },
     /// More callers wait than the end point allows: WombatDialer's `BK:W`.
     TooManyWait,
     /// Every free trunk rests after refusals.
@@ -103,6 +109,7 @@ impl Refusal {
             Self::NoAgentFree => "no agent of the queue is free",
             Self::AgentsDecide => "agents ask for somebody to call, and say when: nobody does now",
             Self::AgentsTaken => "every free agent of the queue has calls or callers on the way",
+            Self::Paced { why } => why.text(),
             Self::TooManyWait => "more callers wait in the queue than the end point allows (BK:W)",
             Self::CircuitOpen { .. } => "the trunk rests after refusals by the carrier",
             Self::RateReached { .. } => "calls per second reached",

@@ -10,9 +10,9 @@ use crate::event::EndPointSpec;
 use crate::known::Known;
 use crate::queue_book::QueueBook;
 use crate::queues::news::News;
-use domain::journal::OpenAttempt;
+use domain::journal::{Fact, OpenAttempt, PaceReceipt};
 use domain::rules::{Rules, Standing};
-use domain::{AttemptId, CampaignId, ContactId, EndPointId, NumberKey, PbxId, RunId, Timestamp, TrunkId};
+use domain::{AttemptId, CampaignId, ContactId, EndPointId, NumberKey, PacingPolicy, PbxId, RunId, Timestamp, TrunkId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -50,6 +50,8 @@ pub enum Invariant {
     AgentsKnown,
     /// No more calls on their way to a queue than its free agents are good for.
     AgentsNotOversold,
+    /// Where the cap is guaranteed no call that might break it, whatever the calls on their way do.
+    GuaranteedNeverOverCap,
     /// No agent who is called first for two calls at a time, and none who cannot take one.
     AgentNotDoubleBooked,
     /// No call of a reservation before its agent said yes, and that is on disk.
@@ -62,7 +64,7 @@ pub enum Invariant {
 
 impl Invariant {
     /// Every rule.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::SingleFlight,
         Self::OneAttemptPerContact,
         Self::OneNumberPerPerson,
@@ -78,6 +80,7 @@ impl Invariant {
         Self::EndPointCapacityKept,
         Self::AgentsKnown,
         Self::AgentsNotOversold,
+        Self::GuaranteedNeverOverCap,
         Self::AgentNotDoubleBooked,
         Self::AgentDecides,
         Self::OnlyOwnPauses,
@@ -102,6 +105,7 @@ impl Invariant {
             Self::EndPointCapacityKept => "end_point_capacity_kept",
             Self::AgentsKnown => "agents_known",
             Self::AgentsNotOversold => "agents_not_oversold",
+            Self::GuaranteedNeverOverCap => "guaranteed_never_over_cap",
             Self::AgentNotDoubleBooked => "agent_not_double_booked",
             Self::AgentDecides => "agent_decides",
             Self::OnlyOwnPauses => "only_own_pauses",
@@ -144,6 +148,8 @@ struct Entry {
     agent: Option<Agent>,
     /// It was.
     agent_called: bool,
+    /// Somebody answered.
+    answered: bool,
     word: Word,
 }
 
@@ -232,6 +238,7 @@ impl Ledger {
             others: open.other_numbers.iter().filter_map(|other| other.key).collect(),
             agent: open.agent.as_ref().map(|agent| (open.pbx, agent.interface.clone())),
             agent_called: !open.reserved,
+            answered: open.connected_at.is_some(),
             word: if open.reserved { Word::Awaited } else { Word::Given },
         };
         self.insert(open.attempt, entry);
@@ -333,6 +340,12 @@ impl Ledger {
                 if let Err((invariant, why)) = self.queues.check(end_point, new.receipt.queue.as_deref(), interface) {
                     return broken(invariant, format!("end point {end_point}: {why}"));
                 }
+                let pace = new.receipt.queue.as_ref().and_then(|queue| queue.pace);
+                if let Some(pace) = pace.filter(|pace| pace.policy == Some(PacingPolicy::Guaranteed))
+                    && let Err(why) = self.guaranteed(new.run, &pace)
+                {
+                    return broken(Invariant::GuaranteedNeverOverCap, why);
+                }
                 let agent = interface.map(|interface| (new.pbx, interface.to_owned()));
                 if let Some(other) = agent.as_ref().and_then(|agent| self.by_agent.get(agent)) {
                     let detail = format!("attempt {} takes the agent of attempt {other}", new.attempt);
@@ -341,7 +354,7 @@ impl Ledger {
                 let stage = Stage::Journalling;
                 let (key, run, campaign, contact) = (new.number_key, new.run, Some(new.campaign), new.contact);
                 let (decided_at, standing, person) = (new.scheduled_at, Known::default(), None);
-                let (agent_called, others) = (false, Vec::new());
+                let (agent_called, answered, others) = (false, false, Vec::new());
                 let word = if new.reserved { Word::Awaited } else { Word::Given };
                 let entry = Entry {
                     stage,
@@ -357,6 +370,7 @@ impl Ledger {
                     others,
                     agent,
                     agent_called,
+                    answered,
                     word,
                 };
                 self.insert(new.attempt, entry);
@@ -430,6 +444,11 @@ impl Ledger {
                     }
                 }
             }
+            Command::Note(note) if note.fact == Fact::Answered => {
+                if let Some(entry) = self.open.get_mut(&note.attempt) {
+                    entry.answered = true;
+                }
+            }
             Command::Close(end) => return self.end(end.attempt, end.run),
             Command::Withdraw(withdrawal) => {
                 if let Some(entry) = self.open.get(&withdrawal.attempt).filter(|entry| entry.stage == Stage::Sent) {
@@ -438,6 +457,23 @@ impl Ledger {
                 return self.end(withdrawal.attempt, withdrawal.run);
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// One call more: with the free agents taken by machines, everybody else who may answer is abandoned.
+    fn guaranteed(&self, run: RunId, pace: &PaceReceipt) -> Result<(), String> {
+        let unanswered = |entry: &&Entry| {
+            entry.run == run && !entry.answered && entry.agent.is_none() && self.queues.has_queue(entry.end_point)
+        };
+        let on_the_way = self.open.values().filter(unanswered).count() as u64;
+        if on_the_way > u64::from(pace.open) {
+            return Err(format!("{on_the_way} calls are on their way, reckoned with {}", pace.open));
+        }
+        let lost = u128::from(u64::from(pace.open) + 1).saturating_sub(pace.free.into());
+        let (abandoned, live) = (u128::from(pace.abandoned) + lost, u128::from(pace.abandoned + pace.persons) + lost);
+        if lost > 0 && abandoned * 1_000_000 > live * u128::from(pace.cap_ppm) {
+            return Err(format!("{abandoned} of {live} live calls may be abandoned"));
         }
         Ok(())
     }

@@ -14,8 +14,10 @@ impl Dialer {
             _ => None,
         };
         let fewer = !matches!(news, News::CallerCame { .. } | News::CallerGone { .. } | News::Called { .. });
+        let hint = self.hint_of(pbx, &news);
         self.calls_told(now, pbx, &news, out);
         let effects = self.queues.told(now.mono, pbx, news);
+        self.follow_hint(now.mono, pbx, hint);
         if fewer {
             self.agents_may_have_left(now, pbx, out);
         }
@@ -54,17 +56,21 @@ impl Dialer {
     }
 
     /// Why an attempt that is on disk may not go to its agents any more, if it is for agents.
-    pub(crate) fn agents_are_gone(&mut self, attempt: AttemptId) -> Option<&'static str> {
-        let attempt = self.attempts.get(&attempt)?;
+    pub(crate) fn agents_are_gone(&mut self, id: AttemptId) -> Option<&'static str> {
+        let attempt = self.attempts.get(&id)?;
         let end_point = self.resources.end_points.get(&attempt.end_point)?;
         if let Some(leg) = attempt.agent {
             return self.agent_is_gone(leg);
         }
         let queue = end_point.spec.queue.as_ref()?;
-        let mut pace = Pace::new(&self.runs, &self.resources, &mut self.queues);
+        let run = self.runs.get(&attempt.run);
+        let is_void = run.is_some_and(|run| self.paced.is_void(run, id));
+        let is_paced = run.is_some_and(|run| self.paced.of(run).is_some());
+        let mut pace = Pace::new(&self.runs, &self.resources, &mut self.queues, &self.paced);
         if pace.queue(end_point, queue).is_err() {
             return Some("its queue was lost from sight before it was sent");
         }
-        pace.is_oversold(end_point).then_some("its agents were taken before it was sent")
+        let gone = if is_paced { is_void } else { pace.is_oversold(end_point) };
+        gone.then_some("its agents were taken before it was sent")
     }
 }

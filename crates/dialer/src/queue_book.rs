@@ -42,6 +42,11 @@ impl QueueBook {
         };
     }
 
+    /// Whether the end point has a queue.
+    pub(crate) fn has_queue(&self, end_point: EndPointId) -> bool {
+        self.end_points.contains_key(&end_point)
+    }
+
     pub(crate) fn told(&mut self, pbx: PbxId, news: &News) {
         match news {
             News::Observed(all) => {
@@ -111,6 +116,10 @@ impl QueueBook {
         if agents > could {
             let why = format!("{agents} agents are reckoned with, {could} could take a call");
             return Err((Invariant::AgentsNotOversold, why));
+        }
+        if receipt.pace.is_some() {
+            // An engine looks ahead: calls are also for those who will be free.
+            return Ok(());
         }
         let call = 1_000_000 / u64::from(receipt.boost_permille.max(1));
         if receipt.taken_permille + call > u64::from(receipt.agents) * 1_000 {

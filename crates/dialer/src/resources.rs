@@ -13,6 +13,8 @@ pub struct Pbx {
     pub up: bool,
     /// Its cap on originates.
     pub rate: Rate,
+    /// People who find no agent hear a message there: its dialplan has the safe harbour.
+    pub harbour: bool,
 }
 
 /// A trunk.
@@ -77,10 +79,11 @@ impl Resources {
     /// Adds or changes a PBX.
     pub fn configure_pbx(&mut self, spec: PbxSpec) {
         let per_second = spec.originates_per_second.max(1);
-        self.pbxs
-            .entry(spec.id)
-            .and_modify(|pbx| pbx.rate.set(per_second))
-            .or_insert_with(|| Pbx { up: false, rate: Rate::new(per_second) });
+        self.pbxs.entry(spec.id).and_modify(|pbx| pbx.rate.set(per_second)).or_insert_with(|| Pbx {
+            up: false,
+            rate: Rate::new(per_second),
+            harbour: false,
+        });
     }
 
     /// Adds or changes a trunk; calls on it go on.

@@ -166,6 +166,7 @@ impl Dialer {
             agent: attempt.agent,
         }));
         self.tell_who_waits(id, |person| person.attempted(decided_at));
+        self.pace_launched(now.mono, id);
         self.note(id, leg_id, Fact::Requested, now.wall, out);
         self.timers.set(now.mono.plus_ms(answer_ms.into()), leg_id, Timer::AnswerTimeout);
         if progress_ms < answer_ms {

@@ -47,6 +47,7 @@ impl Dialer {
             return;
         }
         self.note_leg(id, fact, now.wall, out);
+        self.pace_rings(now.mono, id);
         self.route_passed(id, out);
     }
 
@@ -80,6 +81,7 @@ impl Dialer {
         }
         if first {
             self.note_answered(now, id, at, out);
+            self.pace_answered(now.mono, id);
             self.tell_of_conversation(id, at);
         }
         self.route_passed(id, out);
@@ -186,6 +188,7 @@ impl Dialer {
         if leg.answered_at.is_some() {
             self.tell_of_conversation(leg_id, now.wall);
         }
+        self.pace_over(now.mono, leg_id, &facts);
         let Some((id, attempt)) = self.forget(leg_id) else { return };
         let reported = reported(&facts, &attempt.ext_state);
         let outcome = reported.unwrap_or_else(|| classify(&facts));

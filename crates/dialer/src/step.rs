@@ -7,6 +7,7 @@ use crate::event::{Event, Loaded};
 use crate::invariants::Ledger;
 use crate::known::Known;
 use crate::numbers::KeptFree;
+use crate::paced::Paced;
 use crate::pacing::Turns;
 use crate::queues::Queues;
 use crate::reserving::{Desk, Reserved};
@@ -38,6 +39,7 @@ const ID_LOW: i64 = 1_000;
 pub struct Dialer {
     pub(crate) resources: Resources,
     pub(crate) queues: Queues,
+    pub(crate) paced: Paced,
     pub(crate) runs: BTreeMap<RunId, Run>,
     pub(crate) calls: Calls,
     pub(crate) attempts: BTreeMap<AttemptId, Attempt>,
@@ -151,10 +153,14 @@ impl Dialer {
             out.push(Command::HoldDialling { why });
         }
         self.held |= stepped.is_some();
+        self.paced.stale |= event.may_choose_engines();
         self.apply(now, event, out);
         self.held |= stepped.is_some();
         self.fire_timers(now, out);
-        self.may_place |= self.queues.expire(now.mono);
+        if self.queues.expire(now.mono) {
+            self.may_place = true;
+            self.look_at_all_agents(now.mono);
+        }
         if tick || self.place_at.is_some_and(|at| at <= now.mono) {
             self.may_place = true;
         }
@@ -166,6 +172,7 @@ impl Dialer {
         }
         self.ask_for_ids(out);
         self.refresh_runs(now, out);
+        self.pace_campaigns(now, out);
         if self.may_place {
             self.place_calls(now, out);
             self.refresh_runs(now, out);
@@ -177,7 +184,8 @@ impl Dialer {
     pub fn next_wake(&self, now: Now) -> Option<Mono> {
         let by_wall = self.runs.values().filter_map(|run| run.next_change(now.wall)).min();
         let by_wall = by_wall.map(|at| now.mono.plus_ms(u64::try_from((at.0 - now.wall.0 + 999) / 1_000).unwrap_or(0)));
-        [self.timers.next(), self.place_at, self.send_at, self.queues.next_change(), by_wall]
+        let paced = self.next_decision(now);
+        [self.timers.next(), self.place_at, self.send_at, self.queues.next_change(), by_wall, paced]
             .into_iter()
             .flatten()
             .min()
@@ -210,6 +218,11 @@ impl Dialer {
         match event {
             Event::Tick => {}
             Event::PbxConfigured(spec) => self.resources.configure_pbx(spec),
+            Event::HarbourSeen { pbx, there } => {
+                if let Some(pbx) = self.resources.pbxs.get_mut(&pbx) {
+                    pbx.harbour = there;
+                }
+            }
             Event::TrunkConfigured(spec) => self.resources.configure_trunk(spec),
             Event::EndPointConfigured(spec) => {
                 self.ledger.end_point_is(&spec);
@@ -441,6 +454,7 @@ impl Dialer {
                 // After a restart its open attempts may be restored after it.
                 if run.in_flight.is_empty() && !run.awaits_restored() {
                     self.runs.remove(&id);
+                    self.paced.stale = true;
                 }
                 continue;
             }
@@ -450,6 +464,7 @@ impl Dialer {
             let state = run.current_state(now.wall);
             if state != run.state {
                 run.state = state;
+                self.paced.stale = true;
                 let why = run.reason().to_owned();
                 let read_to = if state == RunState::Completed { run.read_to() } else { Vec::new() };
                 out.push(Command::RunChanged(RunChange { run: id, state, why, at: now.wall, read_to }));

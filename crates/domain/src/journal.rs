@@ -17,6 +17,7 @@ use crate::number::NumberKey;
 use crate::numbers::{LeftOut, OtherNumber};
 use crate::outcome::{CallState, EndedBy, Fault};
 use crate::outcome_rule::OutcomeRule;
+use crate::pacing::PacingPolicy;
 use crate::rules::{ContactReceipt, ContactRule};
 use crate::run::{RunState, SegmentKind};
 use crate::time::Timestamp;
@@ -212,6 +213,26 @@ pub struct QueueReceipt {
     pub taken_permille: u64,
     /// Calls on their way per agent, in thousandths: that of the end point times that of the run.
     pub boost_permille: u32,
+    /// What its campaign's engine went by, if it has one; then load and boost do not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pace: Option<PaceReceipt>,
+}
+
+/// What an engine went by when it allowed a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaceReceipt {
+    /// What it promises of the cap; `None`: nothing, it is one of VICIdial's methods.
+    pub policy: Option<PacingPolicy>,
+    /// Free agents of the campaign.
+    pub free: u32,
+    /// Calls of the campaign that had or might want an agent, before this one.
+    pub open: u32,
+    /// Calls that were abandoned, as the engine counts.
+    pub abandoned: u64,
+    /// People who had an agent, as the engine counts.
+    pub persons: u64,
+    /// Abandoned calls of live answers, at most, in millionths.
+    pub cap_ppm: u32,
 }
 
 /// Who chooses the caller id of a call.

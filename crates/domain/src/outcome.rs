@@ -147,6 +147,8 @@ pub enum EndedBy {
     NoAgent,
     /// The agent to whom it was shown did not want it.
     AgentSkip,
+    /// Pacing: it rang for long enough, and no agent would have been free for it.
+    Pacing,
     /// The callee or the carrier.
     FarEnd,
     /// The PBX: the dialplan ended.
@@ -224,7 +226,7 @@ pub fn classify(facts: &EndFacts) -> Outcome {
         }
         EndedBy::AnswerTimeout | EndedBy::ProgressTimeout => return outcome(CallState::RsRejected, Fault::Carrier),
         // Somebody of ours took it back: nothing of it is the carrier's or the callee's doing.
-        EndedBy::Operator | EndedBy::Agent => return outcome(CallState::RsNoanswer, Fault::Ours),
+        EndedBy::Operator | EndedBy::Agent | EndedBy::Pacing => return outcome(CallState::RsNoanswer, Fault::Ours),
         _ => {}
     }
     let alive = facts.ringing || facts.progress;

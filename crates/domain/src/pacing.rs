@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 /// Days of a counting period, at most.
 pub const PERIOD_DAYS_MAX: u32 = 30;
 
+/// Where people who answered and find no agent in time are brought on a PBX: context and extension, at priority 1. Its dialplan
+/// has them told who called and why.
+pub const HARBOUR: (&str, &str) = ("carillon-abandoned", "s");
+
 /// By which rule calls are launched for the agents of observed queues. Other end points take a call per channel.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -20,6 +24,12 @@ pub enum PacingMode {
     Progressive,
     /// So many calls per free agent, those who wait taken off the calls.
     Ratio,
+    /// VICIdial's `ADAPT_HARD_LIMIT`: its dial level, and one call per agent while more than the cap is abandoned.
+    AdaptHardLimit,
+    /// VICIdial's `ADAPT_AVERAGE`: its dial level, lowered while more than the cap is abandoned.
+    AdaptAverage,
+    /// VICIdial's `ADAPT_TAPERED`: as the hard limit, with more allowed at the beginning of the period.
+    AdaptTapered,
     /// Looks ahead; refused where there is no safe harbour for those who find no agent.
     Predictive,
 }

@@ -4,7 +4,8 @@
 
 use dialer::AgentState;
 use domain::{
-    AttemptId, CallState, CampaignId, ContactId, EndPointId, ListId, PbxId, RunId, RunState, Timestamp, TrunkId,
+    AttemptId, CallState, CampaignId, ContactId, EndPointId, ListId, PacingMode, PacingPolicy, PbxId, RunId, RunState,
+    Timestamp, TrunkId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -112,6 +113,8 @@ pub struct LivePbx {
     pub in_use: u32,
     /// Channels on it that are not ours: other people's calls, and what our calls became behind the end point.
     pub foreign_channels: u64,
+    /// People who find no agent hear a message there: its dialplan has the safe harbour. Looked for while queues are observed.
+    pub harbour: bool,
 }
 
 /// State of a trunk's circuit breaker.
@@ -247,6 +250,51 @@ impl From<dialer::Agent> for QueueAgent {
     }
 }
 
+/// How a run is paced.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LivePacing {
+    /// What its campaign asks for.
+    pub mode: PacingMode,
+    /// What is done.
+    pub by: PacedBy,
+    /// What predictive pacing promises; none where nothing is promised.
+    pub policy: Option<PacingPolicy>,
+    /// Why not more calls are launched, for people; empty where nothing holds them but agents and channels.
+    pub why: String,
+    /// Free agents that it reckons with; this and the next four are 0 without an engine.
+    pub free: u32,
+    /// Calls that have or may want an agent.
+    pub open: u32,
+    /// Callers among them who wait for one.
+    pub waiting: u32,
+    /// Abandoned since the engine began.
+    pub abandoned: u64,
+    /// Answered since the engine began.
+    pub live: u64,
+    /// Abandoned calls of live ones, at most, `0..=1`.
+    pub cap: f64,
+    /// Calls that may still be abandoned by what was answered so far; less than 0: too many were.
+    pub budget_left: f64,
+}
+
+/// By what a run is paced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PacedBy {
+    /// None of its end points has agents in a queue: a call per channel.
+    Channels,
+    /// The boost of end points and run.
+    Boost,
+    /// One call for each free agent.
+    OneEach,
+    /// One call for each free agent, because there is no safe harbour on a PBX.
+    NoHarbour,
+    /// So many calls for each free agent.
+    Ratio,
+    /// An engine, which looks at calls and agents several times a second.
+    Engine,
+}
+
 /// A run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LiveRun {
@@ -302,6 +350,8 @@ pub struct LiveRun {
     pub next_due: Option<Timestamp>,
     /// Caps on calls per hour to a prefix that are reached, those first that open first; at most 10.
     pub hourly_caps: Vec<LiveHourlyCap>,
+    /// How it is paced for the agents of its queues.
+    pub pacing: LivePacing,
     /// Its lists in dialling order.
     pub lists: Vec<LiveList>,
 }

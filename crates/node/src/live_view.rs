@@ -2,22 +2,27 @@
 
 use crate::link::MAX_STATUS_CHARS;
 use crate::live::{
-    Circuit, Dialling, Live, LiveCall, LiveEndPoint, LiveHold, LiveHourlyCap, LiveList, LivePbx, LiveQueue, LiveRun,
-    LiveTotals, LiveTrunk, PbxState, share,
+    Circuit, Dialling, Live, LiveCall, LiveEndPoint, LiveHold, LiveHourlyCap, LiveList, LivePacing, LivePbx, LiveQueue,
+    LiveRun, LiveTotals, LiveTrunk, PacedBy, PbxState, share,
 };
 use crate::shell::{RunView, Shell};
 use crate::why::closed;
-use dialer::Dialer;
 use dialer::figures::{QueueFigures, RunFigures};
 use dialer::gate::Refusal;
+use dialer::pacing::mode::{Mode, Policy};
 use dialer::toll::Reached;
-use domain::{EndPoint, Now, ObservedQueue, RunState, Timestamp};
+use dialer::{Dialer, PacingFigures};
+use domain::{EndPoint, Now, ObservedQueue, PacingPolicy, RunState, Timestamp};
 use std::sync::atomic::Ordering;
 
 /// Calls shown at once.
 pub(crate) const MAX_CALLS: usize = 1_000;
 
 const _: () = assert!(MAX_STATUS_CHARS <= 64, "the database keeps 64 characters of a status");
+
+/// Why a campaign that may look ahead does not.
+const NO_HARBOUR: &str = "one call for each free agent: a PBX of its end points has no safe harbour, the extension s of the context \
+    carillon-abandoned, for people who find no agent";
 
 impl Shell {
     /// Everything at this instant.
@@ -30,7 +35,8 @@ impl Shell {
             .filter(|run| !run.state.is_final())
             .filter_map(|run| {
                 let caps = self.dialer.hourly_caps_reached(run.run, now.wall);
-                Some(live_run(now.wall, run.clone(), caps, self.runs.get(&run.run)?, paused))
+                let pacing = live_pacing(self.dialer.pacing_figures(run.run)?);
+                Some(live_run(now.wall, run.clone(), (caps, pacing), self.runs.get(&run.run)?, paused))
             })
             .collect();
         runs.sort_by_key(|run| (run.priority, run.id));
@@ -66,6 +72,7 @@ impl Shell {
                 version: link.and_then(|link| link.version.clone()),
                 in_use: 0,
                 foreign_channels: link.map_or(0, |link| link.foreign.load(Ordering::Relaxed)),
+                harbour: self.dialer.has_harbour(pbx.id),
             });
         }
         for call in self.dialer.call_figures() {
@@ -166,7 +173,53 @@ fn live_queue(dialer: &mut Dialer, end_point: &EndPoint, queue: &ObservedQueue) 
     live
 }
 
-fn live_run(now: Timestamp, run: RunFigures, caps: Vec<Reached>, view: &RunView, storage: Option<&str>) -> LiveRun {
+fn live_pacing(figures: PacingFigures) -> LivePacing {
+    let PacingFigures { asked: mode, by, cap } = figures;
+    let mut live = LivePacing {
+        mode,
+        by: PacedBy::Engine,
+        policy: None,
+        why: String::new(),
+        free: 0,
+        open: 0,
+        waiting: 0,
+        abandoned: 0,
+        live: 0,
+        cap,
+        budget_left: 0.0,
+    };
+    live.by = match by {
+        dialer::PacedBy::Channels => PacedBy::Channels,
+        dialer::PacedBy::Boost => PacedBy::Boost,
+        dialer::PacedBy::OneEach => PacedBy::OneEach,
+        dialer::PacedBy::NoHarbour => {
+            NO_HARBOUR.clone_into(&mut live.why);
+            PacedBy::NoHarbour
+        }
+        dialer::PacedBy::Ratio => PacedBy::Ratio,
+        dialer::PacedBy::Engine { mode, why, free, open, waiting, abandoned, live: answered, .. } => {
+            live.policy = match mode {
+                Mode::Predictive(Policy::Budget) => Some(PacingPolicy::Budget),
+                Mode::Predictive(Policy::Guaranteed) => Some(PacingPolicy::Guaranteed),
+                _ => None,
+            };
+            why.text().clone_into(&mut live.why);
+            (live.free, live.open, live.waiting) = (free, open, waiting);
+            (live.abandoned, live.live) = (abandoned, answered);
+            live.budget_left = cap * answered as f64 - abandoned as f64;
+            PacedBy::Engine
+        }
+    };
+    live
+}
+
+fn live_run(
+    now: Timestamp,
+    run: RunFigures,
+    (caps, pacing): (Vec<Reached>, LivePacing),
+    view: &RunView,
+    storage: Option<&str>,
+) -> LiveRun {
     let running_s = u64::try_from(now.ms_since(view.started_at) / 1_000).unwrap_or(0);
     let per_hour = |count: u64| if running_s == 0 { 0.0 } else { count as f64 * 3_600.0 / running_s as f64 };
     let termination_rate = share(run.terminated, run.placed);
@@ -215,6 +268,7 @@ fn live_run(now: Timestamp, run: RunFigures, caps: Vec<Reached>, view: &RunView,
         attempts_per_hour: per_hour(run.placed),
         completions_per_hour: per_hour(run.terminated),
         next_due: run.next_due,
+        pacing,
         hourly_caps: caps
             .into_iter()
             .map(|cap| LiveHourlyCap { prefix: cap.prefix, calls: cap.calls, opens_at: cap.opens_at })

@@ -126,6 +126,12 @@ impl Shell {
                 }
                 self.step(Event::QueuesTold { pbx, news }, None);
             }
+            Observed::Harbour(there) => {
+                if self.dialer.has_harbour(pbx) != there {
+                    info!(pbx.id = pbx.0, there, "the safe harbour of the dialplan for people who find no agent");
+                    self.step(Event::HarbourSeen { pbx, there }, None);
+                }
+            }
             Observed::Audited(queues, suspected) => {
                 self.step(Event::QueuesTold { pbx, news: News::Audited(queues) }, None);
                 let _ = suspected.send(self.dialer.queues_healed(pbx).1);

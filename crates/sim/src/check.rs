@@ -292,7 +292,7 @@ impl World {
 
     /// A hang-up is decided: timers for unanswered calls do not end conversations.
     pub(crate) fn check_hang_up(&mut self, leg: LegId, why: EndedBy) {
-        let for_silence = matches!(why, EndedBy::AnswerTimeout | EndedBy::ProgressTimeout);
+        let for_silence = matches!(why, EndedBy::AnswerTimeout | EndedBy::ProgressTimeout | EndedBy::Pacing);
         if for_silence && self.witness.told_up.contains(&leg) {
             self.broke(Check::ConversationKept, format!("leg {leg} is up and hung up on: {why:?}"));
         }

@@ -103,6 +103,7 @@ impl World {
         let (trunks, end_points) = (self.is(Sabotage::DoublesTrunks), self.is(Sabotage::DoublesEndPoints));
         let rates = self.is(Sabotage::TriplesRates);
         events.extend(self.site.pbxs.values().map(|spec| Event::PbxConfigured(*spec)));
+        events.extend(self.site.pbxs.keys().map(|pbx| Event::HarbourSeen { pbx: *pbx, there: true }));
         for spec in self.site.trunks.values() {
             let mut spec = *spec;
             spec.capacity *= if trunks { 2 } else { 1 };

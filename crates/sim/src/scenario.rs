@@ -10,8 +10,8 @@ use dialer::{EndPointSpec, PbxSpec, RunSettings, RunTotals, TrunkSpec};
 use domain::rules::Rules;
 use domain::{
     Alternates, CallState, Contact, ContactId, Dialable, EndPointId, Hours, LeftOut, ListId, Mode, NumberKey,
-    NumberRef, Numbered, Numbers, OpeningHours, OpeningMode, OpeningRule, Pacing, PacingMode, PbxId, RescheduleRule,
-    RuleId, RunId, RunState, Timestamp, TrunkId, WhyLeftOut,
+    NumberRef, Numbered, Numbers, OpeningHours, OpeningMode, OpeningRule, Pacing, PacingMode, PacingPolicy, PbxId,
+    RescheduleRule, RuleId, RunId, RunState, Timestamp, TrunkId, WhyLeftOut,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -282,16 +282,24 @@ pub(crate) fn settings(rng: &mut Rng, site: &Site) -> RunSettings {
         outcome_rules: [].into(),
         rules: Arc::new(strictness::rules(rng, zone, any_hour)),
         boost: domain::Boost::ONE,
-        pacing: pacing(rng),
+        pacing: pacing(answer_timeout_ms),
         // Not drawn, so that worlds stay what they were.
         autopause: answer_timeout_ms.is_multiple_of(2),
     }
 }
 
-fn pacing(rng: &mut Rng) -> Pacing {
-    use PacingMode::{Automatic, Boost, Progressive, Ratio};
-    let mode = *rng.pick(&[Automatic, Boost, Boost, Progressive, Ratio]).unwrap_or(&Boost);
-    Pacing { mode, ratio: domain::Boost::from_permille(rng.number(500..=3_000)), ..Pacing::default() }
+/// Follows from what was drawn otherwise, so that worlds stay what they were.
+fn pacing(answer_timeout_ms: u32) -> Pacing {
+    let (mode, policy) = match answer_timeout_ms % 16 {
+        0 => (PacingMode::Predictive, PacingPolicy::Budget),
+        1 => (PacingMode::Predictive, PacingPolicy::Guaranteed),
+        2 => (PacingMode::AdaptHardLimit, PacingPolicy::Budget),
+        3 => (PacingMode::Progressive, PacingPolicy::Budget),
+        4 => (PacingMode::Ratio, PacingPolicy::Budget),
+        _ => (PacingMode::Boost, PacingPolicy::Budget),
+    };
+    let ratio = domain::Boost::from_permille(500 + answer_timeout_ms % 2_500);
+    Pacing { mode, policy, ratio, ..Pacing::default() }
 }
 
 /// The same hours with none to two other sets of opening hours, which leave a part of every day open.

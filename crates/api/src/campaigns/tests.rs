@@ -60,7 +60,6 @@ async fn what_is_wrong_with_a_campaign_is_named() {
         (json!({"pacing": {"period_days": 0}}), "pacing.period_days", "1..=30"),
         (json!({"pacing": {"mode": "fast"}}), "pacing.mode", "fast"),
         (json!({"pacing": {"mode": "ratio", "ratio": -1}}), "pacing.ratio", "0.01..=20"),
-        (json!({"pacing": {"mode": "predictive"}}), "pacing.mode", "safe harbour"),
         (json!({"rules": [{"status": "SAD", "max_attempts": 1, "retry_after_s": 1}]}), "rules[0].status", "SAD"),
     ];
     for (fields, field, names) in cases {
@@ -70,6 +69,21 @@ async fn what_is_wrong_with_a_campaign_is_named() {
         assert!(answer.text().contains(names), "{}", answer.text());
         assert_eq!(answer.refused(422), ("invalid".into(), field.into()));
     }
+}
+
+#[tokio::test]
+async fn predictive_pacing_without_a_safe_harbour_is_refused_with_the_lines_to_add() {
+    let server = Server::start().await;
+    let [pbx, _, telephone, _] = server.furnish().await;
+    let queue = json!({"pbx": pbx, "name": "agents", "kind": "QUEUE", "queue": "support", "max_channels": 5,
+        "context": "from-internal", "extension": "support"});
+    let queue = server.post("/api/end-points", queue).await.expect(201)["id"].clone();
+    let campaign = |end_point: &Value| json!({"name": format!("to {end_point}"), "end_points": [end_point], "pacing": {"mode": "predictive"}});
+    let refused = server.post("/api/campaigns", campaign(&queue)).await;
+    assert!(refused.text().contains("[carillon-abandoned] exten => s,1,"), "{}", refused.text());
+    assert_eq!(refused.refused(422).1, "pacing.mode");
+    // A telephone has no agents who could be missing.
+    server.post("/api/campaigns", campaign(&json!(telephone))).await.expect(201);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crate::App;
 use crate::auth::Read;
 use crate::dialling::{HoldState, StorageState};
 use crate::error::ApiError;
-use crate::words::{CallState, Circuit, Dialling, PbxState, RunState};
+use crate::words::{CallState, Circuit, Dialling, PacedBy, PacingMode, PacingPolicy, PbxState, RunState};
 use axum::extract::State;
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -74,6 +74,8 @@ document! {
         in_use: u32,
         /// Channels on it that are not ours: other people's calls, and what our calls became behind the end point.
         foreign_channels: u64,
+        /// People who find no agent hear a message there: its dialplan has the safe harbour. Looked for while queues are observed.
+        harbour: bool,
     }
     /// A trunk.
     LiveTrunk {
@@ -198,8 +200,35 @@ document! {
         next_due: Option<String>,
         /// Caps on calls per hour to a prefix that are reached, those first that open first; at most 10.
         hourly_caps: Vec<LiveHourlyCap>,
+        /// How it is paced for the agents of its queues.
+        pacing: LivePacing,
         /// Its lists in dialling order.
         lists: Vec<LiveList>,
+    }
+    /// How a run is paced.
+    LivePacing {
+        /// What its campaign asks for.
+        mode: PacingMode,
+        /// What is done.
+        by: PacedBy,
+        /// What predictive pacing promises; none where nothing is promised.
+        policy: Option<PacingPolicy>,
+        /// Why not more calls are launched, for people; empty where nothing holds them but agents and channels.
+        why: String,
+        /// Free agents that it reckons with; this and the next four are 0 without an engine.
+        free: u32,
+        /// Calls that have or may want an agent.
+        open: u32,
+        /// Callers among them who wait for one.
+        waiting: u32,
+        /// Abandoned since the engine began.
+        abandoned: u64,
+        /// Answered since the engine began.
+        live: u64,
+        /// Abandoned calls of live ones, at most, 0 to 1.
+        cap: f64,
+        /// Calls that may still be abandoned by what was answered so far; less than 0: too many were.
+        budget_left: f64,
     }
     /// A cap on calls per hour to a prefix that is reached.
     LiveHourlyCap {
@@ -332,6 +361,7 @@ mod tests {
                 version: Some("22.5.0".into()),
                 in_use: 3,
                 foreign_channels: 2,
+                harbour: true,
             }],
             trunks: vec![LiveTrunk {
                 id: TrunkId(1),
@@ -393,6 +423,19 @@ mod tests {
                 completions_per_hour: 10.5,
                 next_due: Some(at),
                 hourly_caps: vec![LiveHourlyCap { prefix: "+881".into(), calls: 3, opens_at: at }],
+                pacing: LivePacing {
+                    mode: domain::PacingMode::Predictive,
+                    by: PacedBy::Engine,
+                    policy: Some(domain::PacingPolicy::Budget),
+                    why: "too few answers".into(),
+                    free: 1,
+                    open: 2,
+                    waiting: 3,
+                    abandoned: 4,
+                    live: 5,
+                    cap: 0.03,
+                    budget_left: -3.9,
+                },
                 lists: vec![LiveList { id: ListId(1), high_water: ContactId(9), exhausted: true, paused: false }],
             }],
             calls: vec![LiveCall {

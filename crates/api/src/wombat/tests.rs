@@ -468,7 +468,7 @@ async fn the_configuration_api_refuses_by_name_and_changes_nothing() {
     let client = Client::of(&server);
     for (path, record, named) in [
         ("campaign?mode=E", json!({"name": "n", "httpNotify": "http://x/"}), "httpNotify"),
-        ("campaign?mode=E", json!({"name": "n", "initialPredictiveModel": "ADAPTIVE"}), "initialPredictiveModel"),
+        ("campaign?mode=E", json!({"name": "n", "initialPredictiveModel": "SOMETIMES"}), "initialPredictiveModel"),
         ("campaign?mode=E", json!({"name": "n", "pace": "ERROR"}), "pace"),
         ("campaign?mode=E", json!({"name": "n", "priority": "high"}), "priority"),
         ("campaign?mode=E", json!({"campaignId": 77, "priority": 1}), "77"),

@@ -56,6 +56,11 @@ pub(crate) enum Verb {
         /// Name or id
         campaign: String,
     },
+    /// How it is paced: what it asks for, what its run does now, and why not more
+    Pacing {
+        /// Name or id
+        campaign: String,
+    },
     /// Send a test letter to those who get letters about its runs
     TestLetter {
         /// Name or id
@@ -286,6 +291,7 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
         }
         Verb::Clone { campaign, name } => clone(session, Noun::Campaign, &campaign, &name).await,
         Verb::Remove { campaign } => remove(session, Noun::Campaign, &campaign).await,
+        Verb::Pacing { campaign } => pacing::show(&campaign, session).await,
         Verb::TestLetter { campaign } => {
             let found = session.client.named(Noun::Campaign, &campaign).await?;
             let body = object([("email_addresses", Some(found["email_addresses"].clone()))]);

@@ -224,8 +224,8 @@ mod tests {
         AttemptId, CallState, CampaignId, ContactId, EndPointId, ListId, PbxId, RunId, RunState, Timestamp, TrunkId,
     };
     use node::live::{
-        Circuit, Dialling, LiveCall, LiveEndPoint, LiveHold, LiveList, LivePbx, LiveRun, LiveTotals, LiveTrunk,
-        PbxState,
+        Circuit, Dialling, LiveCall, LiveEndPoint, LiveHold, LiveList, LivePacing, LivePbx, LiveRun, LiveTotals,
+        LiveTrunk, PacedBy, PbxState,
     };
 
     /// The node's own type, so that a field that is renamed there fails here.
@@ -258,6 +258,19 @@ mod tests {
             completions_per_hour: 80.0,
             next_due: None,
             hourly_caps: vec![],
+            pacing: LivePacing {
+                mode: domain::PacingMode::Boost,
+                by: PacedBy::Channels,
+                policy: None,
+                why: String::new(),
+                free: 0,
+                open: 0,
+                waiting: 0,
+                abandoned: 0,
+                live: 0,
+                cap: 0.03,
+                budget_left: 0.0,
+            },
             lists: vec![LiveList { id: ListId(1), high_water: ContactId(9), exhausted: false, paused: false }],
         };
         let live = node::Live {
@@ -272,6 +285,7 @@ mod tests {
                 version: None,
                 in_use: 0,
                 foreign_channels: 3,
+                harbour: false,
                 since: at,
             }],
             storage: None,

@@ -1,9 +1,14 @@
 //! How a campaign is paced, as options and in words.
 
-use crate::output::cell;
+use crate::client::{Noun, Session};
+use crate::failure::Failure;
+use crate::output::{cell, facts};
 use crate::span;
 use clap::Args;
 use serde_json::{Map, Value, json};
+
+const MODES: &str =
+    "automatic, boost, progressive, ratio:N, adapt-hard-limit, adapt-average, adapt-tapered, predictive, guaranteed";
 
 /// The options of `campaign create` and `campaign set`. What is not given stays as it is.
 #[derive(Debug, Args)]
@@ -11,8 +16,8 @@ use serde_json::{Map, Value, json};
 #[group(id = "pacing_options")]
 #[command(next_help_heading = "Pace of calls for agents")]
 pub(crate) struct Options {
-    /// automatic, boost, progressive, ratio:N (calls per free agent), predictive, or guaranteed: predictive, and the cap holds
-    /// at every instant [default: automatic]
+    /// automatic, boost, progressive, ratio:N (calls per free agent), adapt-hard-limit, adapt-average or adapt-tapered
+    /// (VICIdial's), predictive, or guaranteed: predictive, and the cap holds at every instant [default: automatic]
     #[arg(long, value_name = "MODE", value_parser = mode)]
     pacing: Option<Map<String, Value>>,
     /// Abandoned calls of live answers over the counting period, at most: 0.03 is 3 % [default: 0.03]
@@ -60,12 +65,53 @@ impl Options {
     }
 }
 
+/// What a campaign asks for, and what its run does now.
+pub(super) async fn show(campaign: &str, session: &Session) -> Result<(), Failure> {
+    let id = session.client.named(Noun::Campaign, campaign).await?["id"].as_i64().unwrap_or_default();
+    let answer = session.client.get(&format!("api/campaigns/{id}/pacing")).await?;
+    session.print(&answer, |pacing| {
+        let now = &pacing["now"];
+        let mut all = vec![("asked", words(&pacing["settings"]))];
+        if now.is_null() {
+            all.push(("now", "no run".to_owned()));
+            return facts(all);
+        }
+        all.push(("now", by(now).to_owned()));
+        if now["by"] == "engine" {
+            all.extend([
+                ("free agents", cell(now, "free")),
+                ("calls for them", cell(now, "open")),
+                ("waiting", cell(now, "waiting")),
+                ("abandoned", format!("{} of {} live answers", cell(now, "abandoned"), cell(now, "live"))),
+                ("budget left", format!("{:.1} calls", now["budget_left"].as_f64().unwrap_or_default())),
+            ]);
+        }
+        if !cell(now, "why").is_empty() {
+            all.push(("why not more", cell(now, "why")));
+        }
+        facts(all)
+    });
+    Ok(())
+}
+
+fn by(now: &Value) -> &'static str {
+    match (now["by"].as_str(), now["policy"].as_str()) {
+        (_, Some("guaranteed")) => "predictive, the cap is guaranteed",
+        (_, Some(_)) => "predictive",
+        (Some("channels"), _) => "a call per channel: none of its end points has agents in a queue",
+        (Some("boost"), _) => "boost of end point and run",
+        (Some("ratio"), _) => "fixed ratio",
+        (Some("engine"), _) => "adaptive",
+        _ => "one call for each free agent",
+    }
+}
+
 /// Pacing as one line of words.
 pub(super) fn words(pacing: &Value) -> String {
     let mode = match cell(pacing, "mode").as_str() {
         "ratio" => format!("ratio:{}", cell(pacing, "ratio")),
         "predictive" if pacing["policy"] == "guaranteed" => "guaranteed".to_owned(),
-        mode => mode.to_owned(),
+        mode => mode.replace('_', "-"),
     };
     let percent = pacing["cap"].as_f64().unwrap_or_default() * 100.0;
     let seconds = pacing["deadline_ms"].as_f64().unwrap_or_default() / 1_000.0;
@@ -82,7 +128,8 @@ fn mode(text: &str) -> Result<Map<String, Value>, String> {
         ("guaranteed", "") => json!({ "mode": "predictive", "policy": "guaranteed" }),
         ("predictive", "") => json!({ "mode": "predictive", "policy": "budget" }),
         ("automatic" | "boost" | "progressive", "") => json!({ "mode": text }),
-        _ => return Err(format!("{text:?} is none of automatic, boost, progressive, ratio:N, predictive, guaranteed")),
+        ("adapt-hard-limit" | "adapt-average" | "adapt-tapered", "") => json!({ "mode": text.replace('-', "_") }),
+        _ => return Err(format!("{text:?} is none of {MODES}")),
     };
     Ok(fields.as_object().cloned().unwrap_or_default())
 }
@@ -98,7 +145,7 @@ mod tests {
             pacing.extend([("cap".to_owned(), json!(0.03)), ("period_days".to_owned(), json!(30))]);
             words(&Value::Object(pacing))
         };
-        for text in ["automatic", "boost", "progressive", "ratio:1.5", "predictive", "guaranteed"] {
+        for text in ["automatic", "boost", "progressive", "ratio:1.5", "adapt-tapered", "predictive", "guaranteed"] {
             assert!(told(text).starts_with(&format!("{text}; 3 % abandoned in 30 days")), "{}", told(text));
         }
         assert!(mode("fast").unwrap_err().contains("\"fast\" is none of automatic, boost"));

@@ -107,6 +107,16 @@ fn scheduled(attempt: &Value, data: &Value) -> Vec<String> {
     let queue = receipt["queue"].as_object().map(|_| {
         let queue = &receipt["queue"];
         let boost = queue["boost_permille"].as_f64().unwrap_or_default() / 1_000.0;
+        let pace = &queue["pace"];
+        if !pace.is_null() {
+            return format!(
+                "agents: {} free of the campaign, {} calls for them before this one, {} of {} live answers abandoned",
+                cell(pace, "free"),
+                cell(pace, "open"),
+                cell(pace, "abandoned"),
+                pace["abandoned"].as_u64().unwrap_or_default() + pace["persons"].as_u64().unwrap_or_default(),
+            );
+        }
         format!(
             "agents: {} free, {} callers waiting, {} to reckon with at boost {boost}, {} calls on the way",
             cell(queue, "free"),

@@ -25,6 +25,7 @@ mod manual;
 mod numbers;
 mod outcome_rules;
 mod outcomes;
+mod paced;
 mod postgres;
 mod preview;
 mod queue_log;

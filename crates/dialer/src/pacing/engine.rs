@@ -31,6 +31,23 @@ pub struct Engine {
     days_before_s: f64,
     day_began: f64,
     decided_at: f64,
+    /// Seconds of the counting period that are left, where its owner knows.
+    left_s: Option<f64>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("terms", &self.terms).field("account", &self.account).finish_non_exhaustive()
+    }
+}
+
+/// Seconds between decisions that suit so many agents.
+pub fn decide_every_s(agents: u32) -> f64 {
+    match agents {
+        0..=30 => 0.2,
+        31..=100 => 0.3,
+        _ => 0.5,
+    }
 }
 
 enum Pace {
@@ -63,17 +80,34 @@ impl Engine {
             days_before_s: 0.0,
             day_began: 0.0,
             decided_at: 0.0,
+            left_s: None,
             terms,
         })
     }
 
     /// Seconds between decisions that suit the size of the floor.
     pub fn decide_every_s(&self) -> f64 {
-        match self.terms.agents_max {
-            0..=30 => 0.2,
-            31..=100 => 0.3,
-            _ => 0.5,
-        }
+        decide_every_s(self.terms.agents_max)
+    }
+
+    /// So many seconds of dialling are left of the counting period, or of the work: from now on that counts, and not the clock.
+    pub fn left(&mut self, seconds: f64) {
+        self.left_s = Some(seconds);
+    }
+
+    /// Agents who are free, talk or wrap up.
+    pub fn working(&self) -> u32 {
+        self.floor.working()
+    }
+
+    /// Agents who are free.
+    pub fn free(&self) -> u32 {
+        self.floor.how_many(Doing::Idle)
+    }
+
+    /// Calls that were abandoned, and people whom agents had on the line.
+    pub fn counted(&self) -> (f64, f64) {
+        (self.account.abandoned, self.account.persons)
     }
 
     /// Something happened.
@@ -112,7 +146,10 @@ impl Engine {
         let queued = own.queued.max(told.queued);
         let lines = own.lines().max(told.lines());
         let on_the_way = open.saturating_sub(queued);
-        let gone_s = self.days_before_s + now - self.day_began;
+        let gone_s = match self.left_s {
+            Some(left_s) => (self.terms.period_s - left_s).max(0.0),
+            None => self.days_before_s + now - self.day_began,
+        };
         let mut decision = match &mut self.pace {
             Pace::Ratio(calls) => {
                 let target = (f64::from(idle) * calls.factor()) as u32;

@@ -237,6 +237,23 @@ impl Queues {
         Ok(share::left_for(&counted.groups, &demands, index))
     }
 
+    /// The leg of a caller who waits in a queue of the PBX, when it is one of ours.
+    pub(crate) fn leg_of(&self, pbx: PbxId, channel: &str) -> Option<LegId> {
+        self.0.get(&pbx)?.queues.values().find_map(|queue| queue.callers.get(channel).copied().flatten())
+    }
+
+    /// The telephones of a queue; none when nothing is known of it.
+    pub(crate) fn interfaces(&self, pbx: PbxId, queue: &str) -> impl Iterator<Item = &str> {
+        let queue = self.0.get(&pbx).and_then(|observed| observed.queues.get(queue));
+        queue.into_iter().flat_map(|queue| queue.members.keys().map(String::as_str))
+    }
+
+    /// What an agent is doing, as the queue shows; `None`: it is not logged on there.
+    pub(crate) fn state_in(&self, pbx: PbxId, queue: &str, interface: &str) -> Option<AgentState> {
+        let observed = self.0.get(&pbx)?;
+        Some(observed.state_of(observed.queues.get(queue)?.members.get(interface)?))
+    }
+
     /// Why the queues of a PBX are not known, for people.
     pub(crate) fn unknown(&self, pbx: PbxId) -> Option<&str> {
         match self.0.get(&pbx) {

@@ -9,13 +9,13 @@ use dialer::{
     CallAgent, Command, Dialer, EndPointSpec, Event, IdKind, Invariant, Member, News, Originate, Pause, PbxSpec,
     QueueSnapshot, RunTotals,
 };
-use domain::journal::{AttemptEnd, FirstAgent, NewAttempt, Picked, QueueReceipt, Receipt, Withdrawal};
+use domain::journal::{AttemptEnd, FirstAgent, NewAttempt, PaceReceipt, Picked, QueueReceipt, Receipt, Withdrawal};
 use domain::outcome::Fault;
 use domain::rules::limits::{Cap, CapBy, Consent, DayHours, Limits};
 use domain::rules::{Rules, Standing};
 use domain::{
     AttemptId, CallId, CallState, CampaignId, ContactId, EndPointId, EndedBy, LegId, ListId, Mono, Now, NumberKey,
-    NumberRef, Numbered, Numbers, ObservedQueue, PbxId, RunId, TrunkId,
+    NumberRef, Numbered, Numbers, ObservedQueue, PacingPolicy, PbxId, RunId, TrunkId,
 };
 use std::sync::{Arc, LazyLock};
 
@@ -181,7 +181,7 @@ fn forbidden() -> Vec<(Limits, Standing)> {
 
 /// A receipt of a call for so many agents, of whom calls on their way take a part already.
 fn agents(agents: u32, taken_permille: u64, boost_permille: u32) -> QueueReceipt {
-    QueueReceipt { free: agents, waiting: 0, agents, on_the_way: 1, taken_permille, boost_permille }
+    QueueReceipt { free: agents, waiting: 0, agents, on_the_way: 1, taken_permille, boost_permille, pace: None }
 }
 
 /// End point 1 observes a queue of which nothing is known yet.
@@ -346,6 +346,43 @@ fn break_it(invariant: Invariant) -> Option<Invariant> {
                 assert_eq!(for_agents(&["SIP/1", "SIP/2"], Some(receipt)), broken, "{receipt:?}");
             }
             for_agents(&["SIP/1", "SIP/2"], Some(agents(3, 0, 1_000)))
+        }
+        Invariant::GuaranteedNeverOverCap => {
+            let with = |abandoned, persons, free, open| {
+                let pace = PaceReceipt {
+                    policy: Some(PacingPolicy::Guaranteed),
+                    free,
+                    open,
+                    abandoned,
+                    persons,
+                    cap_ppm: 30_000,
+                };
+                for_agents(&["SIP/1", "SIP/2"], Some(QueueReceipt { pace: Some(pace), ..agents(2, 0, 0) }))
+            };
+            assert_eq!(with(0, 0, 2, 1), None);
+            assert_eq!(with(0, 0, 2, 2), Some(invariant));
+            assert_eq!(with(0, 100, 2, 4), None);
+            assert_eq!(with(0, 100, 2, 5), Some(invariant));
+            assert_eq!(with(3, 97, 2, 2), Some(invariant));
+            // Two are on their way already, whatever the decider says.
+            let mut ledger = observing();
+            let members = vec![Member { interface: "SIP/1".into(), ..Member::default() }];
+            ledger.told(PBX, &News::Observed(vec![QueueSnapshot { name: "999".into(), members, callers: vec![] }]));
+            let pace = PaceReceipt {
+                policy: Some(PacingPolicy::Guaranteed),
+                free: 1,
+                open: 0,
+                abandoned: 0,
+                persons: 0,
+                cap_ppm: 30_000,
+            };
+            let call = |n: i64| {
+                let mut new = new_attempt(n, n, n);
+                new.receipt.queue = Some(Box::new(QueueReceipt { pace: Some(pace), ..agents(1, 0, 0) }));
+                journal(new)
+            };
+            ledger.check(&call(1), CALM, calm).unwrap();
+            ledger.check(&call(2), CALM, calm).err().map(|violation| violation.0)
         }
         Invariant::AgentNotDoubleBooked => {
             let taking = |n: i64, interface: &str| {

@@ -17,6 +17,7 @@ mod life;
 mod links;
 mod loads;
 mod numbers;
+mod paced;
 mod preview;
 mod priority;
 mod protocol;

@@ -6,6 +6,7 @@ use crate::configuration::Password;
 use crate::inputs::Input;
 use asterisk::{EventKind, INCOMING_MAX, Incoming, Outcome, QueueEvent, Secret};
 use dialer::{Caller, DeviceState, Member, News, QueueSnapshot};
+use domain::pacing::HARBOUR;
 use domain::{Manager, PbxId};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub const NOT_WANTED: &str = "no end point observes a queue there";
 pub enum Observed {
     /// For the dialler.
     Told(News),
+    /// Whether the dialplan has the safe harbour.
+    Harbour(bool),
     /// The queues as the PBX lists them, to be compared; answered with whether something may have been missed.
     Audited(Vec<QueueSnapshot>, oneshot::Sender<bool>),
 }
@@ -182,6 +185,7 @@ impl Observer {
             return Some(());
         };
         let all = queues.into_iter().map(|queue| snapshot(&self.marks, queue)).collect();
+        self.harbour(now).await?;
         self.tell(Observed::Told(News::Observed(all))).await?;
         for event in held {
             self.tell(Observed::Told(news(&self.marks, event))).await?;
@@ -211,12 +215,20 @@ impl Observer {
         };
         let Outcome::Done(queues) = listed else { return Some(()) };
         let all = queues.into_iter().map(|queue| snapshot(&self.marks, queue)).collect();
+        self.harbour(now).await?;
         let (suspected, answer) = oneshot::channel();
         self.tell(Observed::Audited(all, suspected)).await?;
         if answer.await.unwrap_or(false) {
             *next = Next::Audit(Instant::now() + LOOK_AGAIN);
         }
         Some(())
+    }
+
+    /// Looks whether people who find no agent hear a message; a PBX that does not say has none.
+    async fn harbour(&self, epoch: u64) -> Option<()> {
+        let (context, extension) = HARBOUR;
+        let there = self.client.in_epoch(epoch).has_extension(context, extension).await.done();
+        self.tell(Observed::Harbour(there == Some(true))).await
     }
 
     async fn lost(&self, why: String) -> Option<()> {

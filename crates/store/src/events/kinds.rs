@@ -84,6 +84,7 @@ const ENDED_BY: &[&str] = &[
     "agent",
     "no_agent",
     "agent_skip",
+    "pacing",
     "far_end",
     "pbx",
     "refused",

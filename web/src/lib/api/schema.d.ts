@@ -416,6 +416,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/campaigns/{id}/pacing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the campaign is paced: its settings, and the figures that its engine goes by, with the reason of the present pace. */
+        get: operations["campaign_pacing"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/campaigns/{id}/start": {
         parameters: {
             query?: never;
@@ -2749,6 +2766,12 @@ export interface components {
              */
             zone?: string | null;
         };
+        /** @description How a campaign is paced, and how its run is now. */
+        CampaignPacing: {
+            now: components["schemas"]["LivePacing"] | null;
+            /** @description What it asks for. */
+            settings: components["schemas"]["Pacing"];
+        };
         /** @description A campaign as it is created or replaced; fields that are not given take WombatDialer's defaults. */
         CampaignPatch: {
             /**
@@ -3521,7 +3544,7 @@ export interface components {
          * @description Who ended a call.
          * @enum {string}
          */
-        EndedBy: "answer_timeout" | "progress_timeout" | "forced_closure" | "operator" | "agent" | "no_agent" | "agent_skip" | "far_end" | "pbx" | "refused" | "suppression" | "unknown";
+        EndedBy: "answer_timeout" | "progress_timeout" | "forced_closure" | "operator" | "agent" | "no_agent" | "agent_skip" | "pacing" | "far_end" | "pbx" | "refused" | "suppression" | "unknown";
         /** @description Contacts of runs by how they ended there. */
         EndedSo: {
             /** @description How the last attempt at them ended; none: however it did. */
@@ -4403,6 +4426,51 @@ export interface components {
             /** @description Whether it is paused: nothing is read from it. */
             paused: boolean;
         };
+        /** @description How a run is paced. */
+        LivePacing: {
+            /**
+             * Format: int64
+             * @description Abandoned since the engine began.
+             */
+            abandoned: number;
+            /**
+             * Format: double
+             * @description Calls that may still be abandoned by what was answered so far; less than 0: too many were.
+             */
+            budget_left: number;
+            /** @description What is done. */
+            by: components["schemas"]["PacedBy"];
+            /**
+             * Format: double
+             * @description Abandoned calls of live ones, at most, 0 to 1.
+             */
+            cap: number;
+            /**
+             * Format: int32
+             * @description Free agents that it reckons with; this and the next four are 0 without an engine.
+             */
+            free: number;
+            /**
+             * Format: int64
+             * @description Answered since the engine began.
+             */
+            live: number;
+            /** @description What its campaign asks for. */
+            mode: components["schemas"]["PacingMode"];
+            /**
+             * Format: int32
+             * @description Calls that have or may want an agent.
+             */
+            open: number;
+            policy: components["schemas"]["PacingPolicy"] | null;
+            /**
+             * Format: int32
+             * @description Callers among them who wait for one.
+             */
+            waiting: number;
+            /** @description Why not more calls are launched, for people; empty where nothing holds them but agents and channels. */
+            why: string;
+        };
         /** @description A PBX. */
         LivePbx: {
             /**
@@ -4410,6 +4478,8 @@ export interface components {
              * @description Channels on it that are not ours: other people's calls, and what our calls became behind the end point.
              */
             foreign_channels: number;
+            /** @description People who find no agent hear a message there: its dialplan has the safe harbour. Looked for while queues are observed. */
+            harbour: boolean;
             /**
              * Format: int64
              * @description Its id.
@@ -4569,6 +4639,8 @@ export interface components {
              * @description Retries waiting for their time.
              */
             open_retries: number;
+            /** @description How it is paced for the agents of its queues. */
+            pacing: components["schemas"]["LivePacing"];
             /**
              * Format: int64
              * @description Attempts placed.
@@ -5198,6 +5270,12 @@ export interface components {
              */
             value: string;
         };
+        /**
+         * @description By what a run is paced: `engine` looks at calls and agents several times a second, `no_harbour` is one call for each free
+         *     agent because a PBX has no safe harbour for people who find none.
+         * @enum {string}
+         */
+        PacedBy: "channels" | "boost" | "one_each" | "no_harbour" | "ratio" | "engine";
         /** @description How a campaign is paced: how many calls are launched for the agents of its queues, and how many may be abandoned. */
         Pacing: {
             /**
@@ -5257,7 +5335,7 @@ export interface components {
          * @description By which rule calls are launched for the agents of queues.
          * @enum {string}
          */
-        PacingMode: "automatic" | "boost" | "progressive" | "ratio" | "predictive";
+        PacingMode: "automatic" | "boost" | "progressive" | "ratio" | "adapt_hard_limit" | "adapt_average" | "adapt_tapered" | "predictive";
         /**
          * @description What predictive pacing promises of its cap.
          * @enum {string}
@@ -8069,6 +8147,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    campaign_pacing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description its pace */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CampaignPacing"];
+                };
             };
             /** @description refused: the envelope says what and why */
             default: {

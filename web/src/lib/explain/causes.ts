@@ -8,6 +8,7 @@ const enders: Record<string, () => string> = {
   agent: m.ender_agent,
   no_agent: m.ender_no_agent,
   agent_skip: m.ender_agent_skip,
+  pacing: m.ender_pacing,
   far_end: m.ender_far_end,
   pbx: m.ender_pbx,
   refused: m.ender_refused,

@@ -40,6 +40,9 @@ export function pacingText(mode: Schema["PacingMode"]): string {
     progressive: m.pacing_progressive,
     boost: m.pacing_boost,
     ratio: m.pacing_ratio,
+    adapt_hard_limit: m.pacing_adapt_hard_limit,
+    adapt_average: m.pacing_adapt_average,
+    adapt_tapered: m.pacing_adapt_tapered,
   };
   return words[mode]();
 }

@@ -12,7 +12,7 @@ use crate::locks::Shown;
 use crate::webhooks;
 use axum::extract::State;
 use domain::rules::pack;
-use domain::{CampaignId, Pacing};
+use domain::{CampaignId, Pacing, PacingMode};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -20,12 +20,13 @@ use store::import::parse_native;
 use store::{Kind, TokenScope, WebhookFormat};
 
 /// What Carillon has no field for yet, with the values that mean nothing is asked for.
-const NOT_YET: [(&str, &[&str]); 2] =
-    [("initialPredictiveModel", &["OFF"]), ("pace", &["RUNNABLE", "CLOSED", "HIDDEN"])];
+const NOT_YET: [(&str, &[&str]); 1] = [("pace", &["RUNNABLE", "CLOSED", "HIDDEN"])];
 
 /// Fields that reach the dialplan as variables of the channel, and nothing else.
 const PASSED_ON: [(&str, &str); 4] =
     [("amdTracking", "AMD_MODE"), ("amdParams", "AMD_EXTRA"), ("amdAudioFile", "AMD_FILE"), ("amdFaxFile", "FAX_FILE")];
+/// What `initialPredictiveModel` says when calls are launched ahead of the agents.
+const ADAPTIVE: &str = "ADAPTIVE";
 /// What `addlLogging` says when the queue_log is written.
 const QM_COMPATIBLE: &str = "QM_COMPATIBLE";
 /// What `amdTracking` says when there is none.
@@ -119,7 +120,7 @@ fn record_of(campaign: &campaigns::Campaign, http_notify: &str) -> Value {
         "autopause": campaign.autopause,
         "campaignVars": variables.collect::<Vec<_>>().join(","),
         "initialBoostFactor": campaign.initial_boost,
-        "initialPredictiveModel": "OFF",
+        "initialPredictiveModel": if campaign.pacing.mode == PacingMode::Predictive { ADAPTIVE } else { "OFF" },
         "amdTracking": amd_mode,
         "amdParams": passed("AMD_EXTRA"),
         "amdAudioFile": passed("AMD_FILE"),
@@ -175,6 +176,7 @@ pub(super) async fn edit(asked: &Asked<'_>, record: &Record) -> Result<Value, Ap
     if let Some(variables) = variables(asked, record).await? {
         fields.insert("variables".into(), json!(variables));
     }
+    pacing(asked, record, &mut fields).await?;
     queue_log(record, &mut fields)?;
     mail(record, &mut fields)?;
     // An empty period is no period: the defaults hold.
@@ -195,7 +197,7 @@ pub(super) async fn edit(asked: &Asked<'_>, record: &Record) -> Result<Value, Ap
         Some(id) => campaigns::patch_campaign(admin, state, Id(id), Patch::of(fields)).await?.0.id,
         None => {
             fields.insert("packs".into(), json!([pack::UNRESTRICTED]));
-            fields.insert("pacing".into(), json!(Pacing::by_boost()));
+            fields.entry("pacing").or_insert_with(|| json!(Pacing::by_boost()));
             campaigns::create_campaign(admin, state, Json(from_fields(fields)?)).await?.1.0.id
         }
     };
@@ -203,6 +205,23 @@ pub(super) async fn edit(asked: &Asked<'_>, record: &Record) -> Result<Value, Ap
         notify(asked, id, &url).await?;
     }
     saved(campaigns(asked, true).await?, "campaignId", id)
+}
+
+/// `ADAPTIVE` looks ahead, as our predictive pacing; `OFF` goes by boost where it looked ahead, and changes nothing else.
+async fn pacing(asked: &Asked<'_>, record: &Record, fields: &mut Map<String, Value>) -> Result<(), ApiError> {
+    let Some(model) = record.text("initialPredictiveModel")? else { return Ok(()) };
+    let had = match record.id("campaignId")? {
+        Some(id) => asked.app.store.campaign(&asked.caller.scope, CampaignId(id)).await?.pacing,
+        None => Pacing::by_boost(),
+    };
+    let mode = match (model.trim().to_ascii_uppercase().as_str(), had.mode) {
+        ("" | "OFF", PacingMode::Predictive) => PacingMode::Boost,
+        ("" | "OFF", mode) => mode,
+        (ADAPTIVE, _) => PacingMode::Predictive,
+        _ => return Err(refuse(format!("initialPredictiveModel {:?} is neither OFF nor {ADAPTIVE}", shown(&model)))),
+    };
+    fields.insert("pacing".into(), json!(Pacing { mode, ..had }));
+    Ok(())
 }
 
 /// Whether the queue_log is written, and with which attributes: their names, divided by blanks.

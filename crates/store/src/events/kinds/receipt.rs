@@ -44,6 +44,16 @@ const QUEUE_RECEIPT: &[Field] = &[
     field("on_the_way", Type::Int, "calls towards the end point that have not come to the queue, before this one"),
     field("taken_permille", Type::Int, "what these take of the agents, in thousandths of one"),
     field("boost_permille", Type::Int, "calls on their way per agent, in thousandths: end point's times run's"),
+    field("pace", Type::Object(PACE_RECEIPT), "what its campaign's engine went by; null: none paces it"),
+];
+
+const PACE_RECEIPT: &[Field] = &[
+    field("policy", Type::Words(&["budget", "guaranteed"]), "what it promises of the cap; null: nothing"),
+    field("free", Type::Int, "free agents of the campaign"),
+    field("open", Type::Int, "calls of the campaign that had or might want an agent, before this one"),
+    field("abandoned", Type::Int, "calls that were abandoned, as the engine counts"),
+    field("persons", Type::Int, "people who had an agent, as the engine counts"),
+    field("cap_ppm", Type::Int, "abandoned calls of live answers, at most, in millionths"),
 ];
 
 const CONTACT_RECEIPT: &[Field] = &[

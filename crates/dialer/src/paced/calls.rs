@@ -1,0 +1,170 @@
+//! What happens to the calls of a paced campaign, as facts for its engine.
+
+use super::crew::FOREIGN;
+use super::{Campaign, Paced};
+use crate::pacing::fact::{AgentNumber, CallNumber, Fact, Unanswered};
+use crate::step::Dialer;
+use domain::{AttemptId, CampaignId, EndFacts, EndedBy, LegId, Mono};
+
+/// A call that the engine was told of.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Call {
+    rings: bool,
+    answered: bool,
+    /// An agent's telephone rings for it, or the agent has it.
+    with_agent: bool,
+    /// The agent took it.
+    connected: bool,
+    abandoned: bool,
+}
+
+/// The engine's number of an attempt.
+pub(super) fn number(attempt: AttemptId) -> CallNumber {
+    attempt.0.cast_unsigned()
+}
+
+impl Dialer {
+    /// A call was sent.
+    pub(crate) fn pace_launched(&mut self, now: Mono, id: AttemptId) {
+        if let Some(campaign) = self.paced_campaign_of(id) {
+            campaign.unsent.remove(&id);
+            campaign.calls.insert(id, Call::default());
+            campaign.engine.fact(now, Fact::Launched(number(id)));
+        }
+    }
+
+    /// The telephone rings, or there is early media.
+    pub(crate) fn pace_rings(&mut self, now: Mono, leg: LegId) {
+        self.with_paced_call(leg, |campaign, id| {
+            let Some(call) = campaign.calls.get_mut(&id).filter(|call| !call.rings && !call.answered) else { return };
+            call.rings = true;
+            campaign.engine.fact(now, Fact::Rings(number(id)));
+        });
+    }
+
+    /// Somebody answered, and wants an agent from this moment on.
+    pub(crate) fn pace_answered(&mut self, now: Mono, leg: LegId) {
+        self.with_paced_call(leg, |campaign, id| {
+            let Some(call) = campaign.calls.get_mut(&id).filter(|call| !call.answered) else { return };
+            call.answered = true;
+            campaign.live += 1;
+            campaign.waits.insert(id, now);
+            campaign.engine.fact(now, Fact::Answered(number(id)));
+            campaign.engine.fact(now, Fact::Queued(number(id)));
+        });
+    }
+
+    /// The attempt was taken back, or is over and was told.
+    pub(crate) fn pace_ended(&mut self, campaign: CampaignId, id: AttemptId) {
+        if let Some(campaign) = self.paced.campaigns.get_mut(&campaign) {
+            campaign.unsent.remove(&id);
+        }
+    }
+
+    /// A call is over.
+    pub(crate) fn pace_over(&mut self, now: Mono, leg: LegId, facts: &EndFacts) {
+        let Some(id) = self.by_leg.get(&leg).copied() else { return };
+        let Some(campaign) = self.paced.campaign_of(id).and_then(|of| self.paced.campaigns.get_mut(&of)) else {
+            return;
+        };
+        let Some(call) = campaign.calls.remove(&id) else { return };
+        campaign.ended += 1;
+        let waited = campaign.waits.remove(&id).is_some();
+        if waited {
+            // Whoever hangs up before an agent takes the call was abandoned.
+            campaign.abandon(now, id, call);
+        } else if call.answered {
+            // Nothing of it stays on the floor, whatever was heard of it.
+            campaign.engine.fact(now, Fact::Machine(number(id)));
+        } else {
+            let how = match facts.ended_by {
+                EndedBy::Pacing | EndedBy::Operator | EndedBy::Suppression => Unanswered::Cancelled,
+                _ if call.rings => Unanswered::NoAnswer,
+                _ => Unanswered::NotThrough,
+            };
+            campaign.engine.fact(now, Fact::Ended(number(id), how));
+        }
+    }
+
+    fn paced_campaign_of(&mut self, attempt: AttemptId) -> Option<&mut Campaign> {
+        let attempt = self.attempts.get(&attempt)?;
+        let campaign = self.runs.get(&attempt.run)?.campaign;
+        let has_agents = |spec: &crate::EndPointSpec| spec.queue.as_ref().is_some_and(|queue| !queue.reverse);
+        let end_point = self.resources.end_points.get(&attempt.end_point)?;
+        self.paced.campaigns.get_mut(&campaign).filter(|campaign| campaign.active && has_agents(&end_point.spec))
+    }
+
+    fn with_paced_call(&mut self, leg: LegId, tell: impl FnOnce(&mut Campaign, AttemptId)) {
+        let Some(id) = self.by_leg.get(&leg).copied() else { return };
+        if let Some(campaign) = self.paced_campaign_of(id) {
+            tell(campaign, id);
+        }
+    }
+}
+
+impl Campaign {
+    /// Who waited for as long as the rule allows was abandoned, also when an agent's telephone rings for it.
+    pub(super) fn abandon_who_waited(&mut self, now: Mono) {
+        let deadline_us = (self.terms.deadline_s * 1e6) as u64;
+        let late = self.waits.iter().filter(|(_, since)| now.since(**since) >= deadline_us);
+        let late: Vec<AttemptId> = late.map(|(id, _)| *id).collect();
+        for id in late {
+            self.waits.remove(&id);
+            if let Some(call) = self.calls.get_mut(&id) {
+                let was = *call;
+                call.abandoned = true;
+                self.abandon(now, id, was);
+            }
+        }
+    }
+
+    fn abandon(&mut self, now: Mono, id: AttemptId, call: Call) {
+        if call.with_agent {
+            // It had left the floor with the agent whose telephone rings.
+            self.engine.fact(now, Fact::Queued(number(id)));
+        }
+        self.abandoned += 1;
+        self.engine.fact(now, Fact::Abandoned(number(id)));
+    }
+
+    /// An agent's telephone rings for the call, or the agent has it; `agent`: as the engine calls it, if it is one of its own.
+    /// Whether that was in time; `None`: the call is over.
+    pub(super) fn has_agent(
+        &mut self,
+        now: Mono,
+        id: AttemptId,
+        agent: Option<AgentNumber>,
+        connected: bool,
+    ) -> Option<bool> {
+        let call = self.calls.get_mut(&id)?;
+        if !std::mem::replace(&mut call.answered, true) {
+            // Queues and channels are told over two connections: who has an agent has answered.
+            self.live += 1;
+            self.waits.insert(id, now);
+            self.engine.fact(now, Fact::Answered(number(id)));
+        }
+        if !std::mem::replace(&mut call.with_agent, true) {
+            self.engine.fact(now, Fact::Connected(number(id), agent.unwrap_or(FOREIGN)));
+        }
+        if connected && !std::mem::replace(&mut call.connected, true) {
+            self.waits.remove(&id);
+        }
+        Some(!call.abandoned)
+    }
+
+    /// The agent did not take it: it waits on.
+    pub(super) fn waits_on(&mut self, now: Mono, id: AttemptId) {
+        let Some(call) = self.calls.get_mut(&id).filter(|call| call.with_agent && !call.connected) else { return };
+        call.with_agent = false;
+        if !call.abandoned {
+            self.engine.fact(now, Fact::Queued(number(id)));
+        }
+    }
+}
+
+impl Paced {
+    /// The campaign of a call that an engine was told of.
+    pub(super) fn campaign_of(&self, id: AttemptId) -> Option<CampaignId> {
+        self.campaigns.iter().find(|(_, campaign)| campaign.calls.contains_key(&id)).map(|(id, _)| *id)
+    }
+}
