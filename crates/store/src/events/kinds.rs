@@ -3,10 +3,13 @@
 //! Kinds and fields are added, never changed or taken away; a field that must change its meaning raises the kind's
 //! version. `docs/events.json` is the same as a JSON schema. Tests of this crate compare every event that is written.
 
+mod checking;
 mod receipt;
+mod schema;
 
+pub use checking::check;
 use receipt::{LEFT_OUT, RECEIPT};
-use serde_json::{Map, Value, json};
+pub use schema::schema_json;
 
 /// A kind of event.
 #[derive(Debug)]
@@ -471,130 +474,6 @@ pub fn entities() -> Vec<&'static str> {
     entities.sort_unstable();
     entities.dedup();
     entities
-}
-
-/// The JSON schema of an event, with that of each kind's data: the text of `docs/events.json`.
-pub fn schema_json() -> String {
-    let kinds: Vec<Value> = KINDS
-        .iter()
-        .map(|kind| {
-            json!({
-                "title": kind.name,
-                "description": kind.about,
-                "properties": {
-                    "kind": { "const": kind.name }, "entity": { "const": kind.entity }, "version": { "const": kind.version },
-                    "data": object(kind.fields),
-                },
-            })
-        })
-        .collect();
-    let whole = |about: &str| json!({ "type": "integer", "description": about });
-    let perhaps = |about: &str| json!({ "type": ["integer", "null"], "description": about });
-    let text = |about: &str| json!({ "type": "string", "description": about });
-    let document = json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "An event of Carillon",
-        "description": "Kinds and fields are added over time: ignore what you do not know. No event holds a telephone \
-            number, a name or the value of an attribute.",
-        "type": "object",
-        "properties": {
-            "seq": whole("its place in the log; grows, some numbers are never used"),
-            "entity": text("what it is about"),
-            "entity_id": whole("which of them"),
-            "entity_seq": whole("1, 2, 3, ... per entity, without a gap"),
-            "kind": text("what happened: dotted, past tense"),
-            "version": whole("version of data"),
-            "at": { "type": "string", "format": "date-time", "description": "when Carillon saw it" },
-            "pbx_at": { "type": ["string", "null"], "description": "when it happened in the PBX's words" },
-            "actor": text("who did it: a token's name, carillon, or empty for the dialler"),
-            "cause": text("what made it happen, or empty"),
-            "campaign": perhaps("the campaign it belongs to"),
-            "run": perhaps("the run it belongs to"),
-            "contact": perhaps("the contact it is about"),
-            "data": { "type": "object", "description": "what else is known, by kind" },
-        },
-        "required": ["seq", "entity", "entity_id", "entity_seq", "kind", "version", "at", "pbx_at", "actor", "cause",
-            "campaign", "run", "contact", "data"],
-        "anyOf": kinds,
-    });
-    let mut text = serde_json::to_string_pretty(&document).expect("the schema is plain data");
-    text.push('\n');
-    text
-}
-
-fn object(fields: &[Field]) -> Value {
-    let properties: Map<String, Value> = fields.iter().map(|field| (field.name.to_owned(), property(field))).collect();
-    let required: Vec<&str> = fields.iter().map(|field| field.name).collect();
-    json!({ "type": "object", "properties": properties, "required": required })
-}
-
-fn property(field: &Field) -> Value {
-    let ty = |name: &str| if field.nullable { json!([name, "null"]) } else { json!(name) };
-    let mut property = match &field.ty {
-        Type::Int => json!({ "type": ty("integer") }),
-        Type::Text => json!({ "type": ty("string") }),
-        Type::Instant => json!({ "type": ty("string"), "format": "date-time" }),
-        Type::Flag => json!({ "type": ty("boolean") }),
-        Type::Words(words) => json!({ "type": ty("string"), "examples": words }),
-        Type::Ints => json!({ "type": ty("array"), "items": { "type": "integer" } }),
-        Type::Texts => json!({ "type": ty("array"), "items": { "type": "string" } }),
-        Type::Objects(fields) => json!({ "type": ty("array"), "items": object(fields) }),
-        Type::Object(fields) => {
-            let mut inner = object(fields);
-            inner["type"] = ty("object");
-            inner
-        }
-        Type::Any => json!({}),
-    };
-    property["description"] = json!(field.about);
-    property
-}
-
-/// What is wrong with an event's data, by path. Stricter than the schema: a field that no kind declares is refused, and
-/// so is a word that is not listed, because the writer must say what it writes.
-pub fn check(name: &str, entity: &str, data: &Value) -> Result<(), String> {
-    let Some(kind) = KINDS.iter().find(|kind| kind.name == name) else {
-        return Err(format!("{name} is no kind of event: declare it in store::events::kinds"));
-    };
-    if kind.entity != entity {
-        return Err(format!("{name} is about {}, not {entity}", kind.entity));
-    }
-    check_object(kind.fields, data, name)
-}
-
-fn check_object(fields: &[Field], value: &Value, at: &str) -> Result<(), String> {
-    let object = value.as_object().ok_or_else(|| format!("{at}: {value} is no object"))?;
-    if let Some(unknown) = object.keys().find(|key| fields.iter().all(|field| field.name != key.as_str())) {
-        return Err(format!("{at}.{unknown} is not declared in store::events::kinds"));
-    }
-    for field in fields {
-        let at = format!("{at}.{}", field.name);
-        let value = object.get(field.name).ok_or_else(|| format!("{at} is missing"))?;
-        if !(field.nullable && value.is_null()) {
-            check_value(&field.ty, value, &at)?;
-        }
-    }
-    Ok(())
-}
-
-fn check_value(ty: &Type, value: &Value, at: &str) -> Result<(), String> {
-    let all = |fits: fn(&Value) -> bool| value.as_array().is_some_and(|items| items.iter().all(fits));
-    let fits = match ty {
-        Type::Int => value.is_i64() || value.is_u64(),
-        Type::Text => value.is_string(),
-        Type::Instant => value.as_str().is_some_and(|text| text.parse::<jiff::Timestamp>().is_ok()),
-        Type::Flag => value.is_boolean(),
-        Type::Words(words) => value.as_str().is_some_and(|word| words.contains(&word)),
-        Type::Ints => all(Value::is_i64),
-        Type::Texts => all(Value::is_string),
-        Type::Objects(fields) => {
-            let items = value.as_array().ok_or_else(|| format!("{at}: {value} is no list"))?;
-            return items.iter().try_for_each(|item| check_object(fields, item, at));
-        }
-        Type::Object(fields) => return check_object(fields, value, at),
-        Type::Any => true,
-    };
-    if fits { Ok(()) } else { Err(format!("{at}: {value} is not {ty:?}")) }
 }
 
 #[cfg(test)]

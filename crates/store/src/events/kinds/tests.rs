@@ -1,6 +1,7 @@
 //! What the declared kinds take and refuse.
 
 use super::*;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 
