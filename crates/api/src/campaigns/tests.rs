@@ -75,6 +75,9 @@ async fn what_is_wrong_with_a_campaign_is_named() {
 async fn predictive_pacing_without_a_safe_harbour_is_refused_with_the_lines_to_add() {
     let server = Server::start().await;
     let [pbx, _, telephone, _] = server.furnish().await;
+    let observed = json!({"name": "office", "host": "127.0.0.1", "username": "carillon", "password": "s3cret",
+        "manager_username": "watcher", "manager_password": "hush"});
+    server.call("PUT", &format!("/api/pbxs/{pbx}"), observed).await.expect(200);
     let queue = json!({"pbx": pbx, "name": "agents", "kind": "QUEUE", "queue": "support", "max_channels": 5,
         "context": "from-internal", "extension": "support"});
     let queue = server.post("/api/end-points", queue).await.expect(201)["id"].clone();
