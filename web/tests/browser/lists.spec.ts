@@ -39,11 +39,11 @@ test("a column is left out, and a contact is corrected", async ({ page, watch })
   await expect(dialog.getByLabel("Value").last()).toBeFocused();
   await expect(dialog.getByLabel("Value").last()).toHaveAttribute("aria-invalid", "true");
   await dialog.getByLabel("Value").last().fill("Europe/Rome");
-  await dialog.getByLabel("Number").fill("not a number");
+  await dialog.getByRole("textbox", { name: "Number" }).fill("not a number");
   await dialog.getByRole("button", { name: "Save" }).click();
-  await expect(dialog.getByLabel("Number")).toBeFocused();
+  await expect(dialog.getByRole("textbox", { name: "Number" })).toBeFocused();
 
-  await dialog.getByLabel("Number").fill("+1 555 100 1009");
+  await dialog.getByRole("textbox", { name: "Number" }).fill("+1 555 100 1009");
   await dialog.getByRole("button", { name: "Save" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "+15551001009" })).toBeVisible();
   await expect(page.getByText("Europe/Rome")).toBeVisible();
@@ -93,7 +93,7 @@ test("a call is added to a campaign that runs", async ({ page }) => {
     await page.getByRole("menuitem", { name: "Add a call" }).click();
   };
   await open();
-  await dialog.getByLabel("Number").fill("15551001077");
+  await dialog.getByRole("textbox", { name: "Number" }).fill("15551001077");
   await dialog.getByRole("button", { name: "Add an attribute" }).click();
   await dialog.getByLabel("Name").fill("NAME");
   await dialog.getByLabel("Value").fill("Ada");
@@ -105,7 +105,7 @@ test("a call is added to a campaign that runs", async ({ page }) => {
 
   // Another one is planned: nobody is called before.
   await open();
-  await dialog.getByLabel("Number").fill("15551001078");
+  await dialog.getByRole("textbox", { name: "Number" }).fill("15551001078");
   await dialog.getByRole("combobox", { name: "When" }).selectOption({ label: "Not before a time" });
   await dialog.getByRole("button", { name: "Add a call" }).click();
   await expect(page.getByText(/The call to .*15551001078.* is planned for/)).toBeVisible();
