@@ -1,5 +1,6 @@
 //! The calls of the last hour, for the caps per hour to a prefix: they hold over a restart.
 
+use crate::contacts;
 use crate::db::Store;
 use crate::engine::query;
 use crate::error::Result;
@@ -13,7 +14,7 @@ const HOUR_S: i64 = 3_600;
 
 statements! {
     // By time, not by id: a reservation that is accepted is decided then.
-    LAST_HOUR = "SELECT a.scheduled_at, c.number_as_given, c.number, c.e164 FROM attempt a \
+    LAST_HOUR = "SELECT a.scheduled_at, a.number_no, c.number_as_given, c.number, c.e164, c.alternates FROM attempt a \
         JOIN contact c ON c.id = a.contact_id WHERE a.tenant_id = $1 AND a.scheduled_at > $2 \
         AND a.state <> 'WITHDRAWN' AND NOT (a.state IN ('RS_BLACKLIST', 'RS_NOAGENT', 'RS_AGENTSKIP') AND a.requested_at IS NULL) \
         AND c.number <> '' ORDER BY a.scheduled_at DESC, a.id DESC LIMIT $3";
@@ -31,8 +32,17 @@ impl Store {
             .fetch_all(&mut connection)
             .await?;
         let call = |row: &crate::engine::Row| {
+            let at = Timestamp(row.int("scheduled_at")?);
+            // Which of the contact's numbers was called; its own in the place of one that was taken away since.
+            let no = row.int("number_no")?;
+            if no > 0
+                && let Some(several) = contacts::numbers::read(row)?
+                && let Some(called) = several.numbers.into_iter().find(|one| i64::from(one.no) == no)
+            {
+                return Ok((at, called.number));
+            }
             let (as_given, dialled) = (row.text("number_as_given")?, row.text("number")?);
-            Ok((Timestamp(row.int("scheduled_at")?), Dialable { as_given, dialled, e164: row.opt_text("e164")? }))
+            Ok((at, Dialable { as_given, dialled, e164: row.opt_text("e164")? }))
         };
         rows.iter().map(call).collect()
     }
@@ -43,6 +53,7 @@ mod tests {
     use super::*;
     use crate::Write;
     use crate::testing::{Home, World};
+    use domain::{Alternates, Attributes};
 
     crate::testing::on_both_engines! {
         the_calls_of_the_hour_are_those_that_were_made;
@@ -72,7 +83,23 @@ mod tests {
         let mut transaction = store.begin().await.unwrap();
         let late = (HOUR_S + 1) * 1_000_000;
         query("UPDATE attempt SET scheduled_at = $1 WHERE id = 1").bind(late).execute(&mut transaction).await.unwrap();
+        // And it was the second number of that contact that was called.
+        let contact = &world.contacts[0];
+        let mut attributes = Attributes::default();
+        attributes.set("MULTINUM1", "+39 06 1234 5678").unwrap();
+        let several = Alternates::of(&contact.number, &attributes, None, 1, None, || 7).unwrap();
+        let text = serde_json::to_string(&several).unwrap();
+        query("UPDATE contact SET alternates = $1 WHERE id = $2")
+            .bind(text)
+            .bind(contact.id.0)
+            .execute(&mut transaction)
+            .await
+            .unwrap();
         transaction.commit().await.unwrap();
-        assert_eq!(of(HOUR_S + 3).await, [(HOUR_S + 1, world.contacts[0].number.clone())]);
+        assert_eq!(of(HOUR_S + 3).await, [(HOUR_S + 1, contact.number.clone())]);
+        let mut transaction = store.begin().await.unwrap();
+        query("UPDATE attempt SET number_no = 1 WHERE id = 1").execute(&mut transaction).await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(of(HOUR_S + 3).await, [(HOUR_S + 1, several.numbers[0].number.clone())]);
     }
 }
