@@ -44,6 +44,8 @@ pub(crate) struct AttemptRow {
     reserved_at: Option<Timestamp>,
     /// Its originate was handed to a PBX.
     requested: bool,
+    /// What the PBX said at its end; 0: nothing.
+    cause: u16,
     connected_at: Option<Timestamp>,
     /// When it was closed or taken back.
     pub(crate) ended_at: Option<Timestamp>,
@@ -58,9 +60,8 @@ impl AttemptRow {
     fn was_never_sent(&self) -> bool {
         match self.state {
             AttemptState::Withdrawn => true,
-            AttemptState::Ended(CallState::RsBlacklist | CallState::RsNoagent | CallState::RsAgentskip) => {
-                !self.requested
-            }
+            AttemptState::Ended(CallState::RsBlacklist) => !self.requested && self.cause == 0,
+            AttemptState::Ended(CallState::RsNoagent | CallState::RsAgentskip) => !self.requested,
             _ => false,
         }
     }
@@ -266,6 +267,7 @@ impl Store {
             put_off_by,
             reserved_at: new.reserved.then_some(new.scheduled_at),
             requested: false,
+            cause: 0,
             connected_at: None,
             ended_at: None,
             ended_talking: None,
@@ -307,8 +309,11 @@ impl Store {
         let row = self.open_row(note.attempt)?;
         row.counted.extend(note.counted);
         match &note.fact {
-            Fact::Requested => row.requested = true,
-            Fact::Answered => row.connected_at = Some(note.at),
+            Fact::Requested | Fact::Created => row.requested = true,
+            Fact::Answered => {
+                row.requested = true;
+                row.connected_at = Some(note.at);
+            }
             Fact::StatusSet { status } => row.ext_state.clone_from(status),
             _ => {}
         }
@@ -321,6 +326,7 @@ impl Store {
         let row = self.open_row(end.attempt)?;
         row.state = AttemptState::Ended(end.state);
         row.ended_at = Some(end.ended_at);
+        row.cause = end.cause;
         row.ended_talking = end.connected_at.map(|_| end.ended_at);
         if end.segments.windows(2).any(|two| two[0].to > two[1].from) {
             return Err((Check::WritesFit, format!("attempt {} has segments that overlap", end.attempt)));

@@ -19,7 +19,8 @@ const DAY_S: i64 = 86_400;
 const SIZES: [usize; 3] = [4, 32, 256];
 
 /// Attempts that were sent, or may have been. One that was suppressed before anything was sent was not,
-/// nor one whose agent, who is called first, did not come or did not want it.
+/// nor one whose agent, who is called first, did not come or did not want it. What the PBX gave a cause was sent, also when
+/// we died before we wrote that.
 macro_rules! counts {
     ($attempt:literal) => {
         concat!(
@@ -28,7 +29,11 @@ macro_rules! counts {
             $attempt,
             ".state IN ('RS_BLACKLIST', 'RS_NOAGENT', 'RS_AGENTSKIP') AND ",
             $attempt,
-            ".requested_at IS NULL)"
+            ".requested_at IS NULL AND NOT (",
+            $attempt,
+            ".state = 'RS_BLACKLIST' AND ",
+            $attempt,
+            ".cause <> 0))"
         )
     };
 }

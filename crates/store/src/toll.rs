@@ -16,7 +16,8 @@ statements! {
     // By time, not by id: a reservation that is accepted is decided then.
     LAST_HOUR = "SELECT a.scheduled_at, a.number_no, c.number_as_given, c.number, c.e164, c.alternates FROM attempt a \
         JOIN contact c ON c.id = a.contact_id WHERE a.tenant_id = $1 AND a.scheduled_at > $2 \
-        AND a.state <> 'WITHDRAWN' AND NOT (a.state IN ('RS_BLACKLIST', 'RS_NOAGENT', 'RS_AGENTSKIP') AND a.requested_at IS NULL) \
+        AND a.state <> 'WITHDRAWN' AND NOT (a.state IN ('RS_BLACKLIST', 'RS_NOAGENT', 'RS_AGENTSKIP') AND a.requested_at IS NULL \
+        AND NOT (a.state = 'RS_BLACKLIST' AND a.cause <> 0)) \
         AND c.number <> '' ORDER BY a.scheduled_at DESC, a.id DESC LIMIT $3";
 }
 
@@ -101,5 +102,14 @@ mod tests {
         query("UPDATE attempt SET number_no = 1 WHERE id = 1").execute(&mut transaction).await.unwrap();
         transaction.commit().await.unwrap();
         assert_eq!(of(HOUR_S + 3).await, [(HOUR_S + 1, several.numbers[0].number.clone())]);
+        // Suppressed before it was sent, or while it rang and we died before we wrote that it was sent.
+        for (cause, counts) in [(0, 0), (19, 1)] {
+            let mut transaction = store.begin().await.unwrap();
+            let ends =
+                "UPDATE attempt SET state = 'RS_BLACKLIST', ended_at = 9, requested_at = NULL, cause = $1 WHERE id = 1";
+            query(ends).bind(cause).execute(&mut transaction).await.unwrap();
+            transaction.commit().await.unwrap();
+            assert_eq!(of(HOUR_S + 3).await.len(), counts, "cause {cause}");
+        }
     }
 }

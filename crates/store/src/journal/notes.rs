@@ -84,10 +84,12 @@ impl Journal<'_> {
         };
         let mark = self.marks.entry(note.attempt).or_default();
         mark.state = mark.state.max(Some(state));
-        match state {
-            CallState::Requested => mark.requested_at = mark.requested_at.or(Some(note.at)),
-            CallState::Connected => mark.connected_at = mark.connected_at.or(Some(note.at)),
-            _ => {}
+        // What the PBX made was requested, also when we died before we wrote that.
+        if let CallState::Requested | CallState::Dialling | CallState::Connected = state {
+            mark.requested_at = mark.requested_at.or(Some(note.at));
+        }
+        if state == CallState::Connected {
+            mark.connected_at = mark.connected_at.or(Some(note.at));
         }
     }
 

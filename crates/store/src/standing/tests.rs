@@ -43,7 +43,7 @@ async fn calls_to_a_number_and_to_a_person_are_counted_and_those_never_sent_are_
     taken_back.person_key = Some(PERSON);
     let mut unsent = world.end(3, run, 2, None);
     unsent.state = CallState::RsBlacklist;
-    (unsent.fault, unsent.ended_by, unsent.connected_at) = (Fault::None, EndedBy::Suppression, None);
+    (unsent.fault, unsent.cause, unsent.ended_by, unsent.connected_at) = (Fault::None, 0, EndedBy::Suppression, None);
     let batch = vec![
         Write::Attempt(first),
         close(world.end(1, run, 0, None)),
