@@ -408,10 +408,7 @@ impl Dialer {
         if let Some(end_point) = self.resources.end_points.get_mut(&attempt.end_point).filter(|_| !attempt.queued) {
             end_point.arrived(attempt.run);
         }
-        let campaign = self.runs.get(&attempt.run).map(|run| run.campaign);
-        if let Some(campaign) = campaign {
-            self.pace_ended(campaign, id);
-        }
+        self.pace_ended(attempt.campaign, id);
         if let Some(run) = self.runs.get_mut(&attempt.run) {
             run.landed(attempt.contact);
             if leg.is_some_and(|leg| leg.answered_at.is_some()) {

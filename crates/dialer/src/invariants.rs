@@ -8,6 +8,7 @@ use crate::callbook::{Call, CallBook};
 use crate::command::{Command, Originate};
 use crate::event::EndPointSpec;
 use crate::known::Known;
+use crate::numbers::KeptFree;
 use crate::queue_book::QueueBook;
 use crate::queues::news::News;
 use domain::journal::{Fact, OpenAttempt, PaceReceipt};
@@ -206,8 +207,8 @@ pub struct Ledger {
     open: BTreeMap<AttemptId, Entry>,
     by_key: BTreeMap<NumberKey, AttemptId>,
     by_contact: BTreeMap<(RunId, ContactId), AttemptId>,
-    /// Other numbers of those who were called, and by how many attempts each.
-    by_other: BTreeMap<NumberKey, u32>,
+    /// Other numbers of those who were called.
+    by_other: KeptFree,
     by_agent: BTreeMap<Agent, AttemptId>,
     on_trunk: BTreeMap<TrunkId, u32>,
     to_end_point: BTreeMap<EndPointId, u32>,
@@ -432,9 +433,7 @@ impl Ledger {
                         entry.stage = Stage::Sent;
                         entry.person = contact.person;
                         entry.others = contact.other_keys().collect();
-                        for key in &entry.others {
-                            *self.by_other.entry(*key).or_default() += 1;
-                        }
+                        self.by_other.take(entry.others.iter().copied());
                         self.book.sent(Call { number: entry.key, person: entry.person, at: entry.decided_at });
                     }
                     other => {
@@ -480,7 +479,7 @@ impl Ledger {
 
     /// Whether whom a call goes to is being called on another of their numbers.
     fn on_another_number(&self, call: &Originate) -> Option<String> {
-        if self.by_other.contains_key(&call.contact.key) {
+        if self.by_other.holds(call.contact.key) {
             return Some("its number is another one of somebody who is in a call".to_owned());
         }
         let sent = |id: &&AttemptId| self.open.get(*id).is_some_and(|entry| entry.stage == Stage::Sent);
@@ -508,9 +507,7 @@ impl Ledger {
         self.by_key.insert(entry.key, attempt);
         self.by_contact.insert((entry.run, entry.contact), attempt);
         self.by_agent.extend(entry.agent.clone().map(|agent| (agent, attempt)));
-        for key in &entry.others {
-            *self.by_other.entry(*key).or_default() += 1;
-        }
+        self.by_other.take(entry.others.iter().copied());
         *self.on_trunk.entry(entry.trunk).or_default() += 1;
         *self.to_end_point.entry(entry.end_point).or_default() += 1;
         self.open.insert(attempt, entry);
@@ -520,14 +517,7 @@ impl Ledger {
         let entry = self.open.remove(&attempt)?;
         self.by_key.remove(&entry.key);
         self.by_contact.remove(&(entry.run, entry.contact));
-        for key in &entry.others {
-            if let Some(calls) = self.by_other.get_mut(key) {
-                *calls -= 1;
-                if *calls == 0 {
-                    self.by_other.remove(key);
-                }
-            }
-        }
+        self.by_other.give_back(entry.others.iter().copied());
         if let Some(agent) = entry.agent.as_ref().filter(|agent| self.by_agent.get(*agent) == Some(&attempt)) {
             self.by_agent.remove(agent);
         }

@@ -3,6 +3,7 @@
 use crate::circuit::CircuitBreaker;
 use crate::event::{EndPointSpec, PbxSpec, TrunkSpec};
 use crate::rate::Rate;
+use crate::runs::Run;
 use domain::{EndPointId, PbxId, RunId, TrunkId};
 use std::collections::BTreeMap;
 
@@ -76,6 +77,11 @@ pub struct Resources {
 }
 
 impl Resources {
+    /// The end points of a run, those that were deleted included.
+    pub(crate) fn end_points_of(&self, run: &Run) -> impl Iterator<Item = &EndPoint> {
+        run.settings.end_points.iter().filter_map(|id| self.end_points.get(id))
+    }
+
     /// Adds or changes a PBX.
     pub fn configure_pbx(&mut self, spec: PbxSpec) {
         let per_second = spec.originates_per_second.max(1);

@@ -9,10 +9,9 @@ use crate::shell::{RunView, Shell};
 use crate::why::closed;
 use dialer::figures::{QueueFigures, RunFigures};
 use dialer::gate::Refusal;
-use dialer::pacing::mode::{Mode, Policy};
 use dialer::toll::Reached;
 use dialer::{Dialer, PacingFigures};
-use domain::{EndPoint, Now, ObservedQueue, PacingPolicy, RunState, Timestamp};
+use domain::{EndPoint, Now, ObservedQueue, RunState, Timestamp};
 use std::sync::atomic::Ordering;
 
 /// Calls shown at once.
@@ -198,11 +197,7 @@ fn live_pacing(figures: PacingFigures) -> LivePacing {
         }
         dialer::PacedBy::Ratio => PacedBy::Ratio,
         dialer::PacedBy::Engine { mode, why, free, open, waiting, abandoned, live: answered, .. } => {
-            live.policy = match mode {
-                Mode::Predictive(Policy::Budget) => Some(PacingPolicy::Budget),
-                Mode::Predictive(Policy::Guaranteed) => Some(PacingPolicy::Guaranteed),
-                _ => None,
-            };
+            live.policy = mode.policy();
             why.text().clone_into(&mut live.why);
             (live.free, live.open, live.waiting) = (free, open, waiting);
             (live.abandoned, live.live) = (abandoned, answered);

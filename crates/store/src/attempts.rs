@@ -284,10 +284,7 @@ fn read(row: &Row) -> Result<AttemptRecord> {
         contact: ContactId(row.int("contact_id")?),
         number: match row.opt_int("other_key")? {
             None => row.opt_text("number")?,
-            Some(key) => {
-                let numbers = contacts::numbers::read(row)?.map_or_else(Vec::new, |further| further.numbers);
-                numbers.into_iter().find(|one| one.key.0 == key).map(|one| one.number.dialled)
-            }
+            Some(key) => contacts::numbers::further(row, |one| one.key.0 == key)?.map(|one| one.number.dialled),
         },
         list: ListId(row.int("list_id")?),
         list_name: row.opt_text("list_name")?,

@@ -37,6 +37,7 @@ macro_rules! counts {
         )
     };
 }
+pub(crate) use counts;
 
 /// The last attempts to each key, and the last conversation. The sub-select ends the search at the oldest that counts;
 /// one more than is remembered, because the attempt that asks is left out.

@@ -6,6 +6,7 @@ use crate::engine::query;
 use crate::error::Result;
 use crate::scope::Scope;
 use crate::sql::Columns;
+use crate::standing::counts;
 use domain::{Dialable, Timestamp};
 
 /// Calls that are given, at most: the youngest. More than 277 were made in every second otherwise.
@@ -14,11 +15,12 @@ const HOUR_S: i64 = 3_600;
 
 statements! {
     // By time, not by id: a reservation that is accepted is decided then.
-    LAST_HOUR = "SELECT a.scheduled_at, a.number_no, c.number_as_given, c.number, c.e164, c.alternates FROM attempt a \
-        JOIN contact c ON c.id = a.contact_id WHERE a.tenant_id = $1 AND a.scheduled_at > $2 \
-        AND a.state <> 'WITHDRAWN' AND NOT (a.state IN ('RS_BLACKLIST', 'RS_NOAGENT', 'RS_AGENTSKIP') AND a.requested_at IS NULL \
-        AND NOT (a.state = 'RS_BLACKLIST' AND a.cause <> 0)) \
-        AND c.number <> '' ORDER BY a.scheduled_at DESC, a.id DESC LIMIT $3";
+    LAST_HOUR = concat!(
+        "SELECT a.scheduled_at, a.number_no, c.number_as_given, c.number, c.e164, c.alternates FROM attempt a \
+        JOIN contact c ON c.id = a.contact_id WHERE a.tenant_id = $1 AND a.scheduled_at > $2 AND ",
+        counts!("a"),
+        " AND c.number <> '' ORDER BY a.scheduled_at DESC, a.id DESC LIMIT $3"
+    );
 }
 
 impl Store {
@@ -35,10 +37,9 @@ impl Store {
         let call = |row: &crate::engine::Row| {
             let at = Timestamp(row.int("scheduled_at")?);
             // Which of the contact's numbers was called; its own in the place of one that was taken away since.
-            let no = row.int("number_no")?;
+            let no: u32 = row.number("number_no")?;
             if no > 0
-                && let Some(several) = contacts::numbers::read(row)?
-                && let Some(called) = several.numbers.into_iter().find(|one| i64::from(one.no) == no)
+                && let Some(called) = contacts::numbers::further(row, |one| one.no == no)?
             {
                 return Ok((at, called.number));
             }

@@ -1,7 +1,7 @@
 //! What happens to the calls of a paced campaign, as facts for its engine.
 
+use super::Campaign;
 use super::crew::FOREIGN;
-use super::{Campaign, Paced};
 use crate::pacing::fact::{AgentNumber, CallNumber, Fact, Unanswered};
 use crate::step::Dialer;
 use domain::{AttemptId, CampaignId, EndFacts, EndedBy, LegId, Mono};
@@ -63,10 +63,8 @@ impl Dialer {
 
     /// A call is over.
     pub(crate) fn pace_over(&mut self, now: Mono, leg: LegId, facts: &EndFacts) {
-        let Some(id) = self.by_leg.get(&leg).copied() else { return };
-        let Some(campaign) = self.paced.campaign_of(id).and_then(|of| self.paced.campaigns.get_mut(&of)) else {
-            return;
-        };
+        let Some((campaign, id)) = self.paced_call(leg) else { return };
+        let Some(campaign) = self.paced.campaigns.get_mut(&campaign) else { return };
         let Some(call) = campaign.calls.remove(&id) else { return };
         campaign.ended += 1;
         let waited = campaign.waits.remove(&id).is_some();
@@ -86,12 +84,21 @@ impl Dialer {
         }
     }
 
+    /// A call that an engine was told of, and its campaign.
+    pub(super) fn paced_call(&self, leg: LegId) -> Option<(CampaignId, AttemptId)> {
+        let id = *self.by_leg.get(&leg)?;
+        let campaign = self.attempts.get(&id)?.campaign;
+        self.paced.campaigns.get(&campaign)?.calls.contains_key(&id).then_some((campaign, id))
+    }
+
     fn paced_campaign_of(&mut self, attempt: AttemptId) -> Option<&mut Campaign> {
         let attempt = self.attempts.get(&attempt)?;
-        let campaign = self.runs.get(&attempt.run)?.campaign;
         let has_agents = |spec: &crate::EndPointSpec| spec.queue.as_ref().is_some_and(|queue| !queue.reverse);
         let end_point = self.resources.end_points.get(&attempt.end_point)?;
-        self.paced.campaigns.get_mut(&campaign).filter(|campaign| campaign.active && has_agents(&end_point.spec))
+        self.paced
+            .campaigns
+            .get_mut(&attempt.campaign)
+            .filter(|campaign| campaign.active && has_agents(&end_point.spec))
     }
 
     fn with_paced_call(&mut self, leg: LegId, tell: impl FnOnce(&mut Campaign, AttemptId)) {
@@ -159,12 +166,5 @@ impl Campaign {
         if !call.abandoned {
             self.engine.fact(now, Fact::Queued(number(id)));
         }
-    }
-}
-
-impl Paced {
-    /// The campaign of a call that an engine was told of.
-    pub(super) fn campaign_of(&self, id: AttemptId) -> Option<CampaignId> {
-        self.campaigns.iter().find(|(_, campaign)| campaign.calls.contains_key(&id)).map(|(id, _)| *id)
     }
 }

@@ -124,8 +124,7 @@ impl Dialer {
             Hint::All => self.look_at_all_agents(now),
             Hint::One(interface) => self.look_at_agent(now, pbx, &interface),
             Hint::With { interface, leg, connected } => {
-                let attempt = leg.and_then(|leg| self.by_leg.get(&leg)).copied();
-                let call = attempt.and_then(|id| Some((self.paced.campaign_of(id)?, id)));
+                let call = leg.and_then(|leg| self.paced_call(leg));
                 let Paced { campaigns, crew, .. } = &mut self.paced;
                 if let Some(told) = crew.get(pbx, &interface) {
                     let before = told.call.filter(|before| call.is_some_and(|call| call != *before));

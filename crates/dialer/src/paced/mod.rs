@@ -11,10 +11,10 @@ mod figures;
 pub use figures::{PacedBy, PacingFigures};
 
 use crate::command::Command;
-use crate::pacing::Pace;
 use crate::pacing::engine::{Engine, decide_every_s};
 use crate::pacing::fact::{AGENTS_MAX, Counts, Decision, Terms, Why};
-use crate::pacing::mode::{Mode, Policy};
+use crate::pacing::mode::Mode;
+use crate::pacing::{PER_LIVE_S, Pace};
 use crate::runs::Run;
 use crate::step::Dialer;
 use calls::Call;
@@ -27,8 +27,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Campaigns without a run whose engine is kept, with what it learnt.
 const KEPT: usize = 200;
-/// Seconds that an agent needs for a live answer at least, for what is still to come: a careful guess, as the engine's.
-const PER_LIVE_S: f64 = 360.0;
 /// Between two decisions, at least, milliseconds.
 const MIN_PAUSE_MS: u64 = 100;
 /// Part of the calls that are answered, until some were seen.
@@ -107,14 +105,9 @@ impl Campaign {
 
     /// What a call that it allows now goes by.
     pub(crate) fn receipt(&self) -> PaceReceipt {
-        let policy = match self.mode {
-            Mode::Predictive(Policy::Budget) => Some(PacingPolicy::Budget),
-            Mode::Predictive(Policy::Guaranteed) => Some(PacingPolicy::Guaranteed),
-            _ => None,
-        };
         let (abandoned, persons) = self.engine.counted();
         PaceReceipt {
-            policy,
+            policy: self.mode.policy(),
             free: self.free,
             open: self.open,
             abandoned: abandoned as u64,
@@ -159,7 +152,7 @@ impl Campaign {
     /// that lives with chance.
     fn lost_an_agent(&mut self, gone: bool) {
         self.launch = 0;
-        if gone || self.mode == Mode::Predictive(Policy::Guaranteed) {
+        if gone || self.mode.policy() == Some(PacingPolicy::Guaranteed) {
             self.unsent.clear();
         }
     }
@@ -224,7 +217,7 @@ impl Dialer {
 
     /// The queues behind which it paces calls; where agents are called first each call has its own.
     fn paced_queues(&self, run: &Run) -> BTreeSet<(PbxId, String)> {
-        let end_points = run.settings.end_points.iter().filter_map(|id| self.resources.end_points.get(id));
+        let end_points = self.resources.end_points_of(run);
         let queues = end_points.filter(|end_point| !end_point.removed).filter_map(|end_point| {
             let queue = end_point.spec.queue.as_ref().filter(|queue| !queue.reverse)?;
             Some((end_point.spec.pbx, queue.name.clone()))
@@ -236,24 +229,20 @@ impl Dialer {
     fn engine_mode(&self, run: &Run, queues: &BTreeSet<(PbxId, String)>) -> Option<Mode> {
         let pacing = &run.settings.pacing;
         let harbours = || queues.iter().all(|(pbx, _)| self.has_harbour(*pbx));
-        let policy = match pacing.policy {
-            PacingPolicy::Budget => Policy::Budget,
-            PacingPolicy::Guaranteed => Policy::Guaranteed,
-        };
         let mode = match pacing.mode {
             PacingMode::Boost | PacingMode::Progressive | PacingMode::Ratio => return None,
             PacingMode::Automatic if self.is_boosted(run) => return None,
             PacingMode::AdaptHardLimit => Mode::AdaptHardLimit,
             PacingMode::AdaptAverage => Mode::AdaptAverage,
             PacingMode::AdaptTapered => Mode::AdaptTapered,
-            PacingMode::Automatic | PacingMode::Predictive if harbours() => Mode::Predictive(policy),
+            PacingMode::Automatic | PacingMode::Predictive if harbours() => Mode::Predictive(pacing.policy),
             PacingMode::Automatic | PacingMode::Predictive => return None,
         };
         (!queues.is_empty()).then_some(mode)
     }
 
     fn observed_queues(&self, run: &Run) -> impl Iterator<Item = &ObservedQueue> {
-        let end_points = run.settings.end_points.iter().filter_map(|id| self.resources.end_points.get(id));
+        let end_points = self.resources.end_points_of(run);
         end_points.filter_map(|end_point| end_point.spec.queue.as_ref())
     }
 
@@ -281,7 +270,7 @@ impl Dialer {
         campaign.engine.left(campaign.left_s(contacts));
         let Decision { launch, cancel, why } = campaign.engine.decide(now.mono, Some(&counts));
         // Calls of a queue do not reach the agents of another one: what holds for all together need not hold for each.
-        let several = campaign.queues.len() > 1 && campaign.mode == Mode::Predictive(Policy::Guaranteed);
+        let several = campaign.queues.len() > 1 && campaign.mode.policy() == Some(PacingPolicy::Guaranteed);
         let launch = if several { launch.min(counts.idle.saturating_sub(counts.open())) } else { launch };
         (campaign.launch, campaign.why) = (launch, why);
         (campaign.free, campaign.open) = (counts.idle, counts.open());
@@ -314,7 +303,7 @@ impl Dialer {
     fn paced_counts(&mut self, id: CampaignId) -> Option<Counts> {
         let campaign = self.paced.campaigns.get(&id)?;
         let run = self.runs.get(&campaign.run)?;
-        let end_points = run.settings.end_points.iter().filter_map(|id| self.resources.end_points.get(id));
+        let end_points = self.resources.end_points_of(run);
         let end_points: Vec<_> = end_points.filter(|end_point| end_point.spec.queue.is_some()).collect();
         let mut pace = Pace::new(&self.runs, &self.resources, &mut self.queues, &self.paced);
         let (mut free, mut waiting, mut on_the_way) = (0u32, 0u32, 0u32);

@@ -6,9 +6,9 @@ use super::boost::{self, Load};
 use super::fact::{Counts, Decision, Fact, Terms, Why, seconds};
 use super::floor::{Doing, Floor};
 use super::limits::Limits;
-use super::mode::{Mode, Policy};
+use super::mode::Mode;
 use super::predictive::{Predictive, View};
-use domain::{Boost, Invalid, Mono};
+use domain::{Boost, Invalid, Mono, PacingPolicy};
 use std::collections::VecDeque;
 
 /// Calls launched in one decision, at most; the next decision follows in a fraction of a second.
@@ -67,7 +67,7 @@ impl Engine {
             Mode::Boost(calls) => Pace::Boost(calls),
             Mode::AdaptHardLimit | Mode::AdaptAverage | Mode::AdaptTapered => Pace::Adaptive(Adaptive::new(mode)),
             Mode::Predictive(policy) => {
-                Pace::Predictive(Box::new(Predictive::new(&terms, policy == Policy::Guaranteed)))
+                Pace::Predictive(Box::new(Predictive::new(&terms, policy == PacingPolicy::Guaranteed)))
             }
         };
         Ok(Self {

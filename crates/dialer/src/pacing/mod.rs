@@ -17,6 +17,9 @@ pub use capacity::{Capacity, QueueSeen};
 use domain::RunId;
 use std::collections::BTreeMap;
 
+/// Seconds that an agent needs for a live answer at least, for what is still to come: a careful guess.
+pub(crate) const PER_LIVE_S: f64 = 360.0;
+
 /// Whose turn it is: lower priority numbers first, runs of one priority in turn.
 #[derive(Debug, Default)]
 pub struct Turns {

@@ -1,7 +1,6 @@
 //! The ways to pace a campaign.
 
-use domain::Boost;
-use domain::Invalid;
+use domain::{Boost, Invalid, PacingPolicy};
 use std::fmt;
 
 /// How many calls a campaign has on their way.
@@ -20,22 +19,23 @@ pub enum Mode {
     /// VICIdial's `ADAPT_TAPERED`: as the hard limit, with more allowed in the first half of the day.
     AdaptTapered,
     /// Looks ahead, with one of two policies.
-    Predictive(Policy),
+    Predictive(PacingPolicy),
 }
 
-/// What predictive pacing promises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
-    /// The cap holds when the counting period ends.
-    Budget,
-    /// The cap holds at every instant, whatever the calls on their way do.
-    Guaranteed,
+impl Mode {
+    /// What it promises of the cap; `None`: nothing, it does not look ahead.
+    pub fn policy(self) -> Option<PacingPolicy> {
+        match self {
+            Self::Predictive(policy) => Some(policy),
+            _ => None,
+        }
+    }
 }
 
 /// What is chosen by its name alone.
 const NAMED: [(&str, Mode); 6] = [
-    ("predictive", Mode::Predictive(Policy::Budget)),
-    ("guaranteed", Mode::Predictive(Policy::Guaranteed)),
+    ("predictive", Mode::Predictive(PacingPolicy::Budget)),
+    ("guaranteed", Mode::Predictive(PacingPolicy::Guaranteed)),
     ("progressive", Mode::Progressive),
     ("adapt-hard-limit", Mode::AdaptHardLimit),
     ("adapt-average", Mode::AdaptAverage),

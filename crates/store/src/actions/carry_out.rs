@@ -239,8 +239,7 @@ async fn handed(
         return Ok(Err(No::Fail(why)));
     }
     let mut inputs: Attributes = row.json("attributes")?;
-    let further = contacts::numbers::read(&row)?.map_or_else(Vec::new, |further| further.numbers);
-    let called = further.into_iter().find(|one| one.no == attempt.number_no).map(|one| one.number);
+    let called = contacts::numbers::further(&row, |one| one.no == attempt.number_no)?.map(|one| one.number);
     let dialled = called.as_ref().map_or_else(|| number.dialled.clone(), |called| called.dialled.clone());
     // A black list gets the number that was called, and not those that may be called instead of it.
     if let Some(called) = called.filter(|_| after.rule.verb == Verb::AddBlacklist) {

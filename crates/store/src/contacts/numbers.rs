@@ -4,7 +4,7 @@ use crate::engine::{Connection, Row, query};
 use crate::error::Result;
 use crate::scope::Scope;
 use crate::sql::{Columns, decode};
-use domain::{Alternates, Attributes, Dialable, ListId};
+use domain::{Alternates, Attributes, Dialable, ListId, Numbered};
 use std::sync::LazyLock;
 
 /// Keys that one statement writes.
@@ -45,6 +45,11 @@ pub(crate) fn alternates(
 pub(crate) fn read(row: &Row) -> Result<Option<Alternates>> {
     let Some(text) = row.opt_text("alternates")? else { return Ok(None) };
     serde_json::from_str(&text).map(Some).map_err(|error| decode("alternates", &error.to_string()))
+}
+
+/// The first further number of a row of contacts that is meant.
+pub(crate) fn further(row: &Row, is_meant: impl Fn(&Numbered) -> bool) -> Result<Option<Numbered>> {
+    Ok(read(row)?.and_then(|further| further.numbers.into_iter().find(is_meant)))
 }
 
 /// Makes contacts of a list findable by their further numbers.

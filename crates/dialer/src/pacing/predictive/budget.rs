@@ -1,5 +1,6 @@
 //! How much of what may be abandoned is left, and what risk that allows now.
 
+use crate::pacing::PER_LIVE_S;
 use crate::pacing::account::Account;
 use crate::pacing::fact::{Terms, Why};
 use crate::pacing::floor::{Doing, Floor};
@@ -31,8 +32,6 @@ const LAST_S: f64 = 600.0;
 const SPENT: f64 = 0.97;
 /// Standard deviations for one in a thousand.
 const SURE: f64 = 3.1;
-/// Seconds that an agent needs per live answer at least, for what is still to come: a careful guess.
-const PER_LIVE_S: f64 = 360.0;
 
 /// What was abandoned and answered in the counting period, as far as can be known: estimates where only analysis knows.
 pub(super) struct Budget {
