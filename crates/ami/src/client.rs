@@ -115,6 +115,29 @@ impl Client {
         }
     }
 
+    /// Whether a channel is connected with another one, by its id; `None` when there is no such channel.
+    pub async fn is_bridged(&self, channel_id: &str) -> Outcome<Option<bool>> {
+        let action = Action::new("Status").with("Channel", channel_id);
+        match self.send(action, Answered::List).await {
+            Outcome::Refused { message, .. } if message.eq_ignore_ascii_case("no such channel") => Outcome::Done(None),
+            other => other.map(|reply| {
+                let it = reply.items.iter().find(|item| item.get("Uniqueid") == Some(channel_id))?;
+                Some(it.get("BridgeID").is_some_and(|bridge| !bridge.is_empty()))
+            }),
+        }
+    }
+
+    /// Sends a channel to another place of the dialplan, at priority 1, whatever it does there: `Refused` when it is gone. The
+    /// place itself is not looked for. Needs the right `call`.
+    pub async fn redirect(&self, channel_id: &str, context: &str, extension: &str) -> Outcome<()> {
+        let action = Action::new("Redirect")
+            .with("Channel", channel_id)
+            .with("Context", context)
+            .with("Exten", extension)
+            .with("Priority", "1");
+        self.send(action, Answered::Once).await.map(drop)
+    }
+
     /// All channels of the PBX, not only ours. 3 000 of them take about 0.1 s.
     pub async fn channels(&self) -> Outcome<Vec<Channel>> {
         let listed = self.list(&Action::new("CoreShowChannels")).await;

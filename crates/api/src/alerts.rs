@@ -19,7 +19,8 @@ use utoipa_axum::routes;
 pub struct Alert {
     /// Its id.
     pub id: i64,
-    /// What is wrong: `pbx_lost`, `dialling_held`, `storage`, `circuit_open`, `outcome_mix`, `webhook_backlog`.
+    /// What is wrong: `pbx_lost`, `dialling_held`, `storage`, `circuit_open`, `outcome_mix`, `webhook_backlog`,
+    /// `harbour_missed`.
     #[schema(example = "pbx_lost")]
     pub kind: String,
     /// The id of the PBX, trunk, campaign or webhook; 0: the installation.

@@ -41,6 +41,11 @@ pub struct Pacing {
     /// Milliseconds after the answer in which an agent must have the call, `500..=60000`: later it counts as abandoned.
     #[schema(required = false, default = 2_000)]
     pub deadline_ms: u32,
+    /// Whether people who find no agent in time are brought to the recorded message, on a PBX that has it. `null`: in every mode
+    /// but `boost`, where they wait on.
+    #[serde(default)]
+    #[schema(required = false)]
+    pub safe_harbour: Option<bool>,
     /// Seconds of ringing before which a call is never cancelled for want of an agent, `0..=300`.
     #[schema(required = false, default = 15)]
     pub min_ring_s: u32,
@@ -102,7 +107,7 @@ pub(crate) async fn check(app: &App, campaign: &Campaign) -> Result<(), ApiError
             let problem = format!(
                 "predictive needs a safe harbour for people who find no agent, and the dialplan of pbx {name} has none that is \
                  seen. Add to it, with your own message: [{context}] exten => {extension},1,Playback(your-message) same => \
-                 n,Hangup(16). Or choose automatic: one call for each free agent until it is there"
+                 n,Hangup(16); `carillon pbx harbour` prints more. Or choose automatic: one call for each free agent until it is there"
             );
             return Err(Invalid::new("pacing.mode", problem).into());
         }

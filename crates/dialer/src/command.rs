@@ -40,6 +40,9 @@ pub enum Command {
     /// Call the agent of an attempt, before anything is sent to the person. Only ever after the attempt was journalled;
     /// answered like an originate, under the agent's leg.
     CallAgent(CallAgent),
+    /// Bring the person of a call to the recorded message, unless an agent has the call by then. Answered by
+    /// [`crate::Event::HarbourAnswered`], in any case.
+    BringToHarbour(BringToHarbour),
     /// Pause an agent in these queues, where nobody else did, with a reason by which the pause is known to be ours.
     PauseAgent(Pause),
     /// End the pause of an agent in these queues, where it is ours.
@@ -201,6 +204,17 @@ pub struct CallAgent {
     pub wait_ms: u32,
     /// How the agent is paused before it is called.
     pub pause: Option<Box<Pause>>,
+}
+
+/// A person who waits in a queue and has no agent in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BringToHarbour {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The person's leg.
+    pub leg: LegId,
+    /// Where.
+    pub pbx: PbxId,
 }
 
 /// An agent whose pause in some queues begins or ends.

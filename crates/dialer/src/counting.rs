@@ -1,16 +1,19 @@
 //! The books of abandoned calls: whoever answers at an end point with a queue has an agent in time, or was abandoned.
 //!
+//! Each row that is decided here counts for the campaign's engine, too ([`Dialer::keep_books`]): there is one counting.
+//!
 //! Judged by our own clock, from when we heard of the answer to when we heard of the agent. What nobody saw counts as
 //! abandoned: a lost connection, a restart and a process that stood still make the figures worse, never better.
 
 use crate::calls::LegState;
 use crate::command::Command;
+use crate::harbour::Harbour;
 use crate::queues::news::News;
 use crate::step::Dialer;
 use crate::timers::Timer;
-use domain::abandonment::{Counted, CountingRule, Tally, Why};
+use domain::abandonment::{Count, Counted, CountingRule, Figures, PeriodNow, Tally, Why};
 use domain::journal::{Fact, Note, OpenAttempt};
-use domain::{LegId, Now, PbxId};
+use domain::{CampaignId, LegId, Now, PbxId};
 
 /// What became of a call behind its answer, as far as its queue shows.
 #[derive(Debug, Clone, Default)]
@@ -18,11 +21,13 @@ pub(crate) struct Served {
     /// What is counted of it; `None`: it was not answered, or its end point has no queue.
     pub(crate) tally: Option<Tally>,
     /// Its answer was heard, and the queue was in sight ever since.
-    watched: bool,
+    pub(crate) watched: bool,
     /// The queue in which it waits.
     queue: Option<String>,
     /// The agent who took it.
-    agent: Option<String>,
+    pub(crate) agent: Option<String>,
+    /// How far it is on its way to the recorded message.
+    pub(crate) harbour: Harbour,
 }
 
 impl Served {
@@ -58,6 +63,7 @@ impl Dialer {
         let waited = u64::from(self.waited_ms(now, leg).unwrap_or(0));
         let left = u64::from(rule.deadline_ms).saturating_sub(waited);
         self.timers.set(now.mono.plus_ms(left), leg, Timer::ConnectDeadline);
+        self.look_for_harbour_later(now, leg, rule, waited);
     }
 
     /// The answer of the person was heard of in the moment in which it came.
@@ -71,7 +77,32 @@ impl Dialer {
         let open = self.by_leg.get(&leg).and_then(|id| self.attempts.get(id)?.served.tally);
         let Some(tally) = open.filter(Tally::is_open) else { return };
         let left = tally.rule.deadline_ms.saturating_sub(self.waited_ms(now, leg).unwrap_or(0));
-        self.timers.set(now.mono.plus_ms(left.into()), leg, Timer::ConnectDeadline);
+        // Not in this moment, in which what the books say may still be told.
+        self.timers.set(now.mono.plus_ms(u64::from(left).max(1)), leg, Timer::ConnectDeadline);
+    }
+
+    /// What is written is counted.
+    pub(crate) fn keep_books(&mut self, commands: &[Command]) {
+        for command in commands {
+            let Command::Note(Note { at, counted: Some(counted), .. }) = command else { continue };
+            let before = self.books.get(&counted.campaign).copied();
+            self.books.insert(counted.campaign, PeriodNow::following(before, *at, counted));
+        }
+    }
+
+    /// Abandoned and live calls of a campaign's counting period, as its ledger has them.
+    pub fn abandonment(&self, campaign: CampaignId) -> Figures {
+        self.books.get(&campaign).map_or_else(Figures::default, |period| period.figures)
+    }
+
+    /// A fact that may be counted, and that the floor is told of then.
+    pub(crate) fn note_counted(&mut self, now: Now, note: Note, out: &mut Vec<Command>) {
+        match note.counted.map(|counted| counted.count) {
+            Some(Count::Abandoned) => self.pace_abandoned(now.mono, note.attempt),
+            Some(Count::Machine) => self.pace_machine(now.mono, note.attempt),
+            Some(Count::Live | Count::Connected | Count::Person) | None => {}
+        }
+        out.push(Command::Note(note));
     }
 
     /// What is told of the queues, as far as it is about calls of ours.
@@ -90,6 +121,7 @@ impl Dialer {
                 let queue = self.served_mut(leg).and_then(|served| served.queue.take());
                 if let Some(queue) = queue.filter(|_| *gave_up) {
                     self.note_leg(leg, Fact::QueueGivenUp { queue }, now.wall, out);
+                    self.left_for_harbour(now, leg, out);
                 }
             }
             News::Connected { caller, interface } => {
@@ -117,30 +149,46 @@ impl Dialer {
         if attempt.served.agent.replace(interface.to_owned()).as_deref() == Some(interface) {
             return;
         }
-        let counted = attempt.served.tally.as_mut().and_then(|tally| {
-            let waited_ms = waited_ms.unwrap_or(u32::MAX);
-            if waited_ms <= tally.rule.deadline_ms {
-                tally.connected(Why::InTime, waited_ms)
-            } else {
-                tally.abandoned(Why::TooLate, waited_ms)
+        let waited = waited_ms.unwrap_or(u32::MAX);
+        let counted = match &mut attempt.served.harbour {
+            // Whether it was taken from the agent is told by the PBX's answer.
+            Harbour::Asked { taken_ms, .. } => {
+                *taken_ms = Some(waited);
+                None
             }
-        });
+            Harbour::Reached => attempt.served.tally.as_mut().and_then(|of| of.abandoned(Why::TakenFromAgent, waited)),
+            Harbour::NotAsked | Harbour::Missed => attempt.served.tally.as_mut().and_then(|of| taken(of, waited)),
+        };
         let fact = Fact::AgentConnected { agent: interface.to_owned(), waited_ms };
-        out.push(Command::Note(Note { attempt: id, leg, fact, at: now.wall, counted }));
+        self.note_counted(now, Note { attempt: id, leg, fact, at: now.wall, counted }, out);
     }
 
     /// The person had so long to wait.
     pub(crate) fn connect_deadline(&mut self, now: Now, leg: LegId, out: &mut Vec<Command>) {
         let Some(served) = self.served_mut(leg) else { return };
-        let why = if served.watched { Why::TooLate } else { Why::Unseen };
-        self.abandon(now, leg, why, out);
+        let why = match served.harbour {
+            // The PBX's answer decides it.
+            Harbour::Asked { taken_ms: Some(_), .. } => return,
+            Harbour::Reached => Why::SafeHarbour,
+            _ if served.watched => Why::TooLate,
+            _ => Why::Unseen,
+        };
+        let waited_ms = self.waited_ms(now, leg).unwrap_or(0);
+        self.abandon(now, leg, why, waited_ms, out);
     }
 
     /// The call is over.
     pub(crate) fn count_end(&mut self, now: Now, leg: LegId, out: &mut Vec<Command>) {
         let Some(served) = self.served_mut(leg) else { return };
-        let why = if served.watched { Why::HungUp } else { Why::Unseen };
-        self.abandon(now, leg, why, out);
+        let why = match served.harbour {
+            // Whether it was left to its agent is not known any more.
+            Harbour::Asked { taken_ms: Some(_), .. } => Why::Unseen,
+            Harbour::Reached => Why::SafeHarbour,
+            _ if served.watched => Why::HungUp,
+            _ => Why::Unseen,
+        };
+        let waited_ms = self.waited_ms(now, leg).unwrap_or(0);
+        self.abandon(now, leg, why, waited_ms, out);
     }
 
     /// What an extended status changes in the books.
@@ -149,25 +197,33 @@ impl Dialer {
         self.served_mut(leg)?.tally.as_mut()?.status(status, waited_ms)
     }
 
-    fn abandon(&mut self, now: Now, leg: LegId, why: Why, out: &mut Vec<Command>) {
-        let waited_ms = self.waited_ms(now, leg).unwrap_or(0);
+    pub(crate) fn abandon(&mut self, now: Now, leg: LegId, why: Why, waited_ms: u32, out: &mut Vec<Command>) {
         let Some(id) = self.by_leg.get(&leg).copied() else { return };
         let Some(tally) = self.attempts.get_mut(&id).and_then(|attempt| attempt.served.tally.as_mut()) else { return };
         if let Some(counted) = tally.abandoned(why, waited_ms) {
             let (fact, counted) = (Fact::Abandoned, Some(counted));
-            out.push(Command::Note(Note { attempt: id, leg, fact, at: now.wall, counted }));
+            self.note_counted(now, Note { attempt: id, leg, fact, at: now.wall, counted }, out);
         }
     }
 
     /// Milliseconds since the answer: by the steady clock, after a restart by the other one.
-    fn waited_ms(&self, now: Now, leg: LegId) -> Option<u32> {
+    pub(crate) fn waited_ms(&self, now: Now, leg: LegId) -> Option<u32> {
         let leg = self.calls.leg(leg)?;
         let steady = leg.steady.answered.map(|at| now.mono.since(at) / 1_000);
         let wall = || leg.answered_at.map(|at| u64::try_from(now.wall.ms_since(at)).unwrap_or(0));
         steady.or_else(wall).map(|ms| u32::try_from(ms).unwrap_or(u32::MAX))
     }
 
-    fn served_mut(&mut self, leg: LegId) -> Option<&mut Served> {
+    pub(crate) fn served_mut(&mut self, leg: LegId) -> Option<&mut Served> {
         self.by_leg.get(&leg).and_then(|id| self.attempts.get_mut(id)).map(|attempt| &mut attempt.served)
+    }
+}
+
+/// An agent took the call so long after the answer.
+pub(crate) fn taken(tally: &mut Tally, waited_ms: u32) -> Option<Counted> {
+    if waited_ms <= tally.rule.deadline_ms {
+        tally.connected(Why::InTime, waited_ms)
+    } else {
+        tally.abandoned(Why::TooLate, waited_ms)
     }
 }

@@ -400,6 +400,7 @@ impl Dialer {
     pub(crate) fn forget(&mut self, leg: LegId) -> Option<(AttemptId, Attempt)> {
         let id = self.by_leg.remove(&leg)?;
         let attempt = self.attempts.remove(&id)?;
+        self.left_to_agents.remove(&leg);
         let leg = self.calls.remove(leg);
         self.open_numbers.remove(&attempt.key);
         self.kept_free.give_back(attempt.other_keys().into_iter());

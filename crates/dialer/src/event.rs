@@ -4,6 +4,7 @@ use crate::command::IdKind;
 use crate::queues::news::News;
 use crate::reserving::Wish;
 use crate::toll::Digits;
+use domain::abandonment::PeriodNow;
 use domain::journal::{CalledBefore, CallerIdFrom, OpenAttempt, PutOffBy};
 use domain::rules::{Rules, Standing};
 use domain::{
@@ -262,6 +263,13 @@ pub enum Event {
         /// SIP code of the final response.
         tech_cause: Option<u16>,
     },
+    /// The answer to [`crate::Command::BringToHarbour`].
+    HarbourAnswered {
+        /// Whose leg.
+        leg: LegId,
+        /// What came of it.
+        answer: HarbourAnswer,
+    },
     /// An extended status for the call, from the dialplan or the API; the last one wins.
     StatusSet {
         /// Which leg.
@@ -273,6 +281,13 @@ pub enum Event {
     /// Calls of the last hour that were made, or may have been, before this process began: they count towards the caps
     /// per hour.
     CallsRemembered(Vec<(Timestamp, Digits)>),
+    /// What the abandonment ledger says of a campaign; told with its runs. What was counted since this process began stays.
+    BooksRemembered {
+        /// Which.
+        campaign: CampaignId,
+        /// The period of its last row.
+        period: PeriodNow,
+    },
     /// An attempt that was open when the process ended; its PBX's reconciliation decides it.
     AttemptRestored(Box<OpenAttempt>),
     /// Agents who were called for attempts that ended a while before this process began: whoever is still there is hung up.
@@ -297,6 +312,19 @@ impl Event {
                 | Self::RunRemoved(_)
         )
     }
+}
+
+/// What came of bringing a person to the recorded message. Reasons are for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HarbourAnswer {
+    /// The PBX did it.
+    Done,
+    /// The PBX did not do it, or could not be asked in time: the person is where they were.
+    Refused(String),
+    /// It was not asked: an agent has the call, or the call is over.
+    NotWanted(String),
+    /// It was asked, and nobody knows what came of it.
+    Unknown(String),
 }
 
 /// What the dialler needs to know of a PBX.

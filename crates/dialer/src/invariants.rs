@@ -13,7 +13,9 @@ use crate::queue_book::QueueBook;
 use crate::queues::news::News;
 use domain::journal::{Fact, OpenAttempt, PaceReceipt};
 use domain::rules::{Rules, Standing};
-use domain::{AttemptId, CampaignId, ContactId, EndPointId, NumberKey, PacingPolicy, PbxId, RunId, Timestamp, TrunkId};
+use domain::{
+    AttemptId, CampaignId, ContactId, EndPointId, LegId, NumberKey, PacingPolicy, PbxId, RunId, Timestamp, TrunkId,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -59,13 +61,17 @@ pub enum Invariant {
     AgentDecides,
     /// Nobody is paused but an agent whom a call of ours has, and no pause ends but one of ours after that.
     OnlyOwnPauses,
+    /// Nobody is brought to the recorded message twice.
+    HarbourOnce,
+    /// Nobody is brought there who did not answer, or has an agent.
+    HarbourNeverTakesATalk,
     /// placed = terminated + rescheduled + in flight, for every run.
     AccountsAddUp,
 }
 
 impl Invariant {
     /// Every rule.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::SingleFlight,
         Self::OneAttemptPerContact,
         Self::OneNumberPerPerson,
@@ -85,6 +91,8 @@ impl Invariant {
         Self::AgentNotDoubleBooked,
         Self::AgentDecides,
         Self::OnlyOwnPauses,
+        Self::HarbourOnce,
+        Self::HarbourNeverTakesATalk,
         Self::AccountsAddUp,
     ];
 
@@ -110,6 +118,8 @@ impl Invariant {
             Self::AgentNotDoubleBooked => "agent_not_double_booked",
             Self::AgentDecides => "agent_decides",
             Self::OnlyOwnPauses => "only_own_pauses",
+            Self::HarbourOnce => "harbour_once",
+            Self::HarbourNeverTakesATalk => "harbour_never_takes_a_talk",
             Self::AccountsAddUp => "accounts_add_up",
         }
     }
@@ -131,6 +141,7 @@ enum Stage {
 #[derive(Debug, Clone)]
 struct Entry {
     stage: Stage,
+    leg: LegId,
     key: NumberKey,
     run: RunId,
     campaign: Option<CampaignId>,
@@ -151,6 +162,8 @@ struct Entry {
     agent_called: bool,
     /// Somebody answered.
     answered: bool,
+    /// It was brought to the recorded message.
+    in_harbour: bool,
     word: Word,
 }
 
@@ -212,6 +225,8 @@ pub struct Ledger {
     by_agent: BTreeMap<Agent, AttemptId>,
     on_trunk: BTreeMap<TrunkId, u32>,
     to_end_point: BTreeMap<EndPointId, u32>,
+    /// Legs whose person an agent took.
+    talking: BTreeSet<LegId>,
     /// Since this process began, and for which campaign; `None`: for all.
     suppressed: BTreeSet<(NumberKey, Option<CampaignId>)>,
     book: CallBook,
@@ -227,6 +242,7 @@ impl Ledger {
         let entry = Entry {
             // Nothing was sent of one that an agent looks at.
             stage: if open.reserved { Stage::Journalled } else { Stage::Sent },
+            leg: open.leg,
             key: open.number_key,
             run: open.run,
             campaign: None,
@@ -240,6 +256,7 @@ impl Ledger {
             agent: open.agent.as_ref().map(|agent| (open.pbx, agent.interface.clone())),
             agent_called: !open.reserved,
             answered: open.connected_at.is_some(),
+            in_harbour: false,
             word: if open.reserved { Word::Awaited } else { Word::Given },
         };
         self.insert(open.attempt, entry);
@@ -289,6 +306,10 @@ impl Ledger {
 
     /// What was told of the queues of a PBX.
     pub fn told(&mut self, pbx: PbxId, news: &News) {
+        if let News::Connected { caller, .. } = news {
+            let ours = |leg: &LegId| self.open.values().any(|entry| entry.leg == *leg);
+            self.talking.extend(caller.leg.filter(ours));
+        }
         self.queues.told(pbx, news);
     }
 
@@ -352,13 +373,14 @@ impl Ledger {
                     let detail = format!("attempt {} takes the agent of attempt {other}", new.attempt);
                     return broken(Invariant::AgentNotDoubleBooked, detail);
                 }
-                let stage = Stage::Journalling;
+                let (stage, leg, in_harbour) = (Stage::Journalling, new.leg, false);
                 let (key, run, campaign, contact) = (new.number_key, new.run, Some(new.campaign), new.contact);
                 let (decided_at, standing, person) = (new.scheduled_at, Known::default(), None);
                 let (agent_called, answered, others) = (false, false, Vec::new());
                 let word = if new.reserved { Word::Awaited } else { Word::Given };
                 let entry = Entry {
                     stage,
+                    leg,
                     key,
                     run,
                     campaign,
@@ -372,6 +394,7 @@ impl Ledger {
                     agent,
                     agent_called,
                     answered,
+                    in_harbour,
                     word,
                 };
                 self.insert(new.attempt, entry);
@@ -397,6 +420,16 @@ impl Ledger {
                         entry.agent_called = true;
                     }
                     _ => return broken(Invariant::JournalledBeforeSent, detail),
+                }
+            }
+            Command::BringToHarbour(harbour) => {
+                let detail = format!("attempt {}", harbour.attempt);
+                match self.open.get_mut(&harbour.attempt) {
+                    Some(entry) if entry.in_harbour => return Err((Invariant::HarbourOnce, Some(entry.run), detail)),
+                    Some(entry) if entry.answered && entry.agent.is_none() && !self.talking.contains(&entry.leg) => {
+                        entry.in_harbour = true;
+                    }
+                    other => return Err((Invariant::HarbourNeverTakesATalk, other.map(|entry| entry.run), detail)),
                 }
             }
             Command::PauseAgent(pause) | Command::UnpauseAgent(pause) => {
@@ -515,6 +548,7 @@ impl Ledger {
 
     fn forget(&mut self, attempt: AttemptId) -> Option<Entry> {
         let entry = self.open.remove(&attempt)?;
+        self.talking.remove(&entry.leg);
         self.by_key.remove(&entry.key);
         self.by_contact.remove(&(entry.run, entry.contact));
         self.by_other.give_back(entry.others.iter().copied());

@@ -18,6 +18,7 @@ mod doubts;
 pub mod event;
 pub mod figures;
 pub mod gate;
+mod harbour;
 pub mod hopper;
 pub mod invariants;
 mod judging;
@@ -42,8 +43,8 @@ mod suppressing;
 pub mod timers;
 pub mod toll;
 
-pub use command::{CallAgent, Command, IdKind, LoadContacts, Originate, Pause};
-pub use event::{EndPointSpec, PbxSpec, TrunkSpec};
+pub use command::{BringToHarbour, CallAgent, Command, IdKind, LoadContacts, Originate, Pause};
+pub use event::{EndPointSpec, HarbourAnswer, PbxSpec, TrunkSpec};
 pub use event::{Event, FoundLeg, FreshEntry, Loaded, RetryEntry, RunSettings, RunSpec, RunTotals};
 pub use invariants::Invariant;
 pub use paced::{PacedBy, PacingFigures};

@@ -14,10 +14,14 @@ impl Dialer {
             _ => None,
         };
         let fewer = !matches!(news, News::CallerCame { .. } | News::CallerGone { .. } | News::Called { .. });
+        let stopped_ringing = matches!(news, News::Released { .. });
         let hint = self.hint_of(pbx, &news);
         self.calls_told(now, pbx, &news, out);
         let effects = self.queues.told(now.mono, pbx, news);
         self.follow_hint(now.mono, pbx, hint);
+        if stopped_ringing {
+            self.look_at_left(now, pbx, out);
+        }
         if fewer {
             self.agents_may_have_left(now, pbx, out);
         }

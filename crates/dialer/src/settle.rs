@@ -107,7 +107,7 @@ impl Dialer {
         let counted = self.count_status(now, person, &status);
         if let Some(attempt) = self.attempt_of(id) {
             let fact = Fact::StatusSet { status };
-            out.push(Command::Note(Note { attempt, leg: id, fact, at: now.wall, counted }));
+            self.note_counted(now, Note { attempt, leg: id, fact, at: now.wall, counted }, out);
         }
     }
 

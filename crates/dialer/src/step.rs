@@ -17,6 +17,7 @@ use crate::runs::{PUT_OFF_AT_ONCE, Run};
 use crate::suppressing::Suppressed;
 use crate::timers::{Timer, Timers};
 use crate::toll::Meter;
+use domain::abandonment::PeriodNow;
 use domain::journal::{Again, Fact, Note, PutOff, PutOffBy, RunChange};
 use domain::{
     AttemptId, CallId, CampaignId, Contact, ContactId, EndPointId, EndedBy, LegId, Mono, Now, NumberKey, OtherNumber,
@@ -52,6 +53,10 @@ pub struct Dialer {
     pub(crate) kept_free: KeptFree,
     /// Restored attempts whose run is not here: it is over, or has not been started yet.
     pub(crate) attempts_of_none: BTreeSet<AttemptId>,
+    /// What the abandonment ledger says of each campaign.
+    pub(crate) books: BTreeMap<CampaignId, PeriodNow>,
+    /// People who are left to the agent whose telephone rings for them, and are looked at again when it stops.
+    pub(crate) left_to_agents: BTreeSet<LegId>,
     pub(crate) timers: Timers,
     pub(crate) turns: Turns,
     pub(crate) ids: BTreeMap<IdKind, IdPool>,
@@ -172,6 +177,7 @@ impl Dialer {
         }
         self.ask_for_ids(out);
         self.refresh_runs(now, out);
+        self.keep_books(&out[first..]);
         self.pace_campaigns(now, out);
         if self.may_place {
             self.place_calls(now, out);
@@ -317,6 +323,10 @@ impl Dialer {
                 calls.into_iter().for_each(|(at, digits)| self.toll.placed(digits, at, now.wall))
             }
             Event::AttemptRestored(open) => self.restore(now, *open, out),
+            Event::BooksRemembered { campaign, period } => {
+                // What was counted since this was read is known here already.
+                self.books.entry(campaign).or_insert(period);
+            }
             Event::AgentsRemembered(called) => self.remember_agents(now, called),
             Event::OriginateDone(leg) | Event::LegCreated(leg) => return self.leg_created(now, leg, out),
             Event::OriginateRefused { leg, status, message } => self.originate_refused(now, leg, status, message, out),
@@ -332,6 +342,7 @@ impl Dialer {
             }
             Event::LegHangUpAsked(leg) => return self.hang_up_asked(now, leg, out),
             Event::LegEnded { leg, cause, tech_cause } => self.leg_ended(now, leg, cause, tech_cause, out),
+            Event::HarbourAnswered { leg, answer } => return self.harbour_answered(now, leg, answer, out),
             Event::StatusSet { leg, status } => return self.status_set(now, leg, status, out),
         }
         // Facts that only describe a call (they returned above) free nothing; everything else may.
@@ -401,13 +412,14 @@ impl Dialer {
         while let Some((at, leg, timer)) = self.timers.pop_due(now.mono) {
             match timer {
                 // We stood still: the answer may wait in a queue that is read only now.
-                Timer::AnswerTimeout | Timer::ProgressTimeout | Timer::ConnectDeadline
+                Timer::AnswerTimeout | Timer::ProgressTimeout | Timer::Harbour | Timer::ConnectDeadline
                     if now.mono.since(at) > STALL_US =>
                 {
                     self.timers.set(now.mono.plus_ms(AFTER_STALL_MS), leg, timer);
                 }
                 Timer::AnswerTimeout => self.answer_timeout(now, leg, out),
                 Timer::ProgressTimeout => self.progress_timeout(now, leg, out),
+                Timer::Harbour => self.harbour_due(now, leg, out),
                 Timer::ConnectDeadline => self.connect_deadline(now, leg, out),
                 Timer::ForcedClosure => self.forced_closure(now, leg, out),
                 Timer::ReservationOver => self.reservation_over(now, leg, out),

@@ -13,6 +13,8 @@ pub enum Timer {
     ProgressTimeout,
     /// The conversation had its time.
     ForcedClosure,
+    /// Who answered and has no agent is brought to the recorded message.
+    Harbour,
     /// Who answered had the time in which an agent has to be there.
     ConnectDeadline,
     /// An agent had its time to decide.

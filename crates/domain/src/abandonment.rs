@@ -248,6 +248,39 @@ impl Figures {
     }
 }
 
+/// The counting period of a campaign that its last row belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeriodNow {
+    /// When it began: with its first call.
+    pub began_at: Timestamp,
+    /// Its figures.
+    pub figures: Figures,
+}
+
+impl PeriodNow {
+    /// With one row more: the period goes on, or the next one begins with it.
+    #[must_use]
+    pub fn following(last: Option<Self>, at: Timestamp, counted: &Counted) -> Self {
+        let goes_on = last.filter(|last| last.lasts(at, counted.rule.days));
+        Self {
+            began_at: goes_on.map_or(at, |last| last.began_at),
+            figures: goes_on
+                .map_or_else(Figures::default, |last| last.figures)
+                .with(counted.abandoned_by, counted.live_by),
+        }
+    }
+
+    /// Whether it goes on at that instant, where it has so many days.
+    pub fn lasts(self, at: Timestamp, days: u32) -> bool {
+        at.0 < self.began_at.0.saturating_add(i64::from(days) * DAY_US)
+    }
+
+    /// What counts at that instant, where a period has so many days: nothing of one that is over.
+    pub fn figures_at(self, at: Timestamp, days: u32) -> Figures {
+        if self.lasts(at, days) { self.figures } else { Figures::default() }
+    }
+}
+
 /// A row of the books.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Row {
@@ -293,13 +326,14 @@ impl Row {
     /// The row that follows `last` with what was counted, without its hash.
     pub fn following(last: Option<&Self>, attempt: AttemptId, at: Timestamp, counted: Counted) -> Self {
         let rule = counted.rule;
-        let goes_on = last.filter(|last| at.0 < last.period_start.0.saturating_add(i64::from(rule.days) * DAY_US));
-        let figures = goes_on.map_or_else(Figures::default, Self::figures).with(counted.abandoned_by, counted.live_by);
+        let before = last.map(Self::period_now);
+        let goes_on = before.is_some_and(|before| before.lasts(at, rule.days));
+        let PeriodNow { began_at, figures } = PeriodNow::following(before, at, &counted);
         Self {
             campaign: counted.campaign,
             position: last.map_or(0, |last| last.position) + 1,
-            period: last.map_or(0, |last| last.period) + i64::from(goes_on.is_none()),
-            period_start: goes_on.map_or(at, |last| last.period_start),
+            period: last.map_or(0, |last| last.period) + i64::from(!goes_on),
+            period_start: began_at,
             count: counted.count.code().to_owned(),
             why: counted.why.code().to_owned(),
             attempt,
@@ -320,6 +354,11 @@ impl Row {
     /// The cap as a share, `0..=1`.
     pub fn cap(&self) -> f64 {
         self.cap_ppm as f64 / f64::from(PPM)
+    }
+
+    /// Its period with this row.
+    pub fn period_now(&self) -> PeriodNow {
+        PeriodNow { began_at: self.period_start, figures: self.figures() }
     }
 
     /// The figures of its period with this row.

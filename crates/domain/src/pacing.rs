@@ -10,6 +10,14 @@ pub const PERIOD_DAYS_MAX: u32 = 30;
 /// Where people who answered and find no agent in time are brought on a PBX: context and extension, at priority 1. Its dialplan
 /// has them told who called and why.
 pub const HARBOUR: (&str, &str) = ("carillon-abandoned", "s");
+/// What a dialplan that has no [`HARBOUR`] needs, with the messages still to be recorded.
+pub const HARBOUR_LINES: &str = "[carillon-abandoned]\n\
+    exten => s,1,Background(your-message)\n same => n,WaitExten(5)\n same => n,Hangup(16)\n\
+    exten => 1,1,UserEvent(CALLSTATUS,Uniqueid: ${UNIQUEID},V: OPTOUT)\n same => n,Playback(your-goodbye)\n\
+    \x20same => n,Hangup(16)\n";
+/// So long before an agent has to be there, milliseconds, a person who has none is brought to [`HARBOUR`]: the message begins in
+/// time.
+pub const HARBOUR_LEAD_MS: u32 = 200;
 
 /// By which rule calls are launched for the agents of observed queues. Other end points take a call per channel.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +69,9 @@ pub struct Pacing {
     pub period_days: u32,
     /// Milliseconds after the answer in which an agent must have the call, `500..=60000`: later it counts as abandoned.
     pub deadline_ms: u32,
+    /// Whether people who find no agent in time are brought to [`HARBOUR`], on a PBX that has it. `None`: in every mode but
+    /// [`PacingMode::Boost`], where they wait on, as WombatDialer's do.
+    pub safe_harbour: Option<bool>,
     /// Seconds of ringing before which a call is never cancelled for want of an agent, `0..=300`.
     pub min_ring_s: u32,
     /// Whether people whom analysis takes for machines count as abandoned, as in the United Kingdom.
@@ -79,6 +90,7 @@ impl Default for Pacing {
             cap: 0.03,
             period_days: PERIOD_DAYS_MAX,
             deadline_ms: 2_000,
+            safe_harbour: None,
             min_ring_s: 15,
             false_positives_count: false,
             false_positives_estimate: 0.0,
@@ -90,6 +102,11 @@ impl Pacing {
     /// WombatDialer's boost of end point and run: what campaigns did before they had pacing.
     pub fn by_boost() -> Self {
         Self { mode: PacingMode::Boost, ..Self::default() }
+    }
+
+    /// Whether people who find no agent in time are brought to [`HARBOUR`], where the PBX has it.
+    pub fn brings_to_harbour(&self) -> bool {
+        self.safe_harbour.unwrap_or(self.mode != PacingMode::Boost)
     }
 
     /// The share of live answers that analysis takes for machines and that count as abandoned.
@@ -143,6 +160,22 @@ mod tests {
         let estimate = refused(|pacing| pacing.false_positives_count = true);
         assert!(estimate.starts_with("pacing.false_positives_estimate: is 0"), "{estimate}");
         assert!(refused(|pacing| pacing.false_positives_estimate = 1.5).contains("1.5 is outside 0..=1"));
+    }
+
+    #[test]
+    fn the_lines_to_add_make_the_place_that_is_looked_for() {
+        let (context, extension) = HARBOUR;
+        assert!(HARBOUR_LINES.starts_with(&format!("[{context}]\nexten => {extension},1,")), "{HARBOUR_LINES}");
+        assert!(
+            HARBOUR_LINES.lines().skip(1).all(|line| line.starts_with("exten => ") || line.starts_with(" same => n,"))
+        );
+    }
+
+    #[test]
+    fn people_of_a_campaign_that_goes_by_boost_wait_on_unless_it_says_otherwise() {
+        assert!(Pacing::default().brings_to_harbour() && !Pacing::by_boost().brings_to_harbour());
+        assert!(Pacing { safe_harbour: Some(true), ..Pacing::by_boost() }.brings_to_harbour());
+        assert!(!Pacing { safe_harbour: Some(false), ..Pacing::default() }.brings_to_harbour());
     }
 
     #[test]

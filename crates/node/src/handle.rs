@@ -111,7 +111,8 @@ impl Handle {
         let record = self.store.start_run(scope, campaign, actor, wall()).await?;
         let restore = self.store.run_restore(scope, record.id).await?;
         let spec = run_spec(&self.store, &restore, OpenAttempts::default()).await?;
-        self.ask(|done| Ask::StartRun(Box::new(spec), Box::new(restore.settings), done)).await?;
+        let books = self.store.abandonment_now(scope, campaign).await?;
+        self.ask(|done| Ask::StartRun(Box::new(spec), Box::new(restore.settings), books, done)).await?;
         Ok(self.store.run(scope, record.id).await?)
     }
 

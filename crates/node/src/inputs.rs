@@ -6,6 +6,7 @@ use crate::link::{About, Observed, Said};
 use crate::live::{Live, QueueAgent};
 use crate::reserving::Decision;
 use dialer::{Event, FoundLeg, NoReservation, Reservation, RunSpec, Wish};
+use domain::abandonment::PeriodNow;
 use domain::journal::OutputChange;
 use domain::{
     AttemptId, Boost, Campaign, CampaignId, Contact, EndPointId, ListId, Mono, NumberKey, PbxId, RunId, Timestamp,
@@ -93,8 +94,8 @@ pub enum FromPbx {
 /// A request from the handle.
 #[derive(Debug)]
 pub enum Ask {
-    /// A run begins. Answered when its state is on disk.
-    StartRun(Box<RunSpec>, Box<Campaign>, oneshot::Sender<()>),
+    /// A run begins, with what the ledger says of its campaign. Answered when its state is on disk.
+    StartRun(Box<RunSpec>, Box<Campaign>, Option<PeriodNow>, oneshot::Sender<()>),
     /// A run takes over its changed campaign.
     ReloadRun(Box<RunSpec>, Box<Campaign>, oneshot::Sender<()>),
     /// Pause, unpause, remove: answered when the new state is on disk.

@@ -11,6 +11,7 @@ pub mod commits;
 pub mod configuration;
 mod disk;
 pub mod handle;
+mod harbour;
 pub mod inputs;
 mod life;
 pub mod link;

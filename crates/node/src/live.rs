@@ -115,6 +115,8 @@ pub struct LivePbx {
     pub foreign_channels: u64,
     /// People who find no agent hear a message there: its dialplan has the safe harbour. Looked for while queues are observed.
     pub harbour: bool,
+    /// Why people who found no agent were not brought to that message in the last ten minutes; empty: nobody, or they were.
+    pub harbour_why: String,
 }
 
 /// State of a trunk's circuit breaker.
@@ -267,9 +269,9 @@ pub struct LivePacing {
     pub open: u32,
     /// Callers among them who wait for one.
     pub waiting: u32,
-    /// Abandoned since the engine began.
+    /// Abandoned in the counting period, as the ledger has it.
     pub abandoned: u64,
-    /// Answered since the engine began.
+    /// Live answers in the counting period, as the ledger has it.
     pub live: u64,
     /// Abandoned calls of live ones, at most, `0..=1`.
     pub cap: f64,

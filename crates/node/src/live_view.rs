@@ -72,6 +72,7 @@ impl Shell {
                 in_use: 0,
                 foreign_channels: link.map_or(0, |link| link.foreign.load(Ordering::Relaxed)),
                 harbour: self.dialer.has_harbour(pbx.id),
+                harbour_why: self.harbours.trouble(pbx.id, now),
             });
         }
         for call in self.dialer.call_figures() {

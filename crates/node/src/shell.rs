@@ -7,6 +7,7 @@ use crate::commits::{Batch, Committed, Told, as_write};
 use crate::configuration::Configuration;
 use crate::disk::Storage;
 use crate::handle::{Health, NodeError};
+use crate::harbour::Harbours;
 use crate::inputs::{Ask, FromPbx, Input, RunEvent};
 use crate::life::AgentNotes;
 use crate::link::{About, Line, Said};
@@ -15,6 +16,7 @@ use crate::observing::PbxObserver;
 use crate::queue_log::QueueLogs;
 use crate::reserving::AgentsWaiting;
 use dialer::{Command, Dialer, Event, RunSpec};
+use domain::abandonment::PeriodNow;
 use domain::journal::OutputChange;
 use domain::{AttemptId, Campaign, Hours, LegId, Masked, PbxId, RunId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -86,6 +88,7 @@ pub struct Shell {
     pub(crate) links: BTreeMap<PbxId, PbxLink>,
     pub(crate) observers: BTreeMap<PbxId, PbxObserver>,
     pub(crate) agent_notes: AgentNotes,
+    pub(crate) harbours: Harbours,
     pub(crate) runs: BTreeMap<RunId, RunView>,
     pub(crate) queue_logs: QueueLogs,
     pub(crate) hold: Option<Hold>,
@@ -130,6 +133,7 @@ impl Shell {
             links: BTreeMap::new(),
             observers: BTreeMap::new(),
             agent_notes: AgentNotes::default(),
+            harbours: Harbours::default(),
             runs: BTreeMap::new(),
             queue_logs: QueueLogs::default(),
             hold: None,
@@ -229,6 +233,7 @@ impl Shell {
             Input::Queues(pbx, number, what) => self.queues_told(pbx, number, what),
             Input::Answer(event) => {
                 self.originate_answered(&event);
+                self.harbour_answered(&event);
                 self.step(event, None);
             }
             Input::Ask(ask) => self.asked(ask),
@@ -326,9 +331,9 @@ impl Shell {
 
     fn asked(&mut self, ask: Ask) {
         match ask {
-            Ask::StartRun(spec, campaign, done) => {
+            Ask::StartRun(spec, campaign, books, done) => {
                 let now = self.clock.now().wall;
-                self.begin_run(*spec, *campaign, now);
+                self.begin_run(*spec, *campaign, now, books);
                 self.pending.waiting.push(done);
             }
             Ask::ReloadRun(mut spec, campaign, done) => {
@@ -443,7 +448,16 @@ impl Shell {
     }
 
     /// A run enters the dialler: started, or found after a restart.
-    pub(crate) fn begin_run(&mut self, mut spec: RunSpec, campaign: Campaign, started_at: Timestamp) {
+    pub(crate) fn begin_run(
+        &mut self,
+        mut spec: RunSpec,
+        campaign: Campaign,
+        started_at: Timestamp,
+        books: Option<PeriodNow>,
+    ) {
+        if let Some(period) = books {
+            self.step(Event::BooksRemembered { campaign: spec.campaign, period }, None);
+        }
         spec.settings.hours = self.hours_now(&campaign, spec.settings.hours);
         let view = RunView {
             campaign,
@@ -469,6 +483,7 @@ impl Shell {
             Command::Reserved { request, answer } => self.reserved(request, answer),
             Command::PauseAgent(pause) => self.pause_agent(pause),
             Command::UnpauseAgent(pause) => self.unpause_agent(pause),
+            Command::BringToHarbour(to) => self.bring_to_harbour(to),
             Command::HangUp { leg, pbx, why } => self.hang_up(leg, pbx, why),
             Command::LookUp { leg, pbx } => self.look_up(leg, pbx),
             Command::HoldDialling { why } => {

@@ -132,11 +132,13 @@ async fn restore_runs(shell: &mut Shell, store: &Store, open: &[OpenAttempt]) ->
         of_run.count += 1;
         of_run.answered += u64::from(attempt.connected_at.is_some());
     }
-    let runs = store.open_runs(&Scope::installation()).await?;
+    let scope = Scope::installation();
+    let runs = store.open_runs(&scope).await?;
     for restore in runs {
         let spec = run_spec(store, &restore, open_by_run.get(&restore.record.id).copied().unwrap_or_default()).await?;
         info!(run.id = restore.record.id.0, placed = spec.totals.placed, "run goes on");
-        shell.begin_run(spec, restore.settings, restore.record.started_at);
+        let books = store.abandonment_now(&scope, restore.record.campaign).await?;
+        shell.begin_run(spec, restore.settings, restore.record.started_at, books);
     }
     Ok(())
 }

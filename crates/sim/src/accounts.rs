@@ -117,6 +117,7 @@ impl World {
         if !self.every_run_is_over() {
             return;
         }
+        self.check_figures_of_books();
         let figures: Vec<_> = self.process.iter().flat_map(|process| process.dialer.run_figures()).collect();
         for figures in figures {
             let totals = self.store.runs[&figures.run].totals;

@@ -25,6 +25,8 @@ pub(crate) enum Happening {
     Request { process: u32, pbx: PbxId, link: u32, boot: u32, request: Request },
     /// No answer to an originate came in time.
     OriginateDeadline { process: u32, leg: LegId },
+    /// No answer came to who was to be brought to the recorded message.
+    HarbourDeadline { process: u32, leg: LegId },
     /// No answer to a question for the channels came in time.
     ListDeadline { pbx: PbxId, link: u32, asked: u32 },
     /// The question for the channels is put again.
@@ -76,6 +78,7 @@ impl Happening {
                 | Self::Committed { .. }
                 | Self::Tell { .. }
                 | Self::OriginateDeadline { .. }
+                | Self::HarbourDeadline { .. }
                 | Self::ListDeadline { .. }
                 | Self::ListAgain { .. }
                 | Self::FromPbx { .. }
@@ -98,9 +101,22 @@ pub(crate) enum Request {
     CallAgent(Box<CallAgent>),
     Pause(Pause),
     Unpause(Pause),
-    HangUp { leg: LegId, why: EndedBy },
-    LookUp { leg: LegId },
-    List { asked: u32, asked_at: Option<Mono> },
+    HangUp {
+        leg: LegId,
+        why: EndedBy,
+    },
+    /// Where is the call; then, after that was looked at: to the recorded message with it.
+    Harbour {
+        leg: LegId,
+        looked: bool,
+    },
+    LookUp {
+        leg: LegId,
+    },
+    List {
+        asked: u32,
+        asked_at: Option<Mono>,
+    },
 }
 
 /// What a channel does next.

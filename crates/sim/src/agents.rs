@@ -1,6 +1,7 @@
 //! Agents of the PBXs' queues, their callers, and how the shell hears of them.
 
 use crate::agenda::{At, HOUR, Happening, MS, SECOND};
+use crate::books::Served;
 use crate::fault::Fault;
 use crate::pbx::Link;
 use crate::report::Scene;
@@ -257,7 +258,15 @@ impl World {
     pub(crate) fn answered_for(&mut self, id: PbxId, leg: LegId, end_point: EndPointId) {
         let spec = self.site.end_points.get(&end_point);
         let Some(queue) = spec.and_then(|spec| spec.queue.as_ref()).map(|queue| queue.name.clone()) else { return };
+        let served = Served { answered_at: self.now, agent_at: None, harbour_at: None, robbed: false };
+        self.witness.served.insert(leg, served);
         self.joins(id, &queue, Channel::Ours(leg));
+    }
+
+    /// Whether an agent of a queue has the call.
+    pub(crate) fn talks_to(&self, id: PbxId, leg: LegId) -> bool {
+        let talks = |agent: &Agent| agent.talks.as_ref().is_some_and(|(_, channel)| *channel == Channel::Ours(leg));
+        self.floors.get(&id).is_some_and(|floor| floor.agents.iter().any(talks))
     }
 
     /// A channel of ours is gone: from its queue, or from its agent.
@@ -328,6 +337,9 @@ impl World {
             }
             floor.agents[index].talks = Some((queue.clone(), channel));
             let interface = floor.agents[index].interface.clone();
+            if let Channel::Ours(leg) = channel {
+                self.taken_by_agent(leg);
+            }
             self.say_of_queues(id, News::Called { channel: channel.name(), interface: interface.clone() });
             self.say_of_queues(id, News::CallerGone { queue, caller: channel.caller(), gave_up: false });
             self.say_of_queues(id, News::Connected { caller: channel.caller(), interface });

@@ -7,6 +7,7 @@
 mod accounts;
 mod agenda;
 mod agents;
+mod books;
 mod callees;
 mod carrier;
 mod channels;
@@ -15,6 +16,7 @@ mod crash;
 mod fault;
 mod first;
 pub mod floors;
+mod harbours;
 mod lease;
 mod links;
 mod liveness;

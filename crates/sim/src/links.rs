@@ -62,6 +62,7 @@ impl World {
             Request::Pause(pause) => return self.pause_arrives(&pause),
             Request::Unpause(pause) => return self.unpause_arrives(&pause),
             Request::HangUp { leg, why } => self.hang_up(id, leg, why),
+            Request::Harbour { leg, looked } => self.harbour(id, process, leg, looked),
             Request::LookUp { leg } => {
                 let Some(pbx) = self.pbxs.get(&id) else { return };
                 let found = pbx.found().into_iter().find(|found| found.leg == leg);

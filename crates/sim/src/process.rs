@@ -100,6 +100,8 @@ impl World {
             .map(|(id, _)| *id)
             .collect();
         let mut events: Vec<Event> = runs.iter().map(|run| Event::RunStarted(Box::new(self.run_spec(*run)))).collect();
+        let books = self.store.books.iter();
+        events.extend(books.map(|(campaign, period)| Event::BooksRemembered { campaign: *campaign, period: *period }));
         let (trunks, end_points) = (self.is(Sabotage::DoublesTrunks), self.is(Sabotage::DoublesEndPoints));
         let rates = self.is(Sabotage::TriplesRates);
         events.extend(self.site.pbxs.values().map(|spec| Event::PbxConfigured(*spec)));
@@ -270,6 +272,7 @@ impl World {
             Command::PauseAgent(pause) => self.request(pause.pbx, Request::Pause(pause)),
             Command::UnpauseAgent(_) if self.is(Sabotage::KeepsUnpausesBack) => {}
             Command::UnpauseAgent(pause) => self.request(pause.pbx, Request::Unpause(pause)),
+            Command::BringToHarbour(to) => self.bring_to_harbour(to),
             Command::HangUp { leg, pbx, why } => {
                 self.check_hang_up(leg, why);
                 self.at(CrashPoint::HangUpUnsent, Some(pbx));
@@ -404,12 +407,16 @@ impl World {
             if self.is(Sabotage::NeverCloses) && matches!(&write, Command::Close(end) if end.attempt.0 % 50 == 7) {
                 continue;
             }
+            let ends = if let Command::Close(end) = &write { Some(end.clone()) } else { None };
             let twice = self.is(Sabotage::ClosesTwice) && matches!(write, Command::Close(_));
             for write in std::iter::repeat_n(write, if twice { 2 } else { 1 }) {
                 match self.store.apply(write) {
                     Ok(event) => events.extend(event),
                     Err((check, what)) => self.broke(check, what),
                 }
+            }
+            if let Some(end) = ends {
+                self.check_books(&end);
             }
         }
         self.check_commit();

@@ -69,6 +69,10 @@ pub struct Summary {
     pub paused: u64,
     /// Contacts that agents looked at first.
     pub reserved: u64,
+    /// Rows of the abandonment ledger.
+    pub counted: u64,
+    /// People who were brought to the recorded message.
+    pub in_harbour: u64,
     /// Milliseconds of all channels: calls at once are this by the virtual time.
     pub line_ms: u64,
     /// Attempts that were taken back.
@@ -110,7 +114,7 @@ pub struct Summary {
 impl Summary {
     /// Adds another world's figures; of times the longest counts.
     pub fn add(&mut self, other: &Self) {
-        let fields: [(&mut u64, u64); 21] = [
+        let fields: [(&mut u64, u64); 23] = [
             (&mut self.steps, other.steps),
             (&mut self.virtual_s, other.virtual_s),
             (&mut self.contacts, other.contacts),
@@ -119,6 +123,8 @@ impl Summary {
             (&mut self.agents_called, other.agents_called),
             (&mut self.paused, other.paused),
             (&mut self.reserved, other.reserved),
+            (&mut self.counted, other.counted),
+            (&mut self.in_harbour, other.in_harbour),
             (&mut self.line_ms, other.line_ms),
             (&mut self.withdrawn, other.withdrawn),
             (&mut self.put_off, other.put_off),
@@ -175,8 +181,8 @@ impl fmt::Display for Summary {
         )?;
         writeln!(
             f,
-            "{} links lost, {} circuits opened, {} operations, {} batches fenced off",
-            self.links_lost, self.circuits_opened, self.operations, self.fenced
+            "{} links lost, {} circuits opened, {} operations, {} batches fenced off, {} rows of the ledger, {} brought to the message",
+            self.links_lost, self.circuits_opened, self.operations, self.fenced, self.counted, self.in_harbour
         )?;
         let faults = Fault::ALL.into_iter().map(|fault| format!("{} {}", fault.name(), self.struck(fault)));
         writeln!(f, "faults: {}", faults.collect::<Vec<_>>().join(", "))?;

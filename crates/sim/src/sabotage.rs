@@ -87,13 +87,15 @@ pub enum Sabotage {
     NeverCloses,
     /// The dialler's wake-ups are swallowed.
     SwallowsTicks,
+    /// The database forgets the rows of abandoned calls.
+    ForgetsAbandoned,
     /// An open attempt is restored although it was not open.
     RestoresTwice,
 }
 
 impl Sabotage {
     /// Every one, with the check that finds it.
-    pub const ALL: [(Self, Check); 43] = [
+    pub const ALL: [(Self, Check); 44] = [
         (Self::LosesRows, Check::AccountsAddUp),
         (Self::SkipsContacts, Check::NobodyForgotten),
         (Self::CountsTwice, Check::FiguresAgree),
@@ -122,6 +124,7 @@ impl Sabotage {
         (Self::AnswersAll, Check::OutcomeIsTrue),
         (Self::IgnoresLease, Check::FencedOff),
         (Self::HangsUpOnPeople, Check::ConversationKept),
+        (Self::ForgetsAbandoned, Check::LedgerIsTrue),
         (Self::CallsAnotherAgent, Check::AgentNotDoubleBooked),
         (Self::ForgetsYes, Check::AgentDecides),
         (Self::ForgetsAgents, Check::AgentsLetGo),

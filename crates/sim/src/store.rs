@@ -5,7 +5,7 @@ mod reading;
 use crate::proof::Check;
 use crate::sabotage::Sabotage;
 use dialer::{Command, Event, IdKind, RunSettings, RunTotals};
-use domain::abandonment::Counted;
+use domain::abandonment::{Count, Counted, PeriodNow};
 use domain::journal::{
     Again, AttemptEnd, Fact, NewAttempt, Note, PutOff, PutOffBy, READ_AHEAD_US, SOON_US, Withdrawal,
 };
@@ -102,6 +102,8 @@ pub(crate) struct Store {
     /// Of what is drawn for each contact.
     pub(crate) seed: u64,
     ids: BTreeMap<IdKind, i64>,
+    /// The end of each campaign's abandonment ledger.
+    pub(crate) books: BTreeMap<CampaignId, PeriodNow>,
 }
 
 /// A rule that a write broke.
@@ -306,8 +308,9 @@ impl Store {
     }
 
     fn note(&mut self, note: &Note) -> Result<(), Broken> {
+        let forgets = self.is(Sabotage::ForgetsAbandoned);
         let row = self.open_row(note.attempt)?;
-        row.counted.extend(note.counted);
+        row.counted.extend(note.counted.filter(|counted| !forgets || counted.count != Count::Abandoned));
         match &note.fact {
             Fact::Requested | Fact::Created => row.requested = true,
             Fact::Answered => {
@@ -316,6 +319,10 @@ impl Store {
             }
             Fact::StatusSet { status } => row.ext_state.clone_from(status),
             _ => {}
+        }
+        if let Some(counted) = &note.counted {
+            let before = self.books.get(&counted.campaign).copied();
+            self.books.insert(counted.campaign, PeriodNow::following(before, note.at, counted));
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! What was asked for and seen, written down outside the dialler.
 
 use crate::agenda::At;
+use crate::books::Served;
 use dialer::{Command, Event, Originate, RunSettings};
 use domain::{AttemptId, ContactId, EndPointId, LegId, ListId, NumberKey, PbxId, RunId, RunState, TrunkId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -58,6 +59,8 @@ pub(crate) struct Witness {
     pub(crate) hang_ups: BTreeMap<LegId, u32>,
     /// When attempts were written as over.
     pub(crate) over_at: BTreeMap<AttemptId, At>,
+    /// What PBXs saw of calls that were answered for a queue.
+    pub(crate) served: BTreeMap<LegId, Served>,
     /// Commits since the accounts were last counted.
     pub(crate) commits: usize,
     /// Writes seen so far.

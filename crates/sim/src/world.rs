@@ -216,6 +216,7 @@ impl World {
             Happening::Tell { process, event } => self.tell(process, event),
             Happening::Request { process, pbx, link, boot, request } => self.heard(process, pbx, (link, boot), request),
             Happening::OriginateDeadline { process, leg } => self.originate_deadline(process, leg),
+            Happening::HarbourDeadline { process, leg } => self.harbour_deadline(process, leg),
             Happening::ListDeadline { pbx, link, asked } => self.list_deadline(pbx, link, asked),
             Happening::ListAgain { pbx, link } => self.list_again(pbx, link),
             Happening::FromPbx { pbx, link, event } => self.pbx_says(pbx, link, event),

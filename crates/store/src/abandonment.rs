@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::scope::Scope;
 use crate::sql::Columns;
 use aws_lc_rs::digest::{SHA256, digest};
-use domain::abandonment::{Count, CountingRule, Figures, Row, Tally};
+use domain::abandonment::{Count, CountingRule, Figures, PeriodNow, Row, Tally};
 use domain::{AttemptId, CampaignId, Timestamp};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -216,6 +216,12 @@ impl Store {
                 return Ok(verified(last.as_ref(), None));
             }
         }
+    }
+
+    /// The counting period of a campaign's last row; `None`: nothing was ever counted.
+    pub async fn abandonment_now(&self, scope: &Scope, campaign: CampaignId) -> Result<Option<PeriodNow>> {
+        let newest = self.rows(scope, campaign, BEFORE, i64::MAX, 1).await?;
+        Ok(newest.first().map(Row::period_now))
     }
 
     /// What was counted of each attempt that is not over.

@@ -21,7 +21,8 @@ const MAX_READS: usize = 20;
 pub struct AlertRecord {
     /// Its id.
     pub id: i64,
-    /// What is wrong: `pbx_lost`, `dialling_held`, `storage`, `circuit_open`, `outcome_mix`, `webhook_backlog`.
+    /// What is wrong: `pbx_lost`, `dialling_held`, `storage`, `circuit_open`, `outcome_mix`, `webhook_backlog`,
+    /// `harbour_missed`.
     pub kind: String,
     /// The id of the PBX, trunk, campaign or webhook; 0: the installation.
     pub subject: i64,
@@ -72,7 +73,7 @@ statements! {
 /// Whether an alert about this is shown: what is about nothing with a key is shown to everybody, webhooks to who sees all.
 pub(crate) fn is_seen(scope: &Scope, kind: &str, subject: i64) -> bool {
     match kind {
-        "pbx_lost" => scope.sees(Kind::Pbx, subject),
+        "pbx_lost" | "harbour_missed" => scope.sees(Kind::Pbx, subject),
         "circuit_open" => scope.sees(Kind::Trunk, subject),
         "outcome_mix" => scope.sees(Kind::Campaign, subject),
         "webhook_backlog" => scope.sees_all(),

@@ -30,6 +30,7 @@ const campaign: Schema["Campaign"] = {
     cap: 0.029,
     period_days: 1,
     deadline_ms: 1500,
+    safe_harbour: false,
     min_ring_s: 20,
     false_positives_count: true,
     false_positives_estimate: 0.011,

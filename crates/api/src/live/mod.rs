@@ -76,6 +76,8 @@ document! {
         foreign_channels: u64,
         /// People who find no agent hear a message there: its dialplan has the safe harbour. Looked for while queues are observed.
         harbour: bool,
+        /// Why people who found no agent were not brought to that message in the last ten minutes; empty: nobody, or they were.
+        harbour_why: String,
     }
     /// A trunk.
     LiveTrunk {
@@ -221,9 +223,9 @@ document! {
         open: u32,
         /// Callers among them who wait for one.
         waiting: u32,
-        /// Abandoned since the engine began.
+        /// Abandoned in the counting period, as the ledger has it.
         abandoned: u64,
-        /// Answered since the engine began.
+        /// Live answers in the counting period, as the ledger has it.
         live: u64,
         /// Abandoned calls of live ones, at most, 0 to 1.
         cap: f64,
@@ -362,6 +364,7 @@ mod tests {
                 in_use: 3,
                 foreign_channels: 2,
                 harbour: true,
+                harbour_why: "Permission denied".into(),
             }],
             trunks: vec![LiveTrunk {
                 id: TrunkId(1),

@@ -51,9 +51,13 @@ async fn foreign(server: &Server) -> BTreeMap<&'static str, i64> {
     let attempt = attempt(server, campaign, run, contact).await;
     let action = action(server, campaign, run, list).await;
     let (store, scope) = (&server.app.store, Scope::installation());
-    for (kind, subject) in
-        [("pbx_lost", pbx), ("circuit_open", trunk), ("outcome_mix", campaign), ("webhook_backlog", webhook)]
-    {
+    for (kind, subject) in [
+        ("pbx_lost", pbx),
+        ("harbour_missed", pbx),
+        ("circuit_open", trunk),
+        ("outcome_mix", campaign),
+        ("webhook_backlog", webhook),
+    ] {
         store.raise_alert(&scope, kind, subject, MARK, MARK, Timestamp(1)).await.unwrap();
     }
     let changes = server.get(&format!("/api/audit?entity=trunk&id={trunk}")).await.expect(200);

@@ -67,7 +67,8 @@ fn next_steps(config: &Config) -> String {
     format!(
         "made the data folder {}\n  database  {}\n  key       {} (keep a copy apart from the database)\n  \
          token     {} (name {FIRST_TOKEN}; scopes read, operate, admin)\n\nnext:\n  \
-         carillon serve{folder}\n  carillon user create YOUR-LOGIN --class Administrator{folder}   (to sign in with a browser)\n  carillon live{folder}",
+         carillon serve{folder}\n  carillon user create YOUR-LOGIN --class Administrator{folder}   (to sign in with a browser)\n  carillon live{folder}\n  \
+         carillon pbx harbour   (for campaigns with agents: what the dialplan of their PBX needs)",
         config.data.display(),
         config.database_name(),
         config.key_file.display(),

@@ -286,6 +286,7 @@ mod tests {
                 in_use: 0,
                 foreign_channels: 3,
                 harbour: false,
+                harbour_why: String::new(),
                 since: at,
             }],
             storage: None,

@@ -29,6 +29,10 @@ pub(crate) struct Options {
     /// How long after the answer an agent must have the call, e.g. 2s: later it counts as abandoned [default: 2s]
     #[arg(long, value_name = "SPAN", value_parser = span::milliseconds)]
     abandoned_after: Option<u32>,
+    /// Whether people who find no agent in time are brought to the recorded message: yes, no, or by-pace: in every mode but
+    /// boost [default: by-pace]
+    #[arg(long, value_name = "WHETHER", value_parser = ["yes", "no", "by-pace"])]
+    safe_harbour: Option<String>,
     /// How long a call rings at least before it may be cancelled for want of an agent, e.g. 15s [default: 15s]
     #[arg(long, value_name = "SPAN", value_parser = span::seconds)]
     cancel_after: Option<u32>,
@@ -49,6 +53,7 @@ impl Options {
             ("cap", self.abandoned_cap.map(Value::from)),
             ("period_days", self.abandoned_days.map(Value::from)),
             ("deadline_ms", self.abandoned_after.map(Value::from)),
+            ("safe_harbour", self.safe_harbour.as_deref().map(harbour)),
             ("min_ring_s", self.cancel_after.map(Value::from)),
             ("false_positives_count", self.false_positives.map(|share| Value::from(share != 0.0))),
             ("false_positives_estimate", self.false_positives.map(Value::from)),
@@ -61,7 +66,7 @@ impl Options {
     pub(super) fn is_empty(&self) -> bool {
         let numbers = [self.abandoned_days, self.abandoned_after, self.cancel_after] == [None; 3];
         let shares = [self.abandoned_cap, self.false_positives] == [None; 2];
-        self.pacing.is_none() && numbers && shares
+        self.pacing.is_none() && self.safe_harbour.is_none() && numbers && shares
     }
 }
 
@@ -115,7 +120,21 @@ pub(super) fn words(pacing: &Value) -> String {
     };
     let percent = pacing["cap"].as_f64().unwrap_or_default() * 100.0;
     let seconds = pacing["deadline_ms"].as_f64().unwrap_or_default() / 1_000.0;
-    format!("{mode}; {percent} % abandoned in {} days at most, after {seconds} s", cell(pacing, "period_days"))
+    let harbour = match pacing["safe_harbour"].as_bool() {
+        Some(true) => "; then brought to the message",
+        Some(false) => "; and wait on then",
+        None => "",
+    };
+    let days = cell(pacing, "period_days");
+    format!("{mode}; {percent} % abandoned in {days} days at most, after {seconds} s{harbour}")
+}
+
+fn harbour(word: &str) -> Value {
+    match word {
+        "yes" => Value::Bool(true),
+        "no" => Value::Bool(false),
+        _ => Value::Null,
+    }
 }
 
 /// The fields of `ratio:1.5`.

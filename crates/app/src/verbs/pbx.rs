@@ -4,7 +4,7 @@ use super::lock::Lock;
 use super::{add, clone, list_all, object, remove, replace};
 use crate::client::{Noun, Session};
 use crate::failure::Failure;
-use crate::output::{cell, facts, local};
+use crate::output::{cell, facts, local, note, say};
 use clap::{Args, Subcommand};
 use serde_json::Value;
 use std::fs::File;
@@ -87,6 +87,8 @@ pub(crate) enum Verb {
         /// The name of the new one
         name: String,
     },
+    /// Print what the dialplan of a PBX needs, so that people who find no agent hear a message
+    Harbour,
     /// Remove a PBX that no trunk and no end point uses
     Remove {
         /// Name or id
@@ -204,7 +206,16 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
                     "give --password-file FILE, --password-stdin or the variable {PASSWORD_VARIABLE}"
                 )));
             }
-            add(session, Noun::Pbx, &lock.over(body)).await
+            let tells_of_queues = body["link"] == "AMI" || body["manager_username"].is_string();
+            add(session, Noun::Pbx, &lock.over(body)).await?;
+            if tells_of_queues && !session.json {
+                note("for end points with agents: `carillon pbx harbour` prints what its dialplan needs");
+            }
+            Ok(())
+        }
+        Verb::Harbour => {
+            say(harbour());
+            Ok(())
         }
         Verb::List => {
             let columns = [
@@ -228,6 +239,19 @@ pub(crate) async fn run(verb: Verb, session: &Session) -> Result<(), Failure> {
         Verb::Clone { pbx, name } => clone(session, Noun::Pbx, &pbx, &name).await,
         Verb::Remove { pbx } => remove(session, Noun::Pbx, &pbx).await,
     }
+}
+
+/// The lines to add, with what the message has to say.
+fn harbour() -> String {
+    let comment = [
+        "For extensions.conf: people who answered and find no agent are brought here within two seconds.",
+        "your-message, recorded by you: \"This is NAME OF YOUR COMPANY. We called you from NUMBER to offer you",
+        "something, and nobody was free to talk to you. To be called no more, press 1, or call NUMBER.\"",
+        "It names the company and a number that answers, says that it was a sales call, and sells nothing.",
+        "Who presses 1 has the extended status OPTOUT: an outcome rule for it puts the number on a black list.",
+    ];
+    let comment: String = comment.map(|line| format!("; {line}\n")).concat();
+    format!("{comment}{}", domain::pacing::HARBOUR_LINES.trim_end())
 }
 
 async fn show(session: &Session, name: &str) -> Result<(), Failure> {

@@ -73,7 +73,27 @@ fn sentences(attempt: &Value, event: &Value) -> Vec<String> {
         "leg.refused" => vec![format!("the PBX refused: {} {}", cell(data, "status"), cell(data, "message"))],
         "leg.hang_up_requested" => vec![format!("hang-up asked for by {}", by(&cell(data, "by")))],
         "leg.ended" => leg_ended(data),
+        "queue.entered" => vec![format!("waits in queue {}", cell(data, "queue"))],
+        "queue.given_up" => vec![format!("left queue {} without an agent", cell(data, "queue"))],
+        "agent.connected" => {
+            let after = data["waited_ms"].as_u64().map_or_else(String::new, |ms| format!(", {ms} ms after the answer"));
+            vec![format!("agent {} took the call{after}{}", cell(data, "agent"), counted(data))]
+        }
+        "call.harbour_requested" => vec!["no agent in time: the PBX is asked to play the recorded message".to_owned()],
+        "call.harbour_reached" => vec!["brought to the recorded message".to_owned()],
+        "call.harbour_missed" => {
+            vec![format!("not brought to the recorded message: {}{}", cell(data, "why"), counted(data))]
+        }
+        "call.abandoned" => vec![format!("no agent was there in time{}", counted(data))],
         other => vec![format!("{other} {data}")],
+    }
+}
+
+/// The row of the abandonment ledger that was written with an event.
+fn counted(data: &Value) -> String {
+    match &data["counted"] {
+        Value::Null => String::new(),
+        row => format!(": counted as {}, {}", cell(row, "count"), cell(row, "why").replace('_', " ")),
     }
 }
 
@@ -271,6 +291,8 @@ mod tests {
             {"at": "2026-11-21T09:26:55.059Z", "pbx_at": "2026-11-21T09:26:55.058+0000", "kind": "leg.ended", "data": {
                 "cause": 17, "tech_cause": 486, "ended_by": "far_end", "segments": [
                     {"kind": "setup", "from": "2026-11-21T09:26:55.051722Z", "to": "2026-11-21T09:26:55.05321Z"}]}},
+            {"at": "2026-11-21T09:26:55.059Z", "kind": "call.harbour_missed", "data": {
+                "why": "an agent has the call", "counted": {"count": "connected", "why": "in_time", "waited_ms": 1803}}},
             {"at": "2026-11-21T09:26:55.059Z", "kind": "attempt.ended", "data": {
                 "state": "RS_BUSY", "ext_state": "", "fault": "callee",
                 "retry": {"rule": 1, "delay_s": 5, "at": "2026-11-21T09:27:00.059Z"}, "outcome_rules": [7, 8]}},
@@ -302,6 +324,7 @@ mod tests {
             "pacing: 3 calls of the run in progress, 97 contacts in memory, priority 10",
             "ended by the far end: cause 17, SIP 486   (Asterisk: ",
             "setup 2 ms",
+            "not brought to the recorded message: an agent has the call: counted as connected, in time",
             "outcome RS_BUSY (fault: callee)",
             "outcome rules that answer to it: 7, 8",
             "outcome rule 7, ADD_LIST: put on list 3",

@@ -16,6 +16,7 @@ mod disk;
 mod doctor;
 mod events;
 mod gate;
+mod harbour;
 mod kills;
 mod ledger;
 mod limits;

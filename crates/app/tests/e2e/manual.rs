@@ -110,9 +110,7 @@ fn agents_md_dials_for_who_is_there() {
     let files = world.pair.pbx.folder().join("etc");
     let there = ["queues.conf", "extensions.conf"].map(|name| fs::read_to_string(files.join(name)).unwrap()).concat();
     // The PBX of the tests has no safe harbour: where it is missing is tested too, and `paced` adds it.
-    let harbour = "[carillon-abandoned]\nexten => s,1,Playback(your-message)\n\
-        exten => support,1,Queue(support,,,,2)\n same => n,Goto(carillon-abandoned,s,1)\n";
-    let there = there + harbour;
+    let there = there + domain::pacing::HARBOUR_LINES;
     for line in
         page("agents.md").split("```ini\n").skip(1).flat_map(|block| block.lines().take_while(|line| *line != "```"))
     {

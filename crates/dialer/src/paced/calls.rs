@@ -47,7 +47,7 @@ impl Dialer {
         self.with_paced_call(leg, |campaign, id| {
             let Some(call) = campaign.calls.get_mut(&id).filter(|call| !call.answered) else { return };
             call.answered = true;
-            campaign.live += 1;
+            campaign.answered += 1;
             campaign.waits.insert(id, now);
             campaign.engine.fact(now, Fact::Answered(number(id)));
             campaign.engine.fact(now, Fact::Queued(number(id)));
@@ -67,11 +67,8 @@ impl Dialer {
         let Some(campaign) = self.paced.campaigns.get_mut(&campaign) else { return };
         let Some(call) = campaign.calls.remove(&id) else { return };
         campaign.ended += 1;
-        let waited = campaign.waits.remove(&id).is_some();
-        if waited {
-            // Whoever hangs up before an agent takes the call was abandoned.
-            campaign.abandon(now, id, call);
-        } else if call.answered {
+        campaign.waits.remove(&id);
+        if call.answered {
             // Nothing of it stays on the floor, whatever was heard of it.
             campaign.engine.fact(now, Fact::Machine(number(id)));
         } else {
@@ -89,6 +86,30 @@ impl Dialer {
         let id = *self.by_leg.get(&leg)?;
         let campaign = self.attempts.get(&id)?.campaign;
         self.paced.campaigns.get(&campaign)?.calls.contains_key(&id).then_some((campaign, id))
+    }
+
+    /// The books have it that no agent was there in time, also when an agent's telephone rings for it.
+    pub(crate) fn pace_abandoned(&mut self, now: Mono, id: AttemptId) {
+        let Some(of) = self.attempts.get(&id).map(|attempt| attempt.campaign) else { return };
+        let Some(campaign) = self.paced.campaigns.get_mut(&of) else { return };
+        campaign.waits.remove(&id);
+        let Some(call) = campaign.calls.get_mut(&id).filter(|call| !call.abandoned) else { return };
+        call.abandoned = true;
+        if call.with_agent {
+            // It had left the floor with the agent whose telephone rings.
+            campaign.engine.fact(now, Fact::Queued(number(id)));
+        }
+        campaign.engine.fact(now, Fact::Abandoned(number(id)));
+    }
+
+    /// The books have it that no person answered: it wants no agent.
+    pub(crate) fn pace_machine(&mut self, now: Mono, id: AttemptId) {
+        let of = self.attempts.get(&id).map(|attempt| attempt.campaign);
+        if let Some(campaign) = of.and_then(|of| self.paced.campaigns.get_mut(&of))
+            && campaign.waits.remove(&id).is_some()
+        {
+            campaign.engine.fact(now, Fact::Machine(number(id)));
+        }
     }
 
     fn paced_campaign_of(&mut self, attempt: AttemptId) -> Option<&mut Campaign> {
@@ -110,30 +131,6 @@ impl Dialer {
 }
 
 impl Campaign {
-    /// Who waited for as long as the rule allows was abandoned, also when an agent's telephone rings for it.
-    pub(super) fn abandon_who_waited(&mut self, now: Mono) {
-        let deadline_us = (self.terms.deadline_s * 1e6) as u64;
-        let late = self.waits.iter().filter(|(_, since)| now.since(**since) >= deadline_us);
-        let late: Vec<AttemptId> = late.map(|(id, _)| *id).collect();
-        for id in late {
-            self.waits.remove(&id);
-            if let Some(call) = self.calls.get_mut(&id) {
-                let was = *call;
-                call.abandoned = true;
-                self.abandon(now, id, was);
-            }
-        }
-    }
-
-    fn abandon(&mut self, now: Mono, id: AttemptId, call: Call) {
-        if call.with_agent {
-            // It had left the floor with the agent whose telephone rings.
-            self.engine.fact(now, Fact::Queued(number(id)));
-        }
-        self.abandoned += 1;
-        self.engine.fact(now, Fact::Abandoned(number(id)));
-    }
-
     /// An agent's telephone rings for the call, or the agent has it; `agent`: as the engine calls it, if it is one of its own.
     /// Whether that was in time; `None`: the call is over.
     pub(super) fn has_agent(
@@ -146,7 +143,7 @@ impl Campaign {
         let call = self.calls.get_mut(&id)?;
         if !std::mem::replace(&mut call.answered, true) {
             // Queues and channels are told over two connections: who has an agent has answered.
-            self.live += 1;
+            self.answered += 1;
             self.waits.insert(id, now);
             self.engine.fact(now, Fact::Answered(number(id)));
         }

@@ -41,9 +41,9 @@ pub enum PacedBy {
         open: u32,
         /// Callers among them who wait for one.
         waiting: u32,
-        /// Abandoned since the engine began.
+        /// Abandoned in the counting period, as the ledger has it.
         abandoned: u64,
-        /// Answered since the engine began.
+        /// Live answers in the counting period, as the ledger has it.
         live: u64,
         /// Ended since the engine began.
         ended: u64,
@@ -60,6 +60,7 @@ impl Dialer {
     pub fn pacing_figures(&self, id: RunId) -> Option<PacingFigures> {
         let run = self.runs.get(&id)?;
         let pacing = &run.settings.pacing;
+        let counted = self.abandonment(run.campaign);
         let by = match (self.paced.of(run), pacing.mode) {
             (Some(campaign), _) => PacedBy::Engine {
                 mode: campaign.mode,
@@ -67,8 +68,8 @@ impl Dialer {
                 free: campaign.free,
                 open: campaign.open,
                 waiting: u32::try_from(campaign.waits.len()).unwrap_or(u32::MAX),
-                abandoned: campaign.abandoned,
-                live: campaign.live,
+                abandoned: counted.abandoned.into(),
+                live: counted.live.into(),
                 ended: campaign.ended,
             },
             _ if !self.has_queues(run) => PacedBy::Channels,

@@ -19,6 +19,7 @@ use crate::runs::Run;
 use crate::step::Dialer;
 use calls::Call;
 use crew::Crew;
+use domain::abandonment::Figures;
 use domain::journal::PaceReceipt;
 use domain::{
     AttemptId, Boost, CampaignId, EndedBy, Mono, Now, ObservedQueue, PacingMode, PacingPolicy, PbxId, RunId, RunState,
@@ -67,8 +68,7 @@ pub(crate) struct Campaign {
     open: u32,
     /// Calls that ended, and that were answered, since the engine began.
     ended: u64,
-    live: u64,
-    abandoned: u64,
+    answered: u64,
 }
 
 impl Paced {
@@ -135,14 +135,13 @@ impl Campaign {
             free: 0,
             open: 0,
             ended: 0,
-            live: 0,
-            abandoned: 0,
+            answered: 0,
         })
     }
 
     /// Seconds of dialling that are left of the counting period, as far as the contacts reach.
     fn left_s(&self, contacts: u64) -> f64 {
-        let answered = (self.live as f64 + GUESS_LIVE * GUESS_CALLS) / (self.ended as f64 + GUESS_CALLS);
+        let answered = (self.answered as f64 + GUESS_LIVE * GUESS_CALLS) / (self.ended as f64 + GUESS_CALLS);
         let agents = f64::from(self.engine.working().max(1));
         (contacts as f64 * answered * PER_LIVE_S / agents).min(self.terms.period_s)
     }
@@ -257,7 +256,6 @@ impl Dialer {
 
     fn decide(&mut self, now: Now, id: CampaignId, out: &mut Vec<Command>) {
         let Some(campaign) = self.paced.campaigns.get_mut(&id) else { return };
-        campaign.abandon_who_waited(now.mono);
         // Whatever follows: the next time is later.
         campaign.decide_at = now.mono.plus_ms(MIN_PAUSE_MS);
         let Some(run) = self.runs.get(&campaign.run) else {
@@ -266,7 +264,9 @@ impl Dialer {
         };
         let contacts = run.contacts.saturating_sub(run.totals.terminated + run.totals.refused);
         let Some(counts) = self.paced_counts(id) else { return };
+        let counted = self.counted_for(now, id);
         let Some(campaign) = self.paced.campaigns.get_mut(&id) else { return };
+        campaign.engine.figures(counted);
         campaign.engine.left(campaign.left_s(contacts));
         let Decision { launch, cancel, why } = campaign.engine.decide(now.mono, Some(&counts));
         // Calls of a queue do not reach the agents of another one: what holds for all together need not hold for each.
@@ -280,6 +280,19 @@ impl Dialer {
         for attempt in cancel {
             self.cancel(now, AttemptId(attempt.cast_signed()), out);
         }
+    }
+
+    /// What the ledger says of the campaign's counting period. Who answered and neither has an agent nor is abandoned yet is
+    /// among the calls that may want an agent.
+    fn counted_for(&self, now: Now, id: CampaignId) -> Figures {
+        let Some(campaign) = self.paced.campaigns.get(&id) else { return Figures::default() };
+        let days = self.runs.get(&campaign.run).map_or(1, |run| run.settings.pacing.period_days);
+        let figures = self.books.get(&id).map_or_else(Figures::default, |period| period.figures_at(now.wall, days));
+        let of_campaign = self.attempts.values().filter(|attempt| attempt.campaign == id);
+        let tallies = of_campaign.filter_map(|attempt| attempt.served.tally);
+        let open = tallies.filter(|tally| tally.is_open() && !tally.is_machine()).count();
+        let open = u32::try_from(open).unwrap_or(u32::MAX);
+        Figures { live: figures.live.saturating_sub(open).max(figures.abandoned), ..figures }
     }
 
     /// A call that rang for the shortest ring, and has become a risk.

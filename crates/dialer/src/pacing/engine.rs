@@ -8,6 +8,7 @@ use super::floor::{Doing, Floor};
 use super::limits::Limits;
 use super::mode::Mode;
 use super::predictive::{Predictive, View};
+use domain::abandonment::Figures;
 use domain::{Boost, Invalid, Mono, PacingPolicy};
 use std::collections::VecDeque;
 
@@ -24,6 +25,8 @@ pub struct Engine {
     floor: Floor,
     /// Everybody who was abandoned counts as a person here.
     account: Account,
+    /// The same as its owner counts it, where he does: then that is what counts.
+    owners: Option<Account>,
     limits: Limits,
     vanished: Vanished,
     now: f64,
@@ -74,6 +77,7 @@ impl Engine {
             pace,
             floor: Floor::new(),
             account: Account::default(),
+            owners: None,
             limits: Limits::new(&terms),
             vanished: Vanished::default(),
             now: 0.0,
@@ -95,6 +99,16 @@ impl Engine {
         self.left_s = Some(seconds);
     }
 
+    /// Abandoned and live calls of the counting period, as the owner counts them: from now on these count, and not the facts.
+    pub fn figures(&mut self, figures: Figures) {
+        let abandoned = f64::from(figures.abandoned);
+        let account = Account { abandoned, persons: (f64::from(figures.live) - abandoned).max(0.0) };
+        self.owners = Some(account);
+        if let Pace::Predictive(predictive) = &mut self.pace {
+            predictive.counted(account);
+        }
+    }
+
     /// Agents who are free, talk or wrap up.
     pub fn working(&self) -> u32 {
         self.floor.working()
@@ -107,7 +121,8 @@ impl Engine {
 
     /// Calls that were abandoned, and people whom agents had on the line.
     pub fn counted(&self) -> (f64, f64) {
-        (self.account.abandoned, self.account.persons)
+        let account = self.owners.unwrap_or(self.account);
+        (account.abandoned, account.persons)
     }
 
     /// Something happened.
@@ -139,6 +154,7 @@ impl Engine {
         let now = self.advance(at);
         self.decided_at = now;
         let own = self.own_counts();
+        let account = self.owners.unwrap_or(self.account);
         // The more cautious of both.
         let told = counts.copied().unwrap_or(own);
         let idle = own.idle.min(told.idle);
@@ -163,12 +179,11 @@ impl Engine {
             Pace::Adaptive(adaptive) => {
                 let gone = gone_s / self.terms.period_s;
                 let seen = Seen { idle, talking: own.talking, queued, open, gone };
-                let (launch, why) = adaptive.wanted(now, self.terms.cap, self.account, seen);
+                let (launch, why) = adaptive.wanted(now, self.terms.cap, account, seen);
                 Decision { launch, why, ..Decision::default() }
             }
             Pace::Predictive(predictive) => {
                 let reserve = self.vanished.reserve(now);
-                let account = self.account;
                 predictive.decide(View { now, gone_s, idle, open, queued, reserve, account, floor: &self.floor })
             }
         };

@@ -242,6 +242,14 @@ impl Queues {
         self.0.get(&pbx)?.queues.values().find_map(|queue| queue.callers.get(channel).copied().flatten())
     }
 
+    /// Whether a telephone rings for a leg of ours that waits in a queue of the PBX; `None`: it waits in none that is seen.
+    pub(crate) fn rings_for(&self, pbx: PbxId, leg: LegId) -> Option<bool> {
+        let observed = self.0.get(&pbx).filter(|observed| observed.unknown.is_none())?;
+        let callers = observed.queues.values().flat_map(|queue| &queue.callers);
+        let (channel, _) = callers.into_iter().find(|(_, of)| **of == Some(leg))?;
+        Some(observed.claims.keys().any(|(_, of)| of == channel))
+    }
+
     /// The telephones of a queue; none when nothing is known of it.
     pub(crate) fn interfaces(&self, pbx: PbxId, queue: &str) -> impl Iterator<Item = &str> {
         let queue = self.0.get(&pbx).and_then(|observed| observed.queues.get(queue));

@@ -6,42 +6,44 @@ use Count::{Abandoned, Connected, Live, Machine, Person};
 use dialer::{Caller, Command, EndPointSpec, Event, News};
 use domain::abandonment::{Count, CountingRule, Tally, Why};
 use domain::journal::{Fact, OpenAttempt};
-use domain::{CampaignId, ObservedQueue};
+use domain::{CampaignId, ObservedQueue, Pacing};
 
-const QUEUE: &str = "999";
+pub(crate) const QUEUE: &str = "999";
 
 fn caller() -> Caller {
     Caller { channel: "c-1".into(), leg: Some(L1) }
 }
 
-fn came() -> Event {
+pub(crate) fn came() -> Event {
     told(News::CallerCame { queue: QUEUE.into(), caller: caller() })
 }
 
-fn gone(gave_up: bool) -> Event {
+pub(crate) fn gone(gave_up: bool) -> Event {
     told(News::CallerGone { queue: QUEUE.into(), caller: caller(), gave_up })
 }
 
-fn connected() -> Event {
+pub(crate) fn connected() -> Event {
     told(News::Connected { caller: caller(), interface: "SIP/1".into() })
 }
 
-fn status(status: &str) -> Event {
+pub(crate) fn status(status: &str) -> Event {
     Event::StatusSet { leg: L1, status: status.into() }
 }
 
 /// One call to a queue with one agent, ringing at 0 ms.
-fn ringing() -> Script {
+pub(crate) fn ringing(pacing: Pacing) -> Script {
     let mut script = Script::new();
+    let mut spec = run_spec(1, 1);
+    spec.settings.pacing = pacing;
     let end_point = EndPointSpec { queue: Some(ObservedQueue::named(QUEUE)), ..end_point(1, 10) };
     script.feed(vec![Event::EndPointConfigured(end_point), observed(&[(QUEUE, &["SIP/1"])])]);
-    script.feed(vec![Event::RunStarted(Box::new(run_spec(1, 1))), fresh(RUN, 1..=1), journalled(A1)]);
+    script.feed(vec![Event::RunStarted(Box::new(spec)), fresh(RUN, 1..=1), journalled(A1)]);
     script.feed(vec![Event::OriginateDone(L1), Event::LegRinging(L1)]);
     script
 }
 
 /// What was counted, with its reason and the milliseconds from the answer.
-fn counted(script: &Script) -> Vec<(Count, Why, u32)> {
+pub(crate) fn counted(script: &Script) -> Vec<(Count, Why, u32)> {
     let note = |command: &Command| match command {
         Command::Note(note) => note.counted.map(|of| (of.count, of.why, of.waited_ms)),
         _ => None,
@@ -49,7 +51,7 @@ fn counted(script: &Script) -> Vec<(Count, Why, u32)> {
     script.commands.iter().filter_map(note).collect()
 }
 
-fn facts(script: &Script) -> Vec<&'static str> {
+pub(crate) fn facts(script: &Script) -> Vec<&'static str> {
     let note = |command: &Command| match command {
         Command::Note(note) => Some(note.fact.kind()),
         _ => None,
@@ -59,7 +61,7 @@ fn facts(script: &Script) -> Vec<&'static str> {
 
 /// What is counted of these events.
 fn books(events: &[(u64, Event)]) -> Vec<(Count, Why, u32)> {
-    let mut script = ringing();
+    let mut script = ringing(Pacing::by_boost());
     script.play(events);
     counted(&script)
 }
@@ -67,7 +69,7 @@ fn books(events: &[(u64, Event)]) -> Vec<(Count, Why, u32)> {
 #[test]
 fn an_agent_within_two_seconds_is_in_time_and_one_later_is_not() {
     let answered = (1_000, Event::LegAnswered(L1));
-    let mut script = ringing();
+    let mut script = ringing(Pacing::by_boost());
     script.play(&[answered.clone(), (1_002, came()), (2_990, gone(false)), (2_999, connected())]);
     assert_eq!(counted(&script), [(Live, Why::Answered, 0), (Connected, Why::InTime, 1_999)]);
     assert_eq!(facts(&script), ["leg.answered", "queue.entered", "agent.connected"]);
@@ -82,7 +84,7 @@ fn an_agent_within_two_seconds_is_in_time_and_one_later_is_not() {
 #[test]
 fn who_has_no_agent_is_abandoned_at_the_deadline_or_when_the_call_ends() {
     let answered = (1_000, Event::LegAnswered(L1));
-    let mut script = ringing();
+    let mut script = ringing(Pacing::by_boost());
     script.play(&[
         answered.clone(),
         (1_002, came()),
@@ -110,7 +112,7 @@ fn what_nobody_saw_counts_as_abandoned() {
     assert_eq!(seen, [(Live, Why::Answered, 0), (Abandoned, Why::Unseen, 2_000)]);
     // Found talking after a lost link: whether and when an agent came is not known.
     let found = vec![Event::PbxDown(PBX), Event::PbxUp { pbx: PBX, legs: vec![found(L1, true)] }];
-    let mut script = ringing();
+    let mut script = ringing(Pacing::by_boost());
     script.play(&found.into_iter().map(|event| (1_000, event)).collect::<Vec<_>>());
     assert_eq!(counted(&script), [(Live, Why::Answered, 0)]);
     script.play(&[(3_000, Event::Tick)]);

@@ -6,10 +6,12 @@ use crate::script::{
 };
 use dialer::invariants::{Circumstances, Claims, Ledger, RunNow};
 use dialer::{
-    CallAgent, Command, Dialer, EndPointSpec, Event, IdKind, Invariant, Member, News, Originate, Pause, PbxSpec,
-    QueueSnapshot, RunTotals,
+    BringToHarbour, CallAgent, Caller, Command, Dialer, EndPointSpec, Event, IdKind, Invariant, Member, News,
+    Originate, Pause, PbxSpec, QueueSnapshot, RunTotals,
 };
-use domain::journal::{AttemptEnd, FirstAgent, NewAttempt, PaceReceipt, Picked, QueueReceipt, Receipt, Withdrawal};
+use domain::journal::{
+    AttemptEnd, Fact, FirstAgent, NewAttempt, Note, PaceReceipt, Picked, QueueReceipt, Receipt, Withdrawal,
+};
 use domain::outcome::Fault;
 use domain::rules::limits::{Cap, CapBy, Consent, DayHours, Limits};
 use domain::rules::{Rules, Standing};
@@ -428,6 +430,23 @@ fn break_it(invariant: Invariant) -> Option<Invariant> {
             assert_eq!(broken_by(&[reserved.clone(), originate(1)], CALM, true), Some(invariant));
             broken_by(&[reserved, call_agent(1)], CALM, true)
         }
+        Invariant::HarbourOnce => {
+            let mut ledger = in_a_queue();
+            ledger.check(&to_harbour(1), CALM, calm).unwrap();
+            ledger.check(&to_harbour(1), CALM, calm).err().map(|violation| violation.0)
+        }
+        Invariant::HarbourNeverTakesATalk => {
+            let seen =
+                |ledger: &mut Ledger| ledger.check(&to_harbour(1), CALM, calm).err().map(|violation| violation.0);
+            assert_eq!(seen(&mut Ledger::default()), Some(invariant), "there is no such attempt");
+            let mut ringing = Ledger::default();
+            ringing.check(&journal(new_attempt(1, 1, 1)), CALM, calm).unwrap();
+            assert_eq!(seen(&mut ringing), Some(invariant), "nobody answered");
+            let caller = Caller { channel: "c-1".into(), leg: Some(LegId(1)) };
+            let mut talks = in_a_queue();
+            talks.told(PBX, &News::Connected { caller, interface: "SIP/1".into() });
+            seen(&mut talks)
+        }
         // The sums of a run are compared by the dialler itself: totals from a database that do not add up show it.
         Invariant::AccountsAddUp => {
             let mut spec = run_spec(1, 1);
@@ -440,6 +459,21 @@ fn break_it(invariant: Invariant) -> Option<Invariant> {
             })
         }
     }
+}
+
+/// Attempt 1 was answered.
+fn in_a_queue() -> Ledger {
+    let mut ledger = Ledger::default();
+    let (attempt, leg) = (AttemptId(1), LegId(1));
+    let answered = Note { attempt, leg, fact: Fact::Answered, at: NOON, counted: None };
+    for command in [journal(new_attempt(1, 1, 1)), Command::Note(answered)] {
+        ledger.check(&command, CALM, calm).unwrap();
+    }
+    ledger
+}
+
+fn to_harbour(n: i64) -> Command {
+    Command::BringToHarbour(BringToHarbour { attempt: AttemptId(n), leg: LegId(n), pbx: PBX })
 }
 
 #[test]

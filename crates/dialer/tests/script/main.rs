@@ -10,6 +10,7 @@ mod clock;
 mod correcting;
 mod counting;
 mod desk;
+mod harbour;
 mod hours;
 mod invariants;
 mod judging_again;

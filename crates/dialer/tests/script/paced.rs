@@ -2,8 +2,12 @@
 
 use crate::queues::{member, observed, told};
 use crate::script::*;
-use dialer::{Caller, Command, Dialer, EndPointSpec, Event, IdKind, Member, News, PacedBy};
-use domain::{Boost, EndPointId, EndedBy, LegId, Mono, Now, ObservedQueue, Pacing, PacingMode, PacingPolicy, RunId};
+use dialer::{Caller, Command, Dialer, EndPointSpec, Event, HarbourAnswer, IdKind, Member, News, PacedBy};
+use domain::abandonment::{Figures, PeriodNow};
+use domain::journal::{Note, PaceReceipt};
+use domain::{
+    Boost, CampaignId, EndPointId, EndedBy, LegId, Mono, Now, ObservedQueue, Pacing, PacingMode, PacingPolicy, RunId,
+};
 use std::collections::{BTreeMap, VecDeque};
 
 const QUEUE: &str = "999";
@@ -24,6 +28,8 @@ enum Then {
     Answers(LegId),
     Busy(LegId),
     HangsUp(LegId),
+    Redirected(LegId),
+    HeardTheMessage(LegId),
     TalkedEnough(usize, LegId),
     Back(usize),
     Flips(usize),
@@ -53,6 +59,10 @@ struct Floor {
     over_cap: Option<(u64, u64)>,
     rang_ms: BTreeMap<LegId, u64>,
     violated: Vec<String>,
+    /// What the database would have of the ledger.
+    books: BTreeMap<CampaignId, PeriodNow>,
+    /// Answers of calls that were written down with the pace that they go by.
+    paces: Vec<PaceReceipt>,
 }
 
 impl Floor {
@@ -85,7 +95,19 @@ impl Floor {
             over_cap: None,
             rang_ms: BTreeMap::new(),
             violated: Vec::new(),
+            books: BTreeMap::new(),
+            paces: Vec::new(),
         };
+        floor.begin(pacings, there);
+        floor
+    }
+
+    /// A process begins: what is configured, what the ledger says, the runs and who is there.
+    fn begin(&mut self, pacings: &[Pacing], there: bool) {
+        let floor = self;
+        for (campaign, period) in floor.books.clone() {
+            floor.tell(Event::BooksRemembered { campaign, period });
+        }
         floor.tell(Event::PbxConfigured(dialer::PbxSpec { id: PBX, originates_per_second: 1_000 }));
         floor.tell(Event::HarbourSeen { pbx: PBX, there });
         floor.tell(Event::TrunkConfigured(trunk(1, 500)));
@@ -102,10 +124,22 @@ impl Floor {
             floor.tell(Event::RunStarted(Box::new(spec)));
             floor.tell(fresh(RunId(n), n * 100_000 + 1..=n * 100_000 + 20_000));
         }
-        let names: Vec<String> = (0..agents).map(name).collect();
+        let names: Vec<String> = (0..floor.agents.len()).map(name).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         floor.tell(observed(&[(QUEUE, &names)]));
-        floor
+    }
+
+    /// The process is killed while nothing is up, and another one begins.
+    fn killed(&mut self, pacings: &[Pacing]) {
+        for n in (1..).take(pacings.len()) {
+            self.tell(Event::RunPaused(RunId(n)));
+        }
+        self.run(180);
+        assert!(self.up.is_empty(), "{:?}", self.up);
+        self.dialer = Dialer::new();
+        self.agents.iter_mut().for_each(|agent| *agent = 'i');
+        self.agenda.clear();
+        self.begin(pacings, true);
     }
 
     fn now(&self) -> Now {
@@ -135,7 +169,15 @@ impl Floor {
 
     fn follow(&mut self, command: Command) {
         match command {
-            Command::Journal(new) => self.tell(journalled(new.attempt)),
+            Command::Journal(new) => {
+                self.paces.extend(new.receipt.queue.as_ref().and_then(|queue| queue.pace));
+                self.tell(journalled(new.attempt));
+            }
+            Command::Note(Note { at, counted: Some(counted), .. }) => {
+                let before = self.books.get(&counted.campaign).copied();
+                self.books.insert(counted.campaign, PeriodNow::following(before, at, &counted));
+            }
+            Command::BringToHarbour(to) => self.later(1, Then::Redirected(to.leg)),
             Command::Originate(call) => {
                 self.launched += 1;
                 self.up.insert(call.leg, false);
@@ -199,6 +241,19 @@ impl Floor {
         }
     }
 
+    /// Without an agent; whether it was there.
+    fn leaves_the_queue(&mut self, leg: LegId) -> bool {
+        let Some(at) = self.waiting.iter().position(|(of, _)| *of == leg) else { return false };
+        self.waiting.remove(at);
+        self.abandoned += 1;
+        let caller = Caller { channel: format!("c-{leg}"), leg: Some(leg) };
+        self.tell(told(News::CallerGone { queue: QUEUE.into(), caller, gave_up: true }));
+        if self.abandoned as f64 > 0.03 * self.live as f64 {
+            self.over_cap = Some((self.abandoned, self.live));
+        }
+        true
+    }
+
     fn happens(&mut self, then: Then) {
         match then {
             Then::Rings(leg) if self.up.contains_key(&leg) => {
@@ -217,17 +272,20 @@ impl Floor {
             }
             Then::Busy(leg) => self.ends(leg, 17, Some(486)),
             Then::HangsUp(leg) => {
-                if let Some(at) = self.waiting.iter().position(|(of, _)| *of == leg) {
-                    self.waiting.remove(at);
-                    self.abandoned += 1;
-                    let caller = Caller { channel: format!("c-{leg}"), leg: Some(leg) };
-                    self.tell(told(News::CallerGone { queue: QUEUE.into(), caller, gave_up: true }));
+                if self.leaves_the_queue(leg) {
                     self.ends(leg, 16, None);
-                    if self.abandoned as f64 > 0.03 * self.live as f64 {
-                        self.over_cap = Some((self.abandoned, self.live));
-                    }
                 }
             }
+            Then::Redirected(leg) => {
+                let is_there = self.leaves_the_queue(leg);
+                let not_wanted = || HarbourAnswer::NotWanted("it waits no more".into());
+                let answer = if is_there { HarbourAnswer::Done } else { not_wanted() };
+                self.tell(Event::HarbourAnswered { leg, answer });
+                if is_there {
+                    self.later(5 * S, Then::HeardTheMessage(leg));
+                }
+            }
+            Then::HeardTheMessage(leg) => self.ends(leg, 16, None),
             Then::TalkedEnough(agent, leg) => {
                 if self.agents[agent] == 't' {
                     self.agents[agent] = 'p';
@@ -337,6 +395,46 @@ fn what_was_learnt_dials_ahead_and_abandons_no_more_than_the_cap() {
     // The engine's books are those of the floor.
     let PacedBy::Engine { abandoned, live, .. } = floor.by(1) else { panic!("no engine") };
     assert_eq!((abandoned, live), (floor.abandoned, floor.live));
+}
+
+#[test]
+fn killed_in_the_middle_it_goes_on_with_the_figures_of_the_ledger() {
+    let pacings = [predictive(PacingPolicy::Budget)];
+    let mut floor = Floor::with_harbour(10, &pacings);
+    floor.run(2_400);
+    let figures = |floor: &Floor| match floor.by(1) {
+        PacedBy::Engine { abandoned, live, .. } => (abandoned, live),
+        other => panic!("{other:?}"),
+    };
+    floor.killed(&pacings);
+    let before = (floor.abandoned, floor.live);
+    assert!(before.0 > 0, "nobody was abandoned of {}", before.1);
+    floor.paces.clear();
+    floor.run(1);
+    assert_eq!(figures(&floor), before);
+    let first = floor.paces[0];
+    assert_eq!((first.abandoned, first.abandoned + first.persons), before, "what the first call went by");
+    floor.run(1_200);
+    assert_eq!(figures(&floor), (floor.abandoned, floor.live), "and counts on");
+    assert!(floor.abandoned as f64 <= 0.03 * floor.live as f64, "{} of {}", floor.abandoned, floor.live);
+}
+
+#[test]
+fn what_leaves_the_counting_period_leaves_the_figures() {
+    let went_by = |hours: i64| {
+        let pacings = [Pacing { period_days: 1, ..predictive(PacingPolicy::Guaranteed) }];
+        let mut floor = Floor::new(1, &[]);
+        let period =
+            PeriodNow { began_at: NOON.plus_seconds(-3_600 * hours), figures: Figures { abandoned: 2, live: 9 } };
+        floor.books.insert(CampaignId(1), period);
+        floor.dialer = Dialer::new();
+        floor.begin(&pacings, true);
+        floor.run(2);
+        let first = floor.paces[0];
+        (first.abandoned, first.persons)
+    };
+    assert_eq!(went_by(23), (2, 7));
+    assert_eq!(went_by(24), (0, 0));
 }
 
 #[test]

@@ -161,6 +161,11 @@ impl Script {
         assert_eq!(std::mem::take(&mut self.seen), expected);
     }
 
+    /// The process stands still until then: no tick comes that it asked for.
+    pub(crate) fn stand_still(&mut self, until_ms: u64) {
+        self.at_ms = until_ms;
+    }
+
     fn tick_until(&mut self, until_ms: u64) {
         for _ in 0..100_000 {
             let Some(wake) = self.dialer.next_wake(self.now()) else { break };
@@ -215,7 +220,7 @@ fn seen(command: &Command, wall: Timestamp) -> Vec<Seen> {
         Command::Reserved { answer, .. } => Seen::Answer(answer.clone()),
         Command::Accept { attempt, .. } => Seen::Accept(*attempt),
         // They have their own book.
-        Command::PauseAgent(_) | Command::UnpauseAgent(_) => return vec![],
+        Command::PauseAgent(_) | Command::UnpauseAgent(_) | Command::BringToHarbour(_) => return vec![],
         Command::Note(_) | Command::LoadContacts(_) | Command::WantIds { .. } => return vec![],
     };
     vec![one]

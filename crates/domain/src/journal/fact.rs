@@ -65,6 +65,15 @@ pub enum Fact {
     },
     /// `call.abandoned`: no agent was there in time.
     Abandoned,
+    /// `call.harbour_requested`: the PBX was asked to bring the person to the recorded message.
+    HarbourRequested,
+    /// `call.harbour_reached`: it did.
+    HarbourReached,
+    /// `call.harbour_missed`: it did not, or nobody knows.
+    HarbourMissed {
+        /// Why, for people.
+        why: String,
+    },
     /// `leg.refused`: the PBX refused the request.
     Refused {
         /// The HTTP status of the refusal.
@@ -108,6 +117,9 @@ impl Fact {
             Self::QueueGivenUp { .. } => "queue.given_up",
             Self::AgentConnected { .. } => "agent.connected",
             Self::Abandoned => "call.abandoned",
+            Self::HarbourRequested => "call.harbour_requested",
+            Self::HarbourReached => "call.harbour_reached",
+            Self::HarbourMissed { .. } => "call.harbour_missed",
             Self::Refused { .. } => "leg.refused",
             Self::Uncertain { .. } => "leg.became_uncertain",
             Self::Adopted => "leg.adopted",

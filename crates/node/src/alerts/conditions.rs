@@ -33,6 +33,14 @@ pub(super) fn of(live: &Live) -> Vec<Trouble> {
     let mut wrong = |kind, subject, name: &str, why: String| {
         troubles.push(Trouble { kind, subject, name: name.to_owned(), why });
     };
+    for pbx in live.pbxs.iter().filter(|pbx| !pbx.harbour_why.is_empty()) {
+        let why = format!(
+            "PBX {} did not bring a person who found no agent to the recorded message ({}): they wait on and count as \
+             abandoned. May its manager user write `call`?",
+            pbx.name, pbx.harbour_why
+        );
+        wrong(AlertKind::HarbourMissed, pbx.id.0, &pbx.name, why);
+    }
     for pbx in &live.pbxs {
         let state = match pbx.state {
             PbxState::Up | PbxState::Reconciling => continue,

@@ -21,11 +21,20 @@ pub(super) enum AlertKind {
     OutcomeMix,
     /// A webhook takes no events.
     WebhookBacklog,
+    /// A PBX does not bring people who find no agent to the recorded message.
+    HarbourMissed,
 }
 
 impl AlertKind {
-    pub(super) const ALL: [Self; 6] =
-        [Self::PbxLost, Self::DiallingHeld, Self::Storage, Self::CircuitOpen, Self::OutcomeMix, Self::WebhookBacklog];
+    pub(super) const ALL: [Self; 7] = [
+        Self::PbxLost,
+        Self::DiallingHeld,
+        Self::Storage,
+        Self::CircuitOpen,
+        Self::OutcomeMix,
+        Self::WebhookBacklog,
+        Self::HarbourMissed,
+    ];
 
     /// Its name in events and the API.
     pub(super) fn code(self) -> &'static str {
@@ -36,6 +45,7 @@ impl AlertKind {
             Self::CircuitOpen => "circuit_open",
             Self::OutcomeMix => "outcome_mix",
             Self::WebhookBacklog => "webhook_backlog",
+            Self::HarbourMissed => "harbour_missed",
         }
     }
 
@@ -45,7 +55,7 @@ impl AlertKind {
             Self::PbxLost => (5, 5),
             Self::DiallingHeld => (0, 0),
             Self::Storage => (0, 5),
-            Self::CircuitOpen => (0, 30),
+            Self::CircuitOpen | Self::HarbourMissed => (0, 30),
             Self::OutcomeMix => (0, 120),
             Self::WebhookBacklog => (0, 30),
         }

@@ -94,7 +94,8 @@ const ENDED_BY: &[&str] = &[
     "suppression",
     "unknown",
 ];
-const ALERTS: &[&str] = &["pbx_lost", "dialling_held", "storage", "circuit_open", "outcome_mix", "webhook_backlog"];
+const ALERTS: &[&str] =
+    &["pbx_lost", "dialling_held", "storage", "circuit_open", "outcome_mix", "webhook_backlog", "harbour_missed"];
 const VERBS: &[&str] = &["HTTP_GET", "HTTP_POST", "ADD_LIST", "ADD_BLACKLIST", "EMAIL", "RESCHEDULE"];
 const AT_QUEUE: &[Field] = &[
     field("queue", Type::Text, "the queue's name"),
@@ -205,6 +206,19 @@ pub const KINDS: &[Kind] = &[
             maybe("waited_ms", Type::Int, "milliseconds from the answer; null: nobody saw that"),
             COUNTED,
         ],
+    ),
+    kind(
+        "call.harbour_requested",
+        "attempt",
+        "No agent took the call: its PBX was asked to bring the person to the recorded message.",
+        &[LEG],
+    ),
+    kind("call.harbour_reached", "attempt", "The PBX brought the person to the recorded message.", &[LEG]),
+    kind(
+        "call.harbour_missed",
+        "attempt",
+        "The person was not brought to the recorded message, or nobody knows; it is not tried again.",
+        &[LEG, WHY, COUNTED],
     ),
     kind("call.abandoned", "attempt", "No agent was there in time.", &[LEG, COUNTED]),
     kind(

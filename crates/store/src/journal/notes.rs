@@ -40,7 +40,7 @@ impl Journal<'_> {
                 data["status"] = json!(status);
                 data["message"] = json!(masked(message));
             }
-            Fact::Uncertain { why } => data["why"] = json!(masked(why)),
+            Fact::Uncertain { why } | Fact::HarbourMissed { why } => data["why"] = json!(masked(why)),
             Fact::HangUpRequested { by } => data["by"] = json!(by),
             Fact::StatusSet { status } => data["status"] = json!(status),
             Fact::AgentEnded { cause, tech_cause } => {
@@ -53,9 +53,15 @@ impl Journal<'_> {
                 data["waited_ms"] = json!(waited_ms);
             }
             Fact::AgentRequested | Fact::AgentCalled | Fact::AgentAnswered | Fact::Abandoned => {}
+            Fact::HarbourRequested | Fact::HarbourReached => {}
             Fact::Requested | Fact::Created | Fact::Progress | Fact::Ringing | Fact::Answered | Fact::Adopted => {}
         }
-        if let Fact::Answered | Fact::AgentConnected { .. } | Fact::Abandoned | Fact::StatusSet { .. } = note.fact {
+        if let Fact::Answered
+        | Fact::AgentConnected { .. }
+        | Fact::Abandoned
+        | Fact::HarbourMissed { .. }
+        | Fact::StatusSet { .. } = note.fact
+        {
             data["counted"] =
                 json!(note.counted.map(|of| json!({ "count": of.count, "why": of.why, "waited_ms": of.waited_ms })));
         }

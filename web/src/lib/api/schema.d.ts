@@ -2166,7 +2166,8 @@ export interface components {
              */
             id: number;
             /**
-             * @description What is wrong: `pbx_lost`, `dialling_held`, `storage`, `circuit_open`, `outcome_mix`, `webhook_backlog`.
+             * @description What is wrong: `pbx_lost`, `dialling_held`, `storage`, `circuit_open`, `outcome_mix`, `webhook_backlog`,
+             *     `harbour_missed`.
              * @example pbx_lost
              */
             kind: string;
@@ -4430,7 +4431,7 @@ export interface components {
         LivePacing: {
             /**
              * Format: int64
-             * @description Abandoned since the engine began.
+             * @description Abandoned in the counting period, as the ledger has it.
              */
             abandoned: number;
             /**
@@ -4452,7 +4453,7 @@ export interface components {
             free: number;
             /**
              * Format: int64
-             * @description Answered since the engine began.
+             * @description Live answers in the counting period, as the ledger has it.
              */
             live: number;
             /** @description What its campaign asks for. */
@@ -4480,6 +4481,8 @@ export interface components {
             foreign_channels: number;
             /** @description People who find no agent hear a message there: its dialplan has the safe harbour. Looked for while queues are observed. */
             harbour: boolean;
+            /** @description Why people who found no agent were not brought to that message in the last ten minutes; empty: nobody, or they were. */
+            harbour_why: string;
             /**
              * Format: int64
              * @description Its id.
@@ -5330,6 +5333,11 @@ export interface components {
              * @default 1
              */
             ratio: number;
+            /**
+             * @description Whether people who find no agent in time are brought to the recorded message, on a PBX that has it. `null`: in every mode
+             *     but `boost`, where they wait on.
+             */
+            safe_harbour: boolean | null;
         };
         /**
          * @description By which rule calls are launched for the agents of queues.

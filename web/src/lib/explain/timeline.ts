@@ -5,6 +5,8 @@ import CircleCheck from "@lucide/svelte/icons/circle-check";
 import CircleDot from "@lucide/svelte/icons/circle-dot";
 import CircleHelp from "@lucide/svelte/icons/circle-question-mark";
 import Flag from "@lucide/svelte/icons/flag";
+import Headset from "@lucide/svelte/icons/headset";
+import Hourglass from "@lucide/svelte/icons/hourglass";
 import LifeBuoy from "@lucide/svelte/icons/life-buoy";
 import PenLine from "@lucide/svelte/icons/pen-line";
 import PhoneCall from "@lucide/svelte/icons/phone-call";
@@ -45,6 +47,13 @@ const looks: Record<string, { icon: Component; tone: Tone; title: () => string }
   "leg.progress_seen": { icon: Volume, tone: "info", title: m.event_progress },
   "leg.ringing_seen": { icon: BellRing, tone: "info", title: m.event_ringing },
   "leg.answered": { icon: PhoneCall, tone: "ok", title: m.event_answered },
+  "queue.entered": { icon: Hourglass, tone: "info", title: m.event_queue_entered },
+  "queue.given_up": { icon: Undo, tone: "warn", title: m.event_queue_given_up },
+  "agent.connected": { icon: Headset, tone: "ok", title: m.event_agent_connected },
+  "call.harbour_requested": { icon: Send, tone: "neutral", title: m.event_harbour_requested },
+  "call.harbour_reached": { icon: LifeBuoy, tone: "warn", title: m.event_harbour_reached },
+  "call.harbour_missed": { icon: TriangleAlert, tone: "bad", title: m.event_harbour_missed },
+  "call.abandoned": { icon: TriangleAlert, tone: "warn", title: m.event_abandoned },
   "leg.refused": { icon: TriangleAlert, tone: "bad", title: m.event_refused },
   "leg.became_uncertain": { icon: CircleHelp, tone: "warn", title: m.event_uncertain },
   "leg.adopted": { icon: LifeBuoy, tone: "warn", title: m.event_adopted },
@@ -75,6 +84,15 @@ export function tell(event: Schema["Event"]): Told {
     case "leg.refused":
       told.notes.push(sentence(m.event_refused_note({ status: String(data.status ?? "–"), message: iso(String(data.message ?? "")) })));
       break;
+    case "queue.entered":
+    case "queue.given_up":
+      if (data.queue) told.notes.push(m.event_queue_note({ queue: iso(String(data.queue)) }));
+      break;
+    case "agent.connected":
+      if (data.agent) told.notes.push(m.event_agent_note({ agent: iso(String(data.agent)) }));
+      if (number(data.waited_ms) !== null) told.notes.push(m.event_waited_note({ ms: String(data.waited_ms) }));
+      break;
+    case "call.harbour_missed":
     case "leg.became_uncertain":
     case "attempt.withdrawn":
       if (data.why) told.notes.push(sentence(String(data.why)));

@@ -59,6 +59,7 @@ export interface PacingDraft {
   cap_percent: number | null;
   period_days: number | null;
   deadline_s: number | null;
+  safe_harbour: "pace" | "yes" | "no";
   min_ring_s: number | null;
   false_positives_count: boolean;
   false_positives_percent: number | null;
@@ -72,6 +73,7 @@ function pacingDraft(pacing: Partial<Schema["Pacing"]>): PacingDraft {
     cap_percent: percent(pacing.cap ?? 0.03),
     period_days: pacing.period_days ?? 30,
     deadline_s: (pacing.deadline_ms ?? 2000) / 1000,
+    safe_harbour: pacing.safe_harbour == null ? "pace" : pacing.safe_harbour ? "yes" : "no",
     min_ring_s: pacing.min_ring_s ?? 15,
     false_positives_count: pacing.false_positives_count ?? false,
     false_positives_percent: percent(pacing.false_positives_estimate ?? 0),
@@ -86,6 +88,7 @@ function pacingInput(pacing: PacingDraft): Schema["Pacing"] {
     cap: share(pacing.cap_percent),
     period_days: pacing.period_days ?? 0,
     deadline_ms: Math.round((pacing.deadline_s ?? 0) * 1000),
+    safe_harbour: pacing.safe_harbour === "pace" ? null : pacing.safe_harbour === "yes",
     min_ring_s: pacing.min_ring_s ?? 0,
     false_positives_count: pacing.false_positives_count,
     false_positives_estimate: share(pacing.false_positives_percent),

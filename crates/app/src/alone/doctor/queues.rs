@@ -3,6 +3,7 @@
 use super::ami::enter;
 use super::finding::Finding;
 use ami::{Outcome, Secret, Settings};
+use domain::pacing::HARBOUR;
 use domain::{EndPoint, EndPointId, Manager, Pbx};
 
 /// A finding per end point that observes a queue of this PBX, and one for what its agents need who are called first.
@@ -43,8 +44,38 @@ pub(super) async fn examine(
         let pauses = first.iter().any(|id| autopaused.contains(id));
         findings.push(rights(&user, pauses, &client.actions().await).about(&pbx.name));
     }
+    let waits = |(end_point, _): &&(&EndPoint, &str)| end_point.queue.as_ref().is_some_and(|queue| !queue.reverse);
+    if observing.iter().any(|one| waits(&one)) {
+        let (context, extension) = HARBOUR;
+        let there = client.has_extension(context, extension).await;
+        findings.push(harbour(&user, &there, &client.actions().await).about(&pbx.name));
+    }
     client.link().shutdown();
     findings
+}
+
+/// Whether people who find no agent can be brought to a message.
+fn harbour(user: &str, there: &Outcome<bool>, actions: &Outcome<Vec<String>>) -> Finding {
+    const CHECK: &str = "queue.harbour";
+    let (context, extension) = HARBOUR;
+    let place = format!("extension {extension} of context {context}");
+    let may = |actions: &Vec<String>| actions.iter().any(|name| name.eq_ignore_ascii_case("Redirect"));
+    match (there, actions) {
+        (Outcome::Done(false), _) => Finding::warning(
+            CHECK,
+            format!("people who find no agent hear no message: there is no {place}"),
+            "carillon pbx harbour prints the lines for extensions.conf",
+        ),
+        (Outcome::Done(true), Outcome::Done(actions)) if !may(actions) => Finding::failed(
+            CHECK,
+            format!("{user} may not bring people who find no agent to {place}: Redirect"),
+            format!("add call to write = of {user} in manager.conf, then: asterisk -rx \"manager reload\""),
+        ),
+        (Outcome::Done(true), Outcome::Done(_)) => {
+            Finding::ok(CHECK, format!("people who find no agent are brought to {place}"))
+        }
+        _ => Finding::unknown(CHECK, format!("the PBX does not say whether there is {place}"), "see Asterisk's log"),
+    }
 }
 
 /// What the manager user has to be allowed, so that agents are called first, and paused.
@@ -107,6 +138,21 @@ mod tests {
         assert_eq!(with(&["Originate"], false).state, State::Ok, "nobody wants to");
         assert_eq!(with(&["Originate", "QueuePause"], true).state, State::Ok);
         assert_eq!(rights("office", true, &Outcome::Unknown(ami::Unknown::Deadline)).state, State::Unknown);
+    }
+
+    #[test]
+    fn a_safe_harbour_that_is_missing_or_out_of_reach_is_told_with_the_remedy() {
+        let may = |names: &[&str]| Outcome::Done(names.iter().map(|name| (*name).to_owned()).collect());
+        let found = |there, actions| harbour("office", &Outcome::Done(there), &actions);
+        assert_eq!(found(true, may(&["Redirect"])).state, State::Ok);
+        let missing = found(false, may(&["Redirect"]));
+        assert_eq!(missing.state, State::Warning);
+        assert!(missing.remedy.contains("carillon pbx harbour"), "{}", missing.remedy);
+        let barred = found(true, may(&["QueueStatus"]));
+        assert_eq!(barred.state, State::Failed);
+        assert!(barred.remedy.contains("add call to write"), "{}", barred.remedy);
+        let silent = harbour("office", &Outcome::Unknown(ami::Unknown::Deadline), &may(&[]));
+        assert_eq!(silent.state, State::Unknown);
     }
 
     #[test]

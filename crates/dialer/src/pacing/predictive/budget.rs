@@ -128,6 +128,13 @@ impl Budget {
         }
     }
 
+    /// So many were abandoned and found a person, and that is sure.
+    pub(super) fn counted(&mut self, account: Account) {
+        self.abandoned = account.abandoned;
+        self.live = account.abandoned + account.persons;
+        self.variance = 0.0;
+    }
+
     /// More were not abandoned, as sure as the policy promises.
     fn at_most(&self) -> f64 {
         self.abandoned + SURE * self.variance.sqrt()

@@ -106,6 +106,11 @@ impl Predictive {
         }
     }
 
+    /// What is known of the counting period from elsewhere.
+    pub(super) fn counted(&mut self, account: Account) {
+        self.budget.counted(account);
+    }
+
     /// What to do now.
     pub(super) fn decide(&mut self, view: View<'_>) -> Decision {
         let View { now, gone_s, idle, open, queued, reserve, account, floor } = view;
