@@ -3,7 +3,9 @@
 use crate::invariants::Invariant;
 use crate::reserving::NoReservation;
 use domain::journal::{Again, AttemptEnd, NewAttempt, Note, PutOff, RunChange, Withdrawal};
-use domain::{AttemptId, Contact, ContactId, EndPointId, EndedBy, LegId, ListId, PbxId, RunId, Timestamp, TrunkId};
+use domain::{
+    AttemptId, Contact, ContactId, EndPointId, EndedBy, LegId, ListId, OutcomeRule, PbxId, RunId, Timestamp, TrunkId,
+};
 use std::sync::Arc;
 
 /// One output of [`crate::Dialer::step`].
@@ -75,6 +77,9 @@ pub enum Command {
         run: RunId,
         /// At most [`crate::runs::PUT_OFF_AT_ONCE`], each contact once.
         contacts: Vec<PutOff>,
+        /// The run's outcome rules when somebody among them is refused who waited for a retry or a further number;
+        /// otherwise none. Those that were quiet after the last call because of that are asked now.
+        rules: Arc<[OutcomeRule]>,
         /// When it was decided.
         at: Timestamp,
     },

@@ -380,7 +380,10 @@ impl Dialer {
     pub(crate) fn tell_put_off(&mut self, now: Now, run: RunId, mut put_off: Vec<PutOff>, out: &mut Vec<Command>) {
         while !put_off.is_empty() {
             let rest = put_off.split_off(put_off.len().min(PUT_OFF_AT_ONCE));
-            out.push(Command::PutOff { run, contacts: put_off, at: now.wall });
+            let refused_late = |off: &PutOff| off.until.is_none() && off.was_due_at.is_some();
+            let rules = self.runs.get(&run).filter(|_| put_off.iter().any(refused_late));
+            let rules = rules.map(|run| run.settings.outcome_rules.clone()).unwrap_or_default();
+            out.push(Command::PutOff { run, contacts: put_off, rules, at: now.wall });
             put_off = rest;
             self.touch(run);
         }

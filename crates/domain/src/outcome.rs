@@ -248,9 +248,17 @@ pub fn classify(facts: &EndFacts) -> Outcome {
 /// `None`: the facts decide. They do for an answered call, for what we ended or refused ourselves, and for an end that
 /// nobody saw: somebody may have answered after the report.
 pub fn reported(facts: &EndFacts, status: &str) -> Option<Outcome> {
-    let ours =
-        !matches!(facts.ended_by, EndedBy::FarEnd | EndedBy::Pbx | EndedBy::AnswerTimeout | EndedBy::ProgressTimeout);
-    if facts.answered || ours {
+    outcome_reported(facts.answered, facts.ended_by, status)
+}
+
+/// Whether the extended status of an ended call was such a report.
+pub fn is_reported(answered: bool, ended_by: EndedBy, status: &str) -> bool {
+    outcome_reported(answered, ended_by, status).is_some()
+}
+
+fn outcome_reported(answered: bool, ended_by: EndedBy, status: &str) -> Option<Outcome> {
+    let ours = !matches!(ended_by, EndedBy::FarEnd | EndedBy::Pbx | EndedBy::AnswerTimeout | EndedBy::ProgressTimeout);
+    if answered || ours {
         return None;
     }
     let outcome = |state, fault| Some(Outcome { state, fault });

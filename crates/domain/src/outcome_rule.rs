@@ -183,6 +183,12 @@ impl OutcomeRule {
         let says = self.status_ext == ext || self.status_ext == ANY_STATUS || reported && self.status_ext.is_empty();
         self.verb != Verb::None && self.status == state && says && (self.with_retries_pending || !retry_pending)
     }
+
+    /// Whether the rule answers when a retry that was pending does not come after all: the contact is refused for good.
+    /// A rule that answers to calls with a retry pending was asked when the call ended.
+    pub fn matches_late(&self, state: CallState, ext: &str, reported: bool) -> bool {
+        !self.with_retries_pending && self.matches(state, ext, reported, false)
+    }
 }
 
 /// An address begins plainly, and nothing of a call decides on which machine it is.
@@ -253,8 +259,10 @@ mod tests {
     fn a_pending_retry_keeps_a_rule_quiet_unless_it_says_otherwise() {
         let mut rule = rule(Verb::AddList);
         assert!(!rule.matches(RsBusy, "", false, true));
+        assert!(rule.matches_late(RsBusy, "", false) && !rule.matches_late(RsNoanswer, "", false));
         rule.with_retries_pending = true;
         assert!(rule.matches(RsBusy, "", false, true) && rule.matches(RsBusy, "", false, false));
+        assert!(!rule.matches_late(RsBusy, "", false), "it was asked when the call ended");
     }
 
     #[test]

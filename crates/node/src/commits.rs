@@ -54,7 +54,7 @@ pub fn as_write(command: Command, told: Told<'_>) -> Result<Write, Command> {
         Command::Note(note) => Ok(Write::Note { note, pbx_at: pbx_at(), actor: told.actor.to_owned() }),
         Command::Close(end) => Ok(Write::Close { end: *end, pbx_at: pbx_at() }),
         Command::Withdraw(withdrawal) => Ok(Write::Withdraw(*withdrawal)),
-        Command::PutOff { run, contacts, .. } => Ok(Write::PutOff { run, contacts }),
+        Command::PutOff { run, contacts, rules, at } => Ok(Write::PutOff { run, contacts, rules, at }),
         Command::TakeUp { run, which, after, limit, at } => Ok(Write::TakeUp { run, which, after, limit, at }),
         Command::RunChanged(change) => Ok(Write::Run(change)),
         Command::WantIds { kind, count } => Ok(Write::Ids { kind: id_kind(kind), count }),

@@ -1,11 +1,11 @@
 //! The judges of the whole: the database's accounts at every commit, and everything at the end.
 
 use crate::proof::Check;
-use crate::store::{AttemptState, Row};
+use crate::store::{AttemptState, Row, RunRow};
 use crate::world::World;
 use dialer::Command;
-use domain::{ContactId, ListId, NumberKey, RunState};
-use std::collections::BTreeSet;
+use domain::{AttemptId, ContactId, ListId, NumberKey, RunId, RunState, Verb};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A world with so many rows in its accounts is counted at every commit; a larger one less often in proportion, so that
 /// the counting stays a small part of the work.
@@ -15,7 +15,7 @@ impl World {
     /// After every commit each contact is in one state, and open contacts are those with an open attempt.
     pub(crate) fn check_commit(&mut self) {
         self.witness.commits += 1;
-        let rows: usize = self.store.rows.values().map(std::collections::BTreeMap::len).sum();
+        let rows: usize = self.store.rows.values().map(BTreeMap::len).sum();
         if self.witness.commits * COUNTED_ALWAYS >= rows {
             self.witness.commits = 0;
             self.check_accounts();
@@ -63,7 +63,7 @@ impl World {
             // What a paused list still has is nobody's work.
             let lists = run.lists.iter().filter(|list| !run.paused.contains(list));
             let last = |list: &ListId| self.store.lists.get(list)?.last().map(|contact| (*list, contact.id));
-            let ends: std::collections::BTreeMap<ListId, ContactId> = lists.filter_map(last).collect();
+            let ends: BTreeMap<ListId, ContactId> = lists.filter_map(last).collect();
             let short = change.read_to.iter().find(|(list, read_to)| ends.get(list).is_some_and(|end| read_to < end));
             if let Some((list, read_to)) = short {
                 let what = format!("run {} is completed and read list {list} to contact {read_to} only", change.run);
@@ -118,6 +118,7 @@ impl World {
             return;
         }
         self.check_figures_of_books();
+        self.check_rules_asked();
         let figures: Vec<_> = self.process.iter().flat_map(|process| process.dialer.run_figures()).collect();
         for figures in figures {
             let totals = self.store.runs[&figures.run].totals;
@@ -129,6 +130,47 @@ impl World {
                 let what = format!("figures of run {}: {of_dialler:?}, the database has {of_store:?}", figures.run);
                 self.broke(Check::FiguresAgree, what);
             }
+        }
+    }
+
+    /// After every call of a run whose settings stayed: what its outcome rules ask for is there, each once, and nothing else.
+    fn check_rules_asked(&mut self) {
+        self.summary.actions = self.store.actions.len() as u64;
+        self.summary.asked_late = self.store.asked_late;
+        let mut wrong = self
+            .store
+            .actions
+            .iter()
+            .find(|(_, times)| **times != 1)
+            .map(|((attempt, rule), times)| format!("attempt {attempt} asked rule {rule} {times} times"));
+        let stayed = |id: &RunId, run: &RunRow| run.state != RunState::Removed && !self.witness.reloaded.contains(id);
+        let runs: BTreeMap<RunId, &RunRow> =
+            self.store.runs.iter().filter(|(id, run)| stayed(id, run)).map(|(id, run)| (*id, run)).collect();
+        let mut last: BTreeMap<(RunId, ContactId), ((u32, u32), AttemptId)> = BTreeMap::new();
+        for (id, row) in &self.store.attempts {
+            if matches!(row.state, AttemptState::Ended(_)) {
+                let turn = ((row.new.retry, row.new.number_no), *id);
+                let of = last.entry((row.new.run, row.new.contact)).or_insert(turn);
+                *of = turn.max(*of);
+            }
+        }
+        for (id, row) in &self.store.attempts {
+            let (Some(run), AttemptState::Ended(state)) = (runs.get(&row.new.run), row.state) else { continue };
+            let is_last = last.get(&(row.new.run, row.new.contact)).is_some_and(|(_, last)| last == id);
+            for rule in run.settings.outcome_rules.iter() {
+                let says = ["*", row.ext_state.as_str()].contains(&rule.status_ext.as_str())
+                    || row.reported && rule.status_ext.is_empty();
+                let answers = rule.verb != Verb::None && rule.status == state && says;
+                let asked = self.store.actions.contains_key(&(*id, rule.id));
+                // A contact that was refused may have been called again later: its rules were asked before.
+                let may = answers && (is_last || asked || rule.with_retries_pending);
+                if asked != may {
+                    wrong = Some(format!("attempt {id} ended as {state:?}, rule {}: asked {asked}", rule.id));
+                }
+            }
+        }
+        if let Some(wrong) = wrong {
+            self.broke(Check::RulesAskedOnce, wrong);
         }
     }
 }

@@ -13,7 +13,8 @@ use domain::journal::{AttemptEnd, Fact, Picked, PutOff, PutOffBy, RetryAt};
 use domain::reschedule::MAX_RETRY_SECONDS;
 use domain::rules::{ContactRule, Rules};
 use domain::{
-    AttemptId, CallState, Contact, EndedBy, HourState, LegId, Mode, NumberKey, RescheduleRule, RuleId, RunId, Timestamp,
+    AttemptId, CallState, Contact, EndedBy, HourState, LegId, Mode, NumberKey, OutcomeRule, RescheduleRule, RuleId,
+    RunId, Timestamp,
 };
 use std::collections::VecDeque;
 
@@ -167,6 +168,17 @@ impl World {
         }
     }
 
+    /// Somebody is refused who waited for a retry or a further number: the rules that were quiet because of it are asked.
+    fn check_rules_handed_over(&mut self, run: RunId, contacts: &[PutOff], rules: &[OutcomeRule]) {
+        let Some(settings) = self.witness.settings.get(&run) else { return };
+        let late = contacts.iter().find(|off| off.until.is_none() && off.was_due_at.is_some());
+        let missing = settings.outcome_rules.iter().find(|rule| !rules.contains(rule));
+        if let (Some(off), Some(rule)) = (late, missing) {
+            let what = format!("contact {} of run {run} is refused and rule {} is not asked", off.contact, rule.id);
+            self.broke(Check::RulesAskedOnce, what);
+        }
+    }
+
     fn check_rate(&mut self, call: &Originate) {
         let per_second = self.site.trunks.get(&call.trunk).map_or(0, |spec| spec.calls_per_second);
         let window = |sent: &mut VecDeque<At>, now: At| {
@@ -310,7 +322,10 @@ impl World {
                 self.check_retry(end);
                 self.check_next_number(end);
             }
-            Command::PutOff { run, contacts, .. } => self.check_put_off(*run, contacts),
+            Command::PutOff { run, contacts, rules, .. } => {
+                self.check_put_off(*run, contacts);
+                self.check_rules_handed_over(*run, contacts, rules);
+            }
             _ => {}
         }
     }
@@ -391,6 +406,7 @@ impl World {
             (Sabotage::RefusesWhoIsPutOff, Command::PutOff { contacts, .. }) => {
                 contacts.iter_mut().for_each(|off| off.until = None);
             }
+            (Sabotage::AsksNoRulesLate, Command::PutOff { rules, .. }) => *rules = [].into(),
             (Sabotage::WritesNumbers, Command::Note(note)) => {
                 note.fact = Fact::Uncertain { why: format!("{NUMBERS}0000001 does not answer") };
             }

@@ -53,6 +53,8 @@ pub enum Check {
     ChannelHasAttempt,
     /// Every attempt gets one end, and facts only while it is open.
     OneOutcome,
+    /// The end of every call asks the outcome rules of its campaign, each once, also when a retry does not come.
+    RulesAskedOnce,
     /// What is written about a call is what its PBX saw, or "unknown".
     OutcomeIsTrue,
     /// A process that another one took over from sends nothing.
@@ -95,7 +97,7 @@ pub enum Check {
 
 impl Check {
     /// Every check.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 45] = [
         Self::AccountsAddUp,
         Self::NobodyForgotten,
         Self::FiguresAgree,
@@ -121,6 +123,7 @@ impl Check {
         Self::JournalledBeforeSent,
         Self::ChannelHasAttempt,
         Self::OneOutcome,
+        Self::RulesAskedOnce,
         Self::OutcomeIsTrue,
         Self::FencedOff,
         Self::ConversationKept,
@@ -202,6 +205,7 @@ pub const PROOFS: [(&str, &str, Proof); 16] = [
             Check::ReceiptKept,
             Check::ChannelHasAttempt,
             Check::OneOutcome,
+            Check::RulesAskedOnce,
             Check::OutcomeIsTrue,
             Check::FencedOff,
         ]),

@@ -85,6 +85,10 @@ pub struct Summary {
     pub came_back: u64,
     /// Calls to a further number of a contact.
     pub further: u64,
+    /// What outcome rules asked for after calls.
+    pub actions: u64,
+    /// Of these, asked for when a retry did not come.
+    pub asked_late: u64,
     /// Attempts whose outcome stayed unknown.
     pub lost: u64,
     /// Attempts that ended because their number was suppressed.
@@ -114,7 +118,7 @@ pub struct Summary {
 impl Summary {
     /// Adds another world's figures; of times the longest counts.
     pub fn add(&mut self, other: &Self) {
-        let fields: [(&mut u64, u64); 23] = [
+        let fields: [(&mut u64, u64); 25] = [
             (&mut self.steps, other.steps),
             (&mut self.virtual_s, other.virtual_s),
             (&mut self.contacts, other.contacts),
@@ -131,6 +135,8 @@ impl Summary {
             (&mut self.refused, other.refused),
             (&mut self.came_back, other.came_back),
             (&mut self.further, other.further),
+            (&mut self.actions, other.actions),
+            (&mut self.asked_late, other.asked_late),
             (&mut self.lost, other.lost),
             (&mut self.suppressed, other.suppressed),
             (&mut self.unknown, other.unknown),
@@ -164,7 +170,7 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} steps, {:.1} virtual hours, {} contacts, {} calls ({} answered), {} withdrawn, {} put off ({} calls when they came back), {} to further numbers, {} refused, {} lost, {} suppressed, {} unknown for a while",
+            "{} steps, {:.1} virtual hours, {} contacts, {} calls ({} answered), {} withdrawn, {} put off ({} calls when they came back), {} to further numbers, {} refused, {} lost, {} suppressed, {} unknown for a while, {} actions ({} when a retry did not come)",
             self.steps,
             self.virtual_s as f64 / 3_600.0,
             self.contacts,
@@ -177,7 +183,9 @@ impl fmt::Display for Summary {
             self.refused,
             self.lost,
             self.suppressed,
-            self.unknown
+            self.unknown,
+            self.actions,
+            self.asked_late
         )?;
         writeln!(
             f,

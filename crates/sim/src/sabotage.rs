@@ -49,6 +49,10 @@ pub enum Sabotage {
     RetriesWithoutEnd,
     /// The database says "written" and forgets the attempt.
     LyingDisk,
+    /// The database forgets what outcome rules ask for.
+    ForgetsActions,
+    /// Outcome rules are not asked when a retry does not come.
+    AsksNoRulesLate,
     /// The PBX makes a channel under another id.
     WrongChannelId,
     /// The end of an attempt is written twice.
@@ -95,7 +99,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Every one, with the check that finds it.
-    pub const ALL: [(Self, Check); 44] = [
+    pub const ALL: [(Self, Check); 46] = [
         (Self::LosesRows, Check::AccountsAddUp),
         (Self::SkipsContacts, Check::NobodyForgotten),
         (Self::CountsTwice, Check::FiguresAgree),
@@ -119,6 +123,8 @@ impl Sabotage {
         (Self::WrongClock, Check::HoursKept),
         (Self::RetriesWithoutEnd, Check::AttemptsCapped),
         (Self::LyingDisk, Check::JournalledBeforeSent),
+        (Self::ForgetsActions, Check::RulesAskedOnce),
+        (Self::AsksNoRulesLate, Check::RulesAskedOnce),
         (Self::WrongChannelId, Check::ChannelHasAttempt),
         (Self::ClosesTwice, Check::OneOutcome),
         (Self::AnswersAll, Check::OutcomeIsTrue),

@@ -10,7 +10,10 @@ use domain::journal::{
     Again, AttemptEnd, Fact, NewAttempt, Note, PutOff, PutOffBy, READ_AHEAD_US, SOON_US, Withdrawal,
 };
 use domain::rules::{ContactRule, Standing};
-use domain::{AttemptId, CallState, CampaignId, Contact, ContactId, ListId, NumberKey, RunId, RunState, Timestamp};
+use domain::{
+    AttemptId, CallState, CampaignId, Contact, ContactId, ListId, NumberKey, OutcomeRule, OutcomeRuleId, RunId,
+    RunState, Timestamp, outcome,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -51,7 +54,9 @@ pub(crate) struct AttemptRow {
     pub(crate) ended_at: Option<Timestamp>,
     /// When the conversation ended, if there was one.
     pub(crate) ended_talking: Option<Timestamp>,
-    ext_state: String,
+    pub(crate) ext_state: String,
+    /// Whether that is a report of a call that nobody answered.
+    pub(crate) reported: bool,
     /// What was counted of it in the books of abandoned calls, in order, with the rule.
     pub(crate) counted: Vec<Counted>,
 }
@@ -94,6 +99,10 @@ pub(crate) struct Store {
     /// Attempts to a number and to a person, in order.
     by_number: BTreeMap<NumberKey, Vec<AttemptId>>,
     by_person: BTreeMap<NumberKey, Vec<AttemptId>>,
+    /// What outcome rules asked for after calls, and how often: once.
+    pub(crate) actions: BTreeMap<(AttemptId, OutcomeRuleId), u32>,
+    /// Of these, asked for when a retry did not come.
+    pub(crate) asked_late: u64,
     /// Survives restarts.
     pub(crate) held: bool,
     /// The number of the youngest process that opened it: writes of an older one are refused.
@@ -186,8 +195,8 @@ impl Store {
                 *next += if again { 0 } else { i64::from(count) };
                 Ok(Some(Event::IdsGranted { kind, from, to: from + i64::from(count) }))
             }
-            Command::PutOff { run, contacts, .. } => {
-                contacts.iter().try_for_each(|off| self.put_off(run, off)).map(|()| None)
+            Command::PutOff { run, contacts, rules, .. } => {
+                contacts.iter().try_for_each(|off| self.put_off(run, off, &rules)).map(|()| None)
             }
             Command::TakeUp { run, which, after, limit, at } => Ok(Some(self.take_up(run, which, after, limit, at))),
             Command::LoadContacts(load) => Ok(Some(Event::ContactsLoaded(self.load(&load)))),
@@ -274,6 +283,7 @@ impl Store {
             ended_at: None,
             ended_talking: None,
             ext_state,
+            reported: false,
             counted: Vec::new(),
             new,
         };
@@ -335,6 +345,8 @@ impl Store {
         row.ended_at = Some(end.ended_at);
         row.cause = end.cause;
         row.ended_talking = end.connected_at.map(|_| end.ended_at);
+        row.ext_state.clone_from(&end.ext_state);
+        row.reported = outcome::is_reported(end.connected_at.is_some(), end.ended_by, &end.ext_state);
         if end.segments.windows(2).any(|two| two[0].to > two[1].from) {
             return Err((Check::WritesFit, format!("attempt {} has segments that overlap", end.attempt)));
         }
@@ -365,7 +377,19 @@ impl Store {
             }
         };
         self.set_row(end.run, end.contact, (!loses).then_some(next));
+        if !self.is(Sabotage::ForgetsActions) {
+            for rule in &end.actions {
+                *self.actions.entry((end.attempt, rule.id)).or_default() += 1;
+            }
+        }
         Ok(())
+    }
+
+    /// The last call to a contact that was made, or may have been.
+    pub(crate) fn last_call(&self, run: RunId, contact: ContactId) -> Option<(AttemptId, &AttemptRow)> {
+        let calls = self.attempts.iter().filter(|(_, row)| (row.new.run, row.new.contact) == (run, contact));
+        let ended = calls.filter(|(_, row)| matches!(row.state, AttemptState::Ended(_)));
+        ended.max_by_key(|(_, row)| (row.new.retry, row.new.number_no)).map(|(id, row)| (*id, row))
     }
 
     fn withdraw(&mut self, withdrawal: &Withdrawal) -> Result<(), Broken> {
@@ -398,7 +422,7 @@ impl Store {
     }
 
     /// A contact that is fresh or waits: from now on it waits for something else, or is refused.
-    fn put_off(&mut self, id: RunId, off: &PutOff) -> Result<(), Broken> {
+    fn put_off(&mut self, id: RunId, off: &PutOff, rules: &[OutcomeRule]) -> Result<(), Broken> {
         let row = self.rows.get(&id).and_then(|rows| rows.get(&off.contact)).copied();
         let was = match row {
             None => (0, None, None),
@@ -427,6 +451,17 @@ impl Store {
             }
         };
         self.set_row(id, off.contact, Some(row));
+        if off.until.is_none()
+            && off.was_due_at.is_some()
+            && let Some((attempt, last)) = self.last_call(id, off.contact)
+            && let AttemptState::Ended(state) = last.state
+        {
+            let asked = rules.iter().filter(|rule| rule.matches_late(state, &last.ext_state, last.reported));
+            for rule in asked.map(|rule| rule.id).collect::<Vec<_>>() {
+                self.asked_late += u64::from(!self.actions.contains_key(&(attempt, rule)));
+                self.actions.entry((attempt, rule)).or_insert(1);
+            }
+        }
         Ok(())
     }
 

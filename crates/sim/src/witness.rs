@@ -27,6 +27,8 @@ pub(crate) struct Witness {
     pub(crate) quiet: BTreeSet<RunId>,
     /// Those of them that are over: nothing makes them go on.
     removed: BTreeSet<RunId>,
+    /// Runs that were reloaded, by any process.
+    pub(crate) reloaded: BTreeSet<RunId>,
     /// Legs that this process was told are up.
     pub(crate) told_up: BTreeSet<LegId>,
     /// What the PBXs know.
@@ -100,6 +102,7 @@ impl Witness {
                 }
             }
             Event::RunReloaded(spec) => {
+                self.reloaded.insert(spec.run);
                 self.settings.insert(spec.run, spec.settings.clone());
             }
             Event::HoursChanged { run, hours } => {

@@ -54,6 +54,8 @@ fn everything_that_can_go_wrong_goes_wrong_somewhere() {
         ("calls to contacts that had been put off", sum.came_back),
         ("calls to further numbers of contacts", sum.further),
         ("refused contacts", sum.refused),
+        ("actions of outcome rules", sum.actions),
+        ("actions when a retry did not come", sum.asked_late),
         ("suppressed attempts", sum.suppressed),
         ("lost links", sum.links_lost),
         ("unknown originates", sum.unknown),

@@ -2,12 +2,12 @@
 
 use crate::script::*;
 use Seen::*;
-use dialer::{Command, Event, RetryEntry, RunTotals};
+use dialer::{Command, Event, FreshEntry, RetryEntry, RunTotals};
 use domain::journal::{AttemptEnd, NewAttempt};
 use domain::rules::{NumberStanding, Standing};
 use domain::{
     Alternates, CallState, Contact, Dialable, EndedBy, LeftOut, Mode, NumberKey, NumberRef, Numbered, Numbers,
-    OtherNumber, RunState, SuppressionListId, WhyLeftOut,
+    OtherNumber, OutcomeRule, OutcomeRuleId, RunState, SuppressionListId, Verb, WhyLeftOut,
 };
 use std::sync::Arc;
 
@@ -132,6 +132,54 @@ fn who_suppresses_the_own_number_suppresses_the_contact() {
     let entry = turn(&contact, 0, 1, &Standing { suppressed_by: Some(SuppressionListId(1)), ..standing(&[0]) });
     let seen = script.play(&[(2_000, loaded(RUN, vec![], vec![entry], None))]);
     assert!(seen.iter().any(|(_, seen)| *seen == PutOff(1, "number_not_suppressed", None)), "{seen:?}");
+}
+
+/// The rules that are asked when contacts are refused, if they are.
+fn rules_asked(script: &Script) -> Vec<i64> {
+    let asked = script.commands.iter().find_map(|command| match command {
+        Command::PutOff { rules, .. } => Some(rules.iter().map(|rule| rule.id.0).collect()),
+        _ => None,
+    });
+    asked.expect("somebody was put off")
+}
+
+#[test]
+fn a_further_number_that_may_never_be_called_ends_the_turn_and_the_outcome_rules_are_asked() {
+    let contact = several(1, &[(1, 2_001)]);
+    let mut spec = run_spec(1, 2);
+    spec.settings.idle_on_termination = true;
+    let quiet = OutcomeRule { verb: Verb::AddList, id: OutcomeRuleId(5), ..OutcomeRule::on(CallState::RsBusy) };
+    spec.settings.outcome_rules = [quiet].into();
+    let mut script = Script::new();
+    script.feed(vec![Event::RunStarted(Box::new(spec))]);
+    script.play(&[(0, loaded(RUN, vec![Arc::clone(&contact)], vec![], None))]);
+    script.play(&ends(1, 10, &standing(&[]), 17, 486));
+    assert_eq!((end(&script).next_number, end(&script).actions.len()), (Some(1), 0), "another number is to come");
+    let entry = turn(&contact, 0, 1, &standing(&[1]));
+    script.play(&[(2_000, loaded(RUN, vec![], vec![entry], None))]);
+    assert_eq!(rules_asked(&script), [5]);
+
+    // Who was never called has no outcome.
+    let fresh = FreshEntry { contact: crate::script::contact(2), standing: on_a_list() };
+    let mut event = loaded(RUN, vec![], vec![], None);
+    if let Event::ContactsLoaded(loaded) = &mut event {
+        loaded.fresh = vec![fresh];
+    }
+    script.play(&[(3_000, Event::ContactsAdded { list: LIST, added: 1 }), (3_001, event)]);
+    assert_eq!(rules_asked(&script), [] as [i64; 0]);
+}
+
+#[test]
+fn a_number_that_is_suppressed_while_its_contact_waits_in_memory_has_the_rules_asked_too() {
+    let mut spec = run_spec(1, 1);
+    spec.settings.reschedule = vec![rule(CallState::RsBusy, 1, 5, Mode::Fixed)];
+    let quiet = OutcomeRule { verb: Verb::AddList, id: OutcomeRuleId(5), ..OutcomeRule::on(CallState::RsBusy) };
+    spec.settings.outcome_rules = [quiet].into();
+    let mut script = Script::with_run(spec, 1);
+    script.play(&[(10, journalled(A1)), (10, Event::OriginateDone(L1)), (1_000, busy(L1))]);
+    script.play(&[(1_001, loaded(RUN, vec![], vec![retry(1, 1, 6_000)], None))]);
+    script.play(&[(2_000, suppressed(NumberKey(1_001)))]);
+    assert_eq!(rules_asked(&script), [5]);
 }
 
 #[test]

@@ -184,23 +184,43 @@ statements! {
         AND (x.campaign_id = $5 OR $5 IS NULL) ORDER BY x.id LIMIT $6)";
 }
 
+/// After which call rules ask for something.
+pub(crate) struct Asked {
+    pub(crate) attempt: AttemptId,
+    pub(crate) run: RunId,
+    pub(crate) contact: ContactId,
+    /// From when on their delays count.
+    pub(crate) at: Timestamp,
+}
+
 /// Writes an action for each rule that answers to the end of an attempt, in its transaction.
 pub(crate) async fn write(scope: &Scope, end: &AttemptEnd, connection: &mut Connection) -> Result<()> {
-    for rule in &end.actions {
-        let not_before = end.ended_at.plus_seconds(rule.defer_s.into());
+    let after = Asked { attempt: end.attempt, run: end.run, contact: end.contact, at: end.ended_at };
+    write_each(scope, &after, &end.actions, connection).await
+}
+
+/// An action for each of these rules that has none after this call.
+pub(crate) async fn write_each(
+    scope: &Scope,
+    after: &Asked,
+    rules: &[OutcomeRule],
+    connection: &mut Connection,
+) -> Result<()> {
+    for rule in rules {
+        let not_before = after.at.plus_seconds(rule.defer_s.into());
         // A number is handed on at once, to be dialled not before: the run that gets it does not end meanwhile.
-        let due_at = if rule.verb == Verb::Reschedule { end.ended_at } else { not_before };
+        let due_at = if rule.verb == Verb::Reschedule { after.at } else { not_before };
         query(ADD)
             .bind(scope.tenant.0)
-            .bind(end.attempt.0)
-            .bind(end.run.0)
-            .bind(end.contact.0)
+            .bind(after.attempt.0)
+            .bind(after.run.0)
+            .bind(after.contact.0)
             .bind(rule.id.0)
             .bind(json_of(rule))
             .bind(rule.verb.is_told_outside())
             .bind(due_at.0)
             .bind(not_before.0)
-            .bind(end.ended_at.0)
+            .bind(after.at.0)
             .bind(rule.campaign.map(|campaign| campaign.0))
             .execute(&mut *connection)
             .await?;

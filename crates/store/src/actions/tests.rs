@@ -1,11 +1,14 @@
 use super::*;
 use crate::testing::{Home, World, close};
 use crate::{CarriedOut, Write};
-use domain::journal::RunChange;
+use domain::journal::{PutOff, PutOffBy, RunChange};
+use domain::rules::ContactRule;
 use domain::{CallState, Campaign, OutcomeRule, RunMail, RunMailEvents, RunState, Verb};
+use std::sync::Arc;
 
 crate::testing::on_both_engines! {
     an_action_is_written_with_the_end_of_its_call_and_once;
+    rules_that_waited_for_a_retry_are_asked_once_when_it_does_not_come;
     a_number_is_put_on_a_list_once_with_its_attributes;
     a_number_waits_for_a_campaign_that_does_not_run_and_is_handed_on_when_it_does;
     campaigns_that_send_numbers_to_each_other_stop;
@@ -71,6 +74,45 @@ async fn an_action_is_written_with_the_end_of_its_call_and_once(home: Home) {
     assert_eq!(store.next_action_at(&scope, false).await.unwrap(), Some(action.due_at));
     assert_eq!(store.next_action_at(&scope, true).await.unwrap(), None);
     assert!(store.due_actions(&scope, false, ended_at.plus_seconds(29), 9).await.unwrap().is_empty());
+}
+
+async fn rules_that_waited_for_a_retry_are_asked_once_when_it_does_not_come(home: Home) {
+    let (store, world, run, _) = started(&home, vec![]).await;
+    let scope = Scope::installation();
+    let list = store.create_list(&scope, "done").await.unwrap();
+    let (id, status) = (domain::OutcomeRuleId(5), CallState::RsNoanswer);
+    let quiet = OutcomeRule { id, status, defer_s: 30, ..add_to(Verb::AddList, list.id) };
+    let told = OutcomeRule { id: domain::OutcomeRuleId(6), with_retries_pending: true, ..quiet.clone() };
+    let other = OutcomeRule { id: domain::OutcomeRuleId(7), status: CallState::RsBusy, ..quiet.clone() };
+    let retry_at = Timestamp(400);
+    let end = AttemptEnd { actions: vec![told.clone()], ..world.end(1, run, 0, Some(retry_at)) };
+    let called = vec![Write::Attempt(world.attempt(1, run, 0, 0)), close(end)];
+    store.commit(&scope, called).await.unwrap();
+    let off = |index: usize, retry, was_due_at, until| PutOff {
+        contact: world.contacts[index].id,
+        retry,
+        was_due_at,
+        was_put_off_by: None,
+        by: PutOffBy::Rule(ContactRule::NumberNotSuppressed),
+        until,
+    };
+    let asked = || async {
+        let due = store.due_actions(&scope, false, Timestamp(90_000_000), 100).await.unwrap();
+        due.iter().map(|action| (after(action).attempt.0, after(action).rule.id.0)).collect::<Vec<_>>()
+    };
+    let rules: Arc<[OutcomeRule]> = [quiet, told, other].into();
+    let at = Timestamp(40_000_000);
+    let put_off = |contacts| Write::PutOff { run, contacts, rules: rules.clone(), at };
+    let waits = off(0, 1, Some(retry_at), Some(Timestamp(500)));
+    store.commit(&scope, vec![put_off(vec![off(1, 0, None, None), waits])]).await.unwrap();
+    assert_eq!(asked().await, [(1, 6)], "it waits still, and the other one was never called");
+    let again = PutOff { was_put_off_by: Some(waits.by), ..off(0, 1, Some(Timestamp(500)), None) };
+    for _ in 0..2 {
+        store.commit(&scope, vec![put_off(vec![again])]).await.unwrap();
+        assert_eq!(asked().await, [(1, 6), (1, 5)]);
+    }
+    let late = store.actions(&scope, &ActionFilter::default()).await.unwrap().remove(0);
+    assert_eq!((after(&late).rule.id.0, late.not_before), (5, at.plus_seconds(30)));
 }
 
 async fn a_number_is_put_on_a_list_once_with_its_attributes(home: Home) {

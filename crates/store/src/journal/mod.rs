@@ -19,7 +19,7 @@ use crate::scope::Scope;
 use attempt::Asking;
 use domain::journal::{Again, AttemptEnd, NewAttempt, Note, OutputChange, PutOff, PutOffBy, RunChange, Withdrawal};
 use domain::rules::Standing;
-use domain::{AttemptId, Contact, ContactId, Invalid, ListId, MAX_CONFIG_ID, RunId, RunState, Timestamp};
+use domain::{AttemptId, Contact, ContactId, Invalid, ListId, MAX_CONFIG_ID, OutcomeRule, RunId, RunState, Timestamp};
 use events::{Event, Events, masked};
 pub use life::Life;
 use notes::Mark;
@@ -76,6 +76,10 @@ pub enum Write {
         run: RunId,
         /// Each once.
         contacts: Vec<PutOff>,
+        /// Outcome rules that are asked with the last call of each who was called and is refused now.
+        rules: Arc<[OutcomeRule]>,
+        /// When it was decided.
+        at: Timestamp,
     },
     /// Contacts that a rule put off or refused are due from now on: fresh ones at `at`, retries and planned calls
     /// [`domain::journal::READ_AHEAD_US`] later. Who is due within [`domain::journal::SOON_US`] is left as it is.
@@ -328,7 +332,7 @@ impl Journal<'_> {
             Write::Note { note, pbx_at, actor } => self.note(note, pbx_at, actor).await,
             Write::Close { end, pbx_at } => self.close(end, pbx_at).await,
             Write::Withdraw(withdrawal) => self.withdraw(withdrawal).await,
-            Write::PutOff { run, contacts } => self.put_off(run, &contacts).await,
+            Write::PutOff { run, contacts, rules, at } => self.put_off(run, &contacts, &rules, at).await,
             Write::TakeUp { run, which, after, limit, at } => self.take_up(run, which, after, limit, at).await,
             Write::Run(change) => self.run(change).await,
             Write::Output { attempt, change, at, pbx_at, actor } => {

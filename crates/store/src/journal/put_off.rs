@@ -1,11 +1,13 @@
 //! Contacts that a rule puts off or refuses, and those that are looked at again.
 
 use super::{Journal, Written};
+use crate::actions::{self, Asked};
 use crate::engine::{query, query_scalar};
 use crate::error::Result;
+use crate::sql::Columns;
 use domain::journal::{Again, PutOff, PutOffBy, READ_AHEAD_US, SOON_US};
 use domain::rules::ContactRule;
-use domain::{ContactId, RunId, Timestamp};
+use domain::{AttemptId, CallState, ContactId, OutcomeRule, RunId, Timestamp, outcome};
 use std::sync::LazyLock;
 
 /// Contacts that one statement writes: the least that takes what there is. What is over stays empty.
@@ -25,6 +27,11 @@ const WAITING: &str = "WITH v (contact, retry, was, due, by) AS (VALUES {rows}) 
     AND run_contact.contact_id = v.contact AND run_contact.state = 'waiting' AND run_contact.due_at = v.was";
 
 statements! {
+    // The last call to a contact that the run refuses now.
+    LAST_CALL = "SELECT a.id, a.state, a.ext_state, a.ended_by, a.connected_at FROM attempt a JOIN run_contact rc \
+        ON rc.run_id = a.run_id AND rc.contact_id = a.contact_id WHERE a.tenant_id = $1 AND a.run_id = $2 \
+        AND a.contact_id = $3 AND rc.state = 'refused' AND a.ended_at IS NOT NULL AND a.state <> 'WITHDRAWN' \
+        ORDER BY a.retry DESC, a.number_no DESC LIMIT 1";
     // The end of a batch: a walk along the key, so that many batches do not begin at the first contact each.
     LAST = "SELECT MAX(contact_id) FROM (SELECT contact_id FROM run_contact WHERE tenant_id = $1 AND run_id = $2 \
         AND contact_id > $3 AND ((state = 'refused' AND put_off_by = COALESCE(CAST($5 AS TEXT), put_off_by)) \
@@ -70,7 +77,13 @@ enum Was {
 
 impl Journal<'_> {
     /// Contacts that changed meanwhile are left as they are.
-    pub(super) async fn put_off(&mut self, run: RunId, contacts: &[PutOff]) -> Result<Written> {
+    pub(super) async fn put_off(
+        &mut self,
+        run: RunId,
+        contacts: &[PutOff],
+        rules: &[OutcomeRule],
+        at: Timestamp,
+    ) -> Result<Written> {
         let was = |off: &PutOff| match (off.was_due_at, off.was_put_off_by) {
             (None, _) => Was::Fresh,
             (Some(_), None) => Was::Retry,
@@ -88,7 +101,26 @@ impl Journal<'_> {
                 *(if waits { &mut totals.put_off } else { &mut totals.refused }) += moved;
             }
         }
+        for off in contacts {
+            if !rules.is_empty() && off.until.is_none() && off.was_due_at.is_some() {
+                self.ask_late(run, off.contact, rules, at).await?;
+            }
+        }
         Ok(Written::Done)
+    }
+
+    /// What the contact waited for does not come: rules that were quiet after its last call because of it are asked, each
+    /// once for that call.
+    async fn ask_late(&mut self, run: RunId, contact: ContactId, rules: &[OutcomeRule], at: Timestamp) -> Result<()> {
+        let last = query(LAST_CALL).bind(self.scope.tenant.0).bind(run.0).bind(contact.0);
+        let Some(row) = last.fetch_optional(&mut *self.connection).await? else { return Ok(()) };
+        let (state, ext): (CallState, String) = (row.code("state")?, row.text("ext_state")?);
+        let answered = row.opt_int("connected_at")?.is_some();
+        let reported = outcome::is_reported(answered, row.code("ended_by")?, &ext);
+        let after = Asked { attempt: AttemptId(row.int("id")?), run, contact, at };
+        let answer: Vec<OutcomeRule> =
+            rules.iter().filter(|rule| rule.matches_late(state, &ext, reported)).cloned().collect();
+        actions::write_each(self.scope, &after, &answer, self.connection).await
     }
 
     async fn move_to(&mut self, run: RunId, contacts: &[&PutOff], statements: &Sized) -> Result<i64> {

@@ -23,6 +23,10 @@ async fn world(home: &Home) -> (Store, World, RunId) {
     (store, world, run)
 }
 
+fn put_off(run: RunId, contacts: Vec<PutOff>) -> Write {
+    Write::PutOff { run, contacts, rules: [].into(), at: Timestamp(1) }
+}
+
 fn fresh(world: &World, index: usize, by: PutOffBy, until: Option<Timestamp>) -> PutOff {
     let contact = world.contacts[index].id;
     PutOff { contact, retry: 0, was_due_at: None, was_put_off_by: None, by, until }
@@ -61,7 +65,7 @@ async fn who_is_put_off_waits_with_the_rule_and_comes_back(home: Home) {
     let batch = vec![
         Write::Attempt(world.attempt(1, run, 160, 0)),
         close(world.end(1, run, 160, Some(Timestamp(400)))),
-        Write::PutOff { run, contacts },
+        put_off(run, contacts),
     ];
     store.commit(&scope, batch).await.unwrap();
     let now = RunTotals { placed: 1, open_retries: 1, put_off: 150, ..RunTotals::default() };
@@ -79,7 +83,7 @@ async fn who_is_put_off_waits_with_the_rule_and_comes_back(home: Home) {
     attempt.receipt.picked = Picked::PutOffOver { due_at, by: HOURS };
     let taken_back =
         domain::journal::Withdrawal { due_at: Some(due_at), put_off_by: Some(HOURS), ..world.withdrawal(2, run, 0, 0) };
-    store.commit(&scope, vec![Write::PutOff { run, contacts: vec![retry, again] }]).await.unwrap();
+    store.commit(&scope, vec![put_off(run, vec![retry, again])]).await.unwrap();
     store.commit(&scope, vec![Write::Attempt(attempt)]).await.unwrap();
     assert_eq!(totals(&store, run).await, RunTotals { placed: 2, open_retries: 0, put_off: 150, ..now });
     store.commit(&scope, vec![Write::Withdraw(taken_back)]).await.unwrap();
@@ -93,7 +97,7 @@ async fn who_is_refused_comes_back_when_it_is_taken_up(home: Home) {
     let scope = Scope::installation();
     let by = PutOffBy::Rule(ContactRule::ConsentGiven);
     let contacts = (0..5).map(|index| fresh(&world, index, by, None)).collect();
-    store.commit(&scope, vec![Write::PutOff { run, contacts }]).await.unwrap();
+    store.commit(&scope, vec![put_off(run, contacts)]).await.unwrap();
     assert_eq!(totals(&store, run).await, RunTotals { refused: 5, ..RunTotals::default() });
     assert_eq!(due(&world, &load(&store, run, &world, i64::MAX).await), (vec![], 195, None));
     let take_up = |which, after, limit| Write::TakeUp { run, which, after, limit, at: Timestamp(700) };
@@ -128,13 +132,13 @@ async fn who_waits_for_a_rule_is_judged_again_and_a_retry_keeps_its_delay(home: 
         close(world.end(1, run, 10, Some(Timestamp(hour)))),
         Write::Attempt(world.attempt(2, run, 11, 0)),
         close(world.end(2, run, 11, Some(Timestamp(400)))),
-        Write::PutOff { run, contacts },
+        put_off(run, contacts),
     ];
     store.commit(&scope, batch).await.unwrap();
     let contact = world.contacts[11].id;
     let was_due_at = Some(Timestamp(400));
     let off = PutOff { contact, retry: 1, was_due_at, was_put_off_by: None, by: HOURS, until: late };
-    store.commit(&scope, vec![Write::PutOff { run, contacts: vec![off] }]).await.unwrap();
+    store.commit(&scope, vec![put_off(run, vec![off])]).await.unwrap();
     let before = totals(&store, run).await;
     assert_eq!((before.open_retries, before.put_off, before.refused), (1, 4, 1));
     let take_up = |which, after| Write::TakeUp { run, which, after, limit: 100, at: Timestamp(0) };
@@ -162,8 +166,8 @@ async fn a_batch_that_comes_twice_counts_once(home: Home) {
         ..fresh(&world, 0, CAP, Some(Timestamp(20)))
     };
     for _ in 0..2 {
-        store.commit(&scope, vec![Write::PutOff { run, contacts: refused.clone() }]).await.unwrap();
-        store.commit(&scope, vec![Write::PutOff { run, contacts: vec![moved] }]).await.unwrap();
+        store.commit(&scope, vec![put_off(run, refused.clone())]).await.unwrap();
+        store.commit(&scope, vec![put_off(run, vec![moved])]).await.unwrap();
         assert_eq!(totals(&store, run).await, RunTotals { put_off: 1, refused: 1, ..RunTotals::default() });
     }
 }
