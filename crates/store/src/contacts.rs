@@ -185,8 +185,10 @@ impl Store {
             added.added += 1;
         }
         count_contacts(scope, list, i64::from(added.added), &mut transaction).await?;
-        let (subject, count) = (Subject::Entity(Kind::List), added.added.into());
-        audit::note_count(scope, "contacts_added", subject, list.0, count, &mut transaction).await?;
+        if added.added > 0 {
+            let (subject, count) = (Subject::Entity(Kind::List), added.added.into());
+            audit::note_count(scope, "contacts_added", subject, list.0, count, &mut transaction).await?;
+        }
         transaction.commit().await?;
         Ok(added)
     }
@@ -309,6 +311,11 @@ mod tests {
         let twice = [contacts(3), contacts(4)].concat();
         let added = store.add_contacts(&scope, list, twice, true).await.unwrap();
         assert_eq!((added.added, added.skipped_duplicates), (4, 3));
+        let noted =
+            || async { store.audit(&scope, &crate::AuditFilter { limit: 9, ..Default::default() }).await.unwrap() };
+        let before = noted().await.len();
+        assert_eq!(store.add_contacts(&scope, list, contacts(4), true).await.unwrap().skipped_duplicates, 4);
+        assert_eq!(noted().await.len(), before, "nobody was added");
         store.add_contacts(&scope, list, contacts(1), false).await.unwrap();
         assert_eq!(store.list(&scope, list).await.unwrap().contacts, 5);
         let first = store.contacts(&scope, list, ContactId(0), 2).await.unwrap();

@@ -10,14 +10,13 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// Fields without which a thing still does what it did: one that is refused here is given up, and the rest is made.
-const CAN_BE_LEFT_OUT: [&str; 18] = [
+const CAN_BE_LEFT_OUT: [&str; 17] = [
     "httpNotify",
     "emailEvents",
     "emailAddresses",
     "addlLogging",
     "loggingAlias",
     "loggingQmVars",
-    "autopause",
     "agentClid",
     "dial_pres",
     "dial_account",
