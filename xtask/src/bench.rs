@@ -75,6 +75,19 @@ pub(crate) fn soak(attempts: u64, minutes: Option<u64>, rate: u64) -> Result<()>
     step::run(command)
 }
 
+/// `cargo xtask soak pacing`.
+pub(crate) fn soak_pacing(minutes: Option<u64>, agents: Option<u32>, link: Option<&str>, json: bool) -> Result<()> {
+    setup::run()?;
+    let mut command =
+        cargo(&["run", "--quiet", "--profile", PROFILE, "-p", "carillon", "--example", "soak_pacing", "--"]);
+    command.args(minutes.iter().flat_map(|minutes| ["--minutes".to_owned(), minutes.to_string()]));
+    command.args(agents.iter().flat_map(|agents| ["--agents".to_owned(), agents.to_string()]));
+    command.args(link.iter().flat_map(|link| ["--link", link]));
+    command.args(json.then_some("--json"));
+    command.env("CARILLON_BIN", demo::build_in(PROFILE)?);
+    step::run(command)
+}
+
 /// What `cargo xtask sim` is asked for.
 #[derive(clap::Args)]
 pub(crate) struct Sim {

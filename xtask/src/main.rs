@@ -60,8 +60,21 @@ enum Task {
     },
     /// Runs the simulation over many seeds; a failure is made as small as it can be and says how to play it again
     Sim(bench::Sim),
-    /// Dials for long and fails when memory, descriptors or the log of the database grow
+    /// Dials for long and fails when memory, descriptors or the log of the database grow; with `pacing`, when the abandonment
+    /// ledger of a predictive campaign differs from what Asterisk logged of its queue
     Soak {
+        /// `pacing`: 10 minutes for 8 agents unless the next three say otherwise
+        #[arg(value_parser = ["pacing"])]
+        what: Option<String>,
+        /// For `pacing`: agents in the queue
+        #[arg(long, requires = "what")]
+        agents: Option<u32>,
+        /// For `pacing`: over `ari` or `ami`
+        #[arg(long, requires = "what", value_parser = ["ari", "ami"])]
+        link: Option<String>,
+        /// One line of JSON on standard output at the end of `pacing`
+        #[arg(long, requires = "what")]
+        json: bool,
         /// Ends after this many attempts
         #[arg(long, default_value_t = 1_000_000)]
         attempts: u64,
@@ -95,7 +108,10 @@ fn main() -> ExitCode {
         Task::Test => test::run(),
         Task::Dist => dist::run(),
         Task::Bench { name, json, link, options } => bench::run(&name, json, link.as_deref(), &options),
-        Task::Soak { attempts, minutes, rate } => bench::soak(attempts, minutes, rate),
+        Task::Soak { what: Some(_), minutes, agents, link, json, .. } => {
+            bench::soak_pacing(minutes, agents, link.as_deref(), json)
+        }
+        Task::Soak { attempts, minutes, rate, .. } => bench::soak(attempts, minutes, rate),
         Task::Sim(arguments) => bench::sim(&arguments),
         Task::Screenshots { scenes } => screenshots::run(scenes.as_deref()),
         Task::Demo { exit_when_done } => demo::run(exit_when_done),

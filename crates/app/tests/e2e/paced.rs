@@ -3,8 +3,16 @@
 
 use crate::queues::Floor;
 use crate::world::brief;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+#[path = "../../examples/soak_pacing/judge.rs"]
+mod judge;
+
+on_ami_too! {
+    two_minutes_of_a_paced_campaign_are_what_the_queue_log_of_asterisk_says;
+}
 
 /// Agents, and how long the campaign dials for them.
 const AGENTS: u32 = 5;
@@ -49,31 +57,43 @@ fn two_minutes_of_a_paced_campaign_are_what_the_queue_log_of_asterisk_says() {
     });
     let now = world.live_run(run)["pacing"].clone();
     let attempts = world.attempts(run);
-    let log = world.queue_log();
-    let of =
-        |event: &str| log.iter().filter(|entry| entry.queue == "paced" && entry.event == event).collect::<Vec<_>>();
-    let number = |entry: &crate::world::LogEntry, no: usize| entry.data[no].parse::<u64>().unwrap();
-    let seen = || format!("{now}\n{}\n{log:?}", brief(&attempts));
+    let rows = world.get(&format!("/api/campaigns/{campaign}/ledger?limit=1000"))["items"].as_array().unwrap().clone();
+    let verdict =
+        judge::judge(&calls(&attempts, &rows), &judge::read(&world.queue_log_text(), "paced").unwrap()).unwrap();
+    let seen = || format!("{verdict:#?}\n{now}\n{}", brief(&attempts));
 
-    // Everybody who answered came to the queue, and the engine counts the same people.
-    let answered = attempts.iter().filter(|attempt| !attempt["connected_at"].is_null()).count();
-    assert_eq!((of("ENTERQUEUE").len(), now["live"].as_u64()), (answered, Some(answered as u64)), "{}", seen());
+    // Call by call the ledger is what Asterisk logged, and the engine counts the same people.
+    assert_eq!(verdict.differences, [] as [String; 0], "{}", seen());
+    let (ours, answered) = (verdict.ours, attempts.iter().filter(|attempt| !attempt["connected_at"].is_null()).count());
+    assert_eq!((ours.answered, now["live"].as_u64()), (answered as u64, Some(answered as u64)), "{}", seen());
+    assert_eq!(now["abandoned"], ours.abandoned, "{}", seen());
     // Two minutes are mostly the cold start: one call for each free agent brings about seventeen.
     assert!(answered > 14, "{}", seen());
-    // Who found no agent in two seconds left the queue for the message; the log knows whole seconds of those who did.
-    let left = of("EXITWITHTIMEOUT").len() + of("ABANDON").len();
-    let at_most = left + of("CONNECT").iter().filter(|entry| number(entry, 0) >= 1).count();
-    let abandoned = usize::try_from(now["abandoned"].as_u64().unwrap()).unwrap();
-    assert!((left..=at_most).contains(&abandoned), "{abandoned} abandoned: {}", seen());
-    // The agents were in calls for as long as Asterisk says, and that is most of the time.
-    let ended = [of("COMPLETEAGENT"), of("COMPLETECALLER")].concat();
-    assert_eq!(ended.len(), of("CONNECT").len(), "{}", seen());
-    let talked: u64 = ended.iter().map(|entry| number(entry, 1)).sum();
-    let occupancy = talked as f64 / (DIALS.as_secs_f64() * f64::from(AGENTS));
-    println!("{answered} answered, {abandoned} abandoned, agents {:.0} % of the time in calls", occupancy * 100.0);
-    assert!(occupancy > 0.35, "{occupancy}: {}", seen());
+    // The agents were in calls most of the time.
+    let occupancy = verdict.asterisk.occupancy(AGENTS, DIALS.as_secs_f64());
+    println!("{answered} answered, {} abandoned, agents {occupancy:.0} % of the time in calls", ours.abandoned);
+    assert!(occupancy > 35.0, "{occupancy}: {}", seen());
+    let whole = world.run(&["ledger", "verify"]).ok();
+    assert!(whole.contains(&format!("campaign paced: {} rows are as they were written", rows.len())), "{whole}");
     // Each call says what it was decided on.
     let (_, events) = world.timeline(&attempts[attempts.len() / 2]);
     let pace = &events[0]["data"]["receipt"]["queue"]["pace"];
     assert!(pace["free"].is_u64() && pace["open"].is_u64(), "{:#}", events[0]);
+}
+
+/// Those who answered, with what the ledger counted of each.
+fn calls(attempts: &[Value], rows: &[Value]) -> Vec<judge::Call> {
+    let mut counted: BTreeMap<i64, Vec<(String, i64)>> = BTreeMap::new();
+    for row in rows {
+        let what = (row["count"].as_str().unwrap().to_owned(), row["waited_ms"].as_i64().unwrap());
+        counted.entry(row["attempt"].as_i64().unwrap()).or_default().push(what);
+    }
+    let answered = attempts.iter().filter(|attempt| !attempt["connected_at"].is_null());
+    answered
+        .map(|attempt| judge::Call {
+            channel: attempt["channel"].as_str().unwrap().to_owned(),
+            talk_ms: attempt["talk_ms"].as_i64().unwrap(),
+            counted: counted.remove(&attempt["id"].as_i64().unwrap()).unwrap_or_default(),
+        })
+        .collect()
 }

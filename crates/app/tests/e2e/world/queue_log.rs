@@ -3,7 +3,7 @@
 use super::World;
 
 /// What Asterisk's queues and the dialler write.
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 14] = [
     "QUEUESTART",
     "CONFIGRELOAD",
     "ADDMEMBER",
@@ -17,6 +17,7 @@ const KNOWN: [&str; 13] = [
     "COMPLETEAGENT",
     "CALLSTATUS",
     "ABANDON",
+    "EXITWITHTIMEOUT",
 ];
 
 /// A line, and what is particular to its kind.
@@ -35,8 +36,12 @@ pub struct LogEntry {
 impl World {
     /// The queue_log of the PBX so far. What is no line of one fails the test.
     pub fn queue_log(&self) -> Vec<LogEntry> {
-        let path = self.pair.pbx.folder().join("log/queue_log");
-        read(&std::fs::read_to_string(path).unwrap_or_default())
+        read(&self.queue_log_text())
+    }
+
+    /// The same as it stands in the file.
+    pub fn queue_log_text(&self) -> String {
+        std::fs::read_to_string(self.pair.pbx.folder().join("log/queue_log")).unwrap_or_default()
     }
 }
 
