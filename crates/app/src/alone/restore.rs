@@ -105,6 +105,11 @@ fn rows(restored: &Restored) -> Vec<(&'static str, String)> {
         }
         None => rows.push(("suppressed", "numbers entered after the backup are lost: enter them again".to_owned())),
     }
+    match restored.ledger_rows {
+        Some(0) => {}
+        Some(taken) => rows.push(("ledger", format!("{taken} rows of abandoned and live calls taken over from there"))),
+        None => rows.push(("ledger", "what was counted of abandoned calls after the backup is lost".to_owned())),
+    }
     if restored.key_written {
         rows.push(("key", "written from the backup".to_owned()));
     }

@@ -3,6 +3,7 @@
 use crate::queues::Floor;
 use crate::world::{PATIENCE, World};
 use serde_json::{Value, json};
+use std::fs;
 use std::time::Duration;
 
 on_ami_too! {
@@ -65,4 +66,34 @@ fn who_answers_is_in_the_books_with_an_agent_in_time_or_without() {
     assert!(whole.contains("campaign counted: 4 rows are as they were written"), "{whole}");
     let shown = world.run(&["ledger", "show", "counted"]).ok();
     assert!(shown.contains("50.0 %") && shown.contains("too_late"), "{shown}");
+}
+
+#[test]
+fn one_byte_that_is_changed_in_the_file_is_found_by_the_command_line_and_its_row_is_named() {
+    let floor = Floor::start();
+    let end_point = floor.observing("agents", "support", json!({"boost": 2}));
+    floor.log_on(10, "support");
+    let run = floor.dial("counted", &Floor::people(2), &[end_point], json!({}));
+    let campaign = floor.world.live_run(run)["campaign"].as_i64().unwrap();
+    let rows = books(&floor.world, campaign, 4);
+    let mut world = floor.world;
+    world.post(&format!("/api/runs/{run}/remove"));
+    assert!(world.server.terminate().success());
+
+    // A row ends with the hash of the one before it and with its own, as text: one digit of the third row's own.
+    let path = world.home.path("carillon-data/carillon.db");
+    let end = ["previous", "hash"].map(|field| rows[2][field].as_str().unwrap()).concat();
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.windows(end.len()).position(|window| window == end.as_bytes()).expect("the row is in the file");
+    let digit = &mut bytes[at + end.len() - 1];
+    *digit = if *digit == b'0' { b'1' } else { b'0' };
+    fs::write(&path, bytes).unwrap();
+    world.serve_again();
+    let (error, remedy) = world.run(&["ledger", "verify"]).refused(1);
+    assert!(error.contains("the abandonment ledger of one campaign was changed"), "{error}");
+    assert!(remedy.contains("the rows before the one that is named are whole"), "{remedy}");
+    let said = world.run(&["ledger", "verify", "counted"]);
+    assert!(said.out.contains("campaign counted, row 3: it was changed"), "{}", said.out);
+    let verified = world.get(&format!("/api/campaigns/{campaign}/ledger/verify"));
+    assert_eq!((&verified["whole"], &verified["rows"]), (&json!(false), &json!(2)), "{verified}");
 }

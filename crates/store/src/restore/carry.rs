@@ -21,11 +21,11 @@ pub struct Carried {
     pub registries: u64,
 }
 
-const ATTACH: &str = "ATTACH DATABASE $1 AS present";
-const DETACH: &str = "DETACH DATABASE present";
-const HAS: &str = "SELECT COUNT(*) FROM present.sqlite_master WHERE name = $1";
+pub(super) const ATTACH: &str = "ATTACH DATABASE $1 AS present";
+pub(super) const DETACH: &str = "DETACH DATABASE present";
+pub(super) const HAS: &str = "SELECT COUNT(*) FROM present.sqlite_master WHERE name = $1";
 /// Another installation's number keys mean nothing here.
-const IS_OURS: &str = "SELECT COUNT(*) FROM present.installation p JOIN installation i ON p.name = i.name";
+pub(super) const IS_OURS: &str = "SELECT COUNT(*) FROM present.installation p JOIN installation i ON p.name = i.name";
 /// The lists in place with the one of the same name and kind that the backup has.
 const LISTS: &str = "SELECT p.id, m.id, p.kind = 'registry' AND p.version > 0 \
     AND (m.imported_at IS NULL OR p.imported_at > m.imported_at) FROM present.suppression_list p \

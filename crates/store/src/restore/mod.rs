@@ -7,6 +7,7 @@
 mod carry;
 pub(crate) mod hold;
 mod jump;
+mod ledger;
 pub(crate) mod records;
 mod server;
 
@@ -55,6 +56,9 @@ pub struct Restored {
     /// Suppressed numbers and their lists that were taken over from it; `None`: it could not be read, and what was entered
     /// after the backup is lost.
     pub suppressions: Option<Carried>,
+    /// Rows of the abandonment ledger that were taken over from it; `None`: it could not be read, and what was counted after
+    /// the backup is lost.
+    pub ledger_rows: Option<u64>,
     /// The key file was missing and was written from the backup.
     pub key_written: bool,
 }
@@ -97,6 +101,7 @@ pub async fn restore(settings: &Settings, from: &Path) -> Result<Restored> {
         present,
         aside,
         suppressions: mark.suppressions,
+        ledger_rows: mark.ledger_rows,
         key_written,
     })
 }
@@ -138,6 +143,7 @@ struct Mark {
     epoch: i64,
     attempt_id: i64,
     suppressions: Option<Carried>,
+    ledger_rows: Option<u64>,
 }
 
 /// Makes a database of ours of the copied backup.
@@ -155,13 +161,14 @@ async fn prepare(
     carry::free_lease(&database).await?;
     carry::end_sessions(&database).await?;
     let suppressions = carry::suppressions(&database, &settings.path).await;
+    let ledger_rows = ledger::take_over(&database, &settings.path).await;
     let restored_at = crate::sql::now();
     let mut transaction = pool.begin_write().await?;
     let (epoch, attempt_id) = jump::jump(facts.taken_at, present, restored_at, &mut transaction).await?;
     let lift_at = hold::mark(facts.taken_at, restored_at, attempt_id, &mut transaction).await?;
     jump::jump_event(present, &mut transaction).await?;
     transaction.commit().await?;
-    Ok(Mark { restored_at, lift_at, epoch, attempt_id, suppressions })
+    Ok(Mark { restored_at, lift_at, epoch, attempt_id, suppressions, ledger_rows })
 }
 
 /// Renames what is there and puts the new in its place. Interrupted, no database can be started and the restore is run

@@ -4,6 +4,7 @@ use super::*;
 use crate::backup::tests::{flip, make};
 use crate::testing::{Home, World, close, content};
 use crate::{Scope, Store, SuppressionKind, Write, Written};
+use domain::abandonment::{CountingRule, Tally, Why};
 use domain::journal::Fact;
 use domain::{AttemptId, CallState, ContactId, LegId, RecordMark, RunId};
 
@@ -350,5 +351,73 @@ async fn whom_the_database_has_forgotten_a_backup_does_not_bring_back() {
     for number in [known, later] {
         let entry = store.suppressions_of(&scope, &number).await.unwrap().remove(0);
         assert!(entry.number.starts_with("forgotten "), "{}", entry.number);
+    }
+}
+
+/// What is counted of an attempt that is answered and finds nobody: two rows.
+async fn abandons(store: &Store, world: &World, id: i64) {
+    let mut tally = Tally::new(world.campaign.id, CountingRule::default());
+    let late = (Fact::Abandoned, tally.live(), tally.abandoned(Why::TooLate, 2_000).unwrap());
+    for (fact, what) in [(Fact::Answered, late.1), (late.0, late.2)] {
+        let Write::Note { mut note, pbx_at, actor } = crate::testing::note(id, fact, 1) else { unreachable!() };
+        note.counted = Some(what);
+        let written = store.commit(&Scope::installation(), vec![Write::Note { note, pbx_at, actor }]).await.unwrap();
+        assert!(written[0].is_done(), "{written:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_was_abandoned_after_the_backup_stays_so_where_the_database_in_place_can_be_read() {
+    // Rows of the ledger after the restore, and how many of them were taken over.
+    for (damage, rows, taken) in [("none", 8, Some(6)), ("row 5", 4, Some(2)), ("gone", 2, None)] {
+        let home = Home::new();
+        let store = home.open().await;
+        let world = World::make(&store).await;
+        let scope = Scope::installation();
+        store.begin_epoch().await.unwrap();
+        let run = store.start_run(&scope, world.campaign.id, "ana", Timestamp(1)).await.unwrap().id;
+        for id in 1..=4 {
+            let attempt = world.attempt(id, run, usize::try_from(id).unwrap(), 0);
+            store.commit(&scope, vec![Write::Attempt(attempt)]).await.unwrap();
+            abandons(&store, &world, id).await;
+            if id == 1 {
+                make(&home, "b").await;
+            }
+        }
+        if damage == "row 5" {
+            let mut transaction = store.begin().await.unwrap();
+            for statement in ["DROP TRIGGER abandonment_stays", "UPDATE abandonment SET at = at + 1 WHERE position = 5"]
+            {
+                crate::engine::query(statement).execute(&mut transaction).await.unwrap();
+            }
+            transaction.commit().await.unwrap();
+        }
+        store.close().await;
+        drop(store);
+        if damage == "gone" {
+            fs::remove_file(&home.settings.path).unwrap();
+        }
+        assert_eq!(from_backup(&home).await.ledger_rows, taken, "{damage}");
+
+        let store = home.open().await;
+        let verified = store.verify_abandonment(&scope, world.campaign.id).await.unwrap();
+        assert_eq!((verified.rows, verified.fault), (rows, None), "{damage}");
+        // The books go on, and cannot be changed.
+        let written = store.commit(&scope, vec![Write::Ids { kind: crate::IdKind::Attempt, count: 1 }]).await.unwrap();
+        let Written::Ids { from, .. } = written[0] else { unreachable!() };
+        let attempt = world.attempt(from, run, 7, 0);
+        assert!(store.commit(&scope, vec![Write::Attempt(attempt)]).await.unwrap()[0].is_done());
+        abandons(&store, &world, from).await;
+        let verified = store.verify_abandonment(&scope, world.campaign.id).await.unwrap();
+        assert_eq!((verified.rows, verified.fault), (rows + 2, None), "{damage}");
+        let period = store.abandonment_periods(&scope, world.campaign.id).await.unwrap();
+        assert_eq!(
+            i64::from(period.last().unwrap().figures.abandoned),
+            rows / 2 + i64::from(period.len() == 1),
+            "{damage}"
+        );
+        let mut transaction = store.begin().await.unwrap();
+        let refused = crate::engine::query("UPDATE abandonment SET live = 0").execute(&mut transaction).await;
+        assert!(refused.unwrap_err().to_string().contains("never changed"));
     }
 }
