@@ -126,7 +126,9 @@ fn put_off_text(by: Option<PutOffBy>) -> &'static str {
         Some(PutOffBy::Rule(ContactRule::AttemptsBelowCap)) => {
             "everybody who is left was called as often as the caps allow"
         }
-        Some(PutOffBy::Rule(ContactRule::CooledDown)) => "everybody who is left was talked to a short while ago",
+        Some(PutOffBy::Rule(ContactRule::CooledDown)) => {
+            "everybody who is left was talked to, abandoned or answered by a machine a short while ago"
+        }
         Some(PutOffBy::Rule(ContactRule::GapKept)) => "everybody who is left was called a short while ago",
         Some(PutOffBy::HourlyCap) => "calls per hour to a prefix reached",
         Some(PutOffBy::Rule(_)) | None => "everybody who is left waits for a rule of the gate",

@@ -354,7 +354,11 @@ impl Grounds<'_> {
                     receipt.last_conversation_at.map(|at| format!("last talked to at {at}")),
                     "nobody talked to them",
                 );
-                format!("{talked}; {} h are to pass", receipt.cooldown_hours)
+                let rests =
+                    [("last abandoned call", receipt.last_abandoned_at), ("last machine", receipt.last_machine_at)];
+                let rests: String =
+                    rests.iter().filter_map(|(what, at)| at.map(|at| format!("; {what} at {at}"))).collect();
+                format!("{talked}; {} h are to pass{rests}", receipt.cooldown_hours)
             }
             ContactRule::GapKept => {
                 let last =

@@ -8,6 +8,7 @@ use crate::engine::{Connection, query};
 use crate::error::Result;
 use crate::scope::Scope;
 use crate::sql::Columns;
+use domain::abandonment::is_machine;
 use domain::rules::calls::{MAX_DAYS, MAX_REMEMBERED};
 use domain::rules::{Calls, NumberStanding, Standing};
 use domain::{AttemptId, CampaignId, Contact, Dialable, ListId, NumberKey, Numbered, SuppressionListId, Timestamp};
@@ -44,8 +45,9 @@ pub(crate) use counts;
 macro_rules! calls {
     ($key:literal) => {
         concat!(
-            "WITH k (asked) AS (VALUES {rows}) SELECT k.asked, a.id, a.scheduled_at AS at, CAST(0 AS BIGINT) AS talked \
-            FROM k CROSS JOIN attempt a WHERE a.tenant_id = $1 AND a.",
+            "WITH k (asked) AS (VALUES {rows}) SELECT k.asked, a.id, a.scheduled_at AS at, CAST(0 AS BIGINT) AS talked, \
+            COALESCE(a.ended_at, a.scheduled_at) AS over_at, a.ext_state, CAST(COALESCE((SELECT SUM(x.abandoned_by) \
+            FROM abandonment x WHERE x.attempt_id = a.id), 0) AS BIGINT) AS abandoned FROM k CROSS JOIN attempt a WHERE a.tenant_id = $1 AND a.",
             $key,
             " = k.asked AND a.scheduled_at > $2 AND ",
             counts!("a"),
@@ -54,8 +56,8 @@ macro_rules! calls {
             " = k.asked AND b.scheduled_at > $2 AND ",
             counts!("b"),
             " ORDER BY b.scheduled_at DESC LIMIT 1 OFFSET 50), $2) \
-            UNION ALL SELECT k.asked, t.id, COALESCE(t.ended_at, t.connected_at) AS at, CAST(1 AS BIGINT) AS talked \
-            FROM k CROSS JOIN attempt t WHERE t.id = (SELECT c.id FROM attempt c WHERE c.tenant_id = $1 AND c.",
+            UNION ALL SELECT k.asked, t.id, COALESCE(t.ended_at, t.connected_at) AS at, CAST(1 AS BIGINT) AS talked, \
+            CAST(0 AS BIGINT) AS over_at, '' AS ext_state, CAST(0 AS BIGINT) AS abandoned FROM k CROSS JOIN attempt t WHERE t.id = (SELECT c.id FROM attempt c WHERE c.tenant_id = $1 AND c.",
             $key,
             " = k.asked AND c.",
             $key,
@@ -225,6 +227,8 @@ pub(crate) async fn standings(
 struct Known {
     attempts: BTreeMap<AttemptId, Timestamp>,
     talked_at: Option<Timestamp>,
+    abandoned_at: Option<Timestamp>,
+    machine_at: Option<Timestamp>,
 }
 
 impl Known {
@@ -233,7 +237,8 @@ impl Known {
             self.attempts.iter().filter(|(id, _)| !others.contains(id)).map(|(_, at)| *at).collect();
         attempts.sort_unstable_by(|one, other| other.cmp(one));
         attempts.truncate(MAX_REMEMBERED);
-        Calls { attempts, conversation_at: self.talked_at }
+        let (abandoned_at, machine_at) = (self.abandoned_at, self.machine_at);
+        Calls { attempts, conversation_at: self.talked_at, abandoned_at, machine_at }
     }
 }
 
@@ -253,7 +258,16 @@ async fn calls(
             let at = row.at("at")?;
             match row.flag("talked")? {
                 true => known.talked_at = known.talked_at.max(Some(at)),
-                false => drop(known.attempts.insert(AttemptId(row.int("id")?), at)),
+                false => {
+                    known.attempts.insert(AttemptId(row.int("id")?), at);
+                    let over_at = row.opt_at("over_at")?;
+                    if row.int("abandoned")? > 0 {
+                        known.abandoned_at = known.abandoned_at.max(over_at);
+                    }
+                    if is_machine(&row.text("ext_state")?) {
+                        known.machine_at = known.machine_at.max(over_at);
+                    }
+                }
             }
         }
     }

@@ -187,6 +187,8 @@ fn about_contact(receipt: &Value) -> Vec<String> {
     });
     said.extend((!caps.is_empty()).then(|| format!("used before this one: {}", caps.join(", "))));
     said.extend(receipt["last_conversation_at"].as_str().map(|at| format!("last conversation {at}")));
+    said.extend(receipt["last_abandoned_at"].as_str().map(|at| format!("last abandoned call {at}")));
+    said.extend(receipt["last_machine_at"].as_str().map(|at| format!("last machine {at}")));
     said.extend(receipt["consent_at"].as_str().map(|at| format!("consent since {at}")));
     said
 }

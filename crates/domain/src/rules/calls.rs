@@ -15,11 +15,15 @@ pub struct Calls {
     pub attempts: Vec<Timestamp>,
     /// When the last conversation ended, or began if it goes on.
     pub conversation_at: Option<Timestamp>,
+    /// When the last call ended that counts as abandoned, if it is among those that are remembered.
+    pub abandoned_at: Option<Timestamp>,
+    /// The same of the last call at which a machine was detected.
+    pub machine_at: Option<Timestamp>,
 }
 
 impl Calls {
     /// No calls.
-    pub const NONE: Self = Self { attempts: Vec::new(), conversation_at: None };
+    pub const NONE: Self = Self { attempts: Vec::new(), conversation_at: None, abandoned_at: None, machine_at: None };
 
     /// When an `n`-th attempt within `span_s` seconds is allowed again; `None`: now.
     pub fn cap_opens_at(&self, n: u32, span_s: i64, now: Timestamp) -> Option<Timestamp> {

@@ -63,7 +63,7 @@ impl Stage {
             Self::Rule(ContactRule::ConsentGiven) => "without consent, or with one that is too old",
             Self::Rule(ContactRule::RetryDue) => "waiting for the time of their next attempt",
             Self::Rule(ContactRule::AttemptsBelowCap) => "called as often as the caps allow",
-            Self::Rule(ContactRule::CooledDown) => "talked to a short while ago",
+            Self::Rule(ContactRule::CooledDown) => "talked to, abandoned or answered by a machine a short while ago",
             Self::Rule(ContactRule::GapKept) => "called a short while ago",
             Self::Rule(ContactRule::InsideCalleeWindow) => "outside their calling hours",
             Self::Rule(ContactRule::NumberNotInFlight) => "in a call of another contact or campaign",

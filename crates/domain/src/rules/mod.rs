@@ -18,7 +18,7 @@ pub use calls::{Calls, NumberStanding, Standing};
 pub use limits::Limits;
 pub use pack::Pack;
 pub use receipt::ContactReceipt;
-pub use ruling::{Part, Rules};
+pub use ruling::{Part, Rests, Rules};
 pub use verdict::{Answer, ContactRule, Facts, Verdicts, judge};
 pub use window::{CalleeHours, Windows};
 pub use zones::Zones;

@@ -31,6 +31,12 @@ pub struct Pack {
     /// Whether the generated ranges of premium rate numbers are denied.
     #[serde(default)]
     pub deny_premium: bool,
+    /// Hours after an abandoned call in which nobody calls again.
+    #[serde(default)]
+    pub after_abandoned_hours: u32,
+    /// Hours after a call at which a machine was detected, in which nobody calls again.
+    #[serde(default)]
+    pub after_machine_hours: u32,
     /// Its rules.
     #[serde(default)]
     pub limits: Limits,
@@ -38,7 +44,9 @@ pub struct Pack {
 
 static BUILT_IN: LazyLock<Vec<Pack>> = LazyLock::new(|| {
     let read = |text| toml::from_str(text).expect("a test reads every pack that comes with the product");
-    [include_str!("packs/default.toml"), include_str!("packs/unrestricted.toml")].map(read).into()
+    [include_str!("packs/default.toml"), include_str!("packs/uk.toml"), include_str!("packs/unrestricted.toml")]
+        .map(read)
+        .into()
 });
 
 impl Pack {

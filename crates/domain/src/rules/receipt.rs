@@ -33,6 +33,10 @@ pub struct ContactReceipt {
     pub last_conversation_at: Option<Timestamp>,
     /// Hours after it in which nobody calls.
     pub cooldown_hours: u32,
+    /// The last abandoned call to number or person, where a pack has a rest after it.
+    pub last_abandoned_at: Option<Timestamp>,
+    /// The last call at which a machine was detected, where a pack has a rest after it.
+    pub last_machine_at: Option<Timestamp>,
     /// Whether consent was asked for.
     pub consent_needed: bool,
     /// Since when there is consent.
@@ -94,6 +98,10 @@ impl ContactReceipt {
             gap_minutes: most(|part| part.limits.gap_minutes),
             last_conversation_at: facts.number.conversation_at.max(facts.person.conversation_at),
             cooldown_hours: most(|part| part.limits.cooldown_hours),
+            last_abandoned_at: (facts.number.abandoned_at.max(facts.person.abandoned_at))
+                .filter(|_| most(|part| part.rests.abandoned_hours) > 0),
+            last_machine_at: (facts.number.machine_at.max(facts.person.machine_at))
+                .filter(|_| most(|part| part.rests.machine_hours) > 0),
             consent_needed: rules.consent_needed(),
             consent_at: facts.consent_at,
         }

@@ -27,6 +27,8 @@ pub struct Part {
     pub version: String,
     /// Its limits, as written.
     pub limits: Limits,
+    /// Hours after an abandoned call, and after a machine, in which nobody calls again.
+    pub rests: Rests,
     /// Its hours, ready to be asked; `None`: any hour.
     pub hours: Option<CalleeHours>,
     /// What it does not call, ready to be asked.
@@ -35,20 +37,36 @@ pub struct Part {
     pub allowed: Prefixes,
 }
 
+/// Hours in which nobody calls again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rests {
+    /// After an abandoned call.
+    pub abandoned_hours: u32,
+    /// After a call at which a machine was detected.
+    pub machine_hours: u32,
+}
+
 impl Part {
-    fn of(name: &str, version: &str, limits: &Limits, premium: bool) -> Result<Self, Invalid> {
-        limits.check()?;
-        let mut denied = Prefixes::of(limits.deny.iter());
-        if premium {
-            denied.add_premium();
+    fn of_pack(pack: &Pack) -> Result<Self, Invalid> {
+        let mut part = Self::of(&pack.id, &pack.version, &pack.limits)?;
+        if pack.deny_premium {
+            part.denied.add_premium();
         }
+        let (abandoned_hours, machine_hours) = (pack.after_abandoned_hours, pack.after_machine_hours);
+        part.rests = Rests { abandoned_hours, machine_hours };
+        Ok(part)
+    }
+
+    fn of(name: &str, version: &str, limits: &Limits) -> Result<Self, Invalid> {
+        limits.check()?;
         Ok(Self {
             name: name.to_owned(),
             version: version.to_owned(),
             hours: CalleeHours::of(limits)?,
-            denied,
+            denied: Prefixes::of(limits.deny.iter()),
             allowed: Prefixes::of(limits.allow.iter()),
             limits: limits.clone(),
+            rests: Rests::default(),
         })
     }
 }
@@ -76,11 +94,10 @@ impl Rules {
             if packs[..place].contains(name) {
                 return Err(Invalid::new("packs", format!("names {name} twice")));
             }
-            let pack = Pack::named(name)?;
-            parts.push(Part::of(&pack.id, &pack.version, &pack.limits, pack.deny_premium)?);
+            parts.push(Part::of_pack(Pack::named(name)?)?);
         }
         if *limits != Limits::default() {
-            parts.push(Part::of(OWN, "", limits, false)?);
+            parts.push(Part::of(OWN, "", limits)?);
         }
         Ok(Self { parts, zone })
     }
@@ -137,11 +154,18 @@ impl Rules {
         u32::try_from(used).unwrap_or(u32::MAX)
     }
 
-    /// When the last conversation is long enough ago; `None`: now.
+    /// When the last conversation, the last abandoned call and the last machine are long enough ago; `None`: now.
     pub fn cooled_down_at(&self, number: &Calls, person: &Calls, now: Timestamp) -> Option<Timestamp> {
-        let talked = number.conversation_at.max(person.conversation_at)?;
-        let hours = self.parts.iter().map(|part| part.limits.cooldown_hours).max().unwrap_or(0);
-        Some(talked.plus_seconds(i64::from(hours) * HOUR_S)).filter(|at| *at > now)
+        let rest = |last: fn(&Calls) -> Option<Timestamp>, hours: fn(&Part) -> u32| {
+            let hours = self.parts.iter().map(hours).max().unwrap_or(0);
+            last(number).max(last(person)).map(|at| at.plus_seconds(i64::from(hours) * HOUR_S))
+        };
+        let rests = [
+            rest(|calls| calls.conversation_at, |part| part.limits.cooldown_hours),
+            rest(|calls| calls.abandoned_at, |part| part.rests.abandoned_hours),
+            rest(|calls| calls.machine_at, |part| part.rests.machine_hours),
+        ];
+        rests.into_iter().flatten().max().filter(|at| *at > now)
     }
 
     /// When the least gap after the last attempt is over; `None`: now.

@@ -21,7 +21,7 @@ pub enum ContactRule {
     RetryDue,
     /// Attempts to the number and to the person stay below every cap.
     AttemptsBelowCap,
-    /// Nobody talked to them too short a while ago.
+    /// Nobody talked to them too short a while ago, nor were they abandoned, or a machine detected, where a pack has a rest after that.
     CooledDown,
     /// The least time between two attempts to one number has passed.
     GapKept,

@@ -1,12 +1,15 @@
 use super::*;
 use crate::journal::{LoadContacts, Write, Written};
-use crate::testing::{Home, World, close};
+use crate::testing::{Home, World, close, note};
+use domain::abandonment::{CountingRule, Tally, Why};
+use domain::journal::{AttemptEnd, Fact};
 use domain::outcome::Fault;
 use domain::rules::Calls;
 use domain::{CallState, ContactId, EndedBy, RunId};
 
 crate::testing::on_both_engines! {
     calls_to_a_number_and_to_a_person_are_counted_and_those_never_sent_are_not;
+    who_was_abandoned_and_where_a_machine_was_is_known;
     what_stands_behind_in_the_batch_is_left_out;
     no_more_is_remembered_than_is_counted;
     a_load_of_many_tells_each_its_own;
@@ -55,7 +58,7 @@ async fn calls_to_a_number_and_to_a_person_are_counted_and_those_never_sent_are_
     ];
     store.commit(&scope, batch).await.unwrap();
     let talked = Some(at(1).plus_ms(900));
-    let calls = Calls { attempts: vec![at(1)], conversation_at: talked };
+    let calls = Calls { attempts: vec![at(1)], conversation_at: talked, ..Calls::NONE };
     assert_eq!(
         of(&store, &world, 0).await,
         Standing { number: calls.clone(), person: calls.clone(), ..Standing::default() }
@@ -67,7 +70,41 @@ async fn calls_to_a_number_and_to_a_person_are_counted_and_those_never_sent_are_
             "{index}"
         );
     }
-    assert_eq!(of(&store, &world, 3).await.number, Calls { attempts: vec![at(4)], conversation_at: None });
+    assert_eq!(of(&store, &world, 3).await.number, Calls { attempts: vec![at(4)], ..Calls::NONE });
+}
+
+async fn who_was_abandoned_and_where_a_machine_was_is_known(home: Home) {
+    let (store, world, run) = world(&home).await;
+    let scope = Scope::installation();
+    let mut batch = Vec::new();
+    // The first finds no agent, the second is a machine, the third one of which that was said later.
+    for id in 1..=3 {
+        let index = usize::try_from(id - 1).unwrap();
+        let mut tally = Tally::new(world.campaign.id, CountingRule::default());
+        let mut counted = vec![(Fact::Answered, tally.live())];
+        if id != 2 {
+            counted.push((Fact::Abandoned, tally.abandoned(Why::TooLate, 2_000).unwrap()));
+        }
+        let status = if id == 1 { "SALE" } else { "AMD" };
+        counted.extend(tally.status(status, 3_000).map(|what| (Fact::StatusSet { status: status.into() }, what)));
+        batch.push(Write::Attempt(world.attempt(id, run, index, 0)));
+        for (fact, what) in counted {
+            let Write::Note { mut note, pbx_at, actor } = note(id, fact, 1) else { unreachable!() };
+            note.counted = Some(what);
+            batch.push(Write::Note { note, pbx_at, actor });
+        }
+        batch.push(close(AttemptEnd { ext_state: status.into(), ..world.end(id, run, index, None) }));
+    }
+    let written = store.commit(&scope, batch).await.unwrap();
+    assert!(written.iter().all(|written| written.is_done() || matches!(written, Written::Attempt(_))), "{written:?}");
+    let mut known = Vec::new();
+    for index in 0..4 {
+        let calls = of(&store, &world, index).await.number;
+        known.push((calls.abandoned_at.is_some(), calls.machine_at.is_some()));
+    }
+    assert_eq!(known, [(true, false), (false, true), (false, true), (false, false)]);
+    let ended = store.attempt(&scope, AttemptId(1)).await.unwrap().ended_at;
+    assert_eq!(of(&store, &world, 0).await.number.abandoned_at, ended);
 }
 
 async fn what_stands_behind_in_the_batch_is_left_out(home: Home) {

@@ -18,7 +18,12 @@ fn every_pack_of_the_product_can_be_used() {
         assert_eq!((&rules.parts[0].name, &rules.parts[0].version), (&pack.id, &pack.version));
         for field in pack.cites.keys() {
             let limits = toml::Value::try_from(&pack.limits).unwrap();
-            assert!(limits.get(field).is_some(), "{} cites {field}, which it does not limit", pack.id);
+            let rests = [
+                ("after_abandoned_hours", pack.after_abandoned_hours),
+                ("after_machine_hours", pack.after_machine_hours),
+            ];
+            let rest = rests.iter().any(|(name, hours)| name == field && *hours > 0);
+            assert!(rest || limits.get(field).is_some(), "{} cites {field}, which it does not limit", pack.id);
         }
     }
     assert!(rules(&[pack::UNRESTRICTED], &Limits::default()).unwrap().is_unrestricted());
@@ -69,7 +74,7 @@ fn a_campaign_denies_more_and_allows_what_a_pack_denies() {
 fn packs_that_make_no_sense_are_refused() {
     let refused = |packs: &[&str]| rules(packs, &Limits::default()).unwrap_err();
     assert_eq!(refused(&[]).field, "packs");
-    assert_eq!(refused(&["us"]).problem, "there is no pack \"us\": there are default, unrestricted");
+    assert_eq!(refused(&["us"]).problem, "there is no pack \"us\": there are default, uk, unrestricted");
     assert_eq!(refused(&["default", "default"]).problem, "names default twice");
     assert!(refused(&["default", "unrestricted"]).problem.contains("stands alone"));
 }
@@ -90,4 +95,26 @@ fn limits_out_of_range_are_refused_by_field() {
     assert_eq!(field(Limits { min_ring_s: 121, ..Limits::default() }), "limits.min_ring_s");
     assert_eq!(field(Limits { cooldown_hours: 2_161, ..Limits::default() }), "limits.cooldown_hours");
     assert!(Rules::of(&["default".to_owned()], &Limits::default(), "Mars").is_err_and(|error| error.field == "zone"));
+}
+
+#[test]
+fn in_the_united_kingdom_who_was_abandoned_rests_for_three_days_and_a_machine_for_one() {
+    let uk = rules(&[pack::DEFAULT, "uk"], &Limits::default()).unwrap();
+    let ended = Timestamp(1_795_262_400_000_000);
+    let hours = |hours: i64| ended.plus_seconds(hours * 3_600);
+    let abandoned = Calls { abandoned_at: Some(ended), ..Calls::NONE };
+    let machine = Calls { machine_at: Some(ended), ..Calls::NONE };
+    let until = |number: &Calls, person: &Calls, now| uk.cooled_down_at(number, person, now);
+    assert_eq!(until(&abandoned, &Calls::NONE, ended), Some(hours(72)));
+    assert_eq!(until(&Calls::NONE, &abandoned, hours(71)), Some(hours(72)), "on another number of theirs, too");
+    assert_eq!(until(&abandoned, &Calls::NONE, hours(72)), None);
+    assert_eq!(until(&machine, &Calls::NONE, hours(23)), Some(hours(24)));
+    assert_eq!(until(&machine, &Calls::NONE, hours(24)), None);
+    assert_eq!(until(&machine, &abandoned, ended), Some(hours(72)), "the longer one");
+    // Whoever does not name the pack, and a conversation, which rests as the campaign says.
+    let default = rules(&[pack::DEFAULT], &Limits::default()).unwrap();
+    assert_eq!(default.cooled_down_at(&abandoned, &machine, ended), None);
+    let talked = Calls { conversation_at: Some(ended), ..Calls::NONE };
+    assert_eq!(until(&talked, &Calls::NONE, ended), None);
+    assert_eq!(uk.min_ring_s(), 15);
 }

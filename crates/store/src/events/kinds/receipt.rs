@@ -90,6 +90,12 @@ const CONTACT_RECEIPT: &[Field] = &[
     field("gap_minutes", Type::Int, "least minutes after it"),
     maybe("last_conversation_at", Type::Instant, "the last conversation with number or person"),
     field("cooldown_hours", Type::Int, "hours after it in which nobody calls"),
+    maybe("last_abandoned_at", Type::Instant, "the last abandoned call, where a pack has a rest after it"),
+    maybe(
+        "last_machine_at",
+        Type::Instant,
+        "the last call at which a machine was detected, where a pack has a rest after it",
+    ),
     field("consent_needed", Type::Flag, "whether consent was asked for"),
     maybe("consent_at", Type::Instant, "since when there is consent"),
 ];
