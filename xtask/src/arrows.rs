@@ -18,7 +18,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("ami", &["asterisk"]),
     ("ari", &["asterisk"]),
     ("store", &["domain"]),
-    ("node", &["ami", "ari", "asterisk", "dialer", "domain", "store"]),
+    ("node", &["ami", "ari", "asterisk", "dialer", "domain", "sim", "store"]),
     ("notify", &["domain", "node", "store"]),
     ("api", &["domain", "node", "notify", "store"]),
     ("carillon", &["ami", "api", "ari", "dialer", "domain", "node", "notify", "sim", "store"]),

@@ -16,11 +16,12 @@ struct Bench {
     dials: bool,
 }
 
-const BENCHES: [Bench; 11] = [
+const BENCHES: [Bench; 12] = [
     Bench { name: "engine", package: "dialer", example: "bench_engine", dials: false },
     Bench { name: "gate", package: "domain", example: "bench_gate", dials: false },
     Bench { name: "why", package: "domain", example: "bench_why", dials: false },
     Bench { name: "sim", package: "sim", example: "bench_day", dials: false },
+    Bench { name: "forecast", package: "sim", example: "bench_forecast", dials: false },
     Bench { name: "pacing", package: "sim", example: "bench_pacing", dials: false },
     Bench { name: "dial", package: "carillon", example: "bench_dial", dials: true },
     Bench { name: "registry", package: "store", example: "bench_registry", dials: false },

@@ -45,7 +45,7 @@ enum Task {
     Dist,
     /// Runs a measurement and prints a table, or one line of JSON
     Bench {
-        /// Which one: `attempts`, `dial`, `engine`, `gate`, `import`, `live`, `pacing`, `registry`, `scroll`, `sim`, `webhooks`
+        /// Which one: `attempts`, `dial`, `engine`, `forecast`, `gate`, `import`, `live`, `pacing`, `registry`, `scroll`, `sim`, `webhooks`
         /// or `why`
         name: String,
         /// One line of JSON on standard output instead of the table

@@ -268,7 +268,7 @@ pub struct QueueAgent {
 
 impl From<live::QueueAgent> for QueueAgent {
     fn from(agent: live::QueueAgent) -> Self {
-        let live::QueueAgent { interface, name, state, paused_reason } = agent;
+        let live::QueueAgent { interface, name, state, paused_reason, wrap_up_s: _ } = agent;
         Self { interface, name, state, paused_reason }
     }
 }

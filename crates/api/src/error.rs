@@ -113,6 +113,11 @@ impl ApiError {
         }
     }
 
+    /// What its envelope holds.
+    pub(crate) fn into_detail(self) -> ErrorDetail {
+        *self.detail
+    }
+
     /// Stable; programs may compare it.
     pub(crate) fn code(&self) -> &str {
         &self.detail.code

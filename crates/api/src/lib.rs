@@ -35,6 +35,7 @@ pub mod error;
 pub mod events;
 mod export;
 mod extract;
+pub mod forecasts;
 pub mod forget;
 pub mod health;
 pub mod history;
@@ -107,6 +108,8 @@ pub struct App {
     pub imports: imports::Imports,
     /// The streams of events.
     pub events: events::Streams,
+    /// The forecasts that are being made.
+    pub forecasts: forecasts::Room,
     /// The live screens.
     pub screens: live::Screens,
     /// What `carillon doctor` does.
@@ -173,6 +176,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(actions::routes())
         .merge(campaigns::routes())
         .merge(pacing::routes())
+        .merge(forecasts::routes())
         .merge(calls::routes())
         .merge(runs::routes())
         .merge(live::routes())

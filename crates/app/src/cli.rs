@@ -5,7 +5,8 @@ use crate::client::Target;
 use crate::config::Source;
 use crate::verbs::{
     action, alert, attempt, audit, campaign, class, contact, dialling, end_point, event, forget, ledger, list, live,
-    log, opening_hours, pbx, report, reservation, run, suppression, switch_from, token, trunk, user, webhook, why,
+    log, opening_hours, pbx, report, reservation, run, simulate, suppression, switch_from, token, trunk, user, webhook,
+    why,
 };
 use clap::{Parser, Subcommand};
 
@@ -106,6 +107,8 @@ pub(crate) enum Command {
     Alert(alert::Verb),
     /// Why nothing is dialled for a campaign, or whether a number may be called and why
     Why(why::Options),
+    /// Play a campaign ahead: when it is done, how busy agents are, how many calls are abandoned
+    Simulate(simulate::Options),
     /// Erase a person: number, name and attributes, everywhere
     Forget(forget::Options),
     /// Place no further call until dialling is resumed; calls in progress go on

@@ -58,6 +58,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::SwitchFrom(verb) => verbs::switch_from::run(verb, &session()?).await,
         Command::Report(options) => verbs::report::run(options, &session()?).await,
         Command::Alert(verb) => verbs::alert::run(verb, &session()?).await,
+        Command::Simulate(options) => verbs::simulate::run(options, &session()?).await,
         Command::Why(options) => verbs::why::run(options, &session()?).await,
         Command::Forget(options) => verbs::forget::run(options, &session()?).await,
         Command::StopDialling(options) => verbs::dialling::stop(options, &session()?).await,

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod commits;
 pub mod configuration;
 mod disk;
+pub mod forecast;
 pub mod handle;
 mod harbour;
 pub mod inputs;

@@ -214,6 +214,8 @@ pub struct QueueAgent {
     pub state: QueueAgentState,
     /// Why it is paused, if it was said.
     pub paused_reason: String,
+    /// Seconds after a call in which the queue leaves it alone.
+    pub wrap_up_s: u32,
 }
 
 /// What an agent is doing.
@@ -247,8 +249,8 @@ impl From<dialer::Agent> for QueueAgent {
             AgentState::WrapUp => QueueAgentState::WrapUp,
             AgentState::Unavailable => QueueAgentState::Unavailable,
         };
-        let dialer::Member { interface, name, paused_reason, .. } = agent.member;
-        Self { interface, name, state, paused_reason }
+        let dialer::Member { interface, name, paused_reason, wrap_up_s, .. } = agent.member;
+        Self { interface, name, state, paused_reason, wrap_up_s }
     }
 }
 

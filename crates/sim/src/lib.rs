@@ -16,6 +16,7 @@ mod crash;
 mod fault;
 mod first;
 pub mod floors;
+pub mod forecast;
 mod harbours;
 mod lease;
 mod links;

@@ -5,6 +5,7 @@ use crate::calls::check_ordinary;
 use crate::db::Store;
 use crate::engine::{Connection, Query, Row, query, query_scalar};
 use crate::error::{Error, Result};
+use crate::forecasts;
 use crate::journal::events::{Event, Events};
 use crate::locks::{self, Locked};
 use crate::outcome_rules;
@@ -190,6 +191,7 @@ impl Store {
         let was = audit::snapshot(scope, SUBJECT, id.0, &mut transaction).await?;
         unlink(scope, id, &mut transaction).await?;
         query(UNLINK_SUPPRESSION).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
+        query(forecasts::DROP_ALL).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
         let done = query(DELETE).bind(scope.tenant.0).bind(id.0).execute(&mut *transaction).await?;
         if done.rows_affected() == 0 {
             return Err(Error::not_found("campaign", id));

@@ -37,6 +37,8 @@ pub struct RunContact {
     pub contact: ContactId,
     /// `open`, `waiting`, `refused` or `finished`.
     pub state: String,
+    /// The 0-based counter of the attempt that is open or was last; of one that waits, of the coming one.
+    pub retry: u32,
     /// The number that is or was called last; of one that waits, the one whose turn comes.
     pub number_no: u32,
     /// When it is due, of one that waits.
@@ -47,7 +49,7 @@ pub struct RunContact {
 
 statements! {
     OPEN_RUN = "SELECT id, settings FROM run WHERE tenant_id = $1 AND campaign_id = $2 AND ended_at IS NULL";
-    RUN_CONTACTS = "SELECT contact_id, state, number_no, due_at, put_off_by FROM run_contact \
+    RUN_CONTACTS = "SELECT contact_id, state, retry, number_no, due_at, put_off_by FROM run_contact \
         WHERE tenant_id = $1 AND run_id = $2 AND contact_id >= $3 AND contact_id <= $4 ORDER BY contact_id";
     // The `+`: through the index of what is open, not one of all attempts.
     IN_FLIGHT = "SELECT number_key FROM attempt WHERE +tenant_id = $1 AND ended_at IS NULL";
@@ -94,6 +96,7 @@ impl Store {
             Ok(RunContact {
                 contact: ContactId(row.int("contact_id")?),
                 state: row.text("state")?,
+                retry: row.number("retry")?,
                 number_no: row.number("number_no")?,
                 due_at: row.opt_at("due_at")?,
                 put_off_by: row.opt_text("put_off_by")?,

@@ -23,6 +23,7 @@ mod engine;
 pub mod erasure;
 pub mod error;
 pub mod events;
+pub mod forecasts;
 pub mod history;
 pub mod import;
 pub mod inspect;

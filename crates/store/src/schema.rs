@@ -61,6 +61,8 @@ pub(crate) const VERSIONS: &[Version] = &[
     version!("0027", "pacing"),
     version!("0028", "autopause"),
     version!("0029", "abandonment"),
+    version!("0030", "system_log"),
+    version!("0031", "forecast"),
 ];
 
 statements! {

@@ -330,6 +330,7 @@ pub(crate) fn statements() -> Vec<(&'static str, Vec<(&'static str, &'static str
         ("restore records", crate::restore::records::STATEMENTS),
         ("restore on a server", crate::restore::server_statements()),
         ("abandonment", crate::abandonment::STATEMENTS),
+        ("forecasts", crate::forecasts::STATEMENTS),
         ("retention", crate::retention::STATEMENTS),
         ("runs", crate::runs::STATEMENTS),
         ("schema", crate::schema::STATEMENTS),

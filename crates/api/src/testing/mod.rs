@@ -110,6 +110,7 @@ impl Server {
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             imports: Imports::default(),
             events,
+            forecasts: crate::forecasts::Room::default(),
             screens: crate::live::Screens::start(None),
             checks: crate::checks::Checks::new(|| Box::pin(async { Vec::new() })),
             webhooks,

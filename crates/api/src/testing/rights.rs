@@ -156,6 +156,7 @@ fn body(method: &str, path: &str, ids: &BTreeMap<&str, i64>) -> Value {
         }
         (_, "/api/lists/{id}" | "/api/suppression-lists/{id}") => json!({"name": "taken over"}),
         (_, "/api/campaigns/{id}") => json!({"name": "taken over", "packs": ["unrestricted"]}),
+        (_, "/api/campaigns/{id}/forecast") => json!({"agents": 1}),
         (_, "/api/reservations") => json!({"agent": "PJSIP/1001", "campaign": of("campaigns")}),
         (_, "/api/reservations/{id}/skip") => json!({"status": "LATER"}),
         (_, "/api/campaigns/{id}/calls") => json!({"number": "0669820555"}),

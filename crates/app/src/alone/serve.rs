@@ -54,6 +54,7 @@ pub(crate) async fn run(source: &Source) -> Result<(), Failure> {
         metrics,
         imports: api::imports::Imports::default(),
         events: api::events::Streams::of(feed.clone()),
+        forecasts: api::forecasts::Room::default(),
         screens: screens.clone(),
         checks: doctor::for_the_api(config.clone(), origin),
         webhooks: webhooks.clone(),

@@ -158,7 +158,24 @@ impl Client {
         accept: &str,
         deadline: Duration,
     ) -> Result<Response, Failure> {
-        let sent = self.request(Method::GET, path, query, accept)?.send();
+        self.begin(self.request(Method::GET, path, query, accept)?, deadline).await
+    }
+
+    /// The same, of a `POST` of JSON.
+    async fn post_stream(
+        &self,
+        path: &str,
+        body: &Value,
+        accept: &str,
+        deadline: Duration,
+    ) -> Result<Response, Failure> {
+        let (kind, body) = json(body);
+        let request = self.request(Method::POST, path, &[], accept)?;
+        self.begin(request.header(reqwest::header::CONTENT_TYPE, kind).body(body), deadline).await
+    }
+
+    async fn begin(&self, request: reqwest::RequestBuilder, deadline: Duration) -> Result<Response, Failure> {
+        let sent = request.send();
         let response = tokio::time::timeout(deadline, sent).await;
         let silent = |_| Failure::unreachable(format!("{} does not answer", self.base)).remedy("try again");
         let response = response.map_err(silent)?.map_err(|error| self.unreachable(&error))?;

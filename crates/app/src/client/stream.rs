@@ -26,6 +26,39 @@ impl Client {
     }
 }
 
+/// An answer of one JSON object per line.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    response: Response,
+    text: Vec<u8>,
+}
+
+impl Client {
+    /// `POST` of JSON that is answered line by line.
+    pub(crate) async fn lines(&self, path: &str, body: &Value) -> Result<Lines, Failure> {
+        let response = self.post_stream(path, body, "application/x-ndjson", SILENCE).await?;
+        Ok(Lines { response, text: Vec::new() })
+    }
+}
+
+impl Lines {
+    /// The next line. The error says why there are no more.
+    pub(crate) async fn next(&mut self) -> Result<Value, String> {
+        loop {
+            if let Some(end) = self.text.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.text.drain(..=end).collect();
+                return serde_json::from_slice(&line).map_err(|_| "the server sends no lines of JSON".to_owned());
+            }
+            let chunk = tokio::time::timeout(SILENCE, self.response.chunk()).await;
+            let chunk = chunk.map_err(|_| "the server fell silent")?.map_err(|_| "the connection was lost")?;
+            self.text.extend_from_slice(&chunk.ok_or("the server ended the answer")?);
+            if self.text.len() > MAX_MESSAGE_BYTES {
+                return Err("the server sends no lines of JSON".to_owned());
+            }
+        }
+    }
+}
+
 impl EventStream {
     /// The next message: the place that it tells, and its event when it has one. The error says why there are no more.
     pub(crate) async fn event(&mut self) -> Result<(Option<i64>, Option<Value>), String> {

@@ -29,6 +29,7 @@ pub(crate) mod reservation;
 mod rule;
 pub(crate) mod run;
 mod screen;
+pub(crate) mod simulate;
 pub(crate) mod suppression;
 pub(crate) mod switch_from;
 mod timeline;

@@ -138,7 +138,7 @@ fn harbour(word: &str) -> Value {
 }
 
 /// The fields of `ratio:1.5`.
-fn mode(text: &str) -> Result<Map<String, Value>, String> {
+pub(super) fn mode(text: &str) -> Result<Map<String, Value>, String> {
     let fields = match text.split_once(':').unwrap_or((text, "")) {
         ("ratio", factor) => {
             let factor: f64 = factor.parse().map_err(|_| format!("{text:?} is no ratio, e.g. ratio:1.5"))?;

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 /// Plain lines are at least this far apart.
 const LINE_EVERY: Duration = Duration::from_secs(1);
 
+/// Of what is told in hundredths.
+const STEPS: u64 = 100;
+
 /// Shows progress on stderr.
 pub(crate) struct Progress {
     /// None: stderr is no terminal.
@@ -16,9 +19,15 @@ pub(crate) struct Progress {
     last: Option<(Instant, String)>,
     what: &'static str,
     total: u64,
+    bytes: bool,
 }
 
 impl Progress {
+    /// Of something that is no file: in hundredths.
+    pub(crate) fn steps(what: &'static str) -> Self {
+        Self { bytes: false, ..Self::new(what, STEPS) }
+    }
+
     /// Of `total` bytes; `what` is `uploading` or `importing`.
     pub(crate) fn new(what: &'static str, total: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
@@ -28,7 +37,7 @@ impl Progress {
             bar.set_prefix(what);
             bar
         });
-        Self { bar, last: None, what, total }
+        Self { bar, last: None, what, total, bytes: true }
     }
 
     /// `done` of the total; `words` say more.
@@ -39,7 +48,8 @@ impl Progress {
             return;
         }
         let percent = (done * 100).checked_div(self.total).unwrap_or(100).min(100);
-        let line = format!("{} {percent} % of {}{}{words}", self.what, HumanBytes(self.total), separator(words));
+        let of = if self.bytes { format!(" of {}", HumanBytes(self.total)) } else { String::new() };
+        let line = format!("{} {percent} %{of}{}{words}", self.what, separator(words));
         let is_new = self.last.as_ref().is_none_or(|(at, last)| at.elapsed() >= LINE_EVERY && *last != line);
         if is_new {
             note(&line);

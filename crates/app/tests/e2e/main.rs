@@ -15,6 +15,7 @@ mod clock;
 mod disk;
 mod doctor;
 mod events;
+mod forecast;
 mod gate;
 mod harbour;
 mod kills;

@@ -133,6 +133,13 @@ fn pacing_md_paces_a_simulator() {
 }
 
 #[test]
+fn forecast_md_plays_a_campaign_ahead() {
+    let world = World::start();
+    let printed = Reader::of("forecast.md", &world).follow();
+    holds(&printed, &["what you said", "nobody takes its calls", "is outside 0..=1", "said"]);
+}
+
+#[test]
 fn watching_md_shows_figures_timeline_and_report() {
     let world = World::start();
     let printed = Reader::of("watching.md", &world).follow();

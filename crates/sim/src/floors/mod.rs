@@ -4,13 +4,13 @@
 //! as it does behind `carillon pacing-stdio`. Every call's fate is drawn from the seed and the call's number, so that all
 //! modes meet the same people.
 
-mod chance;
+pub(crate) mod chance;
 mod drawn;
 mod fate;
 mod named;
 mod oracle;
 mod play;
-mod score;
+pub(crate) mod score;
 mod world;
 
 pub use drawn::drawn;

@@ -28,9 +28,9 @@ pub struct Score {
 
 /// When persons answered, and which of them were abandoned, both in order.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Answers {
-    pub(super) live_at: Vec<f64>,
-    pub(super) abandoned_at: Vec<f64>,
+pub(crate) struct Answers {
+    pub(crate) live_at: Vec<f64>,
+    pub(crate) abandoned_at: Vec<f64>,
 }
 
 impl Answers {
@@ -39,7 +39,7 @@ impl Answers {
     }
 
     /// The worst share and the worst number of the windows that end with an abandoned call.
-    pub(super) fn worst_quarter(&self) -> (f64, usize) {
+    pub(crate) fn worst_quarter(&self) -> (f64, usize) {
         let (mut share, mut calls) = (0.0_f64, 0);
         for (last, at) in self.abandoned_at.iter().enumerate() {
             let abandoned = last + 1 - self.abandoned_at.partition_point(|other| *other <= at - QUARTER_S);

@@ -345,6 +345,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/campaigns/{id}/forecast": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Plays a campaign ahead: the dialler of production on a clock of its own, over the campaign's contacts, rules, hours and agents.
+         * @description Nothing is dialled and nothing is changed. It works before the campaign is started and while it runs; then it begins with what
+         *     is left. The answer is one JSON object per line (`application/x-ndjson`): how far it is, and at last the forecast or an error.
+         *     Whoever accepts `application/json` only gets the forecast alone. Whoever closes the connection ends it. At most 2 at once, 1,000,000
+         *     contacts and 15 minutes; what was said is kept: `GET /api/campaigns/{id}/forecasts`.
+         */
+        post: operations["forecast_campaign"];
+        /** Ends the forecasts of a campaign that are being made. */
+        delete: operations["cancel_forecast"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/campaigns/{id}/forecasts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last forecasts of a campaign, newest first, each with what the run did that it spoke of. */
+        get: operations["campaign_forecasts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/campaigns/{id}/ledger": {
         parameters: {
             query?: never;
@@ -3636,11 +3677,365 @@ export interface components {
              */
             oldest: number;
         };
+        /** @description Contacts that one rule keeps back when a forecast begins. */
+        Exclusion: {
+            /**
+             * Format: int64
+             * @description All contacts to whom it says no, whatever else does.
+             */
+            all: number;
+            /**
+             * Format: int64
+             * @description Contacts whose first no it is.
+             */
+            first: number;
+            /**
+             * @description `finished`, `in_call`, a rule of the gate, or `waits_for_reload`.
+             * @example inside_callee_window
+             */
+            stage: string;
+            /**
+             * @description What it says of them.
+             * @example outside their calling hours
+             */
+            text: string;
+        };
         /**
          * @description Whose fault it is that no conversation happened.
          * @enum {string}
          */
         Fault: "none" | "callee" | "number" | "carrier" | "ours" | "unclear";
+        /** @description A campaign played ahead. */
+        Forecast: {
+            /** @description Who asked for it. */
+            actor: string;
+            /**
+             * Format: int32
+             * @description Agents; 0 where nobody takes the calls.
+             */
+            agents: number;
+            /** @description What it goes by, and whence that is known. */
+            assumptions: components["schemas"]["ForecastAssumption"][];
+            /**
+             * Format: date-time
+             * @description From when on it speaks.
+             */
+            begins_at: string;
+            /**
+             * Format: int64
+             * @description Of which campaign.
+             */
+            campaign: number;
+            /**
+             * Format: double
+             * @description Abandoned calls of live ones, at most, `0..=1`.
+             */
+            cap: number;
+            /**
+             * Format: int64
+             * @description Contacts of the campaign's lists.
+             */
+            contacts: number;
+            /**
+             * Format: int64
+             * @description Contacts to whom no rule says no when it begins.
+             */
+            dialable: number;
+            /** @description Whom each rule keeps back when it begins, in the order in which the gate asks; the same counts as in the answer to why. */
+            exclusions: components["schemas"]["Exclusion"][];
+            /** @description What comes. */
+            figures: components["schemas"]["ForecastFigures"];
+            /**
+             * Format: double
+             * @description Hours that it looks ahead.
+             */
+            hours: number;
+            /**
+             * Format: int64
+             * @description Its id; 0 while it is not kept.
+             */
+            id: number;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            made_at: string;
+            /** @description By which rule calls are launched for them. */
+            mode: components["schemas"]["PacingMode"];
+            /** @description How calls end. */
+            outcomes: components["schemas"]["ForecastOutcome"][];
+            /** @description What predictive pacing promises. */
+            policy: components["schemas"]["PacingPolicy"];
+            /** @description What rules do meanwhile. */
+            rules: components["schemas"]["ForecastRule"][];
+            /**
+             * Format: int64
+             * @description Its run that was open; `null`: the next one is meant.
+             */
+            run: number | null;
+            /**
+             * Format: int64
+             * @description The seed of the first play: the same one meets the same people.
+             */
+            seed: number;
+            /**
+             * Format: int32
+             * @description How often it was played.
+             */
+            seeds: number;
+            /** @description Hour by hour. */
+            series: components["schemas"]["ForecastHour"][];
+            /**
+             * Format: int64
+             * @description How long it took, milliseconds.
+             */
+            took_ms: number;
+        };
+        /** @description A figure that a forecast goes by. */
+        ForecastAssumption: {
+            /**
+             * @description `agents`, `answer_rate`, `machine_share`, `busy_share`, `wrong_number_share`, `rejected_share`, `no_answer_share`,
+             *     `ring_s`, `talk_s` or `wrap_up_s`.
+             * @example answer_rate
+             */
+            name: string;
+            /**
+             * Format: int64
+             * @description What was seen for it: attempts, answers, conversations or agents.
+             */
+            seen: number;
+            /** @description Where it is from. */
+            source: components["schemas"]["ForecastSource"];
+            /**
+             * Format: double
+             * @description Its value; shares are `0..=1`, durations means in seconds.
+             */
+            value: number;
+        };
+        /** @description A forecast and what came. */
+        ForecastBeside: {
+            /** @description What was said. */
+            forecast: components["schemas"]["Forecast"];
+            outcome: components["schemas"]["RunOutcome"] | null;
+        };
+        /** @description What comes, over all plays. */
+        ForecastFigures: {
+            /** @description Of these, without an agent in time. */
+            abandoned: components["schemas"]["Spread"];
+            /** @description Their share, `0..=1`. */
+            abandoned_share: components["schemas"]["Spread"];
+            /** @description Of these, answered. */
+            answered: components["schemas"]["Spread"];
+            /** @description Calls made. */
+            attempts: components["schemas"]["Spread"];
+            /** @description Calls made in an hour in which there were any. */
+            calls_per_hour: components["schemas"]["Spread"];
+            /** @description Conversations with agents. */
+            conversations: components["schemas"]["Spread"];
+            /**
+             * Format: int32
+             * @description Plays whose run was completed within the hours.
+             */
+            finished: number;
+            /**
+             * Format: date-time
+             * @description Half of the plays is done by then; `null`: not within the hours.
+             */
+            finished_at: string | null;
+            /**
+             * Format: date-time
+             * @description A tenth of the plays is done by then; `null`: fewer are.
+             */
+            finished_early_at: string | null;
+            /**
+             * Format: date-time
+             * @description Nine tenths of the plays are done by then; `null`: fewer are.
+             */
+            finished_late_at: string | null;
+            idle_s: components["schemas"]["Spread"] | null;
+            /** @description Contacts that are left at the end. */
+            left: components["schemas"]["Spread"];
+            /** @description Answered calls that want an agent, machines that were found out left out. */
+            live: components["schemas"]["Spread"];
+            occupancy: components["schemas"]["Spread"] | null;
+            /** @description Calls after the first one of their contact. */
+            retries: components["schemas"]["Spread"];
+            /** @description The share in the worst quarter of an hour that has 20 live calls, `0..=1`. */
+            worst_quarter: components["schemas"]["Spread"];
+            /** @description Calls abandoned in the worst quarter of an hour. */
+            worst_quarter_calls: components["schemas"]["Spread"];
+        };
+        /** @description One hour. */
+        ForecastHour: {
+            /** @description Calls abandoned in it. */
+            abandoned: components["schemas"]["Spread"];
+            /** @description Calls answered in it. */
+            answered: components["schemas"]["Spread"];
+            /**
+             * Format: date-time
+             * @description When it begins.
+             */
+            at: string;
+            /** @description Calls made in it. */
+            attempts: components["schemas"]["Spread"];
+            occupancy: components["schemas"]["Spread"] | null;
+        };
+        /** @description What is to be different from how the campaign is, and how it is to be played. What is not given is as it is. */
+        ForecastInput: {
+            /**
+             * Format: int32
+             * @description Agents, `1..=5000`; otherwise those who are logged on in the campaign's queues and not paused.
+             * @default null
+             * @example 50
+             */
+            agents?: number | null;
+            /**
+             * Format: double
+             * @description Calls that are answered, `0..=1`; otherwise learnt from the campaign's last attempts.
+             * @default null
+             * @example 0.25
+             */
+            answer_rate?: number | null;
+            /**
+             * Format: double
+             * @description Calls on their way per free agent, `0.01..=20`, in the place of the boosts of end points and run; without `mode` it means
+             *     the mode `boost`.
+             * @default null
+             */
+            boost?: number | null;
+            /**
+             * Format: double
+             * @description Abandoned calls of live ones, at most, `0..=1`.
+             * @default null
+             */
+            cap?: number | null;
+            /**
+             * Format: date-time
+             * @description When it begins; otherwise now. At most a year from now.
+             * @default null
+             */
+            from?: string | null;
+            /**
+             * Format: double
+             * @description Hours that are looked ahead, up to 744; 24 when not given.
+             * @default null
+             */
+            hours?: number | null;
+            /**
+             * Format: double
+             * @description Part of the answers that analysis finds to be machines, `0..=1`.
+             * @default null
+             */
+            machine_share?: number | null;
+            /** @default null */
+            mode?: components["schemas"]["PacingMode"] | null;
+            /** @default null */
+            policy?: components["schemas"]["PacingPolicy"] | null;
+            /**
+             * Format: double
+             * @description Calls per free agent of the mode `ratio`, `0.01..=20`.
+             * @default null
+             */
+            ratio?: number | null;
+            /**
+             * Format: double
+             * @description From the first ring to the answer, mean seconds, `0..=600`.
+             * @default null
+             */
+            ring_s?: number | null;
+            /**
+             * Format: int32
+             * @description The seed of the first play; 1 when not given. The others follow it.
+             * @default null
+             */
+            seed?: number | null;
+            /**
+             * Format: int32
+             * @description How often it is played, `1..=100`; 5 when not given.
+             * @default null
+             */
+            seeds?: number | null;
+            /**
+             * Format: double
+             * @description Conversation, mean seconds, `0..=86400`.
+             * @default null
+             */
+            talk_s?: number | null;
+            /**
+             * Format: double
+             * @description Wrap-up, mean seconds, `0..=86400`.
+             * @default null
+             */
+            wrap_up_s?: number | null;
+        };
+        /** @description One line of the answer: one of the three, the others are `null`. */
+        ForecastLine: {
+            error: components["schemas"]["ErrorDetail"] | null;
+            forecast: components["schemas"]["Forecast"] | null;
+            progress: components["schemas"]["ForecastProgress"] | null;
+        };
+        /** @description Calls that end in one way. */
+        ForecastOutcome: {
+            /** @description How many. */
+            calls: components["schemas"]["Spread"];
+            /** @description After how many a reschedule rule tries again. */
+            retried: components["schemas"]["Spread"];
+            /** @description Final state of the call. */
+            state: components["schemas"]["CallState"];
+        };
+        /** @description How far a forecast is. */
+        ForecastProgress: {
+            /**
+             * Format: int64
+             * @description All of them, about.
+             */
+            contacts: number;
+            /**
+             * Format: int64
+             * @description Contacts that were read.
+             */
+            contacts_read: number;
+            /**
+             * Format: int64
+             * @description Plays that are over.
+             */
+            played: number;
+            /**
+             * Format: int32
+             * @description Plays in all.
+             */
+            seeds: number;
+            /**
+             * Format: double
+             * @description How much of all plays is over, `0..=1`.
+             */
+            share: number;
+        };
+        /** @description What a rule does while the campaign is played. */
+        ForecastRule: {
+            /** @description Contacts that it put off. */
+            put_off: components["schemas"]["Spread"];
+            /** @description Contacts that it refused until the run is reloaded. */
+            refused: components["schemas"]["Spread"];
+            /**
+             * @description Which rule.
+             * @example inside_callee_window
+             */
+            rule: string;
+            /** @description How often it did, all contacts together. */
+            times: components["schemas"]["Spread"];
+        };
+        /**
+         * @description Where a figure is from: the request, the campaign's own last attempts, the queues as they are now, or nothing is known and it
+         *     is a usual one.
+         * @enum {string}
+         */
+        ForecastSource: "given" | "learnt" | "seen" | "assumed";
+        /** @description The forecasts of a campaign that are kept. */
+        Forecasts: {
+            /** @description The last 20, newest first. */
+            items: components["schemas"]["ForecastBeside"][];
+        };
         /** @description Whom to forget. */
         ForgetInput: {
             /** @description Only say what would be erased. */
@@ -6209,6 +6604,129 @@ export interface components {
          */
         RunMailEvents: "NO" | "ALL" | "COMPLETED";
         /**
+         * @description What a run did in the time that a forecast spoke of, up to now. A run that was begun after the forecast is looked at from its
+         *     own beginning.
+         */
+        RunOutcome: {
+            /**
+             * Format: int64
+             * @description Of these, abandoned.
+             */
+            abandoned: number;
+            /**
+             * Format: double
+             * @description Their share, `0..=1`.
+             */
+            abandoned_share: number;
+            /**
+             * Format: int64
+             * @description Of these, answered.
+             */
+            answered: number;
+            /**
+             * Format: int64
+             * @description Calls made.
+             */
+            attempts: number;
+            /**
+             * Format: double
+             * @description Calls made in an hour in which there were any.
+             */
+            calls_per_hour: number;
+            /** @description Whether all of the time that the forecast spoke of is over, or the run is. */
+            complete: boolean;
+            /**
+             * Format: int64
+             * @description Conversations with an agent in time.
+             */
+            conversations: number;
+            /**
+             * Format: date-time
+             * @description When it was completed or removed; `null`: it goes on.
+             */
+            finished_at: string | null;
+            /**
+             * Format: date-time
+             * @description From then.
+             */
+            from: string;
+            /**
+             * Format: int64
+             * @description Live answers, by the books of abandoned calls.
+             */
+            live: number;
+            /** @description How calls ended. */
+            outcomes: components["schemas"]["RunOutcomeState"][];
+            /**
+             * Format: int64
+             * @description Calls after the first one of their contact.
+             */
+            retries: number;
+            /**
+             * Format: int64
+             * @description Which run.
+             */
+            run: number;
+            /** @description Hour by hour from `from`. */
+            series: components["schemas"]["RunOutcomeHour"][];
+            /** @description Its state. */
+            state: components["schemas"]["RunState"];
+            /**
+             * Format: double
+             * @description Talk of the agents' time, as many of them as the forecast had and while calls were made, `0..=1`: wrap-up is not in it, because
+             *     no call tells of it. `null` without agents.
+             */
+            talk_occupancy: number | null;
+            /**
+             * Format: double
+             * @description Seconds from answer to end, of all calls.
+             */
+            talk_s: number;
+            /**
+             * Format: date-time
+             * @description Until then: the time of the forecast is over, or it is now.
+             */
+            until: string;
+        };
+        /** @description One hour of a run. */
+        RunOutcomeHour: {
+            /**
+             * Format: int64
+             * @description Calls abandoned in it.
+             */
+            abandoned: number;
+            /**
+             * Format: int64
+             * @description Calls answered in it.
+             */
+            answered: number;
+            /**
+             * Format: date-time
+             * @description When it begins.
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description Calls made in it.
+             */
+            attempts: number;
+        };
+        /** @description Calls that ended in one way. */
+        RunOutcomeState: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            calls: number;
+            /**
+             * Format: int64
+             * @description After how many a reschedule rule tried again.
+             */
+            retried: number;
+            /** @description Final state of the call. */
+            state: components["schemas"]["CallState"];
+        };
+        /**
          * @description State of a run: `COMPLETED` and `REMOVED` are final.
          * @enum {string}
          */
@@ -6331,6 +6849,24 @@ export interface components {
              * @example LATER
              */
             status?: string;
+        };
+        /** @description A figure over all plays: the middle of them, and what a tenth of them is below and a tenth above. */
+        Spread: {
+            /**
+             * Format: double
+             * @description A tenth of the plays is above.
+             */
+            high: number;
+            /**
+             * Format: double
+             * @description A tenth of the plays is below.
+             */
+            low: number;
+            /**
+             * Format: double
+             * @description The middle.
+             */
+            median: number;
         };
         /** @description An extended status. */
         StatusInput: {
@@ -7996,6 +8532,102 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Campaign"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    forecast_campaign: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForecastInput"];
+            };
+        };
+        responses: {
+            /** @description how far it is, line by line, and at last the forecast */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": components["schemas"]["ForecastLine"];
+                    "application/json": components["schemas"]["Forecast"];
+                };
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cancel_forecast: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description they end */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description refused: the envelope says what and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    campaign_forecasts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description its forecasts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Forecasts"];
                 };
             };
             /** @description refused: the envelope says what and why */
