@@ -17,7 +17,7 @@ const STEP_MOST: f64 = 0.1;
 const RISK_FIRST: f64 = 0.045;
 const RISK_LEAST: f64 = 0.004;
 const RISK_MOST: f64 = 0.97;
-/// At most with a small crew, where a tenth of its number may be abandoned in a quarter of an hour.
+/// At most with a small crew, where a number of calls and no share is what may be abandoned in a quarter of an hour.
 const RISK_MOST_SMALL: f64 = 0.3;
 /// Allowed while too much was abandoned lately.
 const RISK_STRICT: f64 = 0.015;
@@ -26,6 +26,9 @@ const SMALL: f64 = 50.0;
 /// The window that must not hold too many, seconds, and the share of its answers from which we are strict.
 const QUARTER_S: f64 = 900.0;
 const QUARTER_SHARE: f64 = 0.075;
+/// The part of a small crew's number that may be abandoned in a quarter of an hour: fewer leave a third of the budget unused,
+/// and the worst quarter as it is.
+const SMALL_QUARTER: f64 = 0.2;
 /// The last seconds of the period in which nothing is risked.
 const LAST_S: f64 = 600.0;
 /// Part of what the period will allow that is spent before nothing is risked any more.
@@ -171,7 +174,7 @@ impl Budget {
             risk = risk.min(RISK_MOST_SMALL);
         }
         let quarter = if small {
-            (agents.working / 10.0).max(1.0)
+            (SMALL_QUARTER * agents.working).max(1.0)
         } else {
             (QUARTER_SHARE * self.recent_live).max(0.01 * agents.working)
         };
