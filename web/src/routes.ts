@@ -23,6 +23,7 @@ export const routes: readonly Route[] = [
   { path: "/campaigns", title: () => m.nav_campaigns(), load: () => import("$pages/campaigns/CampaignsPage.svelte") },
   { path: "/campaigns/new", title: () => m.campaign_new(), load: () => import("$pages/campaigns/EditPage.svelte"), role: "admin" },
   { path: "/campaigns/:id/edit", title: () => m.nav_campaigns(), load: () => import("$pages/campaigns/EditPage.svelte"), role: "admin" },
+  { path: "/campaigns/:id/forecast", title: () => m.forecast_title(), load: () => import("$pages/forecast/ForecastPage.svelte") },
   { path: "/campaigns/:id", title: () => m.nav_campaigns(), load: () => import("$pages/campaigns/CampaignPage.svelte") },
   { path: "/calls", title: () => m.nav_calls(), load: () => import("$pages/calls/CallsPage.svelte") },
   { path: "/calls/:id", title: () => m.nav_calls(), load: () => import("$pages/calls/CallPage.svelte") },

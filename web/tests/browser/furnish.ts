@@ -135,6 +135,8 @@ export async function furnish(say: Say = plainly): Promise<Things> {
     { status: "RS_BUSY", status_ext: "*", verb: "HTTP_POST", destination: "http://127.0.0.1:9/busy?n=${num}", defer_s: 30, with_retries_pending: true },
   ];
   const over = await campaignOf("spring offers", list, [trunk, second], message, { rules, outcome_rules, answer_timeout_ms: 2_000, variables: { GREETING: say("hello", 200) } });
+  // Played ahead first: its forecast stands beside what comes.
+  await api("POST", `/api/campaigns/${over}/forecast`, { hours: 2, seeds: 3, answer_rate: 0.3 });
   const run = await start(over);
 
   // One whose carrier refuses until the trunk rests.

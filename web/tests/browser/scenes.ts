@@ -76,6 +76,8 @@ export const scenes: readonly Scene[] = [
   { name: "campaign-call", route: "/campaigns/:id", at: (it) => `/campaigns/${it.going}`, act: addCall, over: "[role=dialog]" },
   { name: "campaign-over", route: "/campaigns/:id", at: (it) => `/campaigns/${it.over}` },
   { name: "campaign-waiting", route: "/campaigns/:id", at: (it) => `/campaigns/${it.waiting}` },
+  { name: "forecast", route: "/campaigns/:id/forecast", at: (it) => `/campaigns/${it.waiting}/forecast` },
+  { name: "forecast-came", route: "/campaigns/:id/forecast", at: (it) => `/campaigns/${it.over}/forecast` },
   { name: "calls", route: "/calls", at: () => "/calls" },
   { name: "calls-none", route: "/calls", at: () => "/calls?state=RS_LOST" },
   { name: "call-busy", route: "/calls/:id", at: (it) => `/calls/${it.busy}` },

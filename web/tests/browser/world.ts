@@ -38,7 +38,7 @@ export const channels = async (): Promise<number> => Number(await ask("channels"
 export async function api<T = any>(method: string, path: string, body?: unknown): Promise<T> {
   const answer = await fetch(server + path, {
     method,
-    headers: { authorization: `Bearer ${token()}`, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+    headers: { authorization: `Bearer ${token()}`, accept: "application/json", ...(body === undefined ? {} : { "content-type": "application/json" }) },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
   const text = await answer.text();

@@ -166,6 +166,13 @@ fn contacts_are_corrected_columns_left_out_and_outcomes_made_a_list() {
 }
 
 #[test]
+fn a_campaign_is_played_ahead_and_what_came_stands_beside_it() {
+    let world = World::start();
+    let given = json!({"trunk": world.trunk, "message": world.message});
+    play(world, "forecast.spec.ts", &given);
+}
+
+#[test]
 fn an_agent_looks_at_a_contact_before_he_dials() {
     let floor = crate::queues::Floor::start();
     let given = crate::preview::shown_to_an_agent(&floor, "\"><img src=x onerror=alert(1)><script>alert(2)</script>");

@@ -20,8 +20,12 @@ export function onSignedOut(then: () => void): void {
   signedOut = then;
 }
 
-async function fetchInTime(request: Request): Promise<Response> {
-  const deadline = AbortSignal.timeout(LONG_MS[new URL(request.url).pathname] ?? DEADLINE_MS);
+function fetchInTime(request: Request): Promise<Response> {
+  return send(request, AbortSignal.timeout(LONG_MS[new URL(request.url).pathname] ?? DEADLINE_MS));
+}
+
+/** Sends a request that is given up when `deadline` says so. */
+export async function send(request: Request, deadline: AbortSignal): Promise<Response> {
   const signal = request.signal ? AbortSignal.any([request.signal, deadline]) : deadline;
   let response: Response;
   try {

@@ -32,6 +32,9 @@ export function daysText(days: string): string {
   return parts.join(", ") || m.days_none();
 }
 
+/** The ways to pace, the usual ones first. */
+export const MODES = ["automatic", "predictive", "progressive", "boost", "ratio", "adapt_hard_limit", "adapt_average", "adapt_tapered"] as const;
+
 /** How a campaign is paced, in a few words. */
 export function pacingText(mode: Schema["PacingMode"]): string {
   const words: Record<Schema["PacingMode"], () => string> = {
