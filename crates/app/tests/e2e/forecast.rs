@@ -29,13 +29,13 @@ fn count(figures: &Value, name: &str) -> f64 {
 fn a_forecast_stands_beside_what_the_run_did() {
     let floor = Floor::start();
     let end_point = floor.observing("sales", "paced", json!({"max_channels": 20}));
-    for agent in 1..=3 {
+    for agent in 1..=6 {
         let device = format!("Custom:agent{agent}");
         floor.cli(&format!("devstate change {device} NOT_INUSE"));
         let member = format!("PJSIP/15551100{agent:03}@carrier");
         floor.cli(&format!("queue add member {member} to paced penalty 0 as agent{agent} state_interface {device}"));
     }
-    floor.until("sales", "its agents", |queue| queue["free"] == 3);
+    floor.until("sales", "its agents", |queue| queue["free"] == 6);
     let world = &floor.world;
     // Two of three answer after some seconds, the third is busy twice.
     let people: Vec<String> = (0..24)
@@ -48,7 +48,7 @@ fn a_forecast_stands_beside_what_the_run_did() {
 
     let asked = json!({"answer_rate": 0.66, "talk_s": 10, "ring_s": 4, "seeds": 5, "hours": 1});
     let said = forecast(world, campaign, &asked);
-    assert_eq!((&said["agents"], &said["assumptions"][0]["source"]), (&json!(3), &json!("seen")), "{said}");
+    assert_eq!((&said["agents"], &said["assumptions"][0]["source"]), (&json!(6), &json!("seen")), "{said}");
     assert_eq!((&said["contacts"], &said["dialable"]), (&json!(24), &json!(24)));
     let figures = &said["figures"];
     assert!(count(figures, "attempts") >= 24.0 && count(figures, "conversations") > 8.0, "{figures}");
