@@ -6,7 +6,8 @@ async function pick(page: Page, label: string, option: string): Promise<void> {
   const box = page.getByRole("combobox", { name: label, exact: true });
   await box.click();
   await box.fill(option);
-  await page.getByRole("option", { name: option }).first().click();
+  // Not the options of selects, which are there and not shown.
+  await page.locator("[role=option]").filter({ hasText: option }).first().click();
 }
 
 async function open(page: Page, path: string, title: string): Promise<Locator> {
